@@ -1,0 +1,44 @@
+"""Every error that this system raises on purpose. Knows no transport: `recsys.rpc.status` maps them to gRPC.
+
+RecsysError
+├── InvalidArgumentError      the caller asked for something that cannot be: says what, expected and found
+├── ItemNotFoundError         the model has no such item
+├── VersionNotHeldError       the artifact version asked for is not in memory (any more)
+├── ModelNotLoadedError       no artifact has been loaded yet
+├── ArtifactError             an artifact on disk is not what its manifest says: names the file, expected and found
+└── DataError                 the shop's input cannot be read: names the file, and the row where one is to blame
+"""
+
+
+class RecsysError(Exception):
+    """Base of all of them; the message is for people."""
+
+
+class InvalidArgumentError(RecsysError):
+    """The caller asked for something that cannot be."""
+
+
+class ItemNotFoundError(RecsysError):
+    """The model has no such item."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(f"no item {item_id!r} in the model")
+
+
+class VersionNotHeldError(RecsysError):
+    """The artifact version asked for is not in memory (any more)."""
+
+    def __init__(self, version: str, *, held: list[str]) -> None:
+        super().__init__(f"artifact version {version!r} is not held; held: {', '.join(held) or 'none'}")
+
+
+class ModelNotLoadedError(RecsysError):
+    """No artifact has been loaded yet."""
+
+
+class ArtifactError(RecsysError):
+    """An artifact on disk is not what its manifest says."""
+
+
+class DataError(RecsysError):
+    """The shop's input cannot be read."""

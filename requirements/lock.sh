@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Pins every version again: backend.txt (Python 3.11) and ui.txt (Python 3.13). Run by `make lock`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=$1
+ours=$(printf -- '--no-emit-package %s ' torch recsys candidate-gen reranker gateway trainer)
+options="--quiet --upgrade --no-annotate --no-header"
+# shellcheck disable=SC2086
+"$uv" pip compile $options --python-version 3.11 --constraint requirements/torch.txt $ours \
+  requirements/backend.in --output-file requirements/backend.txt
+# shellcheck disable=SC2086
+"$uv" pip compile $options --python-version 3.13 services/ui/pyproject.toml requirements/ui.in --output-file requirements/ui.txt
