@@ -1,0 +1,1 @@
+"""The disk contract between the trainer and the services: see docs/artifact-format.md."""

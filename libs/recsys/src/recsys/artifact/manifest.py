@@ -50,7 +50,9 @@ class Manifest(_Frozen):
     event_types: list[str]
     index: IndexInfo
     metrics: dict[str, MetricValue]
-    training: dict[str, JsonValue]  # settings of the run: data file, weights, hyper-parameters, recent window, gate verdict
+    training: dict[
+        str, JsonValue
+    ]  # settings of the run: data file, weights, hyper-parameters, recent window, gate verdict
     dataset_fingerprint: str  # SHA-256 over the interactions that the model was fitted on
     library_versions: dict[str, str]
     code_revision: str

@@ -1,0 +1,73 @@
+"""The catalogue of one artifact version: what an item is called and costs, and a search by words of its title."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("item_id", pa.large_string(), nullable=False),
+        pa.field("title", pa.large_string()),
+        pa.field("category", pa.large_string()),
+        pa.field("price", pa.float64()),
+        pa.field("image_url", pa.large_string()),
+        pa.field("available", pa.bool_(), nullable=False),
+    ]
+)
+
+# Rows that a search looks at in one go: large enough for columnar speed, small enough to stop early on a full page.
+_SEARCH_BLOCK: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """One item; none where the shop gave nothing."""
+
+    item_id: str
+    title: str | None
+    category: str | None
+    price: float | None
+    image_url: str | None
+    available: bool
+
+
+class Catalogue:
+    """Item data by row, over a memory-mapped record batch of `SCHEMA`."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        self._columns = [batch.column(name) for name in SCHEMA.names]
+        self.available: NDArray[np.bool_] = np.asarray(
+            batch.column("available").to_numpy(zero_copy_only=False), dtype=bool
+        )
+
+    def item(self, row: int) -> CatalogueItem:
+        """The item of a row."""
+        return CatalogueItem(*(column[row].as_py() for column in self._columns))
+
+    def search(self, *, query: str, category: str, start_row: int, limit: int) -> list[int]:
+        """Rows from `start_row` on whose title holds every word of `query`, whatever the case, and whose category is `category`.
+
+        An empty `query` or `category` accepts every item. At most `limit` rows, ascending.
+        """
+        found: list[int] = []
+        words = query.split()
+        for start in range(start_row, self._batch.num_rows, _SEARCH_BLOCK):
+            block = self._batch.slice(start, _SEARCH_BLOCK)
+            keep = np.ones(block.num_rows, dtype=bool)
+            for word in words:
+                keep &= _as_mask(pc.match_substring(block.column("title"), word, ignore_case=True))
+            if category:
+                keep &= _as_mask(pc.equal(block.column("category"), category))
+            found.extend((start + np.flatnonzero(keep)).tolist())
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+
+def _as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(matches, False).to_numpy(zero_copy_only=False), dtype=bool)

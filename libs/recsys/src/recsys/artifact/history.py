@@ -1,0 +1,45 @@
+"""What each user already had, by row, most recent first: memory-mapped, compressed by rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One item of a user's history."""
+
+    item_row: int
+    unix_s: int  # time of the pair's last event
+    event_type: str  # type of the pair's last event
+
+
+@dataclass(frozen=True)
+class History:
+    """Row u of `indptr` and its neighbour bound user u's part of the other arrays."""
+
+    indptr: NDArray[np.int64]  # [n_users + 1]
+    items: NDArray[np.int32]  # [nnz] item rows
+    times: NDArray[np.int64]  # [nnz] Unix seconds
+    types: NDArray[np.uint8]  # [nnz] index into event_types
+    event_types: list[str]
+
+    def size(self, user_row: int) -> int:
+        """Distinct items that the user had."""
+        return int(self.indptr[user_row + 1] - self.indptr[user_row])
+
+    def rows(self, user_row: int) -> NDArray[np.int32]:
+        """Item rows that the user had, most recent first: int32 [size]."""
+        return self.items[self.indptr[user_row] : self.indptr[user_row + 1]]
+
+    def entries(self, user_row: int, count: int) -> list[HistoryEntry]:
+        """The `count` most recent items of the user."""
+        start = int(self.indptr[user_row])
+        stop = min(start + count, int(self.indptr[user_row + 1]))
+        return [
+            HistoryEntry(item_row=int(item), unix_s=int(unix_s), event_type=self.event_types[code])
+            for item, unix_s, code in zip(
+                self.items[start:stop], self.times[start:stop], self.types[start:stop], strict=True
+            )
+        ]

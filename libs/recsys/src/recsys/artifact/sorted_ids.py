@@ -1,0 +1,54 @@
+"""External ids ↔ rows of one artifact version, straight from the memory-mapped file.
+
+Rows are sorted by id, so a row is found by binary search in the file's own bytes: ten million ids open at once, cost no
+memory of their own, and are shared by every process that maps them.
+"""
+
+from bisect import bisect_left
+
+import pyarrow as pa
+
+
+class SortedIds:
+    """Ids in ascending order of their UTF-8 bytes; the row of an id is its rank."""
+
+    def __init__(self, ids: pa.LargeStringArray) -> None:
+        """`ids` must be sorted, without nulls and repeats (`first_disorder` tells)."""
+        _, offsets, data = ids.buffers()
+        self._count = len(ids)
+        self._offsets = memoryview(offsets).cast("B").cast("q")[ids.offset : ids.offset + len(ids) + 1]
+        self._data = memoryview(data) if data is not None else memoryview(b"")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, row: int) -> bytes:
+        """The id's UTF-8 bytes; this is what the binary search compares."""
+        if not 0 <= row < self._count:
+            raise IndexError(row)
+        return bytes(self._data[self._offsets[row] : self._offsets[row + 1]])
+
+    def id_of(self, row: int) -> str:
+        """The id of a row. Raises: IndexError."""
+        return self[row].decode()
+
+    def row_of(self, external_id: str) -> int | None:
+        """The row of an id, or none where the version does not know it."""
+        key = external_id.encode()
+        row = bisect_left(self, key)
+        return row if row < self._count and self[row] == key else None
+
+    def first_row_from(self, external_id: str) -> int:
+        """The first row whose id is not less than this one; the number of rows where there is none."""
+        return bisect_left(self, external_id.encode())
+
+    def first_row_after(self, external_id: str) -> int:
+        """The first row whose id is greater than this one. No id stands between one and the same with a zero byte added."""
+        return bisect_left(self, external_id.encode() + b"\0")
+
+    def first_disorder(self) -> int | None:
+        """The first row whose id is not greater than the one before it; none where all is in order."""
+        for row in range(1, self._count):
+            if self[row - 1] >= self[row]:
+                return row
+        return None

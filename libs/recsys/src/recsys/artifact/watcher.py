@@ -1,0 +1,117 @@
+"""Follows `CURRENT` on the volume: loads a new version beside the one being served, then swaps one reference.
+
+The version before stays for requests that are pinned to it. A version that cannot be loaded is refused, with the
+reason kept for people to see, and the one being served stays.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from recsys.artifact import layout
+from recsys.artifact.reader import Artifact, open_artifact
+from recsys.errors import ArtifactError, ModelNotLoadedError, VersionNotHeldError
+
+_log = logging.getLogger(__name__)
+
+Model = TypeVar("Model")
+
+
+class Watcher(Generic[Model]):
+    """Holds what a service made of the current version and of the one before it."""
+
+    def __init__(
+        self,
+        volume: Path,
+        *,
+        load: Callable[[Artifact], Model],
+        poll_interval_s: float,
+        on_loaded: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`load` turns an open artifact into what the service answers with; `on_loaded` is called after each swap."""
+        self._volume = volume
+        self._load = load
+        self._poll_interval_s = poll_interval_s
+        self._on_loaded = on_loaded
+        self._held: dict[str, Model] = {}  # newest last; replaced, never changed, so that readers need no lock
+        self._last_tried: tuple[str, int] | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="artifact-watcher", daemon=True)
+        self.refused = ""
+
+    def start(self) -> None:
+        """Look once, now, and from then on in the background."""
+        self.poll()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; what is held stays."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def current(self) -> Model:
+        """What the live version became. Raises: ModelNotLoadedError."""
+        return self.get("")
+
+    def get(self, version: str) -> Model:
+        """What a version became; the empty name is the current one. Raises: ModelNotLoadedError, VersionNotHeldError."""
+        held = self._held
+        if not held:
+            raise ModelNotLoadedError(self.refused or f"no version has been published in {self._volume} yet")
+        if not version:
+            return next(reversed(held.values()))
+        try:
+            return held[version]
+        except KeyError:
+            raise VersionNotHeldError(version, held=list(held)) from None
+
+    def held(self) -> list[str]:
+        """Versions that can answer, the current one first."""
+        return list(reversed(self._held))
+
+    def poll(self) -> None:
+        """Look at `CURRENT` once, and take the version that it names if it is new."""
+        try:
+            named = layout.current_version(self._volume)
+            if named is None:
+                return
+            # also the time, so that activating a refused version again tries it again
+            attempt = (named, (self._volume / layout.CURRENT).stat().st_mtime_ns)
+        except OSError as error:
+            self._refuse(f"{self._volume / layout.CURRENT}: cannot be read: {error.strerror}")
+            return
+        if attempt != self._last_tried:
+            self._last_tried = attempt
+            self._take(named)
+
+    def _take(self, version: str) -> None:
+        held = dict(self._held)
+        if version in held:
+            model = held.pop(version)  # back to the version before: it is still in memory
+        else:
+            try:
+                model = self._load(open_artifact(layout.version_dir(self._volume, version)))
+            except (ArtifactError, OSError) as error:
+                self._refuse(str(error))
+                return
+        previous = list(held.items())[-1:]
+        self._held = dict([*previous, (version, model)])
+        self.refused = ""
+        _log.info("artifact version taken", extra={"artifact_version": version})
+        self._on_loaded()
+
+    def _refuse(self, reason: str) -> None:
+        if reason != self.refused:
+            _log.error("artifact version refused", extra={"reason": reason, "held": self.held()})
+        self.refused = reason
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._poll_interval_s):
+            try:
+                self.poll()
+            except Exception:  # a fault in loading must not end the watch: the next version may be a good one
+                _log.exception("artifact version refused")
+                self.refused = "internal error while loading; see the log"

@@ -1,0 +1,174 @@
+"""Writes a version of the artifact so that a reader sees all of it or nothing, whenever the writer is killed.
+
+A version is written in a hidden directory beside the others, flushed to disk, and renamed; `CURRENT` is replaced
+after that. One writer at a time: a lock on the volume keeps a second one waiting.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recsys.artifact import layout
+from recsys.artifact.catalogue import SCHEMA
+from recsys.artifact.history import History
+from recsys.artifact.manifest import FileEntry, Manifest
+from recsys.errors import ArtifactError
+
+_LOCK = ".lock"
+_INCOMPLETE = ".incomplete-"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a version holds beside its manifest. Users and items are sorted by id (UTF-8 bytes)."""
+
+    user_ids: list[str]
+    items: pa.Table  # recsys.artifact.catalogue.SCHEMA
+    user_embeddings: NDArray[np.float32]  # [n_users, dim]
+    item_embeddings: NDArray[np.float32]  # [n_items, dim]
+    history: History
+    popularity: NDArray[np.float32]  # [n_items]
+    retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
+    similar_index: NDArray[np.uint8]  # faiss.serialize_index
+
+
+def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) -> str:
+    """A name that sorts by time and tells versions of the same second apart."""
+    return f"{trained_at:%Y%m%dT%H%M%SZ}-{model}-{dataset_fingerprint[:8]}"
+
+
+def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> None:
+    """Put a version beside the others, complete or not at all. `manifest.files` is filled in here. It is not made live.
+
+    Raises:
+        ArtifactError: the volume has this version already.
+    """
+    final = layout.version_dir(volume, manifest.version)
+    with _locked(volume):
+        _remove_incomplete(volume)
+        if final.exists():
+            raise ArtifactError(f"{final}: expected a new version, found one of this name")
+        incomplete = final.with_name(_INCOMPLETE + final.name)
+        incomplete.mkdir(parents=True)
+        _write_files(incomplete, contents)
+        complete = manifest.model_copy(update={"files": _entries(incomplete)})
+        _write_bytes(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
+        _flush_dir(incomplete)
+        incomplete.rename(final)
+        _flush_dir(final.parent)
+
+
+def activate(volume: Path, version: str) -> None:
+    """Make a version the live one, atomically.
+
+    Raises:
+        ArtifactError: the volume has no such version.
+    """
+    with _locked(volume):
+        if not layout.version_dir(volume, version).is_dir():
+            found = ", ".join(layout.list_versions(volume)) or "none"
+            raise ArtifactError(f"{volume}: expected version {version!r}, found: {found}")
+        beside = volume / f"{layout.CURRENT}.new"
+        _write_bytes(beside, f"{version}\n".encode())
+        os.replace(beside, volume / layout.CURRENT)
+        _flush_dir(volume)
+
+
+def prune(volume: Path, *, keep: int) -> list[str]:
+    """Remove the oldest versions beyond the `keep` newest; the live one always stays. Returns what was removed."""
+    with _locked(volume):
+        live = layout.current_version(volume)
+        old = [version for version in layout.list_versions(volume)[: -max(keep, 1)] if version != live]
+        for version in old:
+            directory = layout.version_dir(volume, version)
+            # renamed first, so that nobody finds a version with half of its files
+            gone = directory.rename(directory.with_name(_INCOMPLETE + version))
+            shutil.rmtree(gone)
+    return old
+
+
+@contextmanager
+def _locked(volume: Path) -> Iterator[None]:
+    volume.mkdir(parents=True, exist_ok=True)
+    with (volume / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the kernel, also when the process is killed
+        yield
+
+
+def _remove_incomplete(volume: Path) -> None:
+    for leftover in (volume / layout.VERSIONS).glob(f"{_INCOMPLETE}*"):
+        shutil.rmtree(leftover)
+
+
+def _write_files(directory: Path, contents: Contents) -> None:
+    history = contents.history
+    arrays: dict[str, NDArray[np.generic]] = {
+        layout.USER_EMBEDDINGS: contents.user_embeddings,
+        layout.ITEM_EMBEDDINGS: contents.item_embeddings,
+        layout.HISTORY_INDPTR: history.indptr,
+        layout.HISTORY_ITEMS: history.items,
+        layout.HISTORY_TIMES: history.times,
+        layout.HISTORY_TYPES: history.types,
+        layout.POPULARITY: contents.popularity,
+    }
+    for name, array in arrays.items():
+        with (directory / name).open("wb") as file:
+            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+            _flush(file)
+    _write_arrow(directory / layout.USERS, pa.table({"user_id": pa.array(contents.user_ids, pa.large_string())}))
+    _write_arrow(directory / layout.ITEMS, contents.items.cast(SCHEMA))
+    _write_bytes(directory / layout.RETRIEVAL_INDEX, contents.retrieval_index.data)
+    _write_bytes(directory / layout.SIMILAR_INDEX, contents.similar_index.data)
+
+
+def _write_arrow(path: Path, table: pa.Table) -> None:
+    """One record batch, uncompressed: a reader maps it and copies nothing."""
+    with path.open("wb") as file:
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_batch(_one_batch(table))
+        _flush(file)
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    if table.num_rows == 0:
+        return pa.RecordBatch.from_pylist([], schema=table.schema)
+    return table.combine_chunks().to_batches()[0]
+
+
+def _write_bytes(path: Path, content: bytes | memoryview) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        _flush(file)
+
+
+def _entries(directory: Path) -> dict[str, FileEntry]:
+    return {name: _entry(directory / name) for name in layout.DATA_FILES}
+
+
+def _entry(path: Path) -> FileEntry:
+    with path.open("rb") as file:
+        return FileEntry(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()  # from Python's buffer to the kernel; fsync does the rest
+    os.fsync(file.fileno())
+
+
+def _flush_dir(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
