@@ -6,7 +6,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 FORMAT_VERSION = 1
-MANIFEST_FILE = "manifest.json"
 
 
 class _Frozen(BaseModel):
@@ -40,7 +39,7 @@ class MetricValue(_Frozen):
 class Manifest(_Frozen):
     """Everything a reader must know before it opens the other files."""
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     version: str
     model: str
     dim: int = Field(gt=0)

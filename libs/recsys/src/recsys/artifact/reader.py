@@ -1,7 +1,7 @@
 """Opens one version of the artifact: everything memory-mapped, everything checked first.
 
-A version that is not what its manifest says is refused with an `ArtifactError` that names the file, what was expected and
-what was found.
+A version that is not what its manifest says is refused with an `ArtifactError` that names the file, what was expected
+and what was found.
 """
 
 import hashlib
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from recsys.artifact import layout
@@ -126,8 +126,10 @@ def _read_array(path: Path, dtype: type[_Scalar], shape: tuple[int, ...]) -> NDA
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:  # an empty array cannot be mapped; anything else is no .npy file
         array = _read_empty(path, error)
-    _expect_array(path, array, dtype=dtype, shape=shape)
-    return array
+    expected = f"{np.dtype(dtype).name} {list(shape)} in C order"
+    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+        raise ArtifactError(f"{path}: expected {expected}, found {array.dtype.name} {list(array.shape)}")
+    return cast("NDArray[_Scalar]", array)
 
 
 def _read_empty(path: Path, error: ValueError) -> NDArray[np.generic]:
@@ -136,12 +138,6 @@ def _read_empty(path: Path, error: ValueError) -> NDArray[np.generic]:
     except ValueError:
         raise ArtifactError(f"{path}: expected a NumPy array, found: {error}") from error
     return array
-
-
-def _expect_array(path: Path, array: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
-        expected = f"{np.dtype(dtype).name} {list(shape)} in C order"
-        raise ArtifactError(f"{path}: expected {expected}, found {array.dtype.name} {list(array.shape)}")
 
 
 def _read_batch(path: Path, columns: Sequence[str], count: int) -> pa.RecordBatch:
@@ -169,7 +165,7 @@ def _check_history(version_dir: Path, history: History, *, n_items: int) -> None
     if indptr[0] != 0 or indptr[-1] != len(items) or (np.diff(indptr) < 0).any():
         path = version_dir / layout.HISTORY_INDPTR
         raise ArtifactError(f"{path}: expected to rise from 0 to {len(items)}, found {indptr[0]} to {indptr[-1]}")
-    if len(items) and not (0 <= items.min() and items.max() < n_items):
+    if len(items) and (items.min() < 0 or items.max() >= n_items):
         path = version_dir / layout.HISTORY_ITEMS
         raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {items.min()} to {items.max()}")
     if len(types) and types.max() >= len(history.event_types):

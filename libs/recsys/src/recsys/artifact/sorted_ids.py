@@ -13,7 +13,7 @@ class SortedIds:
     """Ids in ascending order of their UTF-8 bytes; the row of an id is its rank."""
 
     def __init__(self, ids: pa.LargeStringArray) -> None:
-        """`ids` must be sorted, without nulls and repeats (`first_disorder` tells)."""
+        """`ids` must be sorted, without nulls and repeats; the writer saw to it."""
         _, offsets, data = ids.buffers()
         self._count = len(ids)
         self._offsets = memoryview(offsets).cast("B").cast("q")[ids.offset : ids.offset + len(ids) + 1]
@@ -43,12 +43,6 @@ class SortedIds:
         return bisect_left(self, external_id.encode())
 
     def first_row_after(self, external_id: str) -> int:
-        """The first row whose id is greater than this one. No id stands between one and the same with a zero byte added."""
+        """The first row whose id is greater than this one."""
+        # no id stands between one and the same with a zero byte added
         return bisect_left(self, external_id.encode() + b"\0")
-
-    def first_disorder(self) -> int | None:
-        """The first row whose id is not greater than the one before it; none where all is in order."""
-        for row in range(1, self._count):
-            if self[row - 1] >= self[row]:
-                return row
-        return None

@@ -57,7 +57,10 @@ class Watcher(Generic[Model]):
         return self.get("")
 
     def get(self, version: str) -> Model:
-        """What a version became; the empty name is the current one. Raises: ModelNotLoadedError, VersionNotHeldError."""
+        """What a version became; the empty name is the current one.
+
+        Raises: ModelNotLoadedError, VersionNotHeldError.
+        """
         held = self._held
         if not held:
             raise ModelNotLoadedError(self.refused or f"no version has been published in {self._volume} yet")

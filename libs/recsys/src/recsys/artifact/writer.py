@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,8 +53,10 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
     """Put a version beside the others, complete or not at all. `manifest.files` is filled in here. It is not made live.
 
     Raises:
-        ArtifactError: the volume has this version already.
+        ArtifactError: the volume has this version already, or ids are not sorted.
     """
+    _expect_sorted("user_ids", contents.user_ids)
+    _expect_sorted("items.item_id", contents.items.column("item_id").to_pylist())
     final = layout.version_dir(volume, manifest.version)
     with _locked(volume):
         _remove_incomplete(volume)
@@ -96,6 +99,15 @@ def prune(volume: Path, *, keep: int) -> list[str]:
             gone = directory.rename(directory.with_name(_INCOMPLETE + version))
             shutil.rmtree(gone)
     return old
+
+
+def _expect_sorted(name: str, ids: list[str]) -> None:
+    encoded = [external_id.encode() for external_id in ids]
+    for row, (before, here) in enumerate(pairwise(encoded), start=1):
+        if before >= here:
+            raise ArtifactError(
+                f"{name}: expected ids in ascending order, found {here!r} after {before!r} in row {row}"
+            )
 
 
 @contextmanager
