@@ -1,0 +1,51 @@
+"""`recsys.v1.ModelService`: which model this process answers with. Served by candidate_gen and by the reranker."""
+
+from datetime import UTC
+from typing import Protocol
+
+import grpc
+
+from recsys.artifact.manifest import Manifest
+from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse, Metric
+from recsys.v1.model_service_pb2_grpc import ModelServiceServicer
+
+
+class LoadedModel(Protocol):
+    """What a service made of an artifact."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+
+class Versions(Protocol):
+    """What `recsys.artifact.watcher.Watcher` tells about the versions that it holds."""
+
+    refused: str
+
+    def current(self) -> LoadedModel: ...
+
+    def held(self) -> list[str]: ...
+
+
+class ModelServicer(ModelServiceServicer):
+    """Manifest → wire."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+
+    def GetModel(self, request: GetModelRequest, context: grpc.ServicerContext) -> GetModelResponse:  # noqa: N802
+        manifest = self._versions.current().manifest
+        return GetModelResponse(
+            artifact_version=manifest.version,
+            model=manifest.model,
+            dim=manifest.dim,
+            user_count=manifest.user_count,
+            item_count=manifest.item_count,
+            trained_at=manifest.trained_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            metrics=[
+                Metric(name=name, value=metric.value, low=metric.low, high=metric.high)
+                for name, metric in manifest.metrics.items()
+            ],
+            held_versions=self._versions.held(),
+            refused=self._versions.refused,
+        )

@@ -1,0 +1,61 @@
+"""The one table from the errors that this system raises on purpose to gRPC statuses.
+
+A `RecsysError` comes in; a status with `google.rpc.ErrorInfo` goes out, whose reason a client can act on.
+"""
+
+from typing import Final
+
+import grpc
+from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped] # it has stubs, but no py.typed
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the same
+from grpc_status import rpc_status
+
+from recsys.errors import (
+    ArtifactError,
+    DataError,
+    InvalidArgumentError,
+    ItemNotFoundError,
+    ModelNotLoadedError,
+    RecsysError,
+    VersionNotHeldError,
+)
+
+ERROR_DOMAIN: Final = "recsys"
+
+STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
+    InvalidArgumentError: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
+    ItemNotFoundError: (grpc.StatusCode.NOT_FOUND, "ITEM_NOT_FOUND"),
+    VersionNotHeldError: (grpc.StatusCode.FAILED_PRECONDITION, "ARTIFACT_VERSION_NOT_HELD"),
+    ModelNotLoadedError: (grpc.StatusCode.UNAVAILABLE, "MODEL_NOT_LOADED"),
+    ArtifactError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
+    DataError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
+}
+
+
+def status_of(error: RecsysError) -> grpc.Status:
+    """The status that tells a client of an error. What is INTERNAL keeps its message to itself."""
+    code, reason = STATUS_OF_ERROR[type(error)]
+    if code is grpc.StatusCode.INTERNAL:
+        return internal_error()
+    return _status(code, reason=reason, message=str(error))
+
+
+def internal_error() -> grpc.Status:
+    """The status of a fault of our own: nothing of it is for the client; the log has it."""
+    return _status(grpc.StatusCode.INTERNAL, reason="INTERNAL", message="internal error")
+
+
+def deadline_exceeded() -> grpc.Status:
+    """The status of a request whose time was over before its work began."""
+    return _status(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        reason="DEADLINE_EXCEEDED",
+        message="no time was left when the request's turn came",
+    )
+
+
+def _status(code: grpc.StatusCode, *, reason: str, message: str) -> grpc.Status:
+    rich = Status(code=code.value[0], message=message)
+    rich.details.add().Pack(ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
+    status: grpc.Status = rpc_status.to_status(rich)
+    return status
