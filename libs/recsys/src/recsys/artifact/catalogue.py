@@ -50,9 +50,9 @@ class Catalogue:
         return CatalogueItem(*(column[row].as_py() for column in self._columns))
 
     def search(self, *, query: str, category: str, start_row: int, limit: int) -> list[int]:
-        """Rows from `start_row` on whose title holds every word of `query` and whose category is `category`.
+        """Rows whose title holds every word of `query`, whatever the case, and whose category is `category`.
 
-        Case does not matter in the title; the category is exact. An empty `query` or `category` accepts every item. At most `limit` rows, ascending.
+        An empty `query` or `category` accepts every item. At most `limit` rows from `start_row` on, ascending.
         """
         found: list[int] = []
         words = query.split()

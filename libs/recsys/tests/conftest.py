@@ -1,0 +1,94 @@
+"""A small artifact in a temporary volume, whole and valid, for tests to read, break and replace."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsys.artifact import writer
+from recsys.artifact.history import History
+from recsys.artifact.manifest import IndexInfo, Manifest, MetricValue
+
+USER_IDS = ["", " 007", "007", "17850.0", "a/b", "ü"]
+ITEM_IDS = ["0001", "1", "85123A", "A b"]
+
+
+def small_contents(*, seed: int = 0) -> writer.Contents:
+    rng = np.random.default_rng(seed)
+    return writer.Contents(
+        user_ids=USER_IDS,
+        items=pa.table(
+            {
+                "item_id": ITEM_IDS,
+                "title": ["White Lantern", "lantern red", None, "Mug"],
+                "category": ["light", "light", "light", "kitchen"],
+                "price": [3.5, 2.0, None, 8.0],
+                "image_url": pa.array([None] * 4, pa.string()),
+                "available": [True, False, True, True],
+            }
+        ),
+        user_embeddings=rng.standard_normal((6, 3), dtype=np.float32),
+        item_embeddings=rng.standard_normal((4, 3), dtype=np.float32),
+        history=History(
+            indptr=np.array([0, 2, 2, 3, 3, 3, 3], np.int64),
+            items=np.array([3, 0, 1], np.int32),
+            times=np.array([200, 100, 50], np.int64),
+            types=np.array([1, 0, 1], np.uint8),
+            event_types=["view", "purchase"],
+        ),
+        popularity=np.array([1, 1, 0, 1], np.float32),
+        retrieval_index=np.frombuffer(b"an index, unread here", np.uint8),
+        similar_index=np.frombuffer(b"another", np.uint8),
+    )
+
+
+def small_manifest(version: str = "20260101T000000Z-als-00000000") -> Manifest:
+    return Manifest(
+        version=version,
+        model="als",
+        dim=3,
+        user_count=6,
+        item_count=4,
+        interaction_count=3,
+        event_types=["view", "purchase"],
+        index=IndexInfo(factory="Flat", metric="inner_product", search_effort=None, recall=1.0),
+        metrics={"recall@20": MetricValue(value=0.25, low=0.2, high=0.3)},
+        training={"model": "als"},
+        dataset_fingerprint="0" * 64,
+        library_versions={"numpy": np.__version__},
+        code_revision="unknown",
+        trained_at=datetime(2026, 1, 1, tzinfo=UTC),
+        files={},
+    )
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume and a way to publish on it."""
+
+    path: Path
+
+    def publish(self, version: str = "20260101T000000Z-als-00000000", *, seed: int = 0) -> Path:
+        writer.write_version(self.path, manifest=small_manifest(version), contents=small_contents(seed=seed))
+        writer.activate(self.path, version)
+        return self.path / "versions" / version
+
+
+@pytest.fixture
+def new_volume(tmp_path: Path) -> Callable[[str], Volume]:
+    return lambda name: Volume(tmp_path / name)
+
+
+@pytest.fixture
+def volume(new_volume: Callable[[str], Volume]) -> Volume:
+    return new_volume("volume")
+
+
+@pytest.fixture
+def contents_with() -> Callable[..., writer.Contents]:
+    """The small contents with some parts replaced."""
+    return lambda **changes: replace(small_contents(), **changes)

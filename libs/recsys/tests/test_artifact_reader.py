@@ -1,0 +1,186 @@
+"""What was written is what is read; whatever is wrong with a version is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsys.artifact import layout, writer
+from recsys.artifact.history import History, HistoryEntry
+from recsys.artifact.manifest import Manifest
+from recsys.artifact.reader import open_artifact
+from recsys.errors import ArtifactError
+
+
+def test_a_version_reads_back_as_it_was_written(volume, contents_with) -> None:
+    artifact = open_artifact(volume.publish())
+    expected = contents_with()
+    np.testing.assert_array_equal(artifact.user_embeddings, expected.user_embeddings)
+    np.testing.assert_array_equal(artifact.item_embeddings, expected.item_embeddings)
+    np.testing.assert_array_equal(artifact.popularity, expected.popularity)
+    assert [artifact.users.id_of(row) for row in range(len(artifact.users))] == expected.user_ids
+    assert artifact.catalogue.item(0).title == "White Lantern"
+    assert artifact.catalogue.item(2).price is None
+    assert artifact.catalogue.available.tolist() == [True, False, True, True]
+
+
+def test_history_is_most_recent_first_with_its_event_types(volume) -> None:
+    history = open_artifact(volume.publish()).history
+    assert history.size(0) == 2
+    assert history.rows(0).tolist() == [3, 0]
+    assert history.entries(0, 5) == [HistoryEntry(3, 200, "purchase"), HistoryEntry(0, 100, "view")]
+    assert history.entries(0, 1) == [HistoryEntry(3, 200, "purchase")]
+    assert history.entries(1, 5) == []
+
+
+def test_search_wants_every_word_in_any_case_and_the_exact_category(volume) -> None:
+    catalogue = open_artifact(volume.publish()).catalogue
+    assert catalogue.search(query="LANTERN", category="", start_row=0, limit=9) == [0, 1]
+    assert catalogue.search(query="red lantern", category="", start_row=0, limit=9) == [1]
+    assert catalogue.search(query="", category="light", start_row=1, limit=9) == [1, 2]
+    assert catalogue.search(query="", category="", start_row=0, limit=3) == [0, 1, 2]
+    assert catalogue.search(query="", category="Light", start_row=0, limit=9) == []
+
+
+def test_embeddings_are_mapped_not_copied(volume) -> None:
+    assert isinstance(open_artifact(volume.publish()).user_embeddings, np.memmap)
+
+
+def test_no_users_and_no_interactions_is_a_valid_version(volume, contents_with) -> None:
+    none = np.array([], np.int64)
+    contents = contents_with(
+        user_ids=[],
+        user_embeddings=np.zeros((0, 3), np.float32),
+        history=History(np.array([0], np.int64), none.astype(np.int32), none, none.astype(np.uint8), []),
+    )
+    version = volume.publish().name + "b"
+    manifest = json.loads((volume.path / "versions" / version[:-1] / "manifest.json").read_text())
+    manifest |= {"version": version, "user_count": 0, "interaction_count": 0, "files": {}}
+    writer.write_version(volume.path, manifest=Manifest.model_validate(manifest), contents=contents)
+    assert len(open_artifact(volume.path / "versions" / version).users) == 0
+
+
+def flip_last_byte(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("name", layout.DATA_FILES)
+@pytest.mark.parametrize(
+    ("damage", "found"), [(flip_last_byte, "SHA-256"), (cut_short, "bytes, found"), (remove, "No such file")]
+)
+def test_a_damaged_file_is_refused_by_name(volume, name: str, damage: Callable[[Path], None], found: str) -> None:
+    version_dir = volume.publish()
+    damage(version_dir / name)
+    with pytest.raises(ArtifactError, match=found) as refused:
+        open_artifact(version_dir)
+    assert name in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": 2}, r"format_version: expected: format version 1; found: '2'"),
+        ({"dim": 4}, r"user_embeddings.npy: expected float32 \[6, 4\] in C order, found float32 \[6, 3\]"),
+        ({"user_count": 7}, r"users.arrow: expected one batch of 7 rows"),
+        ({"interaction_count": 4}, r"history_items.npy: expected int32 \[4\]"),
+        ({"event_types": ["view"]}, r"history_types.npy: expected codes below 1, found 1"),
+        ({"version": "another"}, r"manifest.json: version: expected '20260101.*', found 'another'"),
+        ({"surprise": 1}, r"surprise: expected: Extra inputs are not permitted"),
+        ({"files": {}}, r"files: expected .*user_embeddings.npy.*, found no entry"),
+    ],
+)
+def test_a_manifest_that_tells_another_story_is_refused(volume, change: dict[str, object], message: str) -> None:
+    version_dir = volume.publish()
+    path = version_dir / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ArtifactError, match=message):
+        open_artifact(version_dir)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}'])
+def test_a_manifest_that_is_no_manifest_is_refused(volume, content: bytes) -> None:
+    version_dir = volume.publish()
+    (version_dir / "manifest.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"manifest\.json"):
+        open_artifact(version_dir)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"user_embeddings": np.array([[1, 2, 3]] * 5 + [[1, np.nan, 3]], np.float32)},
+            r"user_embeddings.npy: expected finite values, found NaN or infinity in row 5",
+        ),
+        ({"popularity": np.array([1, 1, np.inf, 1], np.float32)}, r"popularity.npy: expected finite values"),
+        ({"item_embeddings": np.zeros((4, 3))}, r"item_embeddings.npy: expected float32 \[4, 3\].*found float64"),
+    ],
+)
+def test_contents_that_cannot_be_served_are_refused(volume, contents_with, changes, message: str) -> None:
+    version = volume.publish().name + "b"
+    manifest = open_artifact(volume.path / "versions" / version[:-1]).manifest
+    writer.write_version(
+        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(**changes)
+    )
+    with pytest.raises(ArtifactError, match=message):
+        open_artifact(volume.path / "versions" / version)
+
+
+def test_history_that_points_outside_the_catalogue_is_refused(volume, contents_with) -> None:
+    history = contents_with().history
+    outside = History(history.indptr, np.array([3, 4, 1], np.int32), history.times, history.types, history.event_types)
+    version = volume.publish().name + "b"
+    manifest = open_artifact(volume.path / "versions" / version[:-1]).manifest
+    writer.write_version(
+        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(history=outside)
+    )
+    with pytest.raises(ArtifactError, match=r"history_items.npy: expected rows 0 to 3, found 1 to 4"):
+        open_artifact(volume.path / "versions" / version)
+
+
+def test_unsorted_ids_are_never_written(volume, contents_with) -> None:
+    manifest = open_artifact(volume.publish()).manifest.model_copy(update={"version": "unsorted"})
+    contents = contents_with(user_ids=["b", "a", "c", "d", "e", "f"])
+    with pytest.raises(
+        ArtifactError, match=r"user_ids: expected ids in ascending order, found b'a' after b'b' in row 1"
+    ):
+        writer.write_version(volume.path, manifest=manifest, contents=contents)
+    assert layout.list_versions(volume.path) == ["20260101T000000Z-als-00000000"]
+
+
+def test_a_pickle_is_never_opened(volume, contents_with) -> None:
+    version_dir = volume.publish()
+    pickled = version_dir / layout.POPULARITY
+    np.save(pickled, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    manifest = json.loads((version_dir / "manifest.json").read_text())
+    entry = writer._entry(pickled)
+    manifest["files"][layout.POPULARITY] = entry.model_dump()
+    (version_dir / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=r"popularity.npy: expected a NumPy array"):
+        open_artifact(version_dir)
+
+
+def test_an_arrow_file_with_other_columns_is_refused(volume, contents_with) -> None:
+    version_dir = volume.publish()
+    path = version_dir / layout.USERS
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, pa.schema([("name", pa.large_string())])) as out:
+        out.write_batch(pa.record_batch({"name": pa.array(["a"] * 6, pa.large_string())}))
+    manifest = json.loads((version_dir / "manifest.json").read_text())
+    manifest["files"][layout.USERS] = writer._entry(path).model_dump()
+    (version_dir / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(
+        ArtifactError, match=r"users.arrow: expected one batch of 6 rows with columns \['user_id'\], found"
+    ):
+        open_artifact(version_dir)

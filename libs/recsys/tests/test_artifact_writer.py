@@ -1,0 +1,104 @@
+"""A version is there whole or not at all, whenever its writer is killed."""
+
+import itertools
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from recsys.artifact import layout, writer
+from recsys.artifact.reader import open_artifact
+from recsys.errors import ArtifactError
+
+FIRST = "20260101T000000Z-als-00000000"
+SECOND = "20260102T000000Z-als-00000000"
+
+
+def publish_and_die(volume, monkeypatch: pytest.MonkeyPatch, *, at_step: int) -> bool:
+    """Publish SECOND in a child process that kills itself the n-th time it is about to touch the disk.
+
+    Returns whether it was killed.
+    """
+    child = os.fork()
+    if child == 0:
+        steps = itertools.count()
+        for name in ("fsync", "replace", "rename", "mkdir"):
+            monkeypatch.setattr(os, name, _killing(getattr(os, name), steps, at_step))
+        volume.publish(SECOND, seed=1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def _killing(call: Callable[..., object], steps: Iterator[int], at_step: int) -> Callable[..., object]:
+    def wrapper(*args: object, **kwargs: object) -> object:
+        if next(steps) == at_step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*args, **kwargs)
+
+    return wrapper
+
+
+def test_a_writer_killed_at_any_step_leaves_the_old_version_or_the_new_one_whole(new_volume, monkeypatch) -> None:
+    kills = 0
+    while True:
+        volume = new_volume(f"killed-at-{kills}")
+        volume.publish(FIRST)
+        killed = publish_and_die(volume, monkeypatch, at_step=kills)
+        assert layout.current_version(volume.path) in {FIRST, SECOND}
+        for version in layout.list_versions(volume.path):
+            open_artifact(layout.version_dir(volume.path, version))
+        if not killed:
+            break
+        if layout.list_versions(volume.path) == [FIRST]:
+            volume.publish(SECOND)  # nothing of the dead writer is in the way of the next one
+            assert sorted(os.listdir(volume.path / "versions")) == [FIRST, SECOND]
+        kills += 1
+    assert layout.current_version(volume.path) == SECOND
+    assert kills > 15  # one for each of the 12 files, the directories, the rename, the pointer
+
+
+def test_a_version_of_the_same_name_is_refused(volume) -> None:
+    volume.publish(FIRST)
+    with pytest.raises(ArtifactError, match="expected a new version, found one of this name"):
+        volume.publish(FIRST)
+
+
+def test_only_a_version_that_exists_becomes_live(volume) -> None:
+    volume.publish(FIRST)
+    with pytest.raises(ArtifactError, match=f"expected version 'nope', found: {FIRST}"):
+        writer.activate(volume.path, "nope")
+    assert layout.current_version(volume.path) == FIRST
+
+
+def test_pruning_keeps_the_newest_and_the_live_one(volume) -> None:
+    for day in range(1, 6):
+        volume.publish(f"2026010{day}T000000Z-als-00000000")
+    writer.activate(volume.path, FIRST)
+    assert writer.prune(volume.path, keep=2) == ["20260102T000000Z-als-00000000", "20260103T000000Z-als-00000000"]
+    assert [v[:8] for v in layout.list_versions(volume.path)] == ["20260101", "20260104", "20260105"]
+    assert layout.current_version(volume.path) == FIRST
+
+
+def test_a_volume_where_nothing_was_published_has_no_version(tmp_path: Path) -> None:
+    assert layout.current_version(tmp_path) is None
+    assert layout.list_versions(tmp_path / "nowhere") == []
+
+
+def test_a_reader_never_sees_anything_but_whole_versions_while_writers_publish(volume) -> None:
+    volume.publish(FIRST)
+    names = [f"2026020{day}T000000Z-als-00000000" for day in range(1, 9)]
+    writers = threading.Thread(target=lambda: [volume.publish(name) for name in names])
+    writers.start()
+    seen = set()
+    while writers.is_alive():
+        live = layout.current_version(volume.path)
+        assert live is not None
+        seen.add(open_artifact(layout.version_dir(volume.path, live)).manifest.version)
+    writers.join()
+    assert layout.current_version(volume.path) == names[-1]
+    assert seen <= {FIRST, *names}
+    assert os.listdir(volume.path / "versions").count(names[-1]) == 1
