@@ -1,0 +1,89 @@
+# Everything is started from here; `make help` lists it. Needs GNU make and some python3 (3.8 or newer, with venv).
+SHELL := /bin/bash
+UV := .tools/bin/uv
+UV_VERSION := 0.13.9
+PYTHON := .venv/bin/python
+UI_PYTHON := .venv-ui/bin/python
+OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer
+# The CPU build of torch: from PIP_FIND_LINKS where it lies there, else from PyTorch's own index.
+TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND_LINKS),--torch-backend cpu)
+# A Python of version $(1) that runs (a pyenv shim may not), else the bare version: then uv downloads one.
+find_python = $(or $(shell for p in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
+	"$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done),$(1))
+# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.yaml [CATALOGUE=items.csv]
+DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPING)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
+# mypy names modules by the folders that are on the import path, and tests by their place in the tree.
+MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-browser protos lock format lint unit test demo train up down clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed .venv-ui/installed ## Both environments, from nothing; quick when nothing has changed
+
+$(UV):
+	python3 -m venv .tools
+	.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
+
+.venv/installed: requirements/backend.txt requirements/torch.txt $(OURS:%=%/pyproject.toml) | $(UV)
+	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.11)" .venv
+	$(UV) pip sync --quiet --python $(PYTHON) $(TORCH_FROM) requirements/backend.txt requirements/torch.txt
+	$(UV) pip install --quiet --python $(PYTHON) --no-deps $(OURS:%=--editable %)
+	touch $@
+
+.venv-ui/installed: requirements/ui.txt services/ui/pyproject.toml | $(UV)
+	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.13)" .venv-ui
+	$(UV) pip sync --quiet --python $(UI_PYTHON) requirements/ui.txt
+	$(UV) pip install --quiet --python $(UI_PYTHON) --no-deps --editable services/ui
+	touch $@
+
+setup-browser: ## Chromium for the browser tests, where root may install it
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends chromium fonts-liberation; } || \
+		echo "no chromium, and not root on Debian to install it: the browser tests cannot run" >&2
+
+protos: setup ## Generate recsys.v1 from protos/
+	$(PYTHON) -m grpc_tools.protoc -I protos --python_out=libs/recsys/src --pyi_out=libs/recsys/src \
+		--grpc_python_out=libs/recsys/src protos/recsys/v1/*.proto
+
+lock: $(UV) ## Pin every version again
+	requirements/lock.sh $(UV)
+
+format: setup ## Format, and fix what ruff can fix
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lint: setup ## ruff and mypy, strict
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(MYPY) $(OURS) tests tools benchmarks
+	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui
+
+unit: setup ## The quick tests: those beside the code, and the architecture
+	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs tests/architecture
+	$(UI_PYTHON) -m pytest services/ui
+
+test: lint setup-browser ## Everything: lint and all tests; end to end too where Docker answers
+	$(UI_PYTHON) -m pytest services/ui
+	$(PYTHON) -m pytest
+
+demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…]
+	@$(PYTHON) -m tools.demo run $(DATA)
+
+train: setup ## Train and publish a new version into the demo's volume, also while it runs; data as for demo
+	@$(PYTHON) -m tools.demo train $(DATA)
+
+up: ## The whole system in containers; settings in .env (see .env.example)
+	docker compose up --build --detach --wait
+
+down: ## Stop the containers; the model volume stays
+	docker compose down
+
+benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
+	$(PYTHON) -m benchmarks.$(subst -,_,$*)
+
+clean: ## Remove environments, caches, and the demo's models and logs
+	rm -rf .tools .venv .venv-ui .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,85 @@
+"""The demo: trains where there is no model yet, and serves it as local processes. Run by `make demo` and `make train`.
+
+In: `python -m tools.demo run|train [--events FILE --mapping FILE [--catalogue FILE]]`; without files, the demo shop.
+Out: the addresses on the terminal, models in `.demo/volumes/` (one volume a data source), logs in `.demo/logs/`.
+"""
+
+import argparse
+import hashlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+from tools.local_stack import PYTHON, ROOT, LocalStack, Ports, StackError
+
+DEMO = ROOT / ".demo"
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def volume_for(data: list[Path]) -> Path:
+    """The model volume of these input files as they are now: other files, or the same ones changed, have another."""
+    if not data:
+        return DEMO / "volumes/demo-shop"
+    state = "\n".join(f"{path.resolve()} {path.stat().st_mtime_ns}" for path in data)
+    return DEMO / "volumes" / f"{data[0].name}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
+
+
+def train(data: dict[str, Path], *, if_empty: bool) -> Path:
+    """Trains on these files (`{"events": …, "mapping": …}`; none: the demo shop) and returns the volume."""
+    for path in data.values():
+        if not path.is_file():
+            raise StackError(f"no such file: {path}")
+    volume = volume_for(list(data.values()))
+    files = [word for name, path in data.items() for word in (f"--{name}", str(path))]
+    once = ["--if-empty"] if if_empty else []
+    command = [PYTHON, "-m", "trainer", "train", *files, "--artifact-dir", str(volume), *once]
+    if (status := subprocess.run(command, check=False).returncode) != 0:
+        raise StackError(f"training ended with status {status}")
+    return volume
+
+
+def serve(volume: Path) -> None:
+    """Serves the volume until interrupted. Raises StackError when a process dies."""
+    print("starting candidate_gen, reranker, gateway and ui", flush=True)
+    with LocalStack(volume, ports=Ports.from_environment(), with_ui=True, log_dir=DEMO / "logs") as stack:
+        print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  logs  {DEMO / 'logs'}")
+        print("\n  Ctrl-C stops everything.", flush=True)
+        stack.watch()
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A closed terminal or a `kill` stops the system as Ctrl-C does; a second signal while stopping changes nothing."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Exit status 0 after Ctrl-C, 1 with a message on standard error when something could not run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["run", "train"])
+    for name in ("events", "mapping", "catalogue"):
+        parser.add_argument(f"--{name}", type=Path)
+    arguments = vars(parser.parse_args())
+    command = arguments.pop("command")
+    data = {name: path for name, path in arguments.items() if path is not None}
+    for number in STOPPING:
+        signal.signal(number, interrupt)
+    try:
+        if command == "train":
+            train(data, if_empty=False)
+        else:
+            Ports.from_environment().check()
+            serve(train(data, if_empty=True))
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The whole system as local processes, without Docker, for `tools.demo`, tests and benchmarks.
+
+In: a model volume, ports, and the settings that the processes read from the environment anyway. Out: a system whose
+gateway and page answer, until `close`; or one message that says which process died and its last lines.
+
+Own code rather than honcho: that starts and stops processes, but knows neither readiness nor free ports, and cannot be
+used as a context manager. Only the standard library, so that any environment can import this.
+"""
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv/bin/python"
+UI_PYTHON = ROOT / ".venv-ui/bin/python"
+READY_WITHIN_S = 90
+STOPPED_WITHIN_S = 15
+
+
+class StackError(Exception):
+    """The system cannot start or has lost a process; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One loopback port a process; each can be set as NAME_PORT in the environment."""
+
+    candidate_gen: int = 50051
+    reranker: int = 50052
+    gateway: int = 8000
+    ui: int = 8501
+
+    @classmethod
+    def from_environment(cls) -> "Ports":
+        """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say."""
+        return cls(**{f.name: int(os.environ.get(f"{f.name.upper()}_PORT", str(f.default))) for f in fields(cls)})
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Ports that nothing listened on a moment ago."""
+        sockets = [socket.socket() for _ in fields(cls)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        numbers = [each.getsockname()[1] for each in sockets]
+        for each in sockets:
+            each.close()
+        return cls(*numbers)
+
+    def check(self) -> None:
+        """Raises StackError naming the first port in use and the variable that moves it."""
+        for field in fields(self):
+            port = getattr(self, field.name)
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    name = f"{field.name.upper()}_PORT"
+                    raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 1}") from error
+
+
+class LocalStack:
+    """candidate_gen, reranker, gateway and, if asked for, the page, on loopback. Use as a context manager.
+
+    `environment` adds settings of the processes (`{"GATEWAY_CANDIDATES": "100"}`).
+    Each process logs to a file in `log_dir`.
+    """
+
+    def __init__(
+        self,
+        artifact_dir: Path,
+        *,
+        ports: Ports,
+        with_ui: bool = False,
+        log_dir: Path,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.ports = ports
+        self.gateway_url = f"http://127.0.0.1:{ports.gateway}"
+        self.ui_url = f"http://127.0.0.1:{ports.ui}"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._with_ui = with_ui
+        self._log_dir = log_dir
+        self._environment = (
+            os.environ | {"PYTHONUNBUFFERED": "1"} | _settings(artifact_dir, ports) | (environment or {})
+        )
+
+    def __enter__(self) -> "LocalStack":
+        self.ports.check()
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            for name in ("candidate_gen", "reranker", "gateway"):
+                self._start(name, PYTHON)
+            self._wait(f"{self.gateway_url}/readyz")
+            if self._with_ui:
+                self._start("ui", UI_PYTHON)
+                self._wait(f"{self.ui_url}/_stcore/health")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def watch(self) -> None:
+        """Returns never. Raises StackError as soon as one process has ended."""
+        while True:
+            self._check_alive()
+            time.sleep(0.5)
+
+    def close(self) -> None:
+        """Ends every process, the front first: politely, then by force."""
+        for process in reversed(self.processes.values()):
+            process.terminate()
+            try:
+                process.wait(STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+
+    def _start(self, name: str, python: Path) -> None:
+        with (self._log_dir / f"{name}.log").open("wb") as log:
+            # Its own session: a Ctrl-C reaches this process only, which then stops the others in order.
+            self.processes[name] = subprocess.Popen(
+                [python, "-m", name], env=self._environment, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
+            )
+
+    def _wait(self, url: str) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not _answers(url):
+            self._check_alive()
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{url} did not become ready within {READY_WITHIN_S} s; the logs are in {self._log_dir}"
+                )
+            time.sleep(0.1)
+
+    def _check_alive(self) -> None:
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                log = self._log_dir / f"{name}.log"
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+                raise StackError(f"{name} ended with status {process.returncode}; the last lines of {log}:\n{tail}")
+
+
+def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
+    return {
+        "CANDIDATE_GEN_ARTIFACT_DIR": str(artifact_dir),
+        "CANDIDATE_GEN_PORT": str(ports.candidate_gen),
+        "RERANKER_ARTIFACT_DIR": str(artifact_dir),
+        "RERANKER_PORT": str(ports.reranker),
+        "GATEWAY_PORT": str(ports.gateway),
+        "GATEWAY_CANDIDATE_GEN_TARGET": f"127.0.0.1:{ports.candidate_gen}",
+        "GATEWAY_RERANKER_TARGET": f"127.0.0.1:{ports.reranker}",
+        "UI_PORT": str(ports.ui),
+        "UI_GATEWAY_URL": f"http://127.0.0.1:{ports.gateway}",
+    }
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
