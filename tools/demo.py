@@ -34,7 +34,7 @@ def train(data: dict[str, Path], *, if_empty: bool) -> Path:
     volume = volume_for(list(data.values()))
     files = [word for name, path in data.items() for word in (f"--{name}", str(path))]
     once = ["--if-empty"] if if_empty else []
-    command = [PYTHON, "-m", "trainer", "train", *files, "--artifact-dir", str(volume), *once]
+    command = [str(PYTHON), "-m", "trainer", "train", *files, "--artifact-dir", str(volume), *once]
     if (status := subprocess.run(command, check=False).returncode) != 0:
         raise StackError(f"training ended with status {status}")
     return volume
