@@ -1,0 +1,38 @@
+"""Starts the gateway: `python -m gateway`. Settings come from the environment, see `settings`."""
+
+import uvicorn
+import uvloop
+
+from gateway.app import create_app
+from gateway.clients import connect
+from gateway.settings import Settings
+from recsys.observability import logging
+
+
+async def serve(settings: Settings) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish those that are running."""
+    async with connect(settings) as clients:
+        config = uvicorn.Config(
+            create_app(settings, clients),
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,  # our JSON lines, and one line a request is written by request_context
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        await uvicorn.Server(config).serve()
+
+
+def main() -> None:
+    """Entry point."""
+    settings = Settings()
+    logging.configure(service="gateway", level=settings.log_level)
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

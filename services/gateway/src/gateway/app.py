@@ -1,0 +1,45 @@
+"""The application: routes, errors, request ids and the OpenAPI document, put together."""
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from gateway import problems
+from gateway.clients import Clients
+from gateway.recommend import Recommender
+from gateway.request_context import RequestContextMiddleware
+from gateway.routes import health, items, model, recommendations, users
+from gateway.settings import Settings
+
+_DESCRIPTION = """
+Recommendations from a shop's own events.
+
+- Ids are the shop's own, percent-encoded in paths: `a/b` is `a%2Fb`.
+- Every answer names the artifact version, that is the trained model, that gave it.
+- Every error is `application/problem+json` (RFC 9457).
+- `X-Request-ID` is accepted, or made, and returned; it stands in the log lines of all services.
+"""
+
+
+def create_app(settings: Settings, clients: Clients) -> FastAPI:
+    """A stateless application; whoever made the clients closes them."""
+    app = FastAPI(
+        title="Recommendations",
+        version="1",
+        description=_DESCRIPTION,
+        redirect_slashes=False,  # an id may end in a slash
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    app.state.clients = clients
+    app.state.recommender = Recommender(clients=clients, settings=settings)
+    # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
+    for routes in (recommendations, items, users, model, health):
+        app.include_router(routes.router)
+    app.add_middleware(RequestContextMiddleware)
+    problems.install(app)
+    problems.add_to_document(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,174 @@
+"""Every call that leaves the gateway, one short method each.
+
+In: plain values and a timeout in seconds, which is never optional. Out: the service's protobuf answer.
+A call that fails raises `grpc.aio.AioRpcError`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gateway.settings import Settings
+from recsys.observability.logging import REQUEST_ID_KEY, request_id
+from recsys.rpc.channel import open_channel
+from recsys.v1 import (
+    candidate_gen_service_pb2,
+    candidate_gen_service_pb2_grpc,
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    item_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    reranker_service_pb2,
+    reranker_service_pb2_grpc,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class CandidateGenClient:
+    """Calls to candidate_gen."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._candidates = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._users = user_service_pb2_grpc.UserServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._model = model_service_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._health = health_pb2_grpc.HealthStub(channel)
+
+    async def get_candidates(
+        self, user_id: str, *, count: int, include_seen: bool, artifact_version: str, timeout_s: float
+    ) -> candidate_gen_service_pb2.GetCandidatesResponse:
+        """Candidates for a user; of the current version if `artifact_version` is empty."""
+        request = candidate_gen_service_pb2.GetCandidatesRequest(
+            user_id=user_id, count=count, include_seen=include_seen, artifact_version=artifact_version
+        )
+        return await _call(self._candidates.GetCandidates, request, timeout_s=timeout_s)
+
+    async def get_similar_items(
+        self, item_id: str, *, count: int, artifact_version: str, timeout_s: float
+    ) -> candidate_gen_service_pb2.GetSimilarItemsResponse:
+        """Candidates that are like an item."""
+        request = candidate_gen_service_pb2.GetSimilarItemsRequest(
+            item_id=item_id, count=count, artifact_version=artifact_version
+        )
+        return await _call(self._candidates.GetSimilarItems, request, timeout_s=timeout_s)
+
+    async def get_popular_items(
+        self, *, count: int, artifact_version: str, timeout_s: float
+    ) -> candidate_gen_service_pb2.GetPopularItemsResponse:
+        """The most popular items."""
+        request = candidate_gen_service_pb2.GetPopularItemsRequest(count=count, artifact_version=artifact_version)
+        return await _call(self._candidates.GetPopularItems, request, timeout_s=timeout_s)
+
+    async def get_history(self, user_id: str, *, count: int, timeout_s: float) -> user_service_pb2.GetHistoryResponse:
+        """What a user already had."""
+        request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count)
+        return await _call(self._users.GetHistory, request, timeout_s=timeout_s)
+
+    async def list_users(
+        self, *, prefix: str, after_user_id: str, page_size: int, timeout_s: float
+    ) -> user_service_pb2.ListUsersResponse:
+        """A page of the users that the model knows."""
+        request = user_service_pb2.ListUsersRequest(prefix=prefix, after_user_id=after_user_id, page_size=page_size)
+        return await _call(self._users.ListUsers, request, timeout_s=timeout_s)
+
+    async def get_model(self, *, timeout_s: float) -> model_service_pb2.GetModelResponse:
+        """The model that candidate_gen answers with."""
+        return await _get_model(self._model, timeout_s=timeout_s)
+
+    async def get_health(self, *, timeout_s: float) -> str:
+        """The name of candidate_gen's serving status."""
+        return await _get_health(self._health, timeout_s=timeout_s)
+
+
+class RerankerClient:
+    """Calls to the reranker."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._reranker = reranker_service_pb2_grpc.RerankerServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._model = model_service_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._health = health_pb2_grpc.HealthStub(channel)
+
+    async def rerank(
+        self,
+        candidates: Sequence[item_pb2.Candidate],
+        *,
+        artifact_version: str,
+        count: int,
+        timeout_s: float,
+        user_id: str | None = None,
+        item_id: str | None = None,
+    ) -> reranker_service_pb2.RerankResponse:
+        """The best of the candidates, for a user, for an item, or (neither given) by their own scores."""
+        request = reranker_service_pb2.RerankRequest(
+            artifact_version=artifact_version, user_id=user_id, item_id=item_id, candidates=candidates, count=count
+        )
+        return await _call(self._reranker.Rerank, request, timeout_s=timeout_s)
+
+    async def get_items(self, item_ids: Sequence[str], *, timeout_s: float) -> catalog_service_pb2.GetItemsResponse:
+        """Those of the items that the catalogue has, in the order asked for."""
+        request = catalog_service_pb2.GetItemsRequest(item_ids=item_ids)
+        return await _call(self._catalog.GetItems, request, timeout_s=timeout_s)
+
+    async def search_items(
+        self, *, query: str, category: str, after_item_id: str, page_size: int, timeout_s: float
+    ) -> catalog_service_pb2.SearchItemsResponse:
+        """A page of the items that match."""
+        request = catalog_service_pb2.SearchItemsRequest(
+            query=query, category=category, after_item_id=after_item_id, page_size=page_size
+        )
+        return await _call(self._catalog.SearchItems, request, timeout_s=timeout_s)
+
+    async def get_model(self, *, timeout_s: float) -> model_service_pb2.GetModelResponse:
+        """The model that the reranker answers with."""
+        return await _get_model(self._model, timeout_s=timeout_s)
+
+    async def get_health(self, *, timeout_s: float) -> str:
+        """The name of the reranker's serving status."""
+        return await _get_health(self._health, timeout_s=timeout_s)
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Both services."""
+
+    candidate_gen: CandidateGenClient
+    reranker: RerankerClient
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Clients]:
+    """Clients over one channel to each service, closed in the end. The channels connect by themselves, when needed."""
+    async with (
+        open_channel(settings.candidate_gen_target) as candidate_gen,
+        open_channel(settings.reranker_target) as reranker,
+    ):
+        yield Clients(candidate_gen=CandidateGenClient(candidate_gen), reranker=RerankerClient(reranker))
+
+
+async def _get_model(
+    stub: model_service_pb2_grpc.ModelServiceStub, *, timeout_s: float
+) -> model_service_pb2.GetModelResponse:
+    request = model_service_pb2.GetModelRequest()
+    return await _call(stub.GetModel, request, timeout_s=timeout_s)
+
+
+async def _get_health(stub: health_pb2_grpc.HealthStub, *, timeout_s: float) -> str:
+    check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
+    check = stub.Check  # type: ignore[attr-defined] # set in its __init__, which its type stub leaves out
+    response = await _call(check, health_pb2.HealthCheckRequest(), timeout_s=timeout_s)
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
+
+
+async def _call(
+    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, timeout_s: float
+) -> Response:
+    return await method(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))

@@ -1,0 +1,29 @@
+"""Writes the OpenAPI document to stdout: `python -m gateway.openapi > services/gateway/openapi.json`.
+
+A contract test holds the committed document to this one.
+"""
+
+import asyncio
+import sys
+
+import orjson
+
+from gateway.app import create_app
+from gateway.clients import connect
+from gateway.settings import Settings
+
+
+def document() -> bytes:
+    """The document as indented JSON with sorted keys and a line break at the end. Calls no service."""
+    return asyncio.run(_document())
+
+
+async def _document() -> bytes:
+    settings = Settings()
+    async with connect(settings) as clients:
+        schema = create_app(settings, clients).openapi()
+    return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(document())

@@ -1,0 +1,64 @@
+"""The outermost layer: gives every request its id, and writes its one log line.
+
+In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
+`request_id` for every log line and outgoing call, and one `request` line with method, path, status and duration.
+"""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recsys.observability.logging import REQUEST_ID_KEY, request_id
+
+_HEADER = REQUEST_ID_KEY.encode()
+_SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+
+logger = logging.getLogger(__name__)
+
+
+class RequestContextMiddleware:
+    """Plain ASGI, since Starlette's BaseHTTPMiddleware would run the application in another task."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        this_id = _id_of(scope) or uuid.uuid4().hex
+        request_id.set(this_id)
+        status = 500  # what the server answers if the application raises before it answers
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (_HEADER, this_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            duration_ms = round((time.perf_counter() - started_s) * 1000, 3)
+            logger.info(
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "duration_ms": duration_ms,
+                },
+            )
+
+
+def _id_of(scope: Scope) -> str | None:
+    """The caller's id, unless it could do harm in a log line or a header."""
+    for name, value in scope["headers"]:
+        if name == _HEADER:
+            return value.decode() if _SANE_ID.fullmatch(value) else None
+    return None

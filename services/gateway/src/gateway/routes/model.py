@@ -1,0 +1,21 @@
+"""Which model is live."""
+
+import asyncio
+
+from fastapi import APIRouter
+
+from gateway import presentation, schemas
+from gateway.problems import documented
+from gateway.routes.dependencies import TheClients, TheSettings
+
+router = APIRouter(prefix="/v1/model", tags=["model"])
+
+
+@router.get("", responses=documented())
+async def get_model(clients: TheClients, settings: TheSettings) -> schemas.Model:
+    """The live model with its offline metrics, and which versions each service holds or refused."""
+    candidate_gen, reranker = await asyncio.gather(
+        clients.candidate_gen.get_model(timeout_s=settings.timeout_s),
+        clients.reranker.get_model(timeout_s=settings.timeout_s),
+    )
+    return presentation.model(candidate_gen, reranker)
