@@ -1,15 +1,13 @@
-"""How a process reaches a gRPC service: one channel a process and target, and no call without a deadline.
+"""How a process reaches a gRPC service: one channel for each process and target.
 
-A call that fails with UNAVAILABLE, and no other, is tried again within its deadline; every method of ours
-is idempotent.
+A call that fails with UNAVAILABLE, and no other, is tried again within its deadline: every method of ours is
+idempotent. The deadline is the caller's to give, on every call.
 """
 
 import json
-from typing import Final, TypeVar
+from typing import Final
 
 import grpc
-
-from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
 _SERVICE_CONFIG: Final = {
     "methodConfig": [
@@ -36,9 +34,6 @@ _OPTIONS: Final = [
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
-
 
 def open_channel(target: str) -> grpc.aio.Channel:
     """An asyncio channel to `host:port`. It connects by itself, and again after a break."""
@@ -48,22 +43,3 @@ def open_channel(target: str) -> grpc.aio.Channel:
 def open_blocking_channel(target: str) -> grpc.Channel:
     """The same for threads and scripts."""
     return grpc.insecure_channel(target, options=_OPTIONS)
-
-
-async def call(
-    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, timeout_s: float
-) -> Response:
-    """Call a stub's method with a deadline and the request id of this context. Raises: grpc.aio.AioRpcError."""
-    return await method(request, timeout=timeout_s, metadata=_metadata())
-
-
-def call_blocking(
-    method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request, *, timeout_s: float
-) -> Response:
-    """The same over a blocking channel. Raises: grpc.RpcError."""
-    return method(request, timeout=timeout_s, metadata=_metadata())
-
-
-def _metadata() -> tuple[tuple[str, str], ...]:
-    current = request_id.get()
-    return ((REQUEST_ID_KEY, current),) if current else ()

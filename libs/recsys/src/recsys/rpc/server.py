@@ -1,19 +1,20 @@
 """How a gRPC process starts, tells its health, and ends.
 
-Services come in; a thread-pool server goes out, with standard health (NOT_SERVING until a model is loaded), reflection,
-and a drain on SIGTERM.
+Servicers come in; a thread-pool server goes out, with standard health (NOT_SERVING until a model is loaded),
+reflection, and a drain on SIGTERM.
 """
 
 import logging
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
 import grpc
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
@@ -28,14 +29,6 @@ _OPTIONS: Final = [
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
 ]
-
-
-@dataclass(frozen=True)
-class Service:
-    """One service of a server: its full name, and how its servicer is added."""
-
-    name: str
-    register: Callable[[grpc.Server], None]
 
 
 @dataclass(frozen=True)
@@ -55,12 +48,10 @@ def _nothing() -> None:
 class RpcServer:
     """A gRPC server; every service and the whole are NOT_SERVING until `set_serving`."""
 
-    def __init__(
-        self, services: Sequence[Service], *, limits: ServerLimits, prepare_worker: Callable[[], None] = _nothing
-    ) -> None:
+    def __init__(self, limits: ServerLimits, *, prepare_worker: Callable[[], None] = _nothing) -> None:
         """`prepare_worker` runs once in each worker thread, for settings that a library keeps by thread."""
         self._limits = limits
-        self._names = [health.OVERALL_HEALTH, *(service.name for service in services)]
+        self._names = [health.OVERALL_HEALTH]
         self._health = health.HealthServicer()
         self._server = grpc.server(
             ThreadPoolExecutor(limits.worker_threads, thread_name_prefix="rpc", initializer=prepare_worker),
@@ -68,15 +59,20 @@ class RpcServer:
             options=_OPTIONS,
             maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs,
         )
-        for service in services:
-            service.register(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflected = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(reflected, self._server)
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
+
+    def add(self, proto: FileDescriptor, register: Callable[[grpc.Server], None]) -> None:
+        """Add the one service that a .proto file of ours defines; `register` adds its servicer."""
+        [service] = proto.services_by_name.values()
+        register(self._server)
+        self._names.append(service.full_name)
+        self._set_health(HealthCheckResponse.NOT_SERVING)
 
     def start(self, *, host: str, port: int) -> int:
         """Listen, and return the port: the system chooses one for 0. Raises: RuntimeError (the port is taken)."""
+        reflected = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(reflected, self._server)
         bound = self._server.add_insecure_port(f"{host}:{port}")
         self._server.start()
         _log.info("listening", extra={"host": host, "port": bound})

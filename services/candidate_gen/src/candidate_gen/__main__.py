@@ -1,0 +1,24 @@
+"""`python -m candidate_gen`: settings → server → model → answers, until SIGTERM."""
+
+import logging
+
+from candidate_gen.app import create
+from candidate_gen.settings import Settings
+from recsys.observability.logging import configure
+from recsys.rpc.server import wait_for_signal
+
+
+def main() -> None:
+    settings = Settings()
+    configure(service="candidate_gen", level=settings.log_level)
+    logging.getLogger(__name__).info("starting", extra={"settings": settings.model_dump(mode="json")})
+    server, watcher = create(settings)
+    server.start(host=settings.host, port=settings.port)
+    watcher.start()
+    wait_for_signal()
+    server.drain()
+    watcher.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What the process is made of: a watcher that holds retrievers, and a server with the services that ask it."""
+
+from functools import partial
+
+import faiss
+
+from candidate_gen.retriever import Retriever
+from candidate_gen.servicer import CandidateGenServicer
+from candidate_gen.settings import Settings
+from candidate_gen.user_servicer import UserServicer
+from recsys.artifact.watcher import Watcher
+from recsys.rpc.model_servicer import ModelServicer
+from recsys.rpc.server import RpcServer, ServerLimits
+from recsys.v1 import candidate_gen_service_pb2, model_service_pb2, user_service_pb2
+from recsys.v1.candidate_gen_service_pb2_grpc import add_CandidateGenServiceServicer_to_server
+from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
+from recsys.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
+
+
+def create(settings: Settings) -> tuple[RpcServer, Watcher[Retriever]]:
+    """The server and what it answers from; neither is started."""
+    limits = ServerLimits(
+        worker_threads=settings.worker_threads,
+        maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
+        default_deadline_s=settings.default_deadline_s,
+        grace_s=settings.grace_s,
+    )
+    # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
+    server = RpcServer(limits, prepare_worker=partial(faiss.omp_set_num_threads, 1))
+    watcher = Watcher(
+        settings.artifact_dir,
+        load=Retriever,
+        poll_interval_s=settings.poll_interval_s,
+        on_loaded=server.set_serving,
+    )
+    candidates = CandidateGenServicer(watcher, max_count=settings.max_count)
+    users = UserServicer(watcher, max_count=settings.max_count)
+    model = ModelServicer(watcher)
+    server.add(candidate_gen_service_pb2.DESCRIPTOR, partial(add_CandidateGenServiceServicer_to_server, candidates))
+    server.add(user_service_pb2.DESCRIPTOR, partial(add_UserServiceServicer_to_server, users))
+    server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, model))
+    return server, watcher

@@ -1,0 +1,23 @@
+"""Everything that can be set from outside, as environment variables `CANDIDATE_GEN_…`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once, in `__main__`, and passed down."""
+
+    model_config = SettingsConfigDict(env_prefix="CANDIDATE_GEN_", frozen=True)
+
+    artifact_dir: Path = Field(description="volume that the trainer publishes on")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(50051, ge=0, le=65535, description="port to listen on; 0: the system chooses")
+    log_level: str = "INFO"
+    poll_interval_s: float = Field(1.0, gt=0, description="how often to look for a new version")
+    max_count: int = Field(1000, ge=1, description="most candidates, history items or users in one response")
+    worker_threads: int = Field(8, ge=1, description="requests answered at once")
+    maximum_concurrent_rpcs: int = Field(128, ge=1, description="requests answered or waiting; more are refused")
+    default_deadline_s: float = Field(2.0, gt=0, description="for a request that came without a deadline")
+    grace_s: float = Field(5.0, ge=0, description="for requests in flight when told to end")

@@ -1,0 +1,56 @@
+"""`recsys.v1.UserService`: wire → users → wire."""
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from candidate_gen import users
+from candidate_gen.retriever import Retriever
+from recsys.artifact.watcher import Watcher
+from recsys.rpc.requests import check_count, check_given
+from recsys.v1.user_service_pb2 import (
+    GetHistoryRequest,
+    GetHistoryResponse,
+    HistoryItem,
+    ListUsersRequest,
+    ListUsersResponse,
+    User,
+)
+from recsys.v1.user_service_pb2_grpc import UserServiceServicer
+
+
+class UserServicer(UserServiceServicer):
+    """Answers from the current version."""
+
+    def __init__(self, watcher: Watcher[Retriever], *, max_count: int) -> None:
+        self._watcher = watcher
+        self._max_count = max_count
+
+    def GetHistory(self, request: GetHistoryRequest, context: grpc.ServicerContext) -> GetHistoryResponse:  # noqa: N802
+        check_given("user_id", request.user_id)
+        check_count("count", request.count, at_most=self._max_count)
+        artifact = self._watcher.current().artifact
+        history = users.history(artifact, request.user_id, count=request.count)
+        if history is None:
+            return GetHistoryResponse(artifact_version=artifact.manifest.version, user_known=False)
+        return GetHistoryResponse(
+            artifact_version=artifact.manifest.version,
+            items=[_to_wire(item) for item in history.items],
+            user_known=True,
+            total=history.total,
+        )
+
+    def ListUsers(self, request: ListUsersRequest, context: grpc.ServicerContext) -> ListUsersResponse:  # noqa: N802
+        check_count("page_size", request.page_size, at_most=self._max_count)
+        artifact = self._watcher.current().artifact
+        page = users.page(
+            artifact, prefix=request.prefix, after_user_id=request.after_user_id, page_size=request.page_size
+        )
+        return ListUsersResponse(
+            artifact_version=artifact.manifest.version,
+            users=[User(user_id=user.user_id, history_size=user.history_size) for user in page.users],
+            has_more=page.has_more,
+        )
+
+
+def _to_wire(item: users.SeenItem) -> HistoryItem:
+    return HistoryItem(item_id=item.item_id, event_type=item.event_type, last_event_at=Timestamp(seconds=item.unix_s))

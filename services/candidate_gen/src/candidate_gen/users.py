@@ -1,0 +1,70 @@
+"""Look-ups of users in one artifact version: what a user already had, and who there is."""
+
+from dataclasses import dataclass
+
+from recsys.artifact.reader import Artifact
+
+
+@dataclass(frozen=True)
+class SeenItem:
+    """One item of a history, with the last event that put it there."""
+
+    item_id: str
+    event_type: str
+    unix_s: int
+
+
+@dataclass(frozen=True)
+class UserHistory:
+    """The most recent part of a history of `total` items."""
+
+    items: list[SeenItem]
+    total: int
+
+
+@dataclass(frozen=True)
+class User:
+    """A user, and how many distinct items they had."""
+
+    user_id: str
+    history_size: int
+
+
+@dataclass(frozen=True)
+class UserPage:
+    """Users by id, and whether more follow."""
+
+    users: list[User]
+    has_more: bool
+
+
+def history(artifact: Artifact, user_id: str, *, count: int) -> UserHistory | None:
+    """What a user had, most recent first; none for a user that the version does not know."""
+    row = artifact.users.row_of(user_id)
+    if row is None:
+        return None
+    items = [
+        SeenItem(
+            item_id=artifact.items.id_of(entry.item_row),
+            event_type=entry.event_type,
+            unix_s=entry.unix_s,
+        )
+        for entry in artifact.history.entries(row, count)
+    ]
+    return UserHistory(items=items, total=artifact.history.size(row))
+
+
+def page(artifact: Artifact, *, prefix: str, after_user_id: str, page_size: int) -> UserPage:
+    """The first users whose id starts with `prefix` and is greater than `after_user_id`; both may be empty."""
+    first = artifact.users.first_row_from(prefix)
+    if after_user_id:
+        first = max(first, artifact.users.first_row_after(after_user_id))
+    users: list[User] = []
+    for row in range(first, len(artifact.users)):
+        user_id = artifact.users.id_of(row)
+        if not user_id.startswith(prefix):
+            break  # ids that share a prefix stand together
+        if len(users) == page_size:
+            return UserPage(users=users, has_more=True)
+        users.append(User(user_id=user_id, history_size=artifact.history.size(row)))
+    return UserPage(users=users, has_more=False)

@@ -1,0 +1,39 @@
+"""What the process is made of: a watcher that holds scorers, and a server with the services that ask it."""
+
+from functools import partial
+
+from recsys.artifact.watcher import Watcher
+from recsys.rpc.model_servicer import ModelServicer
+from recsys.rpc.server import RpcServer, ServerLimits
+from recsys.v1 import catalog_service_pb2, model_service_pb2, reranker_service_pb2
+from recsys.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_server
+from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
+from recsys.v1.reranker_service_pb2_grpc import add_RerankerServiceServicer_to_server
+from reranker.catalog_servicer import CatalogServicer
+from reranker.scorer import Scorer
+from reranker.servicer import RerankerServicer
+from reranker.settings import Settings
+
+
+def create(settings: Settings) -> tuple[RpcServer, Watcher[Scorer]]:
+    """The server and what it answers from; neither is started."""
+    limits = ServerLimits(
+        worker_threads=settings.worker_threads,
+        maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
+        default_deadline_s=settings.default_deadline_s,
+        grace_s=settings.grace_s,
+    )
+    server = RpcServer(limits)
+    watcher = Watcher(
+        settings.artifact_dir,
+        load=Scorer,
+        poll_interval_s=settings.poll_interval_s,
+        on_loaded=server.set_serving,
+    )
+    rerank = RerankerServicer(watcher, max_candidates=settings.max_candidates)
+    catalog = CatalogServicer(watcher, max_page_size=settings.max_page_size)
+    model = ModelServicer(watcher)
+    server.add(reranker_service_pb2.DESCRIPTOR, partial(add_RerankerServiceServicer_to_server, rerank))
+    server.add(catalog_service_pb2.DESCRIPTOR, partial(add_CatalogServiceServicer_to_server, catalog))
+    server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, model))
+    return server, watcher
