@@ -1,0 +1,124 @@
+"""What the shop's files say of its items in, one row an item out.
+
+Item facts come from a separate catalogue file, or from columns of the events file that repeat with every event
+(then: the most frequent text, the latest price). Where both speak, the catalogue file is right.
+"""
+
+import polars as pl
+
+from trainer import rows
+from trainer.checks import Checked, columns_in, first_reason, number, text
+from trainer.mapping import CatalogueColumns
+from trainer.quarantine import REASON, Quarantine, Tally
+from trainer.rows import Source
+
+SCHEMA = pl.Schema(
+    {
+        "item_id": pl.String,
+        "title": pl.String,
+        "category": pl.String,
+        "price": pl.Float64,
+        "image_url": pl.String,
+        "available": pl.Boolean,
+    }
+)
+_TEXTS = ("title", "category", "image_url")
+_TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
+
+
+class ItemFacts:
+    """Gathers, batch by batch, what events say of their items. Holds one row a distinct value, not one an event."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[pl.DataFrame]] = {name: [] for name in _TEXTS}
+        self._prices: list[pl.DataFrame] = []
+
+    def add(self, events: pl.DataFrame) -> None:
+        """`events`: item_id, timestamp, title, category, price, image_url; the last four null where not known."""
+        for name, parts in self._texts.items():
+            known = events.filter(pl.col(name).is_not_null())
+            parts.append(known.group_by("item_id", name).agg(pl.len()))
+        self._prices.append(_latest(events.select("item_id", "timestamp", "price").drop_nulls("price")))
+
+    def frame(self) -> pl.DataFrame:
+        """item_id and the facts, one row an item that has any."""
+        facts = _latest(pl.concat(self._prices)).select("item_id", "price")
+        for name, parts in self._texts.items():
+            counted = pl.concat(parts).group_by("item_id", name).agg(pl.col("len").sum())
+            ranked = counted.sort("len", name, descending=[True, False])
+            frequent = ranked.unique("item_id", keep="first", maintain_order=True).select("item_id", name)
+            facts = facts.join(frequent, on="item_id", how="full", coalesce=True)
+        return facts
+
+
+def _latest(prices: pl.DataFrame) -> pl.DataFrame:
+    return prices.sort("timestamp", maintain_order=True).unique("item_id", keep="last", maintain_order=True)
+
+
+def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue: one row for each of `item_ids` and each item of the file, sorted by id (UTF-8 bytes).
+
+    Args:
+        item_ids: str, the items that have events; repeats allowed.
+        from_events: what `ItemFacts.frame` returns.
+        from_file: columns of `SCHEMA`, one row an item; may be empty.
+    """
+    ids = pl.concat([item_ids, from_file["item_id"]]).unique().sort().alias("item_id").to_frame()
+    told = ids.join(from_file, on="item_id", how="left").join(
+        from_events, on="item_id", how="left", suffix="_of_events"
+    )
+    return told.select(
+        "item_id",
+        *(pl.coalesce(name, f"{name}_of_events") for name in (*_TEXTS, "price")),
+        pl.col("available").fill_null(True),
+    ).select(SCHEMA.names())
+
+
+def load(files: list[Source], *, columns: CatalogueColumns, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
+    """Read the separate catalogue. Of an item that stands there several times, the last row counts.
+
+    Returns:
+        Columns of `SCHEMA`, one row an item; empty without files.
+
+    Raises:
+        DataError: a file cannot be read or lacks a column that the mapping names.
+    """
+    checked = [
+        Checked(source.path, batch, _in_our_terms(batch.frame, columns_in(source, columns, required=("item_id",))))
+        for source in files
+        for batch in rows.batches(source, also=list(columns.model_dump().values()))
+    ]
+    if not checked:
+        return SCHEMA.to_frame()
+    everything = pl.concat(part.ours for part in checked)
+    kept = pl.col(REASON).is_null()
+    overruled = kept & ~pl.col("item_id").is_last_distinct().over(kept)
+    judged = everything.with_columns(
+        pl.when(overruled).then(pl.lit("repeated item_id, a later row counts")).otherwise(REASON).alias(REASON)
+    )
+    start = 0
+    for part in checked:
+        height = part.ours.height
+        Checked(part.path, part.batch, judged.slice(start, height)).set_aside(tally, quarantine)
+        start += height
+    return judged.filter(kept).drop(REASON)
+
+
+def _in_our_terms(frame: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+    raw = frame.select(text(columns.get(name)).alias(name) for name in SCHEMA.names())
+    word = pl.col("available").str.strip_chars().str.to_lowercase()
+    available = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
+    price = number(pl.col("price"))
+    return raw.select(
+        "item_id",
+        "title",
+        "category",
+        price.alias("price"),
+        "image_url",
+        available.alias("available"),
+        first_reason(
+            (pl.col("item_id").is_null(), "missing item_id"),
+            (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
+            (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
+        ),
+    )

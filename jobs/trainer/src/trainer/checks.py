@@ -1,0 +1,81 @@
+"""The pieces that checking rows is made of: finding columns, reading fields, the first reason to reject a row.
+
+Used for events and for the catalogue alike, so that both are read and rejected in the same way.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel
+
+from recsys.errors import DataError
+from trainer.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
+from trainer.rows import Batch, Source
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch in our columns, with the reason to reject each row, or null."""
+
+    path: Path
+    batch: Batch
+    ours: pl.DataFrame  # as high as batch.frame; has REASON
+
+    def good(self) -> pl.DataFrame:
+        """The rows to keep, in our columns."""
+        return self.ours.filter(pl.col(REASON).is_null()).drop(REASON)
+
+    def set_aside(self, tally: Tally, quarantine: Quarantine) -> None:
+        """Count the rows, and write those to reject to the quarantine file in the shop's columns."""
+        file = pl.lit(str(self.path)).alias(FILE)
+        reason = self.ours[REASON]
+        origin = self.batch.frame.drop(FILE, ROW, REASON, RAW, strict=False)
+        refused = origin.with_columns(file, pl.Series(ROW, self.batch.rows), reason).filter(reason.is_not_null())
+        malformed = self.batch.malformed.rename({"row": ROW, "reason": REASON, "raw": RAW}).with_columns(file)
+        for rejected in (refused, malformed):
+            quarantine.write(rejected)
+        tally.add(read=self.ours.height, rejected=refused)
+        tally.add(read=malformed.height, rejected=malformed)
+
+
+def columns_in(source: Source, table: BaseModel, *, required: tuple[str, ...]) -> dict[str, str]:
+    """Our names → the file's names, of the columns that it has.
+
+    A column that is required, or that the mapping names, must be there; any other may be missing.
+
+    Raises:
+        DataError: it is not there.
+    """
+    present = {}
+    for ours, shops in table.model_dump(include=set(type(table).model_fields)).items():
+        if shops in source.columns or (ours not in required and source.has(shops)):
+            present[ours] = shops
+        elif ours in required or ours in table.model_fields_set:
+            raise missing_column(source, shops, meaning=ours)
+    return present
+
+
+def missing_column(source: Source, column: str, *, meaning: str) -> DataError:
+    """The error for a column that a file should have."""
+    found = ", ".join(repr(name) for name in source.columns) or "none"
+    return DataError(f"{source.path}: expected a column {column!r} ({meaning}), found {found}")
+
+
+def text(column: str | None) -> pl.Expr:
+    """A column as text, unchanged; null where it is empty or where there is no such column."""
+    if column is None:
+        return pl.lit(None, dtype=pl.String)
+    field = pl.col(column).cast(pl.String)
+    return pl.when(field != "").then(field)
+
+
+def number(field: pl.Expr) -> pl.Expr:
+    """Text as a finite float64; null where it is not one."""
+    value = field.str.strip_chars().cast(pl.Float64, strict=False)
+    return pl.when(value.is_finite()).then(value)
+
+
+def first_reason(*reasons: tuple[pl.Expr, str]) -> pl.Expr:
+    """Of each row, the first reason whose condition holds, else null; named REASON."""
+    return pl.coalesce(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons).alias(REASON)

@@ -1,0 +1,172 @@
+"""How a shop's columns and words become ours.
+
+In: a small TOML file, or nothing (the columns already have our names). Out: a frozen `Mapping` that `events.load` and
+`interactions.build` read. Every error is a `DataError` that names file, key, what was expected and what was found.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from recsys.errors import DataError
+
+REMOVE = "remove"
+DEFAULT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ColumnName = Annotated[str, Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EventColumns(_Table):
+    """The shop's names of the columns of the events file.
+
+    The last three, where the file does not name them, are used if a column of our own name is there.
+    """
+
+    user_id: ColumnName = "user_id"
+    item_id: ColumnName = "item_id"
+    timestamp: ColumnName = "timestamp"
+    event_type: ColumnName = "event_type"
+    quantity: ColumnName = "quantity"
+    value: ColumnName = "value"
+
+
+class ItemColumns(_Table):
+    """The shop's names of the columns that describe items and stand in the events file itself; each may be missing."""
+
+    title: ColumnName = "title"
+    category: ColumnName = "category"
+    price: ColumnName = "price"
+    image_url: ColumnName = "image_url"
+
+
+class CatalogueColumns(ItemColumns):
+    """The shop's names of the columns of the separate catalogue file; only the item id must be there."""
+
+    item_id: ColumnName = "item_id"
+    available: ColumnName = "available"
+
+
+class TypeRule(_Table):
+    """Rows whose `column` starts with, or equals, a text are events of this type."""
+
+    column: ColumnName
+    type: str
+    starts_with: Annotated[str, Field(min_length=1)] | None = None
+    equals: str | None = None
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if (self.starts_with is None) == (self.equals is None):
+            raise ValueError("expected either starts_with or equals")
+        return self
+
+
+class EventType(_Table):
+    """What decides an event's type: the first rule that holds, else the type column, else the default."""
+
+    default: str = "purchase"
+    names: dict[str, str] = {}  # the shop's word → ours
+    rules: tuple[TypeRule, ...] = ()
+
+
+class Timestamp(_Table):
+    """How timestamps are written: auto (ISO 8601 or Unix), unix_seconds, unix_milliseconds or a strptime format."""
+
+    format: Literal["auto", "unix_seconds", "unix_milliseconds"] | Annotated[str, Field(pattern="%")] = "auto"
+    timezone: str = "UTC"  # of timestamps that name none
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("expected an IANA time zone such as Europe/London") from error
+        return name
+
+
+class Mapping(_Table):
+    """A shop's files in our terms. `Mapping()` fits files whose columns already have our names."""
+
+    separator: Annotated[str, Field(pattern=r'^[^"\r\n\x80-\U0010ffff]$')] = ","
+    columns: EventColumns = EventColumns()
+    item_columns: ItemColumns = ItemColumns()
+    event_type: EventType = EventType()
+    timestamp: Timestamp = Timestamp()
+    weights: dict[str, Weight] = {}
+    catalogue: CatalogueColumns = CatalogueColumns()
+
+    @property
+    def event_weights(self) -> dict[str, float]:
+        """Weight of every event type that adds interest: ours, overridden and extended by the shop's."""
+        return DEFAULT_WEIGHTS | self.weights
+
+    @property
+    def event_types(self) -> list[str]:
+        """Every event type that may occur."""
+        return [*self.event_weights, REMOVE]
+
+    @model_validator(mode="after")
+    def _types_have_weights(self) -> Self:
+        if REMOVE in self.weights:
+            raise ValueError(f"weights.{REMOVE}: expected no weight, a removal takes back what was there")
+        named = {
+            "event_type.default": self.event_type.default,
+            **{f"event_type.names.{word}": ours for word, ours in self.event_type.names.items()},
+            **{f"event_type.rules.{n}.type": rule.type for n, rule in enumerate(self.event_type.rules)},
+        }
+        for key, event_type in named.items():
+            if event_type not in self.event_types:
+                known = ", ".join(self.event_types)
+                raise ValueError(f"{key}: type {event_type!r} has no weight under [weights]; known types: {known}")
+        return self
+
+
+def read(path: Path) -> Mapping:
+    """Read a mapping file.
+
+    Raises:
+        DataError: the file cannot be read, is not TOML, or says something that a mapping does not have.
+    """
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the mapping: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the mapping is not TOML: {error}") from error
+    try:
+        return Mapping.model_validate(document)
+    except ValidationError as error:
+        raise DataError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
+
+
+def _explain(detail: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: expected {_keys_beside(detail['loc'])}, found {detail['loc'][-1]!r}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if not key:  # a check of the whole mapping names its key itself
+        return message
+    return f"{key}: {message}, found {detail['input']!r}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> str:
+    tables: dict[str, type[_Table]] = {
+        "columns": EventColumns,
+        "item_columns": ItemColumns,
+        "event_type": TypeRule if "rules" in location else EventType,
+        "timestamp": Timestamp,
+        "catalogue": CatalogueColumns,
+    }
+    table = Mapping if len(location) == 1 else tables[str(location[0])]
+    return "one of " + ", ".join(table.model_fields)

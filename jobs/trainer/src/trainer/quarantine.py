@@ -1,0 +1,148 @@
+"""Rows that were not taken: written to a quarantine file with file, row and reason, and counted for the report.
+
+The quarantine file has the shop's own columns after ours, as text, so that its rows can be mended and read again.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from recsys.errors import DataError
+
+EXAMPLES_PER_REASON = 3
+_EXAMPLE_CHARACTERS = 100
+
+FILE, ROW, REASON, RAW = "quarantine_file", "quarantine_row", "quarantine_reason", "quarantine_raw"
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Rows rejected for one reason."""
+
+    reason: str
+    rows: int
+    examples: tuple[str, ...]  # at most three: file, row and what stood there
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """What became of the rows of the events, or of the catalogue: read = kept + those rejected."""
+
+    read: int
+    kept: int
+    rejected: tuple[Rejection, ...]  # most frequent first
+
+    def lines(self, name: str) -> list[str]:
+        """As text."""
+        text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.read - self.kept:,} rejected"]
+        for rejection in self.rejected:
+            text.append(f"  {rejection.rows:>12,}  {rejection.reason}")
+            text += [f"                  {example}" for example in rejection.examples]
+        return text
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What was read, what was kept, and what was rejected and why."""
+
+    events: RowCounts
+    catalogue: RowCounts | None  # of the separate file; none: there was no such file
+    quarantine_path: Path | None  # none: nothing was rejected
+    events_by_type: dict[str, int]
+    users: int
+    items: int  # of the catalogue, whether or not they have events
+    first: datetime | None
+    last: datetime | None
+    exact_duplicates: int  # kept all the same: buying the same thing twice is real
+
+    def render(self) -> str:
+        """The report as lines of text for a terminal."""
+        text = self.events.lines("events")
+        if self.catalogue is not None:
+            text += self.catalogue.lines("catalogue")
+        text.append(f"users: {self.users:,}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}")
+        by_type = sorted(self.events_by_type.items(), key=lambda pair: (-pair[1], pair[0]))
+        text.append("event types: " + (", ".join(f"{name} {count:,}" for name, count in by_type) or "none"))
+        if self.first is not None and self.last is not None:
+            text.append(f"time: {self.first:%Y-%m-%d %H:%M:%S} to {self.last:%Y-%m-%d %H:%M:%S} UTC")
+        if self.quarantine_path is not None:
+            text.append(f"rejected rows: {self.quarantine_path}")
+        return "\n".join(text)
+
+
+@dataclass
+class Tally:
+    """Counts the rows of one kind of file while they are read."""
+
+    read: int = 0
+    _rows: dict[str, int] = field(default_factory=dict)
+    _examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, *, read: int, rejected: pl.DataFrame) -> None:
+        """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them)."""
+        self.read += read
+        for (reason,), group in rejected.group_by([REASON], maintain_order=True):
+            name = str(reason)
+            self._rows[name] = self._rows.get(name, 0) + group.height
+            examples = self._examples.setdefault(name, [])
+            examples += [_example(row) for row in group.head(EXAMPLES_PER_REASON - len(examples)).to_dicts()]
+
+    def counts(self) -> RowCounts:
+        """The counts so far."""
+        by_frequency = sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
+        rejected = tuple(Rejection(name, rows, tuple(self._examples[name])) for name, rows in by_frequency)
+        return RowCounts(self.read, self.read - sum(self._rows.values()), rejected)
+
+
+class Quarantine:
+    """Writes rejected rows to a CSV file, as they come; a file left by an earlier run is replaced."""
+
+    def __init__(self, path: Path, *, columns: list[str]) -> None:
+        """`columns`: all columns that the shop's files have."""
+        self.path = path
+        self.rows = 0
+        self._schema = pl.Schema(
+            {FILE: pl.String, ROW: pl.Int64, REASON: pl.String}
+            | {column: pl.String for column in columns if column not in (FILE, ROW, REASON, RAW)}
+            | {RAW: pl.String}
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("wb")
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the quarantine file: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if not self.rows:
+            self.path.unlink()
+
+    def write(self, rejected: pl.DataFrame) -> None:
+        """Append rows that have FILE, ROW, REASON and any of the shop's columns."""
+        if rejected.is_empty():
+            return
+        as_text = [
+            pl.col(name).cast(kind) if name in rejected.columns else pl.lit(None, dtype=kind).alias(name)
+            for name, kind in self._schema.items()
+        ]
+        rejected.select(as_text).write_csv(self._file, include_header=not self.rows)
+        self.rows += rejected.height
+
+
+def _example(row: dict[str, object]) -> str:
+    file, number, raw = row[FILE], row[ROW], row.get(RAW)
+    ours = (FILE, ROW, REASON, RAW)
+    content = raw or " ".join(
+        f"{name}={value}" for name, value in row.items() if value is not None and name not in ours
+    )
+    text = f"{file} row {number}: {content}".replace("\n", "\\n")
+    return text if len(text) <= _EXAMPLE_CHARACTERS else text[: _EXAMPLE_CHARACTERS - 1] + "…"

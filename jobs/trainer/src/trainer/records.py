@@ -1,0 +1,136 @@
+"""The bytes of a text file in, whole records with their line numbers out.
+
+A record is one line, or, where quotes count (CSV, RFC 4180), a line together with the line breaks inside its quotes.
+All of it is numpy over blocks of bytes: nothing loops over rows.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.errors import DataError
+
+BLOCK_BYTES = 1 << 25
+_NEWLINE, _RETURN, _QUOTE = b'\n\r"'
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Records:
+    """Some records of one block."""
+
+    data: NDArray[np.uint8]  # of the block that they stand in
+    starts: NDArray[np.int64]  # [n] first byte
+    ends: NDArray[np.int64]  # [n] one past the line break
+    rows: NDArray[np.int64]  # [n] line of the file, from 1, that the record starts in
+    fields: NDArray[np.int64]  # [n] separators outside quotes, plus one
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Records":
+        """Those of a mask [n], of positions in ascending order, or of a slice."""
+        return Records(self.data, self.starts[chosen], self.ends[chosen], self.rows[chosen], self.fields[chosen])
+
+    def joined(self) -> bytes:
+        """The bytes of these records, one after another."""
+        if not len(self):
+            return b""
+        first, last = int(self.starts[0]), int(self.ends[-1])
+        span = self.data[first:last]
+        edges = np.zeros(len(span) + 1, dtype=np.int8)
+        edges[self.starts - first] += 1
+        edges[self.ends - first] -= 1
+        return bytes(span[np.cumsum(edges[:-1], dtype=np.int8).astype(bool)])
+
+    def texts(self) -> list[str]:
+        """The records as text for people, without their line breaks; bytes that are not UTF-8 are replaced."""
+        slices = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return [self.data[start:end].tobytes().decode("utf-8", "replace").rstrip("\r\n") for start, end in slices]
+
+    def blank(self) -> NDArray[np.bool_]:
+        """bool [n]: nothing stands in the record, not even a space."""
+        lengths = self.ends - self.starts
+        empty: NDArray[np.bool_] = (lengths == 1) | ((lengths == 2) & (self.data[self.starts] == _RETURN))
+        return empty
+
+    def valid_utf8(self) -> NDArray[np.bool_]:
+        """bool [n]"""
+        valid = np.ones(len(self), dtype=bool)
+        if not len(self) or _is_utf8(self.data):
+            return valid
+        beyond_ascii = np.concatenate([[0], np.cumsum(self.data > 127)])
+        for n in np.flatnonzero(beyond_ascii[self.ends] > beyond_ascii[self.starts]).tolist():
+            valid[n] = _is_utf8(self.data[self.starts[n] : self.ends[n]])
+        return valid
+
+
+def read(path: Path, *, separator: str | None, block_bytes: int = BLOCK_BYTES) -> Iterator[Records]:
+    """The records of a file, gzipped or not, block by block.
+
+    Args:
+        path: the file; a name that ends in .gz is gzipped.
+        separator: what parts fields; None: every line is a record of one field, and quotes do not count.
+        block_bytes: how much to read at a time; no record may be longer than twice this.
+
+    Raises:
+        DataError: the file cannot be read, or a quote is opened and never closed.
+    """
+    rest, first_row = b"", 1
+    for chunk in _chunks(path, block_bytes):
+        if not chunk and not rest:
+            break
+        data = np.frombuffer(rest + (chunk or b"\n"), dtype=np.uint8)
+        records = _split(data, separator=separator, first_row=first_row)
+        consumed = int(records.ends[-1]) if len(records) else 0
+        if consumed < len(data) and (not chunk or len(data) > 2 * block_bytes):
+            row = first_row + int(np.count_nonzero(data[:consumed] == _NEWLINE))
+            raise DataError(f"{path} row {row}: expected the end of the row, found a quote that is never closed")
+        if len(records):
+            yield records
+        first_row += int(np.count_nonzero(data[:consumed] == _NEWLINE))
+        rest = data[consumed:].tobytes()
+
+
+def _chunks(path: Path, size: int) -> Iterator[bytes]:
+    """The file's bytes without a byte order mark, then one empty chunk for the end."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            chunk = file.read(size).removeprefix(_BYTE_ORDER_MARK)
+            while chunk:
+                yield chunk
+                chunk = file.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    yield b""
+
+
+def _split(data: NDArray[np.uint8], *, separator: str | None, first_row: int) -> Records:
+    newlines = np.flatnonzero(data == _NEWLINE)
+    if separator is None:
+        ends = newlines + 1
+        parted = np.zeros(len(data), dtype=bool)
+    else:
+        outside = np.bitwise_xor.accumulate(data == _QUOTE) == 0
+        ends = newlines[outside[newlines]] + 1
+        parted = (data == ord(separator)) & outside
+    if not len(ends):
+        return Records(data[:0], ends, ends, ends, ends)
+    whole = int(ends[-1])  # what follows is the beginning of a record that the next block ends
+    starts = np.concatenate([[0], ends[:-1]])
+    rows = first_row + np.searchsorted(newlines, starts)
+    fields = 1 + np.add.reduceat(parted[:whole], starts, dtype=np.int64)
+    return Records(data[:whole], starts, ends, rows, fields)
+
+
+def _is_utf8(data: NDArray[np.uint8]) -> bool:
+    try:
+        str(data.data, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
