@@ -103,7 +103,8 @@ def serialized_index(vectors: NDArray[np.float32], factory: str = "Flat") -> NDA
 def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors of length 1; a zero vector stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    unit: NDArray[np.float32] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit
 
 
 def _contents(shop: Shop, *, factory: str, metric: str) -> writer.Contents:

@@ -53,10 +53,10 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
 def test_an_index_of_other_vectors_is_refused(tmp_path: Path) -> None:
     shop = random_shop(seed=3, users=20, items=200)
     other = replace(shop, item_embeddings=VECTORS)
-    path = publish(other, tmp_path / "other")
+    foreign = open_artifact(publish(other, tmp_path / "other"))
     artifact = open_artifact(publish(shop, tmp_path / "right"))
     Retriever(artifact)  # as it is, it is taken
-    for name in ("retrieval", "similar"):
-        broken = replace(artifact, **{f"{name}_index_path": path / f"{name}.faiss"})
-        with pytest.raises(ArtifactError, match=rf"{name}\.faiss: expected 0\.50 of the sampled answers"):
-            Retriever(broken)
+    with pytest.raises(ArtifactError, match=r"retrieval\.faiss: expected 0\.50 of the sampled answers"):
+        Retriever(replace(artifact, retrieval_index_path=foreign.retrieval_index_path))
+    with pytest.raises(ArtifactError, match=r"similar\.faiss: expected 0\.50 of the sampled answers"):
+        Retriever(replace(artifact, similar_index_path=foreign.similar_index_path))

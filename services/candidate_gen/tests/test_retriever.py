@@ -126,9 +126,7 @@ def test_an_exhaustive_index_finds_what_brute_force_finds(
 ) -> None:
     shop = random_shop(seed=seed, users=3, items=items)
     vectors = normalised(shop.item_embeddings)
-    path = publish(
-        shop, tmp_path_factory.mktemp("volume"), metric="cosine" if metric == "cosine" else "inner_product"
-    )
+    path = publish(shop, tmp_path_factory.mktemp("volume"), metric="cosine" if metric == "cosine" else "inner_product")
     retriever = Retriever(open_artifact(path))
     for user, user_id in enumerate(shop.user_ids):
         allowed = shop.available.copy()

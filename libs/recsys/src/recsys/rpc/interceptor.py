@@ -3,6 +3,8 @@
 Without it grpc-python answers an exception with UNKNOWN and its raw text.
 """
 
+from __future__ import annotations  # grpc's classes are generic to the type checker only
+
 import logging
 import time
 from collections.abc import Callable
