@@ -81,12 +81,17 @@ def publish(
     factory: str = "Flat",
     metric: Literal["inner_product", "cosine"] = "inner_product",
     search_effort: int | None = None,
+    index_of: Shop | None = None,
 ) -> Path:
-    """Write the shop as a version, make it the live one, and return its directory."""
+    """Write the shop as a version, make it the live one, and return its directory.
+
+    `index_of` puts another shop's indexes into it, as a faulty trainer might.
+    """
     recall = 1.0 if search_effort is None else 0.4  # random vectors are hard on an approximate index
     index = IndexInfo(factory=factory, metric=metric, search_effort=search_effort, recall=recall)
     manifest = _manifest(shop, version=version, index=index)
-    writer.write_version(volume, manifest=manifest, contents=_contents(shop, factory=factory, metric=metric))
+    retrieval, similar = _indexes(index_of or shop, factory=factory, metric=metric)
+    writer.write_version(volume, manifest=manifest, contents=_contents(shop, retrieval=retrieval, similar=similar))
     writer.activate(volume, version)
     return volume / "versions" / version
 
@@ -107,8 +112,13 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _contents(shop: Shop, *, factory: str, metric: str) -> writer.Contents:
+def _indexes(shop: Shop, *, factory: str, metric: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     unit_items = normalised(shop.item_embeddings)
+    searched = unit_items if metric == "cosine" else shop.item_embeddings
+    return serialized_index(searched, factory), serialized_index(unit_items, factory)
+
+
+def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.uint8]) -> writer.Contents:
     count = len(shop.item_ids)
     items = pa.table(
         {
@@ -127,8 +137,8 @@ def _contents(shop: Shop, *, factory: str, metric: str) -> writer.Contents:
         item_embeddings=shop.item_embeddings,
         history=_history(shop.histories),
         popularity=shop.popularity,
-        retrieval_index=serialized_index(unit_items if metric == "cosine" else shop.item_embeddings, factory),
-        similar_index=serialized_index(unit_items, factory),
+        retrieval_index=retrieval,
+        similar_index=similar,
     )
 
 

@@ -70,14 +70,13 @@ def raises(error: Exception) -> Callable[[], GetModelResponse]:
     return behaviour
 
 
-@contextmanager
-def running(
+def started(
     servicer: ScriptedServicer,
     *,
     maximum_concurrent_rpcs: int = 10,
     default_deadline_s: float = TIMEOUT_S,
     prepare_worker: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[RpcServer, str]]:
+) -> tuple[RpcServer, str]:
     limits = ServerLimits(
         worker_threads=2,
         maximum_concurrent_rpcs=maximum_concurrent_rpcs,
@@ -86,9 +85,15 @@ def running(
     )
     server = RpcServer(limits, prepare_worker=prepare_worker)
     server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, servicer))
-    port = server.start(host="127.0.0.1", port=0)
+    return server, f"127.0.0.1:{server.start(host='127.0.0.1', port=0)}"
+
+
+@contextmanager
+def running(server_and_target: tuple[RpcServer, str]) -> Iterator[tuple[RpcServer, str]]:
+    """The server until the end of the block."""
+    server, _ = server_and_target
     try:
-        yield server, f"127.0.0.1:{port}"
+        yield server_and_target
     finally:
         server.drain()
 
@@ -116,14 +121,14 @@ def failure(channel: grpc.Channel, *, timeout_s: float | None = TIMEOUT_S) -> gr
 
 
 def test_nothing_serves_until_the_model_is_loaded() -> None:
-    with running(ScriptedServicer(version_1)) as (server, target), open_blocking_channel(target) as channel:
+    with running(started(ScriptedServicer(version_1))) as (server, target), open_blocking_channel(target) as channel:
         assert health_of(channel) == ["NOT_SERVING", "NOT_SERVING"]
         server.set_serving()
         assert health_of(channel) == ["SERVING", "SERVING"]
 
 
 def test_the_probe_s_exit_status_is_the_health(capsys: pytest.CaptureFixture[str]) -> None:
-    with running(ScriptedServicer(version_1)) as (server, target):
+    with running(started(ScriptedServicer(version_1))) as (server, target):
         assert probe.main([target]) == 1
         assert capsys.readouterr().err == f"{target}: NOT_SERVING\n"
         server.set_serving()
@@ -134,7 +139,7 @@ def test_the_probe_s_exit_status_is_the_health(capsys: pytest.CaptureFixture[str
 
 
 def test_reflection_names_every_service() -> None:
-    with running(ScriptedServicer(version_1)) as (_, target), open_blocking_channel(target) as channel:
+    with running(started(ScriptedServicer(version_1))) as (_, target), open_blocking_channel(target) as channel:
         names = ProtoReflectionDescriptorDatabase(channel).get_services()
     assert sorted(names) == [
         "grpc.health.v1.Health",
@@ -146,7 +151,7 @@ def test_reflection_names_every_service() -> None:
 def test_a_drain_says_so_and_lets_calls_in_flight_end() -> None:
     blocked = Blocked()
     with (
-        running(ScriptedServicer(blocked)) as (server, target),
+        running(started(ScriptedServicer(blocked))) as (server, target),
         open_blocking_channel(target) as channel,
         ThreadPoolExecutor() as pool,
     ):
@@ -167,10 +172,29 @@ def test_a_drain_says_so_and_lets_calls_in_flight_end() -> None:
         assert failure(channel).code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_clients_that_end_their_watch_during_a_drain_do_not_hold_it_up() -> None:
+    for _ in range(20):  # grpc's own default way to serve watches deadlocks in one of a few rounds
+        server, target = started(ScriptedServicer(version_1), maximum_concurrent_rpcs=20)
+        with open_blocking_channel(target) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            watches = [
+                stub.Watch(HealthCheckRequest(service=name), timeout=TIMEOUT_S)  # type: ignore[attr-defined] # stubs lack it
+                for name in NAMES * 4
+            ]
+            assert {next(watch).status for watch in watches} == {HealthCheckResponse.NOT_SERVING}
+            drain = threading.Thread(target=server.drain, daemon=True)
+            drain.start()
+            for watch in watches:
+                next(watch)
+                watch.cancel()
+            drain.join(TIMEOUT_S / 2)
+            assert not drain.is_alive()
+
+
 def test_a_call_beyond_the_limit_is_refused_at_once() -> None:
     blocked = Blocked()
     with (
-        running(ScriptedServicer(blocked), maximum_concurrent_rpcs=1) as (_, target),
+        running(started(ScriptedServicer(blocked), maximum_concurrent_rpcs=1)) as (_, target),
         open_blocking_channel(target) as channel,
         ThreadPoolExecutor() as pool,
     ):
@@ -184,7 +208,7 @@ def test_a_call_beyond_the_limit_is_refused_at_once() -> None:
 def test_a_call_whose_time_is_over_is_not_begun() -> None:
     servicer = ScriptedServicer(version_1)
     with (
-        running(servicer, default_deadline_s=0) as (_, target),
+        running(started(servicer, default_deadline_s=0)) as (_, target),
         open_blocking_channel(target) as channel,
     ):
         for timeout_s in (None, TIMEOUT_S):  # the server's own bound holds for both
@@ -194,7 +218,7 @@ def test_a_call_whose_time_is_over_is_not_begun() -> None:
 
 def test_an_error_of_ours_reaches_the_client_as_its_status() -> None:
     servicer = ScriptedServicer(raises(ItemNotFoundError("a\x00ü")))
-    with running(servicer) as (_, target), open_blocking_channel(target) as channel:
+    with running(started(servicer)) as (_, target), open_blocking_channel(target) as channel:
         error = failure(channel)
         rich = rpc_status.from_call(cast("grpc.Call", error))
     assert error.code() is grpc.StatusCode.NOT_FOUND
@@ -203,7 +227,7 @@ def test_an_error_of_ours_reaches_the_client_as_its_status() -> None:
 
 def test_an_unexpected_error_is_logged_in_full_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
     servicer = ScriptedServicer(raises(ValueError("/data/private")))
-    with running(servicer) as (_, target), open_blocking_channel(target) as channel:
+    with running(started(servicer)) as (_, target), open_blocking_channel(target) as channel:
         error = failure(channel)
     assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "internal error")
     assert "ValueError: /data/private" in caplog.text
@@ -212,7 +236,7 @@ def test_an_unexpected_error_is_logged_in_full_and_told_to_nobody(caplog: pytest
 def test_unavailable_is_tried_again_and_nothing_else_is() -> None:
     answers = iter([raises(ModelNotLoadedError("not yet")), raises(ModelNotLoadedError("not yet")), version_1])
     servicer = ScriptedServicer(lambda: next(answers)())
-    with running(servicer) as (_, target), open_blocking_channel(target) as channel:
+    with running(started(servicer)) as (_, target), open_blocking_channel(target) as channel:
         assert get_model(channel).artifact_version == "v1"
         assert servicer.calls == 3
         servicer.behaviour = raises(ItemNotFoundError("x"))
@@ -230,7 +254,7 @@ def test_the_asyncio_channel_tries_again_too() -> None:
             response: GetModelResponse = await stub.GetModel(GetModelRequest(), timeout=TIMEOUT_S)
             return response.artifact_version
 
-    with running(servicer) as (_, target):
+    with running(started(servicer)) as (_, target):
         assert asyncio.run(ask(target)) == "v1"
 
 
@@ -238,7 +262,7 @@ def test_each_worker_thread_is_prepared() -> None:
     prepared = threading.local()
     servicer = ScriptedServicer(lambda: GetModelResponse(artifact_version=prepared.word))
     with (
-        running(servicer, prepare_worker=lambda: setattr(prepared, "word", "ready")) as (_, target),
+        running(started(servicer, prepare_worker=lambda: setattr(prepared, "word", "ready"))) as (_, target),
         open_blocking_channel(target) as channel,
     ):
         assert get_model(channel).artifact_version == "ready"
@@ -249,7 +273,7 @@ def test_a_call_leaves_one_line_with_its_outcome_and_request_id(caplog: pytest.L
     servicer = ScriptedServicer(version_1)
     with (
         caplog.at_level(logging.INFO, logger="recsys.rpc.interceptor"),
-        running(servicer) as (_, target),
+        running(started(servicer)) as (_, target),
         open_blocking_channel(target) as channel,
     ):
         health_of(channel)
@@ -265,7 +289,7 @@ def test_a_call_leaves_one_line_with_its_outcome_and_request_id(caplog: pytest.L
 
 
 def test_a_port_that_is_taken_is_an_error_and_not_shared() -> None:
-    with running(ScriptedServicer(version_1)) as (_, target):
+    with running(started(ScriptedServicer(version_1))) as (_, target):
         second = RpcServer(ServerLimits(worker_threads=1, maximum_concurrent_rpcs=1, default_deadline_s=1.0, grace_s=0))
         with pytest.raises(RuntimeError, match="bind"):
             second.start(host="127.0.0.1", port=int(target.rpartition(":")[2]))

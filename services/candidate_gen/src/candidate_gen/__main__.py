@@ -5,17 +5,18 @@ import logging
 from candidate_gen.app import create
 from candidate_gen.settings import Settings
 from recsys.observability.logging import configure
-from recsys.rpc.server import wait_for_signal
+from recsys.rpc.server import end_signals
 
 
 def main() -> None:
     settings = Settings()
     configure(service="candidate_gen", level=settings.log_level)
     logging.getLogger(__name__).info("starting", extra={"settings": settings.model_dump(mode="json")})
+    told_to_end = end_signals()
     server, watcher = create(settings)
     server.start(host=settings.host, port=settings.port)
     watcher.start()
-    wait_for_signal()
+    told_to_end.get()
     server.drain()
     watcher.stop()
 

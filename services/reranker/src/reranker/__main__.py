@@ -3,7 +3,7 @@
 import logging
 
 from recsys.observability.logging import configure
-from recsys.rpc.server import wait_for_signal
+from recsys.rpc.server import end_signals
 from reranker.app import create
 from reranker.settings import Settings
 
@@ -12,10 +12,11 @@ def main() -> None:
     settings = Settings()
     configure(service="reranker", level=settings.log_level)
     logging.getLogger(__name__).info("starting", extra={"settings": settings.model_dump(mode="json")})
+    told_to_end = end_signals()
     server, watcher = create(settings)
     server.start(host=settings.host, port=settings.port)
     watcher.start()
-    wait_for_signal()
+    told_to_end.get()
     server.drain()
     watcher.stop()
 

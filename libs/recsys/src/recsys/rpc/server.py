@@ -6,10 +6,10 @@ reflection, and a drain on SIGTERM.
 
 import logging
 import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -29,6 +29,8 @@ _OPTIONS: Final = [
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
 ]
+
+_MOST_HEALTH_WATCHES: Final = 64  # one for each channel of a client that watches; a thread each
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,12 @@ class RpcServer:
         """`prepare_worker` runs once in each worker thread, for settings that a library keeps by thread."""
         self._limits = limits
         self._names = [health.OVERALL_HEALTH]
-        self._health = health.HealthServicer()
+        # not the non-blocking default: there, a client that cancels its watch while a change is being told to another
+        # one deadlocks the whole server (grpcio-health-checking 1.85)
+        self._health = health.HealthServicer(
+            experimental_non_blocking=False,
+            experimental_thread_pool=ThreadPoolExecutor(_MOST_HEALTH_WATCHES, thread_name_prefix="health"),
+        )
         self._server = grpc.server(
             ThreadPoolExecutor(limits.worker_threads, thread_name_prefix="rpc", initializer=prepare_worker),
             interceptors=[RpcInterceptor(default_deadline_s=limits.default_deadline_s)],
@@ -93,13 +100,14 @@ class RpcServer:
             self._health.set(name, status)
 
 
-def wait_for_signal() -> None:
-    """Block the main thread until SIGTERM or SIGINT comes."""
-    told = threading.Event()
+def end_signals() -> SimpleQueue[int]:
+    """A queue that gets SIGTERM and SIGINT from now on. Call it in the main thread, before the server starts."""
+    # a handler may interrupt the main thread in `get`: SimpleQueue is made for that, Event and Queue would deadlock
+    told: SimpleQueue[int] = SimpleQueue()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        told.put(number)
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    told.wait()
+    return told
