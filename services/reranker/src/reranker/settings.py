@@ -1,6 +1,7 @@
 """Everything that can be set from outside, as environment variables `RERANKER_…`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,7 +15,7 @@ class Settings(BaseSettings):
     artifact_dir: Path = Field(description="volume that the trainer publishes on")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(50052, ge=0, le=65535, description="port to listen on; 0: the system chooses")
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
     poll_interval_s: float = Field(1.0, gt=0, description="how often to look for a new version")
     max_candidates: int = Field(1000, ge=1, description="most candidates in one request")
     max_page_size: int = Field(1000, ge=1, description="most items in one catalogue response")
