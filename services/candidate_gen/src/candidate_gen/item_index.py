@@ -35,7 +35,6 @@ class ItemIndex:
             ArtifactError: this is no FAISS index, or one of other items.
         """
         self._path = path
-        self._item_count = item_count
         try:
             # of the two ways to map a file only this one also maps flat indexes (measured: 0 MB of own memory, not 98)
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
@@ -59,16 +58,16 @@ class ItemIndex:
         queries: Iterable[NDArray[np.float32]],
         *,
         exact: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        first: int,
         floor: float,
     ) -> None:
-        """Compare answers with exact search: `exact` scores all items for a query, float32 [n_items].
+        """Compare the `first` answers with exact search: `exact` scores all items for a query, float32 [n_items].
 
-        An answer is right if its exact score is among the first; so equal items may stand for each other.
+        An answer is right if its exact score is among the first ones; so equal items may stand for each other.
 
         Raises:
             ArtifactError: of the answers, less than the share `floor` is right.
         """
-        first = min(max(self._item_count // 10, 1), 100)  # few enough that chance finds no more than a tenth
         shares = []
         for query in queries:
             scores = exact(query)
