@@ -1,0 +1,33 @@
+"""The page flow: which pages there are, and what a visitor sees when the gateway gives no answer.
+
+Run by Streamlit (see `__main__`), once a visit and again at every click.
+"""
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from ui import cards
+from ui.gateway_client import GatewayError
+
+st.set_page_config(page_title="Recommendations", page_icon="🧭", layout="wide")
+st.html(Path(__file__).with_name("style.css"))
+
+shown = [
+    st.Page(cards.HOME_PAGE, title="For you", icon=":material/auto_awesome:", url_path="for-you", default=True),
+    st.Page(cards.CATALOGUE_PAGE, title="Catalogue", icon=":material/search:", url_path="catalogue"),
+    st.Page("views/model.py", title="Model", icon=":material/monitoring:", url_path="model"),
+]
+item_page = st.Page(cards.ITEM_PAGE, title="Item", url_path="item", visibility="hidden")
+page = st.navigation([*shown, item_page], position="hidden")
+# Streamlit's own menu folds away on a phone; three links fit there too.
+with st.container(key="menu", horizontal=True, gap="xsmall"):
+    for entry in shown:
+        st.page_link(entry)
+try:
+    page.run()
+except GatewayError as error:
+    cards.notice(error.sentence, kind="error")
+    if error.request_id:
+        st.html(f'<p class="facts">Request {escape(error.request_id)}</p>')

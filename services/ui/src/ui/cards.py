@@ -1,0 +1,110 @@
+"""How an item looks: items in, cards on the page out.
+
+Titles, categories and ids are the shop's text, so none of it reaches the page as markup: HTML is escaped, and a link's
+label (which Streamlit reads as Markdown) is a code span, inside which Markdown has no meaning. `style.css` makes the
+code span look like plain text.
+"""
+
+import re
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import urlsplit
+from zlib import crc32
+
+import streamlit as st
+
+from ui.models import HistoryItem, Item, RankedItem
+
+HOME_PAGE = "views/recommendations.py"
+ITEM_PAGE = "views/item.py"
+CATALOGUE_PAGE = "views/catalogue.py"
+
+SOURCE_LABELS = {
+    "ann": ("for this user", "near the user's taste in the model"),
+    "popular": ("popular", "bought or viewed by many users lately"),
+    "similar": ("similar", "near this item in the model"),
+}
+
+
+def grid(items: Sequence[Item], *, name: str, user_id: str | None) -> None:
+    """Cards side by side, as many as the screen is wide. `name` tells the grids of one page apart."""
+    best = max((item.score for item in items if isinstance(item, RankedItem)), default=0.0)
+    with st.container(key=f"grid-{name}"):
+        for position, item in enumerate(items):
+            with st.container(key=f"card-{name}-{position}", gap=None):
+                st.html(tile_html(item))
+                item_link(item, user_id=user_id)
+                st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
+
+
+def history_rows(items: Sequence[HistoryItem], *, user_id: str) -> None:
+    """One line an item: what it was, what the user did, and when."""
+    with st.container(key="history", gap=None):
+        for position, item in enumerate(items):
+            with st.container(key=f"event-{position}", gap=None):
+                st.html(tile_html(item))
+                item_link(item, user_id=user_id)
+                when = f"{item.last_event_at.day} {item.last_event_at:%b %Y}"
+                st.html(f'<p class="facts">{escape(item.event_type)} · {when}</p>')
+
+
+def item_link(item: Item, *, user_id: str | None) -> None:
+    """A link to the item's page; it keeps the user in the address, for the way back."""
+    params = {"item": item.item_id} | ({"user": user_id} if user_id else {})
+    st.page_link(ITEM_PAGE, label=literal(name_of(item)), icon="", width="stretch", query_params=params)
+
+
+def notice(text: str, *, kind: str = "info") -> None:
+    """A sentence that the visitor should read; `kind` is info or error."""
+    role = "alert" if kind == "error" else "status"
+    st.html(f'<div class="notice {kind}" role="{role}">{escape(text)}</div>')
+
+
+def name_of(item: Item) -> str:
+    """What people call the item: its title, or its id where the shop gave no title."""
+    return (item.title or "").strip() or item.item_id
+
+
+def literal(text: str) -> str:
+    """The text as a Markdown code span, fenced by more backticks than it holds in a row."""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}"
+
+
+def tile_html(item: Item) -> str:
+    """The item's picture, over a tile in the colour of its category that stays where there is no picture."""
+    hue = crc32((item.category or item.item_id).encode()) % 360
+    picture = ""
+    if item.image_url and urlsplit(item.image_url).scheme in ("http", "https"):
+        picture = f'<img src="{escape(item.image_url)}" alt="" loading="lazy" referrerpolicy="no-referrer">'
+    return f'<div class="tile" style="--hue:{hue}" aria-hidden="true"><span>{escape(_initials(item))}</span>{picture}</div>'
+
+
+def facts_html(item: Item) -> str:
+    """Category, price and whether it is on sale, as far as the shop said."""
+    facts = [escape(item.category)] if item.category else []
+    if item.price is not None:
+        facts.append(f'<span class="price">{item.price:,.2f}</span>')
+    if not item.available:
+        facts.append('<span class="off">not on sale</span>')
+    return f'<p class="facts">{" · ".join(facts)}</p>'
+
+
+def score_html(item: RankedItem, *, best: float) -> str:
+    """The score as a figure and as a bar against the list's best one, and a badge for every source."""
+    share = max(0.0, min(1.0, item.score / best)) if best > 0 else 0.0
+    badges = "".join(_badge(source) for source in item.sources)
+    return (
+        f'<div class="score" title="score {item.score:.6g}"><span>{item.score:.3f}</span>'
+        f'<i style="--share:{share:.0%}"></i></div><div class="badges">{badges}</div>'
+    )
+
+
+def _badge(source: str) -> str:
+    label, meaning = SOURCE_LABELS.get(source, (source, "source of this candidate"))
+    return f'<span class="badge" data-source="{escape(source)}" title="{escape(meaning)}">{escape(label)}</span>'
+
+
+def _initials(item: Item) -> str:
+    words = re.findall(r"\w+", name_of(item))
+    return "".join(word[0] for word in words[:2]).upper()

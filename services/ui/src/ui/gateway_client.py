@@ -1,0 +1,129 @@
+"""Every request to the gateway: arguments in, parsed answers out, and whatever goes wrong as a sentence."""
+
+from urllib.parse import quote
+
+import httpx
+import streamlit as st
+from pydantic import BaseModel, ValidationError
+
+from ui.models import History, Item, ItemPage, Model, Ranking, Recommendations, UserPage
+from ui.settings import Settings
+
+
+class GatewayError(Exception):
+    """The gateway gave no usable answer.
+
+    Attributes:
+        sentence: what happened, for the visitor
+        request_id: the gateway's name for the request in its log, where it gave one
+    """
+
+    def __init__(self, sentence: str, *, request_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.request_id = request_id
+
+
+class Problem(BaseModel):
+    """The part of an RFC 9457 answer that a person reads."""
+
+    title: str | None = None
+    detail: str | None = None
+    request_id: str | None = None
+
+
+class GatewayClient:
+    """The REST API. Every method raises `GatewayError` and nothing else; thread-safe."""
+
+    def __init__(self, http_client: httpx.Client) -> None:
+        self._http = http_client
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def users(self, *, prefix: str, page_size: int) -> UserPage:
+        """Users that the model knows whose id starts with `prefix`, by id."""
+        return self._get(UserPage, "/v1/users", prefix=prefix, page_size=page_size)
+
+    def recommendations(self, user_id: str, *, count: int, include_seen: bool) -> Recommendations:
+        """Items for a user; popular ones for a user that the model does not know."""
+        path = f"/v1/users/{_segment(user_id)}/recommendations"
+        return self._get(Recommendations, path, count=count, include_seen=include_seen)
+
+    def history(self, user_id: str, *, count: int) -> History:
+        """What the user already had; empty for a user that the model does not know."""
+        return self._get(History, f"/v1/users/{_segment(user_id)}/history", count=count)
+
+    def similar(self, item_id: str, *, count: int) -> Ranking:
+        """Items like this one."""
+        return self._get(Ranking, f"/v1/items/{_segment(item_id)}/similar", count=count)
+
+    def popular(self, *, count: int) -> Ranking:
+        """The most popular items."""
+        return self._get(Ranking, "/v1/items/popular", count=count)
+
+    def search(self, *, query: str, category: str, page_size: int, cursor: str) -> ItemPage:
+        """Items by words of the title and by exact category; an empty string means any, or the first page."""
+        return self._get(ItemPage, "/v1/items", query=query, category=category, page_size=page_size, cursor=cursor)
+
+    def item(self, item_id: str) -> Item:
+        """One item of the catalogue."""
+        return self._get(Item, f"/v1/items/{_segment(item_id)}")
+
+    def model(self) -> Model:
+        """The live model."""
+        return self._get(Model, "/v1/model")
+
+    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
+        given = {name: value for name, value in params.items() if value != ""}
+        try:
+            response = self._http.get(path, params=given)
+        except httpx.TimeoutException as error:
+            raise GatewayError("The recommendation service took too long to answer. Please try again.") from error
+        except httpx.ConnectError as error:
+            raise GatewayError(
+                f"The recommendation service at {self._http.base_url} cannot be reached. Is it running?"
+            ) from error
+        except httpx.RequestError as error:
+            raise GatewayError("The connection to the recommendation service broke off. Please try again.") from error
+        if not response.is_success:
+            raise _error(response)
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as error:
+            raise GatewayError(
+                f"The recommendation service's answer to {path} is not one that this page understands; "
+                "the two may be of different releases."
+            ) from error
+
+
+@st.cache_resource(show_spinner=False)
+def gateway() -> GatewayClient:
+    """The process's one client, shared by all visitors."""
+    settings = Settings()
+    return GatewayClient(httpx.Client(base_url=str(settings.gateway_url), timeout=settings.timeout_s))
+
+
+def _segment(external_id: str) -> str:
+    """An id as one path segment. Dots too: a client resolves `..` before it sends the path."""
+    return quote(external_id, safe="").replace(".", "%2E")
+
+
+def _error(response: httpx.Response) -> GatewayError:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        problem = Problem()
+    reason = problem.detail or problem.title
+    if reason is None:
+        status = f"{response.status_code} {response.reason_phrase}".strip()
+        reason = f"the recommendation service answered {status} without saying why"
+    elif response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        reason = f"recommendations are not available at the moment: {reason}"
+    return GatewayError(_sentence(reason), request_id=problem.request_id)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,50 @@
+"""One item and what is like it (`?item=…`, and `&user=…` when a user's list led here)."""
+
+from html import escape
+
+import streamlit as st
+
+from ui import cards
+from ui.gateway_client import gateway
+from ui.models import Item
+
+SIMILAR_SHOWN = 12
+
+
+def show_details(item: Item) -> None:
+    """Picture and facts, side by side."""
+    picture, text = st.columns([2, 5], gap="medium", vertical_alignment="center")
+    with picture, st.container(key="hero"):
+        st.html(cards.tile_html(item))
+    with text:
+        price = f"{item.price:,.2f}" if item.price is not None else "not given"
+        st.html(
+            f'<p class="kicker">{escape(item.category or "Item")}</p>'
+            f'<h1 class="page-title">{escape(cards.name_of(item))}</h1>'
+            f"<dl class=\"details\"><dt>Price</dt><dd>{price}</dd>"
+            f"<dt>On sale</dt><dd>{'yes' if item.available else 'no'}</dd>"
+            f"<dt>Item id</dt><dd><code>{escape(item.item_id)}</code></dd></dl>"
+        )
+
+
+def show_item(item_id: str, *, user_id: str | None) -> None:
+    """The item, then the items like it."""
+    show_details(gateway().item(item_id))
+    st.header("Similar items", anchor=False)
+    similar = gateway().similar(item_id, count=SIMILAR_SHOWN).items
+    if not similar:
+        cards.notice("The model knows nothing like this item.")
+    cards.grid(similar, name="similar", user_id=user_id)
+
+
+item_id = st.query_params.get("item")
+user_id = st.query_params.get("user")
+if user_id:
+    label = f"Back to user {cards.literal(user_id)}"
+    st.page_link(cards.HOME_PAGE, label=label, icon=":material/arrow_back:", query_params={"user": user_id})
+else:
+    st.page_link(cards.CATALOGUE_PAGE, label="To the catalogue", icon=":material/arrow_back:")
+if item_id:
+    show_item(item_id, user_id=user_id)
+else:
+    cards.notice("No item is chosen. Open one from the catalogue.")

@@ -1,0 +1,75 @@
+"""The live model: which version it is, how good it measured itself, what else is held, what was refused."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from ui import cards
+from ui.gateway_client import gateway
+from ui.models import Metric, Model, ServiceModel
+
+
+def facts_html(model: Model) -> str:
+    """The model in five figures."""
+    facts = {
+        "Algorithm": model.model,
+        "Dimensions": f"{model.dim:,}",
+        "Users": f"{model.user_count:,}",
+        "Items": f"{model.item_count:,}",
+        "Trained (UTC)": f"{model.trained_at.day} {model.trained_at:%b %Y, %H:%M}",
+    }
+    boxes = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+    return f'<dl class="figures">{boxes}</dl>'
+
+
+def metrics_html(metrics: Sequence[Metric]) -> str:
+    """A table; the bar is the value and the whisker its interval, from nought to the largest figure shown."""
+    largest = max((abs(metric.high or metric.value) for metric in metrics), default=0.0) or 1.0
+    rows = "".join(_metric_row(metric, largest=largest) for metric in metrics)
+    return (
+        '<table class="metrics"><thead><tr><th>Metric</th><th>Value</th><th>95 % interval</th><th></th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _metric_row(metric: Metric, *, largest: float) -> str:
+    interval, whisker = "–", ""
+    if metric.low is not None and metric.high is not None:
+        interval = f"{metric.low:.4f} – {metric.high:.4f}"
+        start, width = metric.low / largest, (metric.high - metric.low) / largest
+        whisker = f'<b style="--start:{start:.1%};--width:{width:.1%}"></b>'
+    return (
+        f"<tr><td>{escape(metric.name)}</td><td>{metric.value:.4f}</td><td>{interval}</td>"
+        f'<td><div class="bar"><i style="--share:{metric.value / largest:.1%}"></i>{whisker}</div></td></tr>'
+    )
+
+
+def service_html(name: str, service: ServiceModel) -> str:
+    """The versions that one service holds; the one that it answers with is marked."""
+    lines = [
+        f"<li><code>{escape(version)}</code>"
+        + ('<span class="badge" data-source="live">live</span>' if version == service.artifact_version else "")
+        + "</li>"
+        for version in service.held_versions
+    ]
+    return f'<p class="facts">{escape(name)}</p><ul class="versions">{"".join(lines)}</ul>'
+
+
+model = gateway().model()
+st.html(f'<p class="kicker">Live model</p><h1 class="page-title">{escape(model.artifact_version)}</h1>')
+for name, service in model.services.items():
+    if service.refused:
+        cards.notice(f"{name} refused the newest published version and keeps this one: {service.refused}", kind="error")
+st.html(facts_html(model))
+figures, versions = st.columns([7, 3], gap="large")
+with figures:
+    st.header("Offline evaluation", anchor=False)
+    if model.metrics:
+        st.html(metrics_html(model.metrics))
+    else:
+        cards.notice("This version was published without an evaluation.")
+with versions:
+    st.header("Versions held", anchor=False)
+    for name, service in model.services.items():
+        st.html(service_html(name, service))

@@ -1,0 +1,117 @@
+"""A gateway that answers what a test tells it, over real HTTP, and the app that talks to it."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import ui
+from ui.gateway_client import gateway
+
+APP = Path(ui.__file__).with_name("app.py")
+
+ITEM = {
+    "item_id": "85123A",
+    "title": "Heart holder",
+    "category": "Home",
+    "price": 2.55,
+    "image_url": None,
+    "available": True,
+}
+RANKED = ITEM | {"score": 1.27, "sources": ["ann"]}
+SIMILAR = ITEM | {"item_id": "22423", "title": "Cake stand", "score": 0.9, "sources": ["similar"]}
+EVENT = ITEM | {"item_id": "84879", "title": "Bird ornament", "event_type": "purchase"}
+EVENT = EVENT | {"last_event_at": "2011-12-09T12:50:00Z"}
+VERSION = {"artifact_version": "v2"}
+SERVICE = {"artifact_version": "v2", "held_versions": ["v2", "v1"], "refused": None}
+MODEL = VERSION | {
+    "model": "als",
+    "dim": 64,
+    "user_count": 4338,
+    "item_count": 3665,
+    "trained_at": "2011-12-10T00:00:00Z",
+    "metrics": [
+        {"name": "recall@20", "value": 0.1285, "low": 0.1201, "high": 0.1369},
+        {"name": "coverage@20", "value": 0.41, "low": None, "high": None},
+    ],
+    "services": {"candidate_gen": SERVICE, "reranker": SERVICE},
+}
+
+
+class FakeGateway(ThreadingHTTPServer):
+    """Answers by path; `answers` may be changed by a test, `requests` holds what was asked, as sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[str] = []
+        self.answers: dict[str, tuple[int, object]] = {
+            "/v1/users": (200, VERSION | {"users": [{"user_id": "13047", "history_size": 3}], "next_cursor": None}),
+            "/v1/users/13047/recommendations": (200, VERSION | {"items": [RANKED], "user_known": True}),
+            "/v1/users/13047/history": (200, VERSION | {"items": [EVENT], "total": 3, "user_known": True}),
+            "/v1/items/popular": (200, VERSION | {"items": [RANKED | {"sources": ["popular"]}]}),
+            "/v1/items/85123A": (200, VERSION | ITEM),
+            "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
+            "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
+            "/v1/model": (200, MODEL),
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def fail(self, path: str, status: int, **problem: str) -> None:
+        """From now on, this path answers with this status and problem."""
+        self.answers[path] = (status, problem)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeGateway
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        status, answer = self.server.answers.get(urlsplit(self.path).path, (404, {"title": "Not Found"}))
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet: a test's output is for its failure."""
+
+
+@pytest.fixture
+def fake_gateway() -> Iterator[FakeGateway]:
+    server = FakeGateway()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def app(fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The app as a visitor's browser first opens it, not yet run; its gateway is the fake one."""
+    monkeypatch.setenv("UI_GATEWAY_URL", fake_gateway.url)
+    yield AppTest.from_file(str(APP))
+    gateway().close()
+    gateway.clear()
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,159 @@
+"""Every page against the fake gateway: what a visitor reads, where links lead, and no page that dies."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+HOME, ITEM, CATALOGUE, MODEL = (f"views/{name}.py" for name in ("recommendations", "item", "catalogue", "model"))
+
+
+def open_page(app: AppTest, page: str, **query: str) -> AppTest:
+    """Runs the app on this page, as a shared address would; fails if the page dies."""
+    app.run()
+    app.query_params.update(query)
+    app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def links(app: AppTest) -> dict[str, str]:
+    """Every link's label, without the code span's fence, and its query."""
+    return {element.proto.label.strip("` "): element.proto.query_string for element in app.get("page_link")}
+
+
+def test_a_visitor_without_a_user_sees_popular_items_and_users_to_pick(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert [header.value for header in app.header] == ["Popular now"]
+    assert links(app)["13047"] == "user=13047"
+    assert links(app)["Heart holder"] == "item=85123A"
+
+
+def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_gateway) -> None:
+    app.run()
+    app.text_input(key="typed_user").set_value("new/user").run()
+    assert "/v1/users?prefix=new%2Fuser&page_size=8" in fake_gateway.requests
+    assert links(app)["new/user"] == "user=new%2Fuser"
+
+
+def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app: AppTest) -> None:
+    open_page(app, HOME, user="13047")
+    assert [header.value for header in app.header] == ["Recommended", "History"]
+    assert links(app)["Heart holder"] == "item=85123A&user=13047"
+    assert links(app)["Bird ornament"] == "item=84879&user=13047"
+    assert "1.270" in html(app)
+    assert "for this user" in html(app)
+    assert "purchase · 9 Dec 2011" in html(app)
+    assert "the last 1 of 3 items" in html(app)
+
+
+def test_the_switch_asks_for_items_that_the_user_already_had(app: AppTest, fake_gateway) -> None:
+    open_page(app, HOME, user="13047")
+    app.toggle(key="include_seen").set_value(True).run()
+    assert "/v1/users/13047/recommendations?count=12&include_seen=true" in fake_gateway.requests
+
+
+def test_an_unknown_user_reads_why_the_items_are_popular_ones(app: AppTest, fake_gateway) -> None:
+    popular = fake_gateway.answers["/v1/items/popular"][1]
+    fake_gateway.answers["/v1/users/nobody/recommendations"] = (200, popular | {"user_known": False})
+    fake_gateway.answers["/v1/users/nobody/history"] = (200, {"items": [], "total": 0})
+    open_page(app, HOME, user="nobody")
+    assert "The model does not know user “nobody” yet, so here is what is popular with everyone." in html(app)
+    assert "No history yet." in html(app)
+
+
+def test_an_item_shows_its_details_and_similar_items_and_the_way_back(app: AppTest) -> None:
+    open_page(app, ITEM, item="85123A", user="13047")
+    assert "Heart holder</h1>" in html(app)
+    assert "2.55" in html(app)
+    assert [header.value for header in app.header] == ["Similar items"]
+    assert links(app)["Cake stand"] == "item=22423&user=13047"
+    assert links(app)["Back to user ` 13047"] == "user=13047"
+
+
+def test_an_item_page_without_an_item_says_where_to_find_one(app: AppTest) -> None:
+    assert "No item is chosen. Open one from the catalogue." in html(open_page(app, ITEM))
+
+
+def test_the_catalogue_is_searched_by_words_and_category(app: AppTest, fake_gateway) -> None:
+    open_page(app, CATALOGUE)
+    app.text_input(key="query").set_value("heart").run()
+    app.selectbox(key="category").select("Home").run()
+    assert fake_gateway.requests[-1] == "/v1/items?query=heart&category=Home&page_size=24"
+    assert links(app)["Heart holder"] == "item=85123A"
+
+
+def test_the_catalogue_is_paged_by_cursor_and_a_new_search_starts_at_page_one(app: AppTest, fake_gateway) -> None:
+    open_page(app, CATALOGUE)
+    app.button[0].click().run()
+    assert fake_gateway.requests[-1] == "/v1/items?page_size=24&cursor=page-2"
+    assert "Page 2" in html(app)
+    app.text_input(key="query").set_value("heart").run()
+    assert fake_gateway.requests[-1] == "/v1/items?query=heart&page_size=24"
+    assert "Page 1" in html(app)
+
+
+def test_previous_leads_back_to_the_page_before(app: AppTest, fake_gateway) -> None:
+    open_page(app, CATALOGUE)
+    app.button[0].click().run()
+    assert [button.label for button in app.button] == ["Previous", "Next"]
+    app.button[0].click().run()
+    assert fake_gateway.requests[-1] == "/v1/items?page_size=24"
+
+
+def test_a_search_that_finds_nothing_says_so(app: AppTest, fake_gateway) -> None:
+    fake_gateway.answers["/v1/items"] = (200, {"items": [], "next_cursor": None})
+    assert "No item matches." in html(open_page(app, CATALOGUE))
+
+
+def test_the_model_page_shows_version_metrics_with_intervals_and_versions_held(app: AppTest) -> None:
+    page = html(open_page(app, MODEL))
+    assert "v2</h1>" in page
+    assert "<td>recall@20</td><td>0.1285</td><td>0.1201 – 0.1369</td>" in page
+    assert "<td>coverage@20</td><td>0.4100</td><td>–</td>" in page
+    assert page.count("<code>v1</code>") == 2
+    assert 'role="alert"' not in page
+
+
+def test_the_model_page_says_why_a_version_was_refused(app: AppTest, fake_gateway) -> None:
+    status, model = fake_gateway.answers["/v1/model"]
+    refusing = model["services"]["reranker"] | {"refused": "item_embeddings.npy: expected 9 rows, found 8"}
+    services = model["services"] | {"reranker": refusing}
+    fake_gateway.answers["/v1/model"] = (status, model | {"services": services})
+    page = html(open_page(app, MODEL))
+    assert "reranker refused the newest published version" in page
+    assert "expected 9 rows, found 8" in page
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "failing"),
+    [
+        (HOME, {}, "/v1/items/popular"),
+        (HOME, {"user": "13047"}, "/v1/users/13047/recommendations"),
+        (HOME, {"user": "13047"}, "/v1/users/13047/history"),
+        (ITEM, {"item": "85123A"}, "/v1/items/85123A"),
+        (ITEM, {"item": "85123A"}, "/v1/items/85123A/similar"),
+        (CATALOGUE, {}, "/v1/items"),
+        (MODEL, {}, "/v1/model"),
+    ],
+)
+def test_a_failing_request_is_a_sentence_on_its_page(
+    app: AppTest, fake_gateway, page: str, query: dict[str, str], failing: str
+) -> None:
+    fake_gateway.fail(failing, 503, detail="no <model> is loaded yet", request_id="r-7")
+    shown = html(open_page(app, page, **query))
+    assert "Recommendations are not available at the moment: no &lt;model&gt; is loaded yet." in shown
+    assert "Request r-7" in shown
+    assert links(app)["Model"] == ""  # the menu still leads elsewhere
+
+
+def test_a_gateway_that_is_down_is_a_sentence(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("UI_GATEWAY_URL", f"http://127.0.0.1:{unused_tcp_port}")
+    app.run()
+    assert not app.exception
+    assert "cannot be reached. Is it running?" in html(app)
