@@ -144,5 +144,5 @@ def _example(row: dict[str, object]) -> str:
     content = raw or " ".join(
         f"{name}={value}" for name, value in row.items() if value is not None and name not in ours
     )
-    text = f"{file} row {number}: {content}".replace("\n", "\\n")
-    return text if len(text) <= _EXAMPLE_CHARACTERS else text[: _EXAMPLE_CHARACTERS - 1] + "…"
+    text = str(content).replace("\n", "\\n")
+    return f"{file} row {number}: {text if len(text) <= _EXAMPLE_CHARACTERS else text[: _EXAMPLE_CHARACTERS - 1] + '…'}"
