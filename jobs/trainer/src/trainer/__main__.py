@@ -1,0 +1,156 @@
+"""The trainer's command line: `train`, `validate`, `versions`, `activate`, `demo-data`."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from threadpoolctl import threadpool_limits
+
+from recsys.artifact import layout, writer
+from recsys.artifact.reader import read_manifest
+from recsys.errors import RecsysError
+from recsys.observability import logging as recsys_logging
+from trainer import demo_shop, events, mapping, pipeline
+from trainer import recipe as recipes
+from trainer.mapping import Mapping
+from trainer.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+EventsOption = Annotated[
+    Path | None, typer.Option("--events", help="CSV, JSON lines or Parquet; a directory or pattern. None: demo shop.")
+]
+MappingOption = Annotated[Path | None, typer.Option("--mapping", help="TOML: the shop's column names in our terms.")]
+CatalogueOption = Annotated[Path | None, typer.Option("--catalogue", help="A separate file of items.")]
+VolumeOption = Annotated[Path | None, typer.Option("--artifact-dir", help="The volume of versions.")]
+
+
+@app.command()
+def train(
+    events_path: EventsOption = None,
+    mapping_path: MappingOption = None,
+    catalogue_path: CatalogueOption = None,
+    artifact_dir: VolumeOption = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe file; none: choose by a held-out window.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Learn only from events before this time (UTC).")] = None,
+    force: Annotated[bool, typer.Option(help="Go live whatever the gate says; the manifest records it.")] = False,
+    if_empty: Annotated[bool, typer.Option(help="Do nothing where a version is live already.")] = False,
+) -> None:
+    """Train a model and publish it; it goes live if the gate lets it."""
+    settings = _settings(artifact_dir)
+    live = layout.current_version(settings.artifact_dir)
+    if if_empty and live is not None:
+        typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
+        return
+    with threadpool_limits(settings.threads or None):
+        shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
+        if until is not None:
+            shop = pipeline.before(shop, until.replace(tzinfo=UTC))
+        chosen = recipes.read(recipe) if recipe else None
+        outcome = pipeline.train(shop, settings=settings, recipe=chosen, force=force)
+    typer.echo(_summary(outcome))
+    if not outcome.activated:
+        raise typer.Exit(3)
+
+
+@app.command()
+def validate(
+    events_path: EventsOption = None,
+    mapping_path: MappingOption = None,
+    catalogue_path: CatalogueOption = None,
+    artifact_dir: VolumeOption = None,
+) -> None:
+    """Read and check a shop's files, and report what would be kept and what rejected, and why."""
+    if events_path is None:
+        raise typer.BadParameter("name the file to check", param_hint="--events")
+    settings = _settings(artifact_dir)
+    loaded = events.load(
+        events_path,
+        mapping=_mapping(mapping_path),
+        catalogue_path=catalogue_path,
+        quarantine_path=settings.artifact_dir / "quarantine.csv",
+    )
+    typer.echo(loaded.report.render())
+    if loaded.frame.is_empty():
+        raise typer.Exit(1)
+
+
+@app.command()
+def versions(artifact_dir: VolumeOption = None) -> None:
+    """List the versions on the volume, oldest first; * marks the live one."""
+    volume = _settings(artifact_dir).artifact_dir
+    live = layout.current_version(volume)
+    for version in layout.list_versions(volume):
+        manifest = read_manifest(layout.version_dir(volume, version))
+        recall = manifest.metrics.get("recall@20")
+        figure = f"recall@20 {recall.value:.4f}" if recall else "not judged"
+        mark = "*" if version == live else " "
+        typer.echo(f"{mark} {version}  {manifest.user_count:,} users × {manifest.item_count:,} items  {figure}")
+
+
+@app.command()
+def activate(version: str, artifact_dir: VolumeOption = None) -> None:
+    """Make a kept version the live one: roll back, or put a refused version live."""
+    volume = _settings(artifact_dir).artifact_dir
+    writer.activate(volume, version)
+    typer.echo(f"{version} is live")
+
+
+@app.command()
+def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parquet and catalogue.parquet.")]) -> None:
+    """Write the demo shop's events and catalogue to files."""
+    for path in demo_shop.write(out):
+        typer.echo(path)
+
+
+def _read_shop(
+    events_path: Path | None, mapping_path: Path | None, catalogue_path: Path | None, settings: Settings
+) -> pipeline.Shop:
+    shop_mapping = _mapping(mapping_path)
+    if events_path is None:
+        frame, catalogue = demo_shop.generate()
+        return pipeline.Shop(frame, catalogue, shop_mapping.event_weights)
+    loaded = events.load(
+        events_path,
+        mapping=shop_mapping,
+        catalogue_path=catalogue_path,
+        quarantine_path=settings.artifact_dir / "quarantine.csv",
+    )
+    typer.echo(loaded.report.render())
+    return pipeline.Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
+
+
+def _mapping(path: Path | None) -> Mapping:
+    return mapping.read(path) if path else Mapping()
+
+
+def _settings(artifact_dir: Path | None) -> Settings:
+    return Settings() if artifact_dir is None else Settings(artifact_dir=artifact_dir)
+
+
+def _summary(outcome: pipeline.Outcome) -> str:
+    lines = [f"recipe: {outcome.recipe.model_dump_json()}"]
+    if outcome.judgement is not None:
+        new, popular = outcome.judgement.new, outcome.judgement.popularity
+        lines += [
+            f"{name}: {new.mean(name):.4f} (popularity {popular.mean(name):.4f})" for name in ("recall@20", "ndcg@20")
+        ]
+    lines += outcome.verdict.reasons
+    lines.append(f"{outcome.version} is {'live' if outcome.activated else 'refused, and not live'}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run a command; an error of ours is a sentence and exit status 2, never a traceback."""
+    recsys_logging.configure(service="trainer", level="INFO")
+    try:
+        app()
+    except RecsysError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

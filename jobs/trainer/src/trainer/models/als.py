@@ -1,0 +1,41 @@
+"""Implicit-feedback ALS (Hu, Koren & Volinsky 2008) by the `implicit` library, with BM25 confidence."""
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from pydantic import BaseModel, Field
+from threadpoolctl import threadpool_limits
+
+from trainer.interactions import Interactions
+from trainer.models import bm25
+from trainer.models.embeddings import Embeddings
+
+
+class ALSSettings(BaseModel, frozen=True, extra="forbid"):
+    """The defaults suit a small, dense shop; `candidates.default_candidates` goes by the size of the data."""
+
+    dim: int = Field(default=64, ge=1)
+    alpha: float = Field(default=1.0, gt=0)  # confidence of an observed pair is alpha × its BM25 weight
+    k1: float = Field(default=100.0, ge=0)
+    b: float = Field(default=0.8, ge=0, le=1)
+    regularization: float = Field(default=0.01, ge=0)
+    iterations: int = Field(default=15, ge=1)
+
+
+def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads: int = 0) -> Embeddings:
+    """Vectors of all users and items; zeros for a user or an item without interactions.
+
+    Args:
+        threads: 0 means every core. Rows are solved one by one, so the result does not depend on it.
+    """
+    weights = bm25.confidence(interactions.weights, k1=settings.k1, b=settings.b)
+    with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
+        model = AlternatingLeastSquares(
+            factors=settings.dim,
+            regularization=settings.regularization,
+            alpha=settings.alpha,
+            iterations=settings.iterations,
+            num_threads=threads,
+            random_state=seed,
+        )
+        model.fit(weights, show_progress=False)
+    return Embeddings(user=np.asarray(model.user_factors), item=np.asarray(model.item_factors))

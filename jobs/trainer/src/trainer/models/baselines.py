@@ -1,0 +1,11 @@
+"""What a personal model must beat: the same popular items for everybody."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.models.embeddings import Embeddings
+
+
+def popularity(item_users: NDArray[np.float32], *, n_users: int) -> Embeddings:
+    """Everybody's score of an item is its count of users, float32 [n_items]: embeddings of dimension 1."""
+    return Embeddings(user=np.ones((n_users, 1), np.float32), item=item_users[:, None].astype(np.float32))

@@ -1,0 +1,105 @@
+"""What a model is made by: which model, its hyper-parameters, and how strongly recency counts. A file, a line of the manifest.
+
+`train` takes a recipe file; `tune` and the selection write one; the gate fits the live version's recipe again.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from recsys.errors import DataError
+from trainer import recency
+from trainer.interactions import Interactions
+from trainer.models import als, ials, lightgcn_training, spectral
+from trainer.models.als import ALSSettings
+from trainer.models.embeddings import Embeddings
+from trainer.models.ials import IALSSettings
+from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.models.spectral import SpectralSettings
+
+
+class _Recipe(BaseModel, frozen=True, extra="forbid"):
+    recency_strength: float = Field(default=0.0, ge=0)  # see trainer.recency; 0: season and fashion do not count
+
+
+class ALSRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["als"] = "als"
+    settings: ALSSettings = ALSSettings()
+
+
+class IALSRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["ials"] = "ials"
+    settings: IALSSettings = IALSSettings()
+
+
+class SpectralRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["spectral"] = "spectral"
+    settings: SpectralSettings = SpectralSettings()
+
+
+class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["lightgcn"] = "lightgcn"
+    settings: LightGCNSettings = LightGCNSettings()
+
+
+Recipe = Annotated[ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe, Field(discriminator="model")]
+_adapter: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe file. Raises: DataError."""
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")), where=str(path))
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: the recipe is not JSON: {error}") from error
+
+
+def parse(document: object, *, where: str) -> Recipe:
+    """A recipe from what JSON says. Raises: DataError, naming `where` and the key."""
+    try:
+        return _adapter.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{where}: {key}: {first['msg']}, found {str(first['input'])[:80]}") from error
+
+
+def fit(recipe: Recipe, known: Interactions, *, recent_days: float, seed: int) -> Embeddings:
+    """Fit the recipe's model and scale its items by recency."""
+    return with_recency(fit_model(recipe, known, seed=seed), known, recipe.recency_strength, recent_days=recent_days)
+
+
+def fit_model(recipe: Recipe, known: Interactions, *, seed: int) -> Embeddings:
+    """Fit the recipe's model alone."""
+    match recipe:
+        case ALSRecipe():
+            return als.fit(known, recipe.settings, seed=seed)
+        case IALSRecipe():
+            return ials.fit(known, recipe.settings, seed=seed)
+        case SpectralRecipe():
+            return spectral.fit(known, recipe.settings, seed=seed)
+        case LightGCNRecipe():
+            return lightgcn_training.fit(known, recipe.settings, seed=seed)
+
+
+def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:
+    """Scale items by their users in the last `recent_days` of what is known, over all their users."""
+    if strength == 0:
+        return embeddings
+    return recency.scale(
+        embeddings,
+        recent_users=known.recent_users(recent_since(known, recent_days)),
+        all_users=known.recent_users(datetime.fromtimestamp(0, UTC)),
+        strength=strength,
+    )
+
+
+def recent_since(known: Interactions, recent_days: float) -> datetime:
+    """Where the last `recent_days` of what is known begin."""
+    last = int(known.last_seen.max(initial=0))
+    return datetime.fromtimestamp(last, UTC) - timedelta(days=recent_days)

@@ -1,0 +1,21 @@
+"""Settings of the trainer, from the environment (TRAINER_…) and overridden by the command line."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One run's settings; hyper-parameters of models stand in a recipe."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINER_", frozen=True)
+
+    artifact_dir: Path = Path("artifacts")  # the volume that versions are published on
+    keep_versions: int = Field(default=5, ge=1)  # beyond these the oldest are removed; the live one always stays
+    horizon_days: float = Field(default=30, gt=0)  # length of a held-out window
+    recent_days: float = Field(default=30, gt=0)  # what counts as recent for popularity and recency
+    ann_recall_floor: float = Field(default=0.95, ge=0, le=1)  # of the exact first 100
+    selection_users: int = Field(default=5_000, ge=1)  # at most so many are asked when recipes are compared
+    threads: int = Field(default=0, ge=0)  # 0: all cores
+    seed: int = 0
