@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,7 +53,7 @@ class FakeGateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[str] = []
-        self.answers: dict[str, tuple[int, object]] = {
+        self.answers: dict[str, tuple[int, dict[str, Any]]] = {
             "/v1/users": (200, VERSION | {"users": [{"user_id": "13047", "history_size": 3}], "next_cursor": None}),
             "/v1/users/13047/recommendations": (200, VERSION | {"items": [RANKED], "user_known": True}),
             "/v1/users/13047/history": (200, VERSION | {"items": [EVENT], "total": 3, "user_known": True}),

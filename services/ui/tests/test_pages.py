@@ -1,7 +1,14 @@
 """Every page against the fake gateway: what a visitor reads, where links lead, and no page that dies."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 from streamlit.testing.v1 import AppTest
+
+if TYPE_CHECKING:
+    from services.ui.tests.conftest import FakeGateway
 
 HOME, ITEM, CATALOGUE, MODEL = (f"views/{name}.py" for name in ("recommendations", "item", "catalogue", "model"))
 
@@ -32,7 +39,7 @@ def test_a_visitor_without_a_user_sees_popular_items_and_users_to_pick(app: AppT
     assert links(app)["Heart holder"] == "item=85123A"
 
 
-def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_gateway) -> None:
+def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_gateway: FakeGateway) -> None:
     app.run()
     app.text_input(key="typed_user").set_value("new/user").run()
     assert "/v1/users?prefix=new%2Fuser&page_size=8" in fake_gateway.requests
@@ -50,13 +57,13 @@ def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app:
     assert "the last 1 of 3 items" in html(app)
 
 
-def test_the_switch_asks_for_items_that_the_user_already_had(app: AppTest, fake_gateway) -> None:
+def test_the_switch_asks_for_items_that_the_user_already_had(app: AppTest, fake_gateway: FakeGateway) -> None:
     open_page(app, HOME, user="13047")
     app.toggle(key="include_seen").set_value(True).run()
     assert "/v1/users/13047/recommendations?count=12&include_seen=true" in fake_gateway.requests
 
 
-def test_an_unknown_user_reads_why_the_items_are_popular_ones(app: AppTest, fake_gateway) -> None:
+def test_an_unknown_user_reads_why_the_items_are_popular_ones(app: AppTest, fake_gateway: FakeGateway) -> None:
     popular = fake_gateway.answers["/v1/items/popular"][1]
     fake_gateway.answers["/v1/users/nobody/recommendations"] = (200, popular | {"user_known": False})
     fake_gateway.answers["/v1/users/nobody/history"] = (200, {"items": [], "total": 0})
@@ -78,7 +85,7 @@ def test_an_item_page_without_an_item_says_where_to_find_one(app: AppTest) -> No
     assert "No item is chosen. Open one from the catalogue." in html(open_page(app, ITEM))
 
 
-def test_the_catalogue_is_searched_by_words_and_category(app: AppTest, fake_gateway) -> None:
+def test_the_catalogue_is_searched_by_words_and_category(app: AppTest, fake_gateway: FakeGateway) -> None:
     open_page(app, CATALOGUE)
     app.text_input(key="query").set_value("heart").run()
     app.selectbox(key="category").select("Home").run()
@@ -86,7 +93,9 @@ def test_the_catalogue_is_searched_by_words_and_category(app: AppTest, fake_gate
     assert links(app)["Heart holder"] == "item=85123A"
 
 
-def test_the_catalogue_is_paged_by_cursor_and_a_new_search_starts_at_page_one(app: AppTest, fake_gateway) -> None:
+def test_the_catalogue_is_paged_by_cursor_and_a_new_search_starts_at_page_one(
+    app: AppTest, fake_gateway: FakeGateway
+) -> None:
     open_page(app, CATALOGUE)
     app.button[0].click().run()
     assert fake_gateway.requests[-1] == "/v1/items?page_size=24&cursor=page-2"
@@ -96,7 +105,7 @@ def test_the_catalogue_is_paged_by_cursor_and_a_new_search_starts_at_page_one(ap
     assert "Page 1" in html(app)
 
 
-def test_previous_leads_back_to_the_page_before(app: AppTest, fake_gateway) -> None:
+def test_previous_leads_back_to_the_page_before(app: AppTest, fake_gateway: FakeGateway) -> None:
     open_page(app, CATALOGUE)
     app.button[0].click().run()
     assert [button.label for button in app.button] == ["Previous", "Next"]
@@ -104,7 +113,7 @@ def test_previous_leads_back_to_the_page_before(app: AppTest, fake_gateway) -> N
     assert fake_gateway.requests[-1] == "/v1/items?page_size=24"
 
 
-def test_a_search_that_finds_nothing_says_so(app: AppTest, fake_gateway) -> None:
+def test_a_search_that_finds_nothing_says_so(app: AppTest, fake_gateway: FakeGateway) -> None:
     fake_gateway.answers["/v1/items"] = (200, {"items": [], "next_cursor": None})
     assert "No item matches." in html(open_page(app, CATALOGUE))
 
@@ -118,7 +127,7 @@ def test_the_model_page_shows_version_metrics_with_intervals_and_versions_held(a
     assert 'role="alert"' not in page
 
 
-def test_the_model_page_says_why_a_version_was_refused(app: AppTest, fake_gateway) -> None:
+def test_the_model_page_says_why_a_version_was_refused(app: AppTest, fake_gateway: FakeGateway) -> None:
     status, model = fake_gateway.answers["/v1/model"]
     refusing = model["services"]["reranker"] | {"refused": "item_embeddings.npy: expected 9 rows, found 8"}
     services = model["services"] | {"reranker": refusing}
@@ -141,7 +150,7 @@ def test_the_model_page_says_why_a_version_was_refused(app: AppTest, fake_gatewa
     ],
 )
 def test_a_failing_request_is_a_sentence_on_its_page(
-    app: AppTest, fake_gateway, page: str, query: dict[str, str], failing: str
+    app: AppTest, fake_gateway: FakeGateway, page: str, query: dict[str, str], failing: str
 ) -> None:
     fake_gateway.fail(failing, 503, detail="no <model> is loaded yet", request_id="r-7")
     shown = html(open_page(app, page, **query))

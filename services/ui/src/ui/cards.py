@@ -77,7 +77,8 @@ def tile_html(item: Item) -> str:
     picture = ""
     if item.image_url and urlsplit(item.image_url).scheme in ("http", "https"):
         picture = f'<img src="{escape(item.image_url)}" alt="" loading="lazy" referrerpolicy="no-referrer">'
-    return f'<div class="tile" style="--hue:{hue}" aria-hidden="true"><span>{escape(_initials(item))}</span>{picture}</div>'
+    initials = f"<span>{escape(_initials(item))}</span>"
+    return f'<div class="tile" style="--hue:{hue}" aria-hidden="true">{initials}{picture}</div>'
 
 
 def facts_html(item: Item) -> str:

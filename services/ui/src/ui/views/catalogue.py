@@ -33,6 +33,11 @@ def search_fields() -> tuple[str, str]:
     return query or "", category or ""
 
 
+def turn_back(cursors: list[str]) -> None:
+    """The page before this one is next."""
+    cursors.pop()
+
+
 def show_page(page: ItemPage, *, cursors: list[str]) -> None:
     """One page of the answer, and the way to the next and the previous one."""
     if not page.items:
@@ -40,7 +45,7 @@ def show_page(page: ItemPage, *, cursors: list[str]) -> None:
     cards.grid(page.items, name="catalogue", user_id=None)
     with st.container(key="paging", horizontal=True, horizontal_alignment="center", vertical_alignment="center"):
         if cursors:
-            st.button("Previous", icon=":material/chevron_left:", on_click=cursors.pop)
+            st.button("Previous", icon=":material/chevron_left:", on_click=turn_back, args=[cursors])
         if page.items:
             st.html(f'<p class="facts">Page {len(cursors) + 1}</p>', width="content")
         if page.next_cursor:

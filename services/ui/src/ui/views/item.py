@@ -21,7 +21,7 @@ def show_details(item: Item) -> None:
         st.html(
             f'<p class="kicker">{escape(item.category or "Item")}</p>'
             f'<h1 class="page-title">{escape(cards.name_of(item))}</h1>'
-            f"<dl class=\"details\"><dt>Price</dt><dd>{price}</dd>"
+            f'<dl class="details"><dt>Price</dt><dd>{price}</dd>'
             f"<dt>On sale</dt><dd>{'yes' if item.available else 'no'}</dd>"
             f"<dt>Item id</dt><dd><code>{escape(item.item_id)}</code></dd></dl>"
         )
