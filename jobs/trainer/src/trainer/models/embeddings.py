@@ -17,7 +17,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Vectors of all users and items of one `Interactions`; the score of a pair is the dot product of its two vectors."""
+    """Vectors of all users and items of one `Interactions`; the score of a pair is their dot product."""
 
     user: NDArray[np.float32]  # [n_users, dim], C-order
     item: NDArray[np.float32]  # [n_items, dim], C-order

@@ -1,0 +1,34 @@
+"""Item-based nearest neighbours (Sarwar et al. 2001), cosine, by `implicit`: the baseline that has no vectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from implicit.nearest_neighbours import CosineRecommender
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from trainer.interactions import Interactions
+
+
+class ItemKNNSettings(BaseModel, frozen=True, extra="forbid"):
+    neighbours: int = Field(default=200, ge=1)
+
+
+@dataclass(frozen=True)
+class ItemKNN:
+    """A `Scorer`: the score of an item is the sum of its similarities to the user's items, by their weights."""
+
+    weights: sp.csr_matrix  # float32 [n_users, n_items]
+    similarity: sp.csr_matrix  # float32 [n_items, n_items], the nearest neighbours of each item in its row
+
+    def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of all items: float32 [len(user_rows), n_items]."""
+        return np.asarray((self.weights[user_rows] @ self.similarity).toarray(), dtype=np.float32)
+
+
+def fit(interactions: Interactions, settings: ItemKNNSettings, *, threads: int = 0) -> ItemKNN:
+    """Similarities of items; nothing is random. threads: 0 means every core."""
+    model = CosineRecommender(K=settings.neighbours, num_threads=threads)
+    model.fit(interactions.weights, show_progress=False)
+    return ItemKNN(weights=interactions.weights, similarity=model.similarity.astype(np.float32))

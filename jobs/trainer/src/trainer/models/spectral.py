@@ -1,0 +1,71 @@
+"""Spectral low-pass embedding: a truncated SVD of the normalised interactions keeps the smooth part of tastes.
+
+With A = Dᵤ^-a R Dᵢ^-b and V its leading right singular vectors, an item's vector is its row of Dᵢ^c V and a user's the
+sum of Dᵢ^-c V over the history. That is the ideal low-pass filter of GF-CF (Shen et al. 2021, "How Powerful is Graph
+Convolution for Recommendation?") written as one dot product, so new users need no training: see `history_vectors`.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from trainer.interactions import Interactions
+from trainer.models.embeddings import Embeddings
+
+_OVERSAMPLING = 32  # extra directions of the random sketch, dropped at the end
+
+
+class SpectralSettings(BaseModel, frozen=True, extra="forbid"):
+    dim: int = Field(default=512, ge=1)
+    user_exponent: float = Field(default=0.4, ge=0, le=1)  # a: larger gives long histories less say
+    item_exponent: float = Field(default=0.5, ge=0, le=1)  # b: larger gives popular items less say
+    score_exponent: float = Field(default=0.5, ge=0, le=1)  # c: larger favours popular items
+    power_iterations: int = Field(default=2, ge=0)
+
+
+def fit(interactions: Interactions, settings: SpectralSettings, *, seed: int) -> Embeddings:
+    """Vectors of all users and items, zeros for a user or an item without interactions.
+
+    A catalogue or a user base smaller than `settings.dim` has fewer singular vectors; the result has fewer columns.
+    """
+    weights = interactions.weights
+    user_degrees, item_degrees = _degrees(weights, axis=1), _degrees(weights, axis=0)
+    normalised = sp.csr_matrix(
+        sp.diags_array(user_degrees**-settings.user_exponent)
+        @ weights
+        @ sp.diags_array(item_degrees**-settings.item_exponent),
+        dtype=np.float32,
+    )
+    basis = _right_singular_vectors(normalised, settings.dim, power_iterations=settings.power_iterations, seed=seed)
+    item = basis * (item_degrees**settings.score_exponent).astype(np.float32)[:, None]
+    return Embeddings(user=weights @ history_vectors(item, weights, settings), item=item)
+
+
+def history_vectors(
+    item: NDArray[np.float32], weights: sp.csr_matrix, settings: SpectralSettings
+) -> NDArray[np.float32]:
+    """What each item adds to the vector of a user who has it: float32 [n_items, dim].
+
+    A user, new or known, is the weighted sum of these over the history; that is the fold-in of this model.
+    """
+    return item * (_degrees(weights, axis=0) ** (-2 * settings.score_exponent)).astype(np.float32)[:, None]
+
+
+def _degrees(weights: sp.csr_matrix, *, axis: int) -> NDArray[np.float64]:
+    """Sums of weights; 1 where there is none, to divide by."""
+    sums = np.asarray(weights.sum(axis=axis), dtype=np.float64).ravel()
+    return np.where(sums > 0, sums, 1.0)
+
+
+def _right_singular_vectors(
+    matrix: sp.csr_matrix, count: int, *, power_iterations: int, seed: int
+) -> NDArray[np.float32]:
+    """The leading right singular vectors (randomised; Halko et al. 2011): float32 [n_columns, ≤ count]."""
+    indptr, indices = (torch.from_numpy(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
+    sparse = torch.sparse_csr_tensor(indptr, indices, torch.from_numpy(matrix.data), matrix.shape)
+    with torch.random.fork_rng(devices=[]):  # svd_lowrank draws from the global generator
+        torch.manual_seed(seed)
+        _, _, vectors = torch.svd_lowrank(sparse, q=min(count + _OVERSAMPLING, *matrix.shape), niter=power_iterations)
+    return np.ascontiguousarray(vectors[:, :count].numpy())
