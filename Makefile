@@ -62,11 +62,11 @@ lint: setup ## ruff and mypy, strict
 	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui
 
 unit: setup ## The quick tests: those beside the code, and the architecture
-	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs tests/architecture
-	$(UI_PYTHON) -m pytest services/ui
+	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs
+	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
 test: lint setup-browser ## Everything: lint and all tests; end to end too where Docker answers
-	$(UI_PYTHON) -m pytest services/ui
+	$(UI_PYTHON) -m pytest services/ui tests/architecture
 	$(PYTHON) -m pytest
 
 demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…]

@@ -1,0 +1,130 @@
+"""Who may import whom, as docs/architecture.md says it. The source is read, not run, so nothing need be installed.
+
+The UI is written for Python 3.13, which an older Python cannot read: `make test` runs this file in both environments.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer"}
+
+# folder → what nothing in it imports; a name stands for everything below it too
+FORBIDDEN = {
+    "libs/recsys": OURS - {"recsys"},
+    "services/candidate_gen": OURS - {"recsys", "candidate_gen"},
+    "services/reranker": OURS - {"recsys", "reranker"},
+    "services/gateway": OURS - {"recsys", "gateway"} | {"numpy", "faiss", "recsys.artifact"},
+    "services/ui": OURS - {"ui"},
+    "jobs/trainer": OURS - {"recsys", "trainer"} | {"recsys.rpc", "recsys.v1"},
+    "tests/e2e": OURS,
+    "tests/browser": OURS,
+}
+GRPC_SERVICES = ["candidate_gen", "reranker"]
+TRANSPORT = {"grpc", "google.protobuf", "recsys.rpc", "recsys.v1"}
+
+
+def imported(source: str, module: str) -> Iterator[str]:
+    """Every module or name that `source`, the text of `module`, imports, as an absolute dotted name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            origin = ".".join([*package, *([node.module] if node.module else [])])
+            # `from recsys import artifact` imports recsys.artifact; `from recsys.errors import X` names X below it
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def is_below(name: str, forbidden: set[str]) -> bool:
+    """Whether `name` is one of the forbidden modules or in one of them."""
+    return any(name == each or name.startswith(f"{each}.") for each in forbidden)
+
+
+def layer(module: str) -> int:
+    """Where a module of a gRPC service stands, counted outwards: domain, servicers and `wire`, `app`, `__main__`."""
+    last = module.rpartition(".")[2]
+    if last == "__main__":
+        return 3
+    if last == "app":
+        return 2
+    return 1 if last == "wire" or last.endswith("servicer") else 0
+
+
+def modules_of(source_folder: Path) -> dict[str, Path]:
+    """Dotted name → file, for every module below a `src` folder."""
+    return {
+        ".".join(path.relative_to(source_folder).with_suffix("").parts): path for path in source_folder.rglob("*.py")
+    }
+
+
+def test_a_forbidden_import_is_found_however_it_is_written() -> None:
+    written = [
+        "import faiss",
+        "import numpy.random as rnd",
+        "from recsys import artifact",
+        "from recsys.artifact.reader import Artifact",
+        "def late():\n    from recsys.artifact import reader",
+    ]
+    forbidden = FORBIDDEN["services/gateway"]
+    for source in written:
+        assert any(is_below(name, forbidden) for name in imported(source, "gateway.app")), source
+    assert not any(is_below(name, forbidden) for name in imported("from recsys.errors import DataError", "gateway.app"))
+
+
+def test_a_relative_import_is_resolved() -> None:
+    assert list(imported("from .servicer import X", "reranker.scorer")) == ["reranker.servicer.X"]
+    assert list(imported("from . import servicer", "reranker.scorer")) == ["reranker.servicer"]
+    assert list(imported("from ..app import X", "gateway.routes.items")) == ["gateway.app.X"]
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_a_folder_imports_only_what_it_may(folder: str) -> None:
+    if folder == "services/ui" and sys.version_info < (3, 13):
+        pytest.skip("read in the UI's own environment")
+    files = list((ROOT / folder).rglob("*.py"))
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in imported(path.read_text(encoding="utf-8"), path.stem)
+        if is_below(name, FORBIDDEN[folder])
+    ]
+    assert files
+    assert not wrong
+
+
+@pytest.mark.parametrize("service", GRPC_SERVICES)
+def test_the_domain_of_a_service_knows_no_transport(service: str) -> None:
+    modules = modules_of(ROOT / "services" / service / "src")
+    domain = {module: path for module, path in modules.items() if layer(module) == 0}
+    wrong = [
+        f"{module}: {name}"
+        for module, path in domain.items()
+        for name in imported(path.read_text(encoding="utf-8"), module)
+        if is_below(name, TRANSPORT)
+    ]
+    assert domain
+    assert not wrong
+
+
+@pytest.mark.parametrize("service", GRPC_SERVICES)
+def test_a_service_imports_from_its_main_inwards_only(service: str) -> None:
+    modules = modules_of(ROOT / "services" / service / "src")
+    wrong = [
+        f"{module}: {other}"
+        for module, path in modules.items()
+        for name in imported(path.read_text(encoding="utf-8"), module)
+        for other in modules
+        if is_below(name, {other}) and layer(other) > layer(module)
+    ]
+    assert modules
+    assert not wrong
+
+
+def test_every_folder_with_code_has_its_rule() -> None:
+    deployables = {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/*/pyproject.toml")}
+    assert deployables <= set(FORBIDDEN)
