@@ -37,9 +37,9 @@ class CandidateGenClient:
     """Calls to candidate_gen."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._candidates = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)  # type: ignore[no-untyped-call] # generated
-        self._users = user_service_pb2_grpc.UserServiceStub(channel)  # type: ignore[no-untyped-call] # generated
-        self._model = model_service_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._candidates = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)
+        self._users = user_service_pb2_grpc.UserServiceStub(channel)
+        self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
 
     async def get_candidates(
@@ -92,9 +92,9 @@ class RerankerClient:
     """Calls to the reranker."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._reranker = reranker_service_pb2_grpc.RerankerServiceStub(channel)  # type: ignore[no-untyped-call] # generated
-        self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[no-untyped-call] # generated
-        self._model = model_service_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._reranker = reranker_service_pb2_grpc.RerankerServiceStub(channel)
+        self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+        self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
 
     async def rerank(

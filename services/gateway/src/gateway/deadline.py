@@ -16,5 +16,5 @@ class Deadline:
         return cls(time.monotonic() + budget_s)
 
     def remaining_s(self) -> float:
-        """Seconds left; 0 once it has passed, which gRPC answers with DEADLINE_EXCEEDED at once."""
-        return max(0.0, self.at_s - time.monotonic())
+        """Seconds left; negative once it has passed, which gRPC answers with DEADLINE_EXCEEDED without a call."""
+        return self.at_s - time.monotonic()

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote
 
 import grpc
 from fastapi import FastAPI
@@ -71,8 +70,8 @@ _OF_GRPC_STATUS: dict[grpc.StatusCode, _Mapping] = {
 }
 _UNEXPECTED_DETAIL = "an unexpected error; it has been logged"
 _UNEXPECTED = _Mapping(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail=_UNEXPECTED_DETAIL)
-_GENERAL = (
-    HTTPStatus.UNPROCESSABLE_ENTITY,
+OF_BAD_INPUT = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+OF_THE_SERVICES = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -89,9 +88,9 @@ def install(app: FastAPI) -> None:
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
-    """The `responses` of a route for the OpenAPI document: these, and the general ones."""
+    """The `responses` of a route, or of a router, for the OpenAPI document."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {int(status): {"description": status.phrase, "content": content} for status in (*statuses, *_GENERAL)}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
 
 
 def add_to_document(app: FastAPI) -> None:
@@ -143,7 +142,7 @@ def _response(
         title=status.phrase,
         status=status,
         detail=detail,
-        instance=quote(request.scope["path"]),
+        instance=request.scope["raw_path"].decode(),
         request_id=request_id.get(),
         errors=errors,
     )

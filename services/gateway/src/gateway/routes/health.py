@@ -20,7 +20,7 @@ async def get_health() -> schemas.Health:
     return schemas.Health(status="ok")
 
 
-@router.get("/readyz", responses=documented())
+@router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
 async def get_readiness(clients: TheClients, settings: TheSettings) -> schemas.Readiness:
     """Both services are serving; otherwise 503 says which one is not."""
     candidate_gen, reranker = await asyncio.gather(

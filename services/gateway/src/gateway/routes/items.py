@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 
 from gateway import presentation, schemas
-from gateway.problems import documented
+from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
 from gateway.routes.parameters import MAX_COUNT, AfterId, ItemId, PageSize
 
-router = APIRouter(prefix="/v1/items", tags=["items"])
+router = APIRouter(prefix="/v1/items", tags=["items"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
 
 
-@router.get("", responses=documented(HTTPStatus.BAD_REQUEST))
+@router.get("")
 async def list_items(
     clients: TheClients,
     settings: TheSettings,
@@ -47,7 +47,10 @@ async def list_items(
     )
 
 
-@router.get("/{item_id:id}", responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND))
+@router.get(
+    "/{item_id:id}",
+    responses=documented(HTTPStatus.NOT_FOUND),
+)
 async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings) -> schemas.SingleItem:
     """One item."""
     found = await clients.reranker.get_items([item_id], timeout_s=settings.timeout_s)

@@ -5,13 +5,13 @@ import asyncio
 from fastapi import APIRouter
 
 from gateway import presentation, schemas
-from gateway.problems import documented
+from gateway.problems import OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
 
-router = APIRouter(prefix="/v1/model", tags=["model"])
+router = APIRouter(prefix="/v1/model", tags=["model"], responses=documented(*OF_THE_SERVICES))
 
 
-@router.get("", responses=documented())
+@router.get("")
 async def get_model(clients: TheClients, settings: TheSettings) -> schemas.Model:
     """The live model with its offline metrics, and which versions each service holds or refused."""
     candidate_gen, reranker = await asyncio.gather(

@@ -6,20 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from gateway import presentation, schemas
-from gateway.problems import documented
+from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheRecommender
 from gateway.routes.parameters import Count, ItemId, UserId
 
-router = APIRouter(prefix="/v1", tags=["recommendations"])
+router = APIRouter(prefix="/v1", tags=["recommendations"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
 
 _JSON = "application/json"
 
 
-@router.get(
-    "/users/{user_id:id}/recommendations",
-    response_model=schemas.Recommendations,
-    responses=documented(HTTPStatus.BAD_REQUEST),
-)
+@router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations)
 async def get_recommendations(
     user_id: UserId,
     recommender: TheRecommender,
@@ -32,7 +28,7 @@ async def get_recommendations(
     return Response(body, media_type=_JSON)
 
 
-@router.get("/items/popular", response_model=schemas.RankedItems, responses=documented(HTTPStatus.BAD_REQUEST))
+@router.get("/items/popular", response_model=schemas.RankedItems)
 async def get_popular_items(recommender: TheRecommender, count: Count = 10) -> Response:
     """The most popular items, the same for everyone."""
     return Response(presentation.ranked_items(await recommender.popular(count=count)), media_type=_JSON)
@@ -41,7 +37,7 @@ async def get_popular_items(recommender: TheRecommender, count: Count = 10) -> R
 @router.get(
     "/items/{item_id:id}/similar",
     response_model=schemas.RankedItems,
-    responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=documented(HTTPStatus.NOT_FOUND),
 )
 async def get_similar_items(item_id: ItemId, recommender: TheRecommender, count: Count = 10) -> Response:
     """Items like an item, most similar first, without itself."""

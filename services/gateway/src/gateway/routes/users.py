@@ -1,20 +1,19 @@
 """Users that the model knows, and what they already had."""
 
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from gateway import presentation, schemas
 from gateway.deadline import Deadline
-from gateway.problems import documented
+from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
 
-router = APIRouter(prefix="/v1/users", tags=["users"])
+router = APIRouter(prefix="/v1/users", tags=["users"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
 
 
-@router.get("", responses=documented(HTTPStatus.BAD_REQUEST))
+@router.get("")
 async def list_users(
     clients: TheClients,
     settings: TheSettings,
@@ -29,7 +28,7 @@ async def list_users(
     return presentation.user_page(found)
 
 
-@router.get("/{user_id:id}/history", responses=documented(HTTPStatus.BAD_REQUEST))
+@router.get("/{user_id:id}/history")
 async def get_history(
     user_id: UserId, clients: TheClients, settings: TheSettings, count: Count = 20
 ) -> schemas.History:

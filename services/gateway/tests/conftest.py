@@ -1,0 +1,307 @@
+"""The application over two fake services: real grpc.aio servers on loopback, with answers that can be told beforehand.
+
+The fakes keep what a test may change or look at in plain lists and dictionaries, each a fixture of its own.
+"""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import grpc
+import httpx
+import pytest
+from fastapi import FastAPI
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gateway.app import create_app
+from gateway.clients import connect
+from gateway.settings import Settings
+from recsys.v1 import (
+    candidate_gen_service_pb2,
+    candidate_gen_service_pb2_grpc,
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    item_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    reranker_service_pb2,
+    reranker_service_pb2_grpc,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
+
+Failure = tuple[grpc.StatusCode, str]
+Context = grpc.aio.ServicerContext[Message, Message]
+
+SERVICES = ("candidate_gen", "reranker")
+ITEM_IDS = [f"item-{number:02}" for number in range(30)]
+
+
+@dataclass
+class Script:
+    """What both fakes answer, and what they were asked."""
+
+    received: list[Message] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
+    remaining_s: list[float] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    held: dict[str, list[str]] = field(
+        default_factory=lambda: {"candidate_gen": ["v2", "v1"], "reranker": ["v2", "v1"]}
+    )
+    health: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SERVICES, 1))
+
+    async def take(self, request: Message, context: Context) -> None:
+        """Note a request, and fail it if the test said so (by the request's name)."""
+        self.received.append(request)
+        metadata = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
+        self.request_ids.append(metadata.get("x-request-id", ""))
+        self.remaining_s.append(context.time_remaining() or math.inf)
+        if failure := self.failures.get(type(request).__name__.removesuffix("Request")):
+            await context.abort(*failure)
+
+    async def version(self, service: str, wanted: str, context: Context) -> str:
+        """The version that answers, as the contract has it."""
+        if wanted and wanted not in self.held[service]:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{wanted} is not held")
+        return wanted or self.held[service][0]
+
+
+@dataclass
+class FakeCandidateGen:
+    """Knows every user but "nobody", and every item but "missing"."""
+
+    script: Script
+
+    async def GetCandidates(  # noqa: N802 - the contract's name, here and below
+        self, request: candidate_gen_service_pb2.GetCandidatesRequest, context: Context
+    ) -> candidate_gen_service_pb2.GetCandidatesResponse:
+        await self.script.take(request, context)
+        return candidate_gen_service_pb2.GetCandidatesResponse(
+            artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
+            candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_ANN),
+            user_known=request.user_id != "nobody",
+        )
+
+    async def GetSimilarItems(  # noqa: N802
+        self, request: candidate_gen_service_pb2.GetSimilarItemsRequest, context: Context
+    ) -> candidate_gen_service_pb2.GetSimilarItemsResponse:
+        await self.script.take(request, context)
+        if request.item_id == "missing":
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no item 'missing' in the model")
+        return candidate_gen_service_pb2.GetSimilarItemsResponse(
+            artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
+            candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_SIMILAR),
+        )
+
+    async def GetPopularItems(  # noqa: N802
+        self, request: candidate_gen_service_pb2.GetPopularItemsRequest, context: Context
+    ) -> candidate_gen_service_pb2.GetPopularItemsResponse:
+        await self.script.take(request, context)
+        return candidate_gen_service_pb2.GetPopularItemsResponse(
+            artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
+            candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_POPULAR),
+        )
+
+    async def GetHistory(  # noqa: N802
+        self, request: user_service_pb2.GetHistoryRequest, context: Context
+    ) -> user_service_pb2.GetHistoryResponse:
+        await self.script.take(request, context)
+        day = Timestamp(seconds=1_700_000_000)
+        bought = user_service_pb2.HistoryItem(item_id="item-04", event_type="purchase", last_event_at=day)
+        gone = user_service_pb2.HistoryItem(item_id="missing", event_type="view", last_event_at=day)
+        return user_service_pb2.GetHistoryResponse(
+            artifact_version="v2", items=[bought, gone], user_known=True, total=7
+        )
+
+    async def ListUsers(  # noqa: N802
+        self, request: user_service_pb2.ListUsersRequest, context: Context
+    ) -> user_service_pb2.ListUsersResponse:
+        await self.script.take(request, context)
+        ids = [user_id for user_id in ("a/b", "ß", "ä") if user_id > request.after_user_id]
+        return user_service_pb2.ListUsersResponse(
+            artifact_version="v2",
+            users=[user_service_pb2.User(user_id=user_id, history_size=2) for user_id in ids[: request.page_size]],
+            has_more=len(ids) > request.page_size,
+        )
+
+
+@dataclass
+class FakeReranker:
+    """Turns the candidates' order around, and has every item but "missing" in its catalogue."""
+
+    script: Script
+
+    async def Rerank(  # noqa: N802
+        self, request: reranker_service_pb2.RerankRequest, context: Context
+    ) -> reranker_service_pb2.RerankResponse:
+        await self.script.take(request, context)
+        ranked = [
+            item_pb2.RankedItem(item=_item(candidate.item_id), score=-candidate.score, sources=[candidate.source])
+            for candidate in reversed(request.candidates)
+        ]
+        return reranker_service_pb2.RerankResponse(
+            artifact_version=await self.script.version("reranker", request.artifact_version, context),
+            items=ranked[: request.count],
+        )
+
+    async def GetItems(  # noqa: N802
+        self, request: catalog_service_pb2.GetItemsRequest, context: Context
+    ) -> catalog_service_pb2.GetItemsResponse:
+        await self.script.take(request, context)
+        items = [_item(item_id) for item_id in request.item_ids if item_id != "missing"]
+        return catalog_service_pb2.GetItemsResponse(artifact_version="v2", items=items)
+
+    async def SearchItems(  # noqa: N802
+        self, request: catalog_service_pb2.SearchItemsRequest, context: Context
+    ) -> catalog_service_pb2.SearchItemsResponse:
+        await self.script.take(request, context)
+        ids = [item_id for item_id in ITEM_IDS if item_id > request.after_item_id]
+        return catalog_service_pb2.SearchItemsResponse(
+            artifact_version="v2",
+            items=[_item(item_id) for item_id in ids[: request.page_size]],
+            has_more=len(ids) > request.page_size,
+        )
+
+
+@dataclass
+class FakeModel(health_pb2_grpc.HealthServicer):
+    """What either service says of itself: its model and its health."""
+
+    script: Script
+    service: str
+
+    async def GetModel(  # noqa: N802
+        self, request: model_service_pb2.GetModelRequest, context: Context
+    ) -> model_service_pb2.GetModelResponse:
+        await self.script.take(request, context)
+        held = self.script.held[self.service]
+        return model_service_pb2.GetModelResponse(
+            artifact_version=held[0],
+            model="als",
+            dim=64,
+            user_count=3,
+            item_count=30,
+            trained_at="2025-01-01T00:00:00Z",
+            metrics=[
+                model_service_pb2.Metric(name="recall@20", value=0.1, low=0.05, high=0.2),
+                model_service_pb2.Metric(name="ndcg@20", value=0.05),
+            ],
+            held_versions=held,
+            refused="v3: users.arrow: sha256" if self.service == "reranker" else "",
+        )
+
+    async def Check(  # noqa: N802
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> health_pb2.HealthCheckResponse:
+        await self.script.take(request, context)
+        return health_pb2.HealthCheckResponse(status=self.script.health[self.service])
+
+
+def _candidates(count: int, *, source: item_pb2.CandidateSource) -> list[item_pb2.Candidate]:
+    return [
+        item_pb2.Candidate(item_id=item_id, score=-float(rank), source=source)
+        for rank, item_id in enumerate(ITEM_IDS[:count])
+    ]
+
+
+def _item(item_id: str) -> item_pb2.Item:
+    """Of even items the shop gave everything, of odd ones nothing but the id."""
+    if item_id in ITEM_IDS[1::2]:
+        return item_pb2.Item(item_id=item_id, available=True)
+    return item_pb2.Item(
+        item_id=item_id,
+        title=f"Title of {item_id}",
+        category="Home",
+        price=2.5,
+        image_url=f"https://shop.example/{item_id}.jpg",
+        available=True,
+    )
+
+
+@asynccontextmanager
+async def _serving(script: Script, service: str) -> AsyncIterator[str]:
+    """A service on a free port; gives its address."""
+    server = grpc.aio.server()
+    model = FakeModel(script, service)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
+    health_pb2_grpc.add_HealthServicer_to_server(model, server)
+    if service == "candidate_gen":
+        first = FakeCandidateGen(script)
+        candidate_gen_service_pb2_grpc.add_CandidateGenServiceServicer_to_server(first, server)
+        user_service_pb2_grpc.add_UserServiceServicer_to_server(first, server)
+    else:
+        second = FakeReranker(script)
+        reranker_service_pb2_grpc.add_RerankerServiceServicer_to_server(second, server)
+        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(second, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=None)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def received(script: Script) -> list[Message]:
+    """Every request that a fake service got, in order."""
+    return script.received
+
+
+@pytest.fixture
+def request_ids(script: Script) -> list[str]:
+    """The request id that each of them carried."""
+    return script.request_ids
+
+
+@pytest.fixture
+def remaining_s(script: Script) -> list[float]:
+    """The seconds to its deadline when it came."""
+    return script.remaining_s
+
+
+@pytest.fixture
+def failures(script: Script) -> dict[str, Failure]:
+    """Calls that fail, by name: `failures["Rerank"] = (StatusCode.INTERNAL, "words")`."""
+    return script.failures
+
+
+@pytest.fixture
+def held(script: Script) -> dict[str, list[str]]:
+    """The versions that a service holds, the live one first."""
+    return script.held
+
+
+@pytest.fixture
+def health(script: Script) -> dict[str, int]:
+    """The serving status of each service."""
+    return script.health
+
+
+@pytest.fixture
+async def app(script: Script) -> AsyncIterator[FastAPI]:
+    """The application over both fakes."""
+    async with _serving(script, "candidate_gen") as candidate_gen, _serving(script, "reranker") as reranker:
+        settings = Settings(candidate_gen_target=candidate_gen, reranker_target=reranker, timeout_s=10, candidates=20)
+        async with connect(settings) as clients:
+            yield create_app(settings, clients)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
