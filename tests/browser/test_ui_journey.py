@@ -1,0 +1,130 @@
+"""What a visitor does, in a real browser over a running system. What should be on the screen is asked of the REST API."""
+
+import re
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+TITLE = "h1.page-title"
+BEYOND_THE_EDGE = """main => [...main.querySelectorAll("*")]
+    .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+    .map(element => element.outerHTML.slice(0, 200))"""
+
+
+def ask(gateway_url: str, path: str, **params: str | int) -> dict[str, Any]:
+    answer: dict[str, Any] = httpx.get(gateway_url + path, params=params).raise_for_status().json()
+    return answer
+
+
+def cards(page: Page, grid: str) -> Locator:
+    """The links, one a card, of a grid: recommended, popular, similar or catalogue."""
+    return page.locator(f"[class*='st-key-card-{grid}-'] a")
+
+
+def name_of(item: dict[str, Any]) -> str:
+    return str(item["title"] or item["item_id"])
+
+
+def test_a_visitor_picks_a_user_opens_an_item_and_sees_similar_ones(
+    laptop: Page, ui_url: str, gateway_url: str
+) -> None:
+    user_id = ask(gateway_url, "/v1/users", page_size=1)["users"][0]["user_id"]
+    path = f"/v1/users/{quote(user_id, safe='')}"
+    recommended = ask(gateway_url, f"{path}/recommendations", count=12)["items"]
+    history = ask(gateway_url, f"{path}/history", count=12)["items"]
+
+    laptop.goto(ui_url)
+    expect(cards(laptop, "popular")).not_to_have_count(0)
+    laptop.locator(".st-key-users").get_by_role("link", name=user_id, exact=True).click()
+    expect(laptop.locator(TITLE)).to_have_text(user_id)
+    expect(cards(laptop, "recommended")).to_have_text([name_of(item) for item in recommended])
+    expect(laptop.locator("[class*='st-key-event-'] a")).to_have_text([name_of(item) for item in history])
+    expect(laptop.locator(".st-key-card-recommended-0 .score")).to_have_text(f"{recommended[0]['score']:.3f}")
+    expect(laptop.locator(".st-key-card-recommended-0 .badge[data-source=ann]")).to_be_visible()
+
+    cards(laptop, "recommended").first.click()
+    expect(laptop.locator(TITLE)).to_have_text(name_of(recommended[0]))
+    similar = ask(gateway_url, f"/v1/items/{quote(recommended[0]['item_id'], safe='')}/similar", count=12)["items"]
+    expect(cards(laptop, "similar")).to_have_text([name_of(item) for item in similar])
+
+    cards(laptop, "similar").first.click()
+    expect(laptop.locator(TITLE)).to_have_text(name_of(similar[0]))
+    laptop.get_by_role("link", name=f"Back to user {user_id}").click()
+    expect(laptop.locator(TITLE)).to_have_text(user_id)
+
+
+def test_a_user_that_the_model_does_not_know_gets_popular_items_and_the_reason(laptop: Page, ui_url: str) -> None:
+    laptop.goto(ui_url)
+    laptop.get_by_placeholder("Type a user id").fill("nobody/knows me?")
+    laptop.get_by_role("link", name="nobody/knows me?").click()
+    expect(laptop.get_by_role("status").first).to_contain_text("does not know user “nobody/knows me?”")
+    expect(cards(laptop, "recommended")).not_to_have_count(0)
+    expect(laptop.locator(".badge[data-source=popular]").first).to_be_visible()
+
+
+def test_a_search_of_the_catalogue_can_be_shared_by_its_address(laptop: Page, ui_url: str, gateway_url: str) -> None:
+    item = ask(gateway_url, "/v1/items", page_size=100)["items"][-1]
+    word = max(re.findall(r"\w+", name_of(item)), key=len)
+    other_titles = re.compile(rf"^(?!.*{word})", re.IGNORECASE)
+
+    laptop.goto(ui_url)
+    laptop.get_by_role("link", name="Catalogue").click()
+    laptop.get_by_placeholder("Words of the title").fill(word)
+    expect(cards(laptop, "catalogue").filter(has_text=other_titles)).to_have_count(0)
+    expect(cards(laptop, "catalogue")).not_to_have_count(0)
+    found = cards(laptop, "catalogue").all_inner_texts()
+
+    shared = laptop.context.new_page()
+    shared.goto(laptop.url)
+    expect(shared.get_by_placeholder("Words of the title")).to_have_value(word)
+    expect(cards(shared, "catalogue")).to_have_text(found)
+
+
+def test_the_catalogue_turns_its_pages(laptop: Page, ui_url: str, gateway_url: str) -> None:
+    first = ask(gateway_url, "/v1/items", page_size=24)
+    second = ask(gateway_url, "/v1/items", page_size=24, cursor=first["next_cursor"])
+    laptop.goto(f"{ui_url}/catalogue")
+    for button, items in ((None, first), ("Next", second), ("Previous", first)):
+        if button:
+            laptop.get_by_role("button", name=button).click()
+        expect(cards(laptop, "catalogue")).to_have_text([name_of(item) for item in items["items"]])
+
+
+def test_the_model_page_shows_the_live_version_and_its_metrics(laptop: Page, ui_url: str, gateway_url: str) -> None:
+    model = ask(gateway_url, "/v1/model")
+    laptop.goto(ui_url)
+    laptop.get_by_role("link", name="Model").click()
+    expect(laptop.locator(TITLE)).to_have_text(model["artifact_version"])
+    expect(laptop.locator("table.metrics tbody tr td:first-child")).to_have_text(
+        [metric["name"] for metric in model["metrics"]]
+    )
+    expect(laptop.locator("ul.versions .badge[data-source=live]")).to_have_count(2)
+
+
+def test_an_unknown_item_is_a_sentence_and_no_traceback(laptop: Page, ui_url: str) -> None:
+    laptop.goto(f"{ui_url}/item?item=no-such-item")
+    expect(laptop.get_by_role("alert")).to_contain_text("no-such-item")
+    expect(laptop.get_by_test_id("stException")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/", "/?user={user}", "/item?item={item}", "/catalogue", "/model"])
+def test_nothing_is_wider_than_a_phone(phone: Page, ui_url: str, gateway_url: str, path: str) -> None:
+    user = ask(gateway_url, "/v1/users", page_size=1)["users"][0]["user_id"]
+    item = ask(gateway_url, "/v1/items", page_size=1)["items"][0]["item_id"]
+    phone.goto(ui_url + path.format(user=quote(user, safe=""), item=quote(item, safe="")))
+    shown = phone.locator("[class*='st-key-card-'], table.metrics")
+    expect(shown.first).to_be_visible()
+    for menu_entry in ("For you", "Catalogue", "Model"):
+        expect(phone.get_by_role("link", name=menu_entry, exact=True)).to_be_in_viewport(ratio=1)
+    assert phone.get_by_test_id("stMain").evaluate(BEYOND_THE_EDGE) == []
+
+
+def test_the_page_asks_nobody_but_its_own_server(laptop: Page, ui_url: str, gateway_url: str) -> None:
+    hosts: set[str] = set()
+    laptop.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    laptop.goto(f"{ui_url}/model")
+    expect(laptop.locator(TITLE)).to_have_text(ask(gateway_url, "/v1/model")["artifact_version"])
+    assert hosts == {urlsplit(ui_url).netloc}
