@@ -16,7 +16,7 @@ DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPIN
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser protos lock format lint unit test demo train up down clean
+.PHONY: help setup setup-browser protos lock format lint unit test demo train up down served-recall clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ up: ## The whole system in containers; settings in .env (see .env.example)
 
 down: ## Stop the containers; the model volume stays
 	docker compose down
+
+served-recall: setup ## Recall@20 of the lists that the API serves, beside popularity; data as for demo
+	@$(PYTHON) -m benchmarks.served_recall $(DATA)
 
 benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)
