@@ -1,4 +1,4 @@
-"""What a visitor does, in a real browser over a running system. What should be on the screen is asked of the REST API."""
+"""What a visitor does, in a browser over a running system. What should be on the screen is asked of the REST API."""
 
 import re
 from typing import Any
