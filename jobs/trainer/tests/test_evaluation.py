@@ -1,5 +1,6 @@
 """The judge, judged: worked examples, a one-user-at-a-time rewrite as the oracle, and the honest denominator."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,7 +18,7 @@ from trainer.split import Split
 class Fixed:
     """A scorer that knows its scores by heart."""
 
-    def __init__(self, table: list[list[float]] | NDArray[np.float32]) -> None:
+    def __init__(self, table: Sequence[Sequence[float]] | NDArray[np.float32]) -> None:
         self.table = np.asarray(table, dtype=np.float32)
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -149,7 +150,7 @@ def test_new_users_are_shown_what_is_popular() -> None:
         new_users=[[1, 0, 0], [0, 0, 1], [0, 0, 0]],
         new_unknown=[1, 0, 2],
     )
-    scorer = Fixed(np.zeros((3, 3)))
+    scorer = Fixed([[0, 0, 0]] * 3)
     by_train = segments(evaluation.evaluate(scorer, split, ks=[1, 2]))["new users"]
     assert by_train.per_user["recall@1"].tolist() == [1 / 2, 0, 0]  # item 0 has three users
     assert by_train.per_user["recall@2"].tolist() == [1 / 2, 1, 0]
@@ -173,7 +174,7 @@ def test_head_and_tail_split_the_recall_by_the_popularity_of_the_test_item() -> 
 
 def test_a_sample_judges_that_many_users_and_the_same_ones_each_time() -> None:
     split = split_of(np.eye(40, dtype=np.int64), np.eye(40, k=1, dtype=np.int64))
-    scorer = Fixed(np.zeros((40, 40)))
+    scorer = Fixed(np.zeros((40, 40), dtype=np.float32))
     first = evaluation.evaluate(scorer, split, ks=[1], max_users=10, seed=1)
     again = evaluation.evaluate(scorer, split, ks=[1], max_users=10, seed=1)
     assert len(first.user_rows) == 10
