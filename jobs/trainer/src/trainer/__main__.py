@@ -1,4 +1,4 @@
-"""The trainer's command line: `train`, `validate`, `versions`, `activate`, `demo-data`."""
+"""The trainer's command line: `train`, `tune`, `validate`, `versions`, `activate`, `demo-data`."""
 
 import sys
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from recsys.artifact import layout, writer
 from recsys.artifact.reader import read_manifest
@@ -16,6 +16,7 @@ from trainer import demo_shop, events, mapping, pipeline
 from trainer import recipe as recipes
 from trainer.mapping import Mapping
 from trainer.settings import Settings
+from trainer.tuning import ModelName
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -53,6 +54,25 @@ def train(
     typer.echo(_summary(outcome))
     if not outcome.activated:
         raise typer.Exit(3)
+
+
+@app.command()
+def tune(
+    out: Annotated[Path, typer.Option(help="Where the winning recipe is written, for `train --recipe`.")],
+    minutes: Annotated[float, typer.Option(min=0, help="Time budget.")] = 10,
+    model: Annotated[list[ModelName] | None, typer.Option(help="Search only this model; may be repeated.")] = None,
+    events_path: EventsOption = None,
+    mapping_path: MappingOption = None,
+    catalogue_path: CatalogueOption = None,
+    artifact_dir: VolumeOption = None,
+) -> None:
+    """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
+    settings = _settings(artifact_dir)
+    with threadpool_limits(settings.threads or None):
+        shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
+        recipe, score = pipeline.tune(shop, settings=settings, models=model or [], budget_s=minutes * 60)
+    out.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    typer.echo(f"{out}: recall@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
 
 
 @app.command()

@@ -66,7 +66,8 @@ def build_similar(item_embeddings: NDArray[np.float32], *, seed: int) -> faiss.I
 def normalise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors of length 1, float32 [n, dim]; a zero vector stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    unit: NDArray[np.float32] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit
 
 
 def measure_recall(index: faiss.Index, items: NDArray[np.float32], users: NDArray[np.float32]) -> float:

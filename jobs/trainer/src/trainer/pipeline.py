@@ -1,6 +1,7 @@
-"""The straight line of a training run: events in, a published version out. docs/architecture.md reads in the same order."""
+"""The straight line of a training run: events in, a published version out. See docs/architecture.md."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from recsys.artifact import layout, writer
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
-from trainer import bootstrap, index, interactions, publish, split
+from trainer import bootstrap, index, interactions, publish, split, tuning
 from trainer import recipe as recipes
 from trainer.evaluation import Evaluation, evaluate
 from trainer.gate import Verdict, decide
@@ -23,6 +24,7 @@ from trainer.recipe import Recipe
 from trainer.selection import compare
 from trainer.settings import Settings
 from trainer.split import Split
+from trainer.tuning import ModelName
 
 _log = logging.getLogger(__name__)
 
@@ -114,18 +116,39 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     return Outcome(version, recipe, judgement, verdict, activated)
 
 
-def held_out(shop: Shop, *, settings: Settings) -> list[Split]:
-    """Two windows, for choosing and for judging, newest last; one or none where the events do not reach that far.
+def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_s: float) -> tuple[Recipe, float]:
+    """The best recipe that a search of `budget_s` seconds finds, and its Recall@20 on the two validation windows.
+
+    Raises:
+        DataError: the events do not span three windows, one of which stays unseen for judging.
+    """
+    windows = held_out(shop, settings=settings, most=3)
+    if len(windows) < 3:
+        raise DataError("tuning needs events over three held-out windows and some before them; use `train` as it is")
+    known = windows[-1].train
+    settings.artifact_dir.mkdir(parents=True, exist_ok=True)
+    return tuning.tune(
+        windows[:-1],
+        models=models or ("als", "ials", "spectral"),
+        start_with=[one for one in candidates_for(known) if not models or one.model in models],
+        budget_s=budget_s,
+        storage=settings.artifact_dir / "tuning.db",
+        recent_days=settings.recent_days,
+        max_users=settings.selection_users,
+        seed=settings.seed,
+    )
+
+
+def held_out(shop: Shop, *, settings: Settings, most: int = 2) -> list[Split]:
+    """`most` windows, newest last: the last for judging, those before it for choosing. Fewer where the events end.
 
     Windows are `horizon_days` long, or a quarter of the time that the events span where that is shorter.
     """
-    span = shop.events["timestamp"].max() - shop.events["timestamp"].min()  # type: ignore[operator]  # never empty here
-    horizon = min(timedelta(days=settings.horizon_days), span / 4)
-    for windows in (2, 1):
+    first, last = shop.events.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
+    horizon_days = min(settings.horizon_days, (last - first) / timedelta(days=4))
+    for windows in range(most, 0, -1):
         try:
-            return split.rolling(
-                shop.events, weights=shop.weights, windows=windows, horizon_days=horizon / timedelta(days=1)
-            )
+            return split.rolling(shop.events, weights=shop.weights, windows=windows, horizon_days=horizon_days)
         except InvalidArgumentError as error:
             _log.warning("too few events to hold out", extra={"windows": windows, "reason": str(error)})
     return []
@@ -133,7 +156,7 @@ def held_out(shop: Shop, *, settings: Settings) -> list[Split]:
 
 def choose(validation: list[Split], known: Interactions, *, settings: Settings) -> Recipe:
     """The best of the default candidates on the validation window; the first of them where there is none."""
-    candidates = default_candidates(len(known.user_ids), len(known.item_ids), known.weights.nnz)
+    candidates = candidates_for(known)
     if not validation:
         return candidates[0]
     with step("choose a recipe"):
@@ -145,6 +168,11 @@ def choose(validation: list[Split], known: Interactions, *, settings: Settings) 
             seed=settings.seed,
         )
     return trials[0].recipe
+
+
+def candidates_for(known: Interactions) -> list[Recipe]:
+    """The default recipes for data of this size."""
+    return default_candidates(len(known.user_ids), len(known.item_ids))
 
 
 def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Settings) -> Judgement:
@@ -163,9 +191,7 @@ def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Set
     )
 
 
-def judged_verdict(
-    judgement: Judgement | None, ann_recall: float, *, has_live: bool, settings: Settings
-) -> Verdict:
+def judged_verdict(judgement: Judgement | None, ann_recall: float, *, has_live: bool, settings: Settings) -> Verdict:
     """The gate's verdict; without a window to judge on, only a first version passes."""
     if judgement is None:
         reason = "the events are too few to hold a window out and judge by it"

@@ -1,6 +1,6 @@
-"""What a model is made by: which model, its hyper-parameters, and how strongly recency counts. A file, a line of the manifest.
+"""What a model is made by: which model, its hyper-parameters, and how strongly recency counts.
 
-`train` takes a recipe file; `tune` and the selection write one; the gate fits the live version's recipe again.
+`train` takes a recipe file, `tune` writes one, and the manifest holds one: the gate fits the live version's again.
 """
 
 import json
@@ -43,6 +43,7 @@ class SpectralRecipe(_Recipe, frozen=True, extra="forbid"):
 class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
     model: Literal["lightgcn"] = "lightgcn"
     settings: LightGCNSettings = LightGCNSettings()
+    warm_start: bool = True  # from iALS vectors of the same dimension; cold takes many times as long
 
 
 Recipe = Annotated[ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe, Field(discriminator="model")]
@@ -84,7 +85,8 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int) -> Embeddings:
         case SpectralRecipe():
             return spectral.fit(known, recipe.settings, seed=seed)
         case LightGCNRecipe():
-            return lightgcn_training.fit(known, recipe.settings, seed=seed)
+            start = ials.fit(known, IALSSettings(dim=recipe.settings.dim), seed=seed) if recipe.warm_start else None
+            return lightgcn_training.fit(known, recipe.settings, seed=seed, start=start)
 
 
 def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:

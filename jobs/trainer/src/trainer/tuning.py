@@ -1,0 +1,149 @@
+"""Validation windows of time and a budget in, the best recipe that Optuna found out.
+
+A random holdout reverses the order of models (docs/evaluation.md). The study is kept in a database on the volume: a
+later run with the same data and model goes on where the last one stopped.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import optuna
+
+from trainer import recipe as recipes
+from trainer.evaluation import evaluate
+from trainer.gate import METRIC
+from trainer.models.als import ALSSettings
+from trainer.models.ials import IALSSettings
+from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.models.spectral import SpectralSettings
+from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.selection import RECENCY_STRENGTHS
+from trainer.split import Split
+
+_log = logging.getLogger(__name__)
+
+ModelName = Literal["als", "ials", "spectral", "lightgcn"]
+DIMS: Final = (16, 32, 64, 128, 256, 512)
+_RECIPE: Final = "recipe"
+
+
+def tune(
+    windows: Sequence[Split],
+    *,
+    models: Sequence[ModelName],
+    start_with: Sequence[Recipe],
+    budget_s: float,
+    storage: Path,
+    recent_days: float,
+    max_users: int,
+    seed: int,
+) -> tuple[Recipe, float]:
+    """Search hyper-parameters until the budget is spent.
+
+    Args:
+        windows: validation windows; a trial is pruned when it does badly on the first ones.
+        models: which to search.
+        start_with: recipes that are tried first, so that the winner is at least as good as they are.
+        budget_s: seconds; the trial that runs when they are over is finished.
+        storage: SQLite file of the study.
+        recent_days: see `Settings.recent_days`.
+        max_users: at most so many users of a window are asked.
+        seed: of the models and of the search.
+
+    Returns:
+        The best recipe and its mean Recall@20 over the windows.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name=f"{'+'.join(models)} on {windows[-1].train.fingerprint()[:16]}",
+        storage=f"sqlite:///{storage}",
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, warn_independent_sampling=False),
+        pruner=optuna.pruners.PercentilePruner(50.0, n_startup_trials=5),
+    )
+    deadline = time.monotonic() + budget_s
+
+    def run(trial: optuna.Trial, recipe: Recipe) -> float:
+        score, best = _score(trial, recipe, windows, recent_days=recent_days, max_users=max_users, seed=seed)
+        trial.set_user_attr(_RECIPE, best.model_dump(mode="json"))
+        _log.info("recipe tried", extra={"trial": trial.number, _RECIPE: best.model_dump(), METRIC: score})
+        return score
+
+    if not study.trials:
+        for recipe in start_with:
+            study.optimize(lambda trial, recipe=recipe: run(trial, recipe), n_trials=1)  # type: ignore[misc]
+    while time.monotonic() < deadline:
+        study.optimize(lambda trial: run(trial, suggest(trial, models)), n_trials=1)
+    best = study.best_trial
+    return recipes.parse(best.user_attrs[_RECIPE], where=f"{storage}, trial {best.number}"), float(study.best_value)
+
+
+def suggest(trial: optuna.Trial, models: Sequence[ModelName]) -> Recipe:
+    """A recipe out of the search space; recency is not part of it, since every strength is tried with each fit."""
+    model = trial.suggest_categorical("model", list(models))
+    match model:
+        case "als":
+            return ALSRecipe(
+                settings=ALSSettings(
+                    dim=trial.suggest_categorical("als.dim", DIMS),
+                    alpha=trial.suggest_float("als.alpha", 0.03, 30, log=True),
+                    regularization=trial.suggest_float("als.regularization", 1e-3, 30, log=True),
+                    b=trial.suggest_float("als.b", 0, 1),
+                )
+            )
+        case "ials":
+            return IALSRecipe(
+                settings=IALSSettings(
+                    dim=trial.suggest_categorical("ials.dim", DIMS),
+                    unobserved_weight=trial.suggest_float("ials.unobserved_weight", 1e-3, 1, log=True),
+                    regularization=trial.suggest_float("ials.regularization", 1e-4, 0.1, log=True),
+                    user_length_exponent=trial.suggest_float("ials.user_length_exponent", 0, 1),
+                    sweeps=trial.suggest_int("ials.sweeps", 3, 12),
+                )
+            )
+        case "spectral":
+            return SpectralRecipe(
+                settings=SpectralSettings(
+                    dim=trial.suggest_categorical("spectral.dim", DIMS),
+                    user_exponent=trial.suggest_float("spectral.user_exponent", 0, 1),
+                    item_exponent=trial.suggest_float("spectral.item_exponent", 0, 1),
+                    score_exponent=trial.suggest_float("spectral.score_exponent", 0, 1),
+                )
+            )
+        case _:
+            return LightGCNRecipe(
+                settings=LightGCNSettings(
+                    layers=trial.suggest_int("lightgcn.layers", 1, 3),
+                    learning_rate=trial.suggest_float("lightgcn.learning_rate", 1e-3, 3e-2, log=True),
+                    epochs=trial.suggest_int("lightgcn.epochs", 5, 50),
+                )
+            )
+
+
+def _score(
+    trial: optuna.Trial,
+    recipe: Recipe,
+    windows: Sequence[Split],
+    *,
+    recent_days: float,
+    max_users: int,
+    seed: int,
+) -> tuple[float, Recipe]:
+    """Mean Recall@20 over the windows with the best strength of recency, and the recipe with that strength."""
+    scores = np.zeros((len(windows), len(RECENCY_STRENGTHS)))
+    for number, window in enumerate(windows):
+        fitted = recipes.fit_model(recipe, window.train, seed=seed)
+        for column, strength in enumerate(RECENCY_STRENGTHS):
+            scaled = recipes.with_recency(fitted, window.train, strength, recent_days=recent_days)
+            judged = evaluate(scaled, window, ks=(20,), max_users=max_users, seed=seed)
+            scores[number, column] = judged.mean(METRIC)
+        trial.report(float(scores[: number + 1].mean(axis=0).max()), step=number)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    best = int(scores.mean(axis=0).argmax())
+    return float(scores[:, best].mean()), recipe.model_copy(update={"recency_strength": RECENCY_STRENGTHS[best]})
