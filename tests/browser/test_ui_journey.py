@@ -73,6 +73,7 @@ def test_a_search_of_the_catalogue_can_be_shared_by_its_address(laptop: Page, ui
     laptop.goto(ui_url)
     laptop.get_by_role("link", name="Catalogue").click()
     laptop.get_by_placeholder("Words of the title").fill(word)
+    expect(laptop).to_have_url(re.compile(r"\?query="))
     expect(cards(laptop, "catalogue").filter(has_text=other_titles)).to_have_count(0)
     expect(cards(laptop, "catalogue")).not_to_have_count(0)
     found = cards(laptop, "catalogue").all_inner_texts()
