@@ -61,4 +61,4 @@ async def test_a_request_is_one_log_line(client: httpx.AsyncClient, log: io.Stri
     (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
     assert line["message"] == "request"
     assert (line["request_id"], line["method"], line["path"], line["status"]) == ("abc", "GET", "/v1/items/a\nb", 200)
-    assert line["duration_ms"] >= 0
+    assert line["latency_ms"] >= 0

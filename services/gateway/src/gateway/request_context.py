@@ -1,7 +1,7 @@
 """The outermost layer: gives every request its id, and writes its one log line.
 
 In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
-`request_id` for every log line and outgoing call, and one `request` line with method, path, status and duration.
+`request_id` for every log line and outgoing call, and one `request` line with method, path, status and latency.
 """
 
 import logging
@@ -44,14 +44,14 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            duration_ms = round((time.perf_counter() - started_s) * 1000, 3)
+            latency_ms = round((time.perf_counter() - started_s) * 1000, 3)
             logger.info(
                 "request",
                 extra={
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
-                    "duration_ms": duration_ms,
+                    "latency_ms": latency_ms,
                 },
             )
 

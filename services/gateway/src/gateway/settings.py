@@ -11,14 +11,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    candidate_gen_target: str = "127.0.0.1:50051"
-    reranker_target: str = "127.0.0.1:50052"
-
-    candidates: int = Field(200, ge=1, le=1000, description="Candidates that the reranker chooses from.")
-    timeout_s: float = Field(1.0, gt=0, description="Budget of one request, over all calls that it makes.")
-    candidate_share: float = Field(0.5, gt=0, lt=1, description="Of what is left of it, the first stage's part.")
-    readiness_timeout_s: float = Field(0.5, gt=0, description="How long /readyz waits for the services.")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: the system chooses")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
+    candidate_gen_target: str = Field("127.0.0.1:50051", description="address of candidate_gen")
+    reranker_target: str = Field("127.0.0.1:50052", description="address of the reranker")
+    candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
+    timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
+    candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")
+    readiness_timeout_s: float = Field(0.5, gt=0, description="how long /readyz waits for the services")

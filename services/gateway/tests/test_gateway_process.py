@@ -1,0 +1,46 @@
+"""The gateway as a process: settings from the environment, a real HTTP server, JSON lines, an orderly end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    """On a port of the system's choice; nothing listens where it looks for the services."""
+    nowhere = {"GATEWAY_CANDIDATE_GEN_TARGET": "127.0.0.1:1", "GATEWAY_RERANKER_TARGET": "127.0.0.1:1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway"],
+        env=os.environ | nowhere | {"GATEWAY_PORT": "0"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    log = map(json.loads, process.stderr)
+    started = next(line["message"] for line in log if "running on" in line["message"])
+    address = started.partition(" on ")[2].partition(" ")[0]
+
+    with httpx.Client(base_url=address, timeout=20, trust_env=False) as client:
+        health = client.get("/healthz")
+        item = client.get("/v1/items/a%2Fb%0A", headers={"X-Request-ID": "abc"})
+
+    assert (health.status_code, health.json()) == (200, {"status": "ok"})
+    assert (item.status_code, item.json()["instance"]) == (503, "/v1/items/a%2Fb%0A")
+    process.send_signal(signal.SIGTERM)
+    lines = list(log)
+    assert process.wait(timeout=20) == -signal.SIGTERM  # uvicorn ends itself by the signal it was told to end by
+    assert [(line["request_id"], line["path"]) for line in lines if line["message"] == "request"][1:] == [
+        ("abc", "/v1/items/a/b\n")
+    ]
+    assert lines[-1]["message"].startswith("Finished")
