@@ -60,7 +60,9 @@ def train(
 def tune(
     out: Annotated[Path, typer.Option(help="Where the winning recipe is written, for `train --recipe`.")],
     minutes: Annotated[float, typer.Option(min=0, help="Time budget.")] = 10,
-    model: Annotated[list[ModelName] | None, typer.Option(help="Search only this model; may be repeated.")] = None,
+    model: Annotated[
+        ModelName | None, typer.Option(help="Search only this model; none: als, ials and spectral.")
+    ] = None,
     events_path: EventsOption = None,
     mapping_path: MappingOption = None,
     catalogue_path: CatalogueOption = None,
@@ -70,7 +72,7 @@ def tune(
     settings = _settings(artifact_dir)
     with threadpool_limits(settings.threads or None):
         shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
-        recipe, score = pipeline.tune(shop, settings=settings, models=model or [], budget_s=minutes * 60)
+        recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
     out.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
     typer.echo(f"{out}: recall@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
 
