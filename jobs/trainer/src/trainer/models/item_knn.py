@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from implicit.nearest_neighbours import CosineRecommender
+from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
@@ -29,6 +29,9 @@ class ItemKNN:
 
 def fit(interactions: Interactions, settings: ItemKNNSettings, *, threads: int = 0) -> ItemKNN:
     """Similarities of items; nothing is random. threads: 0 means every core."""
-    model = CosineRecommender(K=settings.neighbours, num_threads=threads)
-    model.fit(interactions.weights, show_progress=False)
-    return ItemKNN(weights=interactions.weights, similarity=model.similarity.astype(np.float32))
+    weights = interactions.weights
+    lengths = np.sqrt(np.bincount(weights.indices, weights=weights.data.astype(np.float64) ** 2))
+    unit = sp.csr_matrix((weights.data / lengths[weights.indices], weights.indices, weights.indptr), weights.shape)
+    model = ItemItemRecommender(K=settings.neighbours, num_threads=threads)
+    model.fit(unit, show_progress=False)
+    return ItemKNN(weights=weights, similarity=sp.csr_matrix(model.similarity, dtype=np.float32))

@@ -5,6 +5,8 @@ sum of Dᵢ^-c V over the history. That is the ideal low-pass filter of GF-CF (S
 Convolution for Recommendation?") written as one dot product, so new users need no training: see `history_vectors`.
 """
 
+import warnings
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -64,7 +66,10 @@ def _right_singular_vectors(
 ) -> NDArray[np.float32]:
     """The leading right singular vectors (randomised; Halko et al. 2011): float32 [n_columns, ≤ count]."""
     indptr, indices = (torch.from_numpy(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
-    sparse = torch.sparse_csr_tensor(indptr, indices, torch.from_numpy(matrix.data), matrix.shape)
+    data = torch.from_numpy(matrix.data)
+    with warnings.catch_warnings():  # torch calls CSR a beta; only its product is used here, as fast as any (measured)
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        sparse = torch.sparse_csr_tensor(indptr, indices, data, matrix.shape, check_invariants=True)
     with torch.random.fork_rng(devices=[]):  # svd_lowrank draws from the global generator
         torch.manual_seed(seed)
         _, _, vectors = torch.svd_lowrank(sparse, q=min(count + _OVERSAMPLING, *matrix.shape), niter=power_iterations)
