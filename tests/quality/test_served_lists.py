@@ -1,0 +1,54 @@
+"""The lists that the API serves, on a small shop with tastes: worth their price, and the trainer's own."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.served_recall import METRICS, Comparison, Source, compare
+
+USERS, ITEMS, GROUPS, DAYS, EVENTS = 400, 300, 10, 150, 12_000
+FIRST = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def shop_with_tastes() -> pl.DataFrame:
+    """Every user likes two of ten groups of items and takes four of five items from there; every group has its hits."""
+    rng = np.random.default_rng(7)
+    user = rng.integers(USERS, size=EVENTS)
+    likes = rng.integers(GROUPS, size=(USERS, 2))
+    liked = likes[user, rng.integers(2, size=EVENTS)]
+    group = np.where(rng.random(EVENTS) < 0.8, liked, rng.integers(GROUPS, size=EVENTS))
+    place_in_group = (ITEMS // GROUPS * rng.random(EVENTS) ** 2).astype(int)
+    seconds = np.sort(rng.integers(DAYS * 86_400, size=EVENTS))
+    return pl.DataFrame(
+        {
+            "user_id": [f"u{number:05}" for number in user],
+            "item_id": [f"{number:04}" for number in group + GROUPS * place_in_group],
+            "event_type": "purchase",
+            "timestamp": [FIRST + timedelta(seconds=second) for second in seconds.tolist()],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    folder: Path = tmp_path_factory.mktemp("served")
+    shop_with_tastes().write_parquet(folder / "events.parquet")
+    return compare(Source(events=folder / "events.parquet"), folder)
+
+
+def test_served_lists_recall_a_third_more_than_popular_items(comparison: Comparison) -> None:
+    assert comparison.ratio_to_popularity() >= 1.3, comparison.render()
+
+
+def test_a_served_list_is_the_list_that_the_trainer_ranks(comparison: Comparison) -> None:
+    assert comparison.same_list.mean() >= 0.99, comparison.render()
+
+
+def test_the_api_and_the_trainer_agree_on_every_figure_of_popular_items(comparison: Comparison) -> None:
+    for metric in METRICS:
+        np.testing.assert_array_equal(
+            comparison.served_popular.per_user[metric], comparison.offline_popular.per_user[metric]
+        )
