@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
+from benchmarks.shop_source import Source
 from recsys.artifact.manifest import Manifest
 from tools.local_stack import PYTHON, LocalStack, Ports
-from trainer import bootstrap, demo_shop, events, interactions, mapping, metrics, pipeline, split
+from trainer import bootstrap, interactions, metrics, pipeline, split
 from trainer import recipe as recipes
 from trainer.evaluation import Evaluation, evaluate, find_hits
-from trainer.mapping import Mapping
 from trainer.models.baselines import popularity
-from trainer.models.embeddings import Embeddings
+from trainer.models.embeddings import Embeddings, Scorer
 from trainer.settings import Settings
 from trainer.split import Split
 
@@ -44,32 +44,6 @@ Figures = dict[str, NDArray[np.float64]]  # metric → [judged users]
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a shop's events come from: its files, or the demo shop."""
-
-    events: Path | None = None
-    mapping: Path | None = None
-    catalogue: Path | None = None
-
-    def options(self) -> list[str]:
-        """The same as options of the trainer's command line."""
-        files = {"--events": self.events, "--mapping": self.mapping, "--catalogue": self.catalogue}
-        return [word for name, path in files.items() if path is not None for word in (name, str(path))]
-
-    def read(self, folder: Path) -> pipeline.Shop:
-        """The shop, read as the trainer reads it; rejected rows go to a file in the folder."""
-        shop_mapping = mapping.read(self.mapping) if self.mapping else Mapping()
-        if self.events is None:
-            frame, catalogue = demo_shop.generate()
-            return pipeline.Shop(frame, catalogue, shop_mapping.event_weights)
-        quarantine = folder / "quarantine.csv"
-        loaded = events.load(
-            self.events, mapping=shop_mapping, catalogue_path=self.catalogue, quarantine_path=quarantine
-        )
-        return pipeline.Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
-
-
-@dataclass(frozen=True)
 class Lists:
     """Ranked lists of the judged users, and what they are worth."""
 
@@ -80,6 +54,18 @@ class Lists:
     def of(cls, judged: Evaluation) -> "Lists":
         """The lists that the trainer ranked."""
         return cls(judged.ranked, {metric: judged.per_user[metric] for metric in METRICS})
+
+
+@dataclass(frozen=True)
+class OnSale:
+    """A model that recommends only what the shop sells: so does the API."""
+
+    model: Scorer
+    available: NDArray[np.bool_]  # [n_items]
+
+    def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The model's scores, -inf for items not on sale: float32 [len(user_rows), n_items]."""
+        return np.where(self.available, self.model.scores(user_rows), np.float32(-np.inf))
 
 
 @dataclass(frozen=True)
@@ -144,8 +130,10 @@ def compare(source: Source, folder: Path) -> Comparison:
     known = pipeline.before(shop, cut)
     fitted = fit_again(live, known, window, settings=settings)
     recent = window.train.recent_users(recipes.recent_since(window.train, settings.recent_days))
-    offline = evaluate(fitted, window, ks=(K,))
-    offline_popular = evaluate(popularity(recent, n_users=len(window.train.user_ids)), window, ks=(K,))
+    available = on_sale(shop, window)
+    popular = popularity(recent, n_users=len(window.train.user_ids))
+    offline = evaluate(OnSale(fitted, available), window, ks=(K,))
+    offline_popular = evaluate(OnSale(popular, available), window, ks=(K,))
     served_ids, popular_ids = ask(settings.artifact_dir, window, offline.user_rows, folder=folder)
     served = judge(served_ids, window, offline)
     same_list = (served.rows == offline.ranked).all(axis=1)
@@ -185,6 +173,12 @@ def fit_again(live: Manifest, known: pipeline.Shop, window: Split, *, settings: 
         fitted = recipes.fit(recipe, built, recent_days=settings.recent_days, seed=settings.seed)
     column_of = {item_id: column for column, item_id in enumerate(built.item_ids)}
     return Embeddings(fitted.user, fitted.item[[column_of[item_id] for item_id in window.train.item_ids]])
+
+
+def on_sale(shop: pipeline.Shop, window: Split) -> NDArray[np.bool_]:
+    """bool [n_items of the split]."""
+    withdrawn = set(shop.catalogue.filter(~shop.catalogue["available"])["item_id"])
+    return np.array([item_id not in withdrawn for item_id in window.train.item_ids])
 
 
 def ask(

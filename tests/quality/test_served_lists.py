@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.served_recall import METRICS, Comparison, Source, compare
+from benchmarks.served_recall import METRICS, Comparison, compare
+from benchmarks.shop_source import Source
 
 USERS, ITEMS, GROUPS, DAYS, EVENTS = 400, 300, 10, 150, 12_000
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
@@ -32,11 +33,20 @@ def shop_with_tastes() -> pl.DataFrame:
     )
 
 
+def catalogue() -> pl.DataFrame:
+    """The hits of the first three groups are sold out, and ten items were never sold."""
+    numbers = range(ITEMS + 10)
+    return pl.DataFrame(
+        {"item_id": [f"{number:04}" for number in numbers], "available": [number >= 3 for number in numbers]}
+    )
+
+
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder: Path = tmp_path_factory.mktemp("served")
     shop_with_tastes().write_parquet(folder / "events.parquet")
-    return compare(Source(events=folder / "events.parquet"), folder)
+    catalogue().write_parquet(folder / "items.parquet")
+    return compare(Source(events=folder / "events.parquet", catalogue=folder / "items.parquet"), folder)
 
 
 def test_served_lists_recall_a_third_more_than_popular_items(comparison: Comparison) -> None:

@@ -1,0 +1,33 @@
+"""Where a benchmark's shop comes from: files named on its command line, or the demo shop."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer import demo_shop, events, mapping, pipeline
+from trainer.mapping import Mapping
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a shop's events come from: its files, or the demo shop."""
+
+    events: Path | None = None
+    mapping: Path | None = None
+    catalogue: Path | None = None
+
+    def options(self) -> list[str]:
+        """The same as options of the trainer's command line."""
+        files = {"--events": self.events, "--mapping": self.mapping, "--catalogue": self.catalogue}
+        return [word for name, path in files.items() if path is not None for word in (name, str(path))]
+
+    def read(self, folder: Path) -> pipeline.Shop:
+        """The shop, read as the trainer reads it; rejected rows go to a file in the folder."""
+        shop_mapping = mapping.read(self.mapping) if self.mapping else Mapping()
+        if self.events is None:
+            frame, catalogue = demo_shop.generate()
+            return pipeline.Shop(frame, catalogue, shop_mapping.event_weights)
+        quarantine = folder / "quarantine.csv"
+        loaded = events.load(
+            self.events, mapping=shop_mapping, catalogue_path=self.catalogue, quarantine_path=quarantine
+        )
+        return pipeline.Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
