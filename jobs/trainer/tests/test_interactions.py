@@ -58,7 +58,8 @@ def test_last_seen_and_last_type_tell_of_the_last_event_of_each_pair() -> None:
     )
     assert built.last_seen.tolist() == [int(START.timestamp()) + 86_400 * day for day in (5, 4)]
     assert [built.event_types[code] for code in built.last_type] == ["purchase", "cart"]
-    assert (built.last_seen.dtype, built.last_type.dtype) == (np.int64, np.uint8)
+    assert built.last_seen.dtype == np.int64
+    assert built.last_type.dtype == np.uint8
 
 
 def test_of_events_at_one_time_the_heavier_type_is_the_last() -> None:

@@ -65,7 +65,8 @@ def test_a_temporal_split_trains_before_the_cut_and_tests_new_items_of_the_windo
         "new_user": 0,
         "new_user_unknown_item": 0,
     }
-    assert (parts.cut, parts.test.dtype) == (day(10), np.float32)
+    assert parts.cut == day(10)
+    assert parts.test.dtype == np.float32
 
 
 def test_what_train_does_not_know_is_counted_per_user() -> None:
