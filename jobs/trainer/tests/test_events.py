@@ -319,6 +319,14 @@ def test_a_mended_quarantine_file_can_be_read_as_events(shop: Shop) -> None:
     assert shop.load(mended).frame["user_id"].to_list() == ["u2"]
 
 
+def test_the_quarantine_file_never_overwrites_what_is_read(shop: Shop) -> None:
+    path = shop.file("events.csv", "user_id,item_id,timestamp\nu,i,2024-05-01\n")
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="expected another quarantine file"):
+        events.load(shop.folder, mapping=Mapping(), quarantine_path=path, now=NOW)
+    assert path.read_bytes() == before
+
+
 def test_a_quarantine_file_of_an_earlier_run_does_not_stay(shop: Shop) -> None:
     shop.load(shop.file("bad.csv", "user_id,item_id,timestamp\n,i,2024-05-01\n"))
     shop.load(shop.file("good.csv", "user_id,item_id,timestamp\nu,i,2024-05-01\n"))

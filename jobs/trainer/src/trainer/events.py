@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from recsys.errors import DataError
 from trainer import catalogue, rows, timestamps
 from trainer.catalogue import ItemFacts
 from trainer.checks import Checked, columns_in, first_reason, missing_column, number, text
@@ -65,10 +66,12 @@ def load(
         now: events more than a day later are rejected; the clock's time unless given.
 
     Raises:
-        DataError: a file cannot be read or lacks a column that the mapping needs.
+        DataError: a file cannot be read, lacks a column that the mapping needs, or is the quarantine file.
     """
     event_files = rows.sources(path, separator=mapping.separator)
     item_files = rows.sources(catalogue_path, separator=mapping.separator) if catalogue_path else []
+    if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
+        raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
     needed = [_columns(source, mapping) for source in event_files]
     latest = (now or datetime.now(UTC)) + _FUTURE_TOLERANCE
     facts, tally, item_tally, kept = ItemFacts(), Tally(), Tally(), [SCHEMA.to_frame()]
