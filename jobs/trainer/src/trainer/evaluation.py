@@ -126,8 +126,12 @@ def find_hits(ranked: NDArray[np.int32], test: sp.csr_matrix) -> NDArray[np.bool
     """bool, the shape of `ranked`: whether `test` (a row for each list) stores a value at the item shown there."""
     n_items = test.shape[1]
     rows = np.arange(len(ranked), dtype=np.int64)
-    wanted = np.repeat(rows, _row_counts(test)) * n_items + test.indices
-    return np.isin(rows[:, None] * n_items + ranked, wanted) & (ranked >= 0)
+    wanted = np.sort(np.repeat(rows, _row_counts(test)) * n_items + test.indices)
+    if len(wanted) == 0:
+        return np.zeros(ranked.shape, dtype=np.bool_)
+    shown = rows[:, None] * n_items + ranked
+    nearest = wanted[np.minimum(np.searchsorted(wanted, shown), len(wanted) - 1)]
+    return np.asarray((nearest == shown) & (ranked >= 0), dtype=np.bool_)
 
 
 def _figures(

@@ -1,0 +1,227 @@
+"""Embeddings and candidate indexes in, what each of the two stages loses or wins back out, and the choice for serving.
+
+Stage one takes N unseen candidates from a FAISS index; stage two, the reranker, sorts them by the exact dot product.
+A row of the budget says what is lost on the way: through a search that is not exact, through cosine instead of inner
+product, through too few candidates; and what the exact re-ranking wins back over the index's own order.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import faiss
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from recsys.errors import InvalidArgumentError
+from trainer import evaluation, ranking
+from trainer.index import EXHAUSTIVE_UP_TO, Metric, normalise
+from trainer.models.embeddings import Embeddings
+from trainer.split import Split
+
+K: Final = 20  # the list length that is judged
+# What one more candidate costs after the search: its message on two hops and its exact score (DESIGN.md, section 9).
+CANDIDATE_COST_US: Final = 2.0
+_TIMED_QUERIES: Final = 100
+_SEARCH_ROWS: Final = 256
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An index that might serve."""
+
+    factory: str  # FAISS index factory string
+    metric: Metric  # cosine searches L2-normalised item vectors
+    search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """One index asked for one number of candidates; every share is a mean over the same sampled users."""
+
+    factory: str
+    metric: Metric
+    search_effort: int | None
+    n: int
+    candidate_recall: float  # share of the user's test items among the N candidates: what the reranker can reach
+    overlap: float  # share of the exact first 20 among the N candidates
+    recall_before_rerank: float  # Recall@20 of the index's own order
+    recall_after_rerank: float  # Recall@20 after the exact re-ranking
+    search_us: float  # median of one query on one thread, microseconds
+    bytes: int  # of the index as it is stored
+
+    @property
+    def cost_us(self) -> float:
+        """Search and N candidates on the way, microseconds a request."""
+        return self.search_us + CANDIDATE_COST_US * self.n
+
+
+@dataclass(frozen=True)
+class LossBudget:
+    """Exact search and what every other way of serving makes of it."""
+
+    exact_recall: float  # Recall@20 of the full ranking, over the same sampled users
+    users: int
+    rows: tuple[BudgetRow, ...]
+
+
+def default_candidates(n_items: int) -> tuple[Candidate, ...]:
+    """Exhaustive search and a graph for small catalogues, inverted lists for others; one cosine index.
+
+    The graph (HNSW over the raw vectors) pays off below `EXHAUSTIVE_UP_TO` only for long vectors: of 512 dimensions
+    and 40 thousand items it answers in a seventh of the time.
+    """
+    if n_items <= EXHAUSTIVE_UP_TO:
+        exhaustive = [Candidate(factory, "inner_product", None) for factory in ("Flat", "SQfp16", "SQ8")]
+        return (*exhaustive, Candidate("HNSW32", "inner_product", 128), Candidate("SQfp16", "cosine", None))
+    lists = 2 ** round(np.log2(4 * np.sqrt(n_items)))
+    inverted = [
+        Candidate(f"IVF{lists},{codec}", "inner_product", effort)
+        for codec in ("SQfp16", "SQ8")
+        for effort in (32, 64, 128)
+    ]
+    return (Candidate("SQfp16", "inner_product", None), *inverted, Candidate(f"IVF{lists},SQfp16", "cosine", 64))
+
+
+def measure(
+    embeddings: Embeddings,
+    split: Split,
+    *,
+    candidates: Sequence[Candidate],
+    ns: Sequence[int] = (50, 100, 200, 500, 1000),
+    max_users: int = 1000,
+    seed: int = 0,
+) -> LossBudget:
+    """Search every index for every sampled test user and judge what comes out of each stage.
+
+    Seen items are filtered after the search, which asks for that many more, as serving does. Everything is
+    deterministic by `seed` but `search_us`, which is measured.
+
+    Raises:
+        InvalidArgumentError: nobody to judge.
+    """
+    rows = evaluation.judged_users(split, max_users=max_users, seed=seed)
+    judged = _Judged(embeddings, split, rows)
+    ns = sorted({min(n, len(embeddings.item)) for n in ns})
+    table = []
+    for candidate in candidates:
+        index = _build(embeddings.item, candidate, seed=seed)
+        found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
+        reranked = _exact_scores(embeddings, rows, found)
+        size = len(faiss.serialize_index(index))
+        for n in ns:
+            in_order, exact = judged.hits(found[:, :n]), judged.hits(_sorted_by(found[:, :n], reranked[:, :n]))
+            table.append(
+                BudgetRow(
+                    factory=candidate.factory,
+                    metric=candidate.metric,
+                    search_effort=candidate.search_effort,
+                    n=n,
+                    candidate_recall=judged.recall(in_order),
+                    overlap=judged.overlap(found[:, :n]),
+                    recall_before_rerank=judged.recall(in_order[:, :K]),
+                    recall_after_rerank=judged.recall(exact[:, :K]),
+                    search_us=_search_us(index, embeddings.user[rows], n=n),
+                    bytes=size,
+                )
+            )
+    return LossBudget(exact_recall=judged.exact_recall, users=len(rows), rows=tuple(table))
+
+
+def choose(budget: LossBudget, *, tolerance: float = 0.005) -> BudgetRow:
+    """The cheapest way of serving whose re-ranked Recall@20 is within `tolerance` (relative) of exact search.
+
+    Raises:
+        InvalidArgumentError: none is; says how near the best came.
+    """
+    floor = budget.exact_recall * (1 - tolerance)
+    good = [row for row in budget.rows if row.recall_after_rerank >= floor]
+    if not good:
+        best = max((row.recall_after_rerank for row in budget.rows), default=0.0)
+        raise InvalidArgumentError(
+            f"no index reaches Recall@{K} {floor:.4f} after re-ranking; the best of them: {best:.4f}"
+        )
+    return min(good, key=lambda row: (row.cost_us, row.bytes))
+
+
+class _Judged:
+    """The sampled users with their exact lists, against which candidates are held."""
+
+    def __init__(self, embeddings: Embeddings, split: Split, rows: NDArray[np.int64]) -> None:
+        self._test = split.test[rows]
+        self._relevant = np.diff(self._test.indptr) + split.test_unknown_items[rows]
+        self._exact = ranking.top_unseen(embeddings, seen=split.train.weights, user_rows=rows, k=K)
+        self.exact_recall = self.recall(self.hits(self._exact))
+
+    def hits(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
+        return evaluation.find_hits(items, self._test)
+
+    def recall(self, hits: NDArray[np.bool_]) -> float:
+        return float((hits.sum(axis=1) / self._relevant).mean())
+
+    def overlap(self, items: NDArray[np.int32]) -> float:
+        present = np.nonzero(items >= 0)
+        found = sp.csr_matrix((np.ones(len(present[0])), (present[0], items[present])), shape=self._test.shape)
+        shared = evaluation.find_hits(self._exact, found)
+        return float(shared.sum() / max(1, np.count_nonzero(self._exact >= 0)))
+
+
+def _build(items: NDArray[np.float32], candidate: Candidate, *, seed: int) -> faiss.Index:
+    vectors = normalise(items) if candidate.metric == "cosine" else items
+    index = faiss.index_factory(items.shape[1], candidate.factory, faiss.METRIC_INNER_PRODUCT)
+    if not index.is_trained:
+        count = min(len(vectors), 100_000)
+        index.train(vectors[np.random.default_rng(seed).choice(len(vectors), size=count, replace=False)])
+    index.add(vectors)
+    if candidate.search_effort is not None:
+        name = "efSearch" if candidate.factory.startswith("HNSW") else "nprobe"
+        faiss.ParameterSpace().set_index_parameter(index, name, candidate.search_effort)
+    return index
+
+
+def _search_unseen(
+    index: faiss.Index, embeddings: Embeddings, split: Split, *, rows: NDArray[np.int64], n: int
+) -> NDArray[np.int32]:
+    """The index's first n items that the user did not have: int32 [len(rows), n], -1 padded."""
+    found = np.full((len(rows), n), -1, dtype=np.int32)
+    seen = split.train.weights[rows]
+    history = np.diff(seen.indptr)
+    by_history = np.argsort(history, kind="stable")  # a batch asks for as many as its longest history needs
+    for start in range(0, len(rows), _SEARCH_ROWS):
+        batch = by_history[start : start + _SEARCH_ROWS]
+        count = min(n + int(history[batch].max()), len(embeddings.item))
+        answers = index.search(embeddings.user[rows[batch]], count)[1].astype(np.int32)
+        fresh = (answers >= 0) & ~evaluation.find_hits(answers, seen[batch])
+        for place, items, is_fresh in zip(batch, answers, fresh, strict=True):
+            kept = items[is_fresh][:n]
+            found[place, : len(kept)] = kept
+    return found
+
+
+def _exact_scores(embeddings: Embeddings, rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Dot products of each user with the items of its row: float32 [len(rows), n], -inf for -1."""
+    scores = np.empty(items.shape, dtype=np.float32)
+    for batch in ranking.batches(np.arange(len(rows)), n_items=len(embeddings.item)):
+        scores[batch] = np.take_along_axis(embeddings.scores(rows[batch]), np.maximum(items[batch], 0), axis=1)
+    scores[items < 0] = -np.inf
+    return scores
+
+
+def _sorted_by(items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Each row by falling score, ties by item row."""
+    order = np.lexsort((items, -scores), axis=1)
+    return np.take_along_axis(items, order, axis=1)
+
+
+def _search_us(index: faiss.Index, users: NDArray[np.float32], *, n: int) -> float:
+    """Median time of one query alone on one thread, microseconds."""
+    taken = []
+    with threadpool_limits(limits=1):
+        for user in users[:_TIMED_QUERIES]:
+            start = time.perf_counter()
+            index.search(user[None, :], n)
+            taken.append(time.perf_counter() - start)
+    return float(np.median(taken) * 1e6)
