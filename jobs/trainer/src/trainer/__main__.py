@@ -9,7 +9,7 @@ import typer
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from recsys.artifact import layout, writer
-from recsys.artifact.reader import read_manifest
+from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import RecsysError
 from recsys.observability import logging as recsys_logging
 from trainer import demo_shop, events, mapping, pipeline
@@ -74,7 +74,7 @@ def tune(
         shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
     out.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    typer.echo(f"{out}: recall@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
+    typer.echo(f"{out}: ndcg@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
 
 
 @app.command()
@@ -116,6 +116,8 @@ def versions(artifact_dir: VolumeOption = None) -> None:
 def activate(version: str, artifact_dir: VolumeOption = None) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     volume = _settings(artifact_dir).artifact_dir
+    if version in layout.list_versions(volume):
+        open_artifact(layout.version_dir(volume, version))  # what the services would refuse does not become live
     writer.activate(volume, version)
     typer.echo(f"{version} is live")
 

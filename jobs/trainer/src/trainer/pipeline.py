@@ -117,7 +117,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
 
 
 def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_s: float) -> tuple[Recipe, float]:
-    """The best recipe that a search of `budget_s` seconds finds, and its Recall@20 on the two validation windows.
+    """The best recipe that a search of `budget_s` seconds finds, and its NDCG@20 on the two validation windows.
 
     Raises:
         DataError: the events do not span three windows, one of which stays unseen for judging.

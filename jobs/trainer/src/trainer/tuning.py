@@ -55,7 +55,7 @@ def tune(
         seed: of the models and of the search.
 
     Returns:
-        The best recipe and its mean Recall@20 over the windows.
+        The best recipe and its mean NDCG@20 over the windows.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -63,7 +63,7 @@ def tune(
         storage=f"sqlite:///{storage}",
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, warn_independent_sampling=False),
+        sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.PercentilePruner(50.0, n_startup_trials=5),
     )
     deadline = time.monotonic() + budget_s
@@ -134,7 +134,7 @@ def _score(
     max_users: int,
     seed: int,
 ) -> tuple[float, Recipe]:
-    """Mean Recall@20 over the windows with the best strength of recency, and the recipe with that strength."""
+    """Mean NDCG@20 over the windows with the best strength of recency, and the recipe with that strength."""
     scores = np.zeros((len(windows), len(RECENCY_STRENGTHS)))
     for number, window in enumerate(windows):
         fitted = recipes.fit_model(recipe, window.train, seed=seed)

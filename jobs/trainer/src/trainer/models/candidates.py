@@ -16,14 +16,16 @@ _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
 
 def default_candidates(n_users: int, n_items: int) -> list[Recipe]:
     """Recipes to try, the safest first. About a minute of two cores for a million pairs, seconds for a small shop."""
-    if min(n_users, n_items) <= _SMALL_UP_TO:
+    smaller_side = min(n_users, n_items)
+    if smaller_side <= _SMALL_UP_TO:
+        most = max(2, smaller_side // 8)  # more dimensions than that learn noise
         return [
-            ALSRecipe(settings=ALSSettings(dim=64, alpha=0.1, regularization=10)),
-            ALSRecipe(settings=ALSSettings(dim=32, alpha=0.1, regularization=10)),
-            ALSRecipe(settings=ALSSettings(dim=64, alpha=0.5, regularization=1)),
-            ALSRecipe(settings=ALSSettings(dim=128, alpha=2, regularization=0.1)),
-            IALSRecipe(settings=IALSSettings(dim=64, unobserved_weight=0.3)),
-            SpectralRecipe(settings=SpectralSettings(dim=128)),
+            ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.1, regularization=10)),
+            ALSRecipe(settings=ALSSettings(dim=min(32, most), alpha=0.1, regularization=10)),
+            ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=1)),
+            ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=2, regularization=0.1)),
+            IALSRecipe(settings=IALSSettings(dim=min(64, most), unobserved_weight=0.3)),
+            SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
         ]
     return [
         ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),

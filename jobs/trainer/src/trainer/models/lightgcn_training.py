@@ -31,11 +31,11 @@ _WARM_LENGTH = (
 
 class LightGCNSettings(BaseModel, frozen=True, extra="forbid"):
     dim: int = Field(default=64, ge=1)
-    layers: int = Field(default=2, ge=0)
+    layers: int = Field(default=3, ge=0)
     epochs: int = Field(default=100, ge=1)  # of as many triples as there are interactions
     batch_size: int = Field(default=32_768, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
-    l2: float = Field(default=1e-4, ge=0)  # on the layer-0 embeddings of a batch
+    l2: float = Field(default=1e-3, ge=0)  # on the layer-0 embeddings of a batch
     negatives: int = Field(default=8, ge=1)  # drawn per triple, of which the highest-scored counts; 1: plain BPR
     validate_every: int = Field(default=5, ge=1)  # epochs
     patience: int = Field(default=3, ge=1)  # validations without a better score before training stops

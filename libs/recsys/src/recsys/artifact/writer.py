@@ -45,8 +45,8 @@ class Contents:
 
 
 def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) -> str:
-    """A name that sorts by time and tells versions of the same second apart."""
-    return f"{trained_at:%Y%m%dT%H%M%SZ}-{model}-{dataset_fingerprint[:8]}"
+    """A name that sorts by the time of training, to the millisecond."""
+    return f"{trained_at:%Y%m%dT%H%M%S}.{trained_at.microsecond // 1000:03}Z-{model}-{dataset_fingerprint[:8]}"
 
 
 def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> None:

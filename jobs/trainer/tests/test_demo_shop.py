@@ -1,0 +1,60 @@
+"""The demo shop is the same everywhere, believable, and neither trivial nor hopeless to predict."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from trainer import demo_shop, split
+from trainer import recipe as recipes
+from trainer.evaluation import evaluate
+from trainer.mapping import Mapping
+from trainer.metrics import gini
+from trainer.models.baselines import popularity
+from trainer.models.candidates import default_candidates
+
+SMALL = {"users": 800, "items": 400}
+
+
+@pytest.fixture(scope="module")
+def shop() -> tuple[pl.DataFrame, pl.DataFrame]:
+    return demo_shop.generate(**SMALL)
+
+
+def test_the_same_seed_gives_the_same_shop_and_another_seed_another(shop) -> None:
+    again, other = demo_shop.generate(**SMALL), demo_shop.generate(seed=1, **SMALL)
+    assert again[0].equals(shop[0])
+    assert again[1].equals(shop[1])
+    assert not other[0].equals(shop[0])
+
+
+def test_each_step_of_the_funnel_is_narrower_than_the_one_before(shop) -> None:
+    counts = dict(shop[0].group_by(pl.col("event_type").cast(pl.String)).len().iter_rows())
+    assert counts["view"] > 2 * counts["cart"] > 2 * counts["purchase"] > 0
+
+
+def test_a_few_items_take_much_of_the_demand(shop) -> None:
+    counts = shop[1].join(shop[0].group_by("item_id").len(), on="item_id", how="left")["len"].fill_null(0)
+    assert 0.35 < gini(counts.to_numpy().astype(np.int64)) < 0.9
+
+
+def test_discontinued_items_are_not_bought_in_the_end(shop) -> None:
+    frame, catalogue = shop
+    gone = catalogue.filter(~pl.col("available"))["item_id"]
+    last_day = frame.filter(pl.col("timestamp") > frame["timestamp"].max() - pl.duration(days=1))
+    assert len(gone) > 10
+    assert not set(last_day.filter(pl.col("event_type") == "view")["item_id"]) & set(gone)
+
+
+def test_titles_tell_items_apart(shop) -> None:
+    assert shop[1]["title"].is_unique().all()
+    assert shop[1]["price"].min() > 0
+
+
+def test_a_personal_model_beats_popularity_by_a_wide_margin_but_does_not_know_everything(shop) -> None:
+    window = split.rolling(shop[0], weights=Mapping().event_weights, windows=1)[0]
+    recent = window.train.recent_users(recipes.recent_since(window.train, 30))
+    popular = evaluate(popularity(recent, n_users=len(window.train.user_ids)), window, ks=(20,)).mean("recall@20")
+    recipe = default_candidates(SMALL["users"], SMALL["items"])[0].model_copy(update={"recency_strength": 1.0})
+    personal = evaluate(recipes.fit(recipe, window.train, recent_days=30, seed=0), window, ks=(20,)).mean("recall@20")
+    assert personal > 1.5 * popular
+    assert personal < 0.6

@@ -1,0 +1,137 @@
+"""A run chooses, judges, publishes, and lets nothing worse go live."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from two_tastes import START, two_tastes
+
+from recsys.artifact import layout
+from recsys.artifact.reader import Artifact, open_artifact
+from recsys.errors import DataError
+from trainer import pipeline
+from trainer.models.als import ALSSettings
+from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.models.spectral import SpectralSettings
+from trainer.pipeline import Outcome, Shop
+from trainer.recipe import ALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.settings import Settings
+
+GOOD = ALSRecipe(settings=ALSSettings(dim=2))
+# one dimension cannot tell the two tastes apart
+BAD = ALSRecipe(settings=ALSSettings(dim=1, iterations=1, regularization=1000))
+
+
+def train(volume: Path, *, shop: Shop | None = None, recipe: Recipe | None = GOOD, force: bool = False) -> Outcome:
+    settings = Settings(artifact_dir=volume, horizon_days=30)
+    return pipeline.train(shop or two_tastes(), settings=settings, recipe=recipe, force=force)
+
+
+def live(volume: Path) -> Artifact:
+    version = layout.current_version(volume)
+    assert version is not None
+    return open_artifact(layout.version_dir(volume, version))
+
+
+def test_the_first_good_version_goes_live_and_keeps_to_each_users_taste(tmp_path: Path) -> None:
+    outcome = train(tmp_path)
+    assert outcome.activated
+    artifact = live(tmp_path)
+    assert artifact.manifest.version == outcome.version
+    scores = artifact.user_embeddings @ artifact.item_embeddings.T
+    parity = np.arange(len(artifact.users))[:, None] % 2 == np.arange(len(artifact.items)) % 2
+    assert scores[parity].min() > scores[~parity].max()
+
+
+def test_the_manifest_tells_how_the_version_was_made(tmp_path: Path) -> None:
+    train(tmp_path)
+    manifest = live(tmp_path).manifest
+    assert manifest.training["recipe"] == GOOD.model_dump(mode="json")
+    assert manifest.training["gate"]["passed"] is True
+    recall = manifest.metrics["recall@20"]
+    assert recall.low <= recall.value <= recall.high
+    assert recall.value > 0.5
+
+
+def test_without_a_recipe_one_is_chosen_on_the_window_before_the_newest(tmp_path: Path) -> None:
+    outcome = train(tmp_path, recipe=None)
+    assert outcome.judgement is not None
+    assert outcome.judgement.new.mean("recall@20") > outcome.judgement.popularity.mean("recall@20")
+
+
+def test_a_worse_version_is_refused_recorded_and_the_old_one_stays(tmp_path: Path) -> None:
+    first = train(tmp_path)
+    refused = train(tmp_path, recipe=BAD)
+    assert not refused.activated
+    assert layout.current_version(tmp_path) == first.version
+    recorded = open_artifact(layout.version_dir(tmp_path, refused.version)).manifest.training["gate"]
+    assert recorded["passed"] is False
+    assert any("live version" in reason and reason.startswith("failed") for reason in recorded["reasons"])
+
+
+def test_force_puts_a_refused_version_live_and_says_so(tmp_path: Path) -> None:
+    train(tmp_path)
+    forced = train(tmp_path, recipe=BAD, force=True)
+    assert layout.current_version(tmp_path) == forced.version
+    gate = live(tmp_path).manifest.training["gate"]
+    assert (gate["passed"], gate["forced"]) == (False, True)
+
+
+def test_events_too_few_to_judge_make_a_first_version_but_replace_none(tmp_path: Path) -> None:
+    moment = pl.lit(START).dt.cast_time_unit("us")
+    shop = two_tastes()
+    at_once = Shop(shop.events.with_columns(timestamp=moment), shop.catalogue, shop.weights)
+    assert train(tmp_path, shop=at_once).activated
+    assert not train(tmp_path, shop=at_once, recipe=GOOD.model_copy(update={"recency_strength": 1.0})).activated
+
+
+def test_no_events_is_a_clear_error(tmp_path: Path) -> None:
+    shop = two_tastes()
+    with pytest.raises(DataError, match="expected events to learn from, found none"):
+        train(tmp_path, shop=Shop(shop.events.head(0), shop.catalogue, shop.weights))
+
+
+def test_items_that_nobody_touched_are_in_the_catalogue(tmp_path: Path) -> None:
+    shop = two_tastes()
+    train(tmp_path, shop=Shop(shop.events.filter(pl.col("item_id") != "i007"), shop.catalogue, shop.weights))
+    artifact = live(tmp_path)
+    row = artifact.items.row_of("i007")
+    assert row is not None
+    assert artifact.catalogue.item(row).title == "Item 7"
+    assert not artifact.item_embeddings[row].any()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SpectralRecipe(settings=SpectralSettings(dim=4)),
+        LightGCNRecipe(settings=LightGCNSettings(dim=8, epochs=3)),
+    ],
+)
+def test_every_model_goes_the_same_way(tmp_path: Path, recipe: Recipe) -> None:
+    assert train(tmp_path, recipe=recipe).activated
+    assert live(tmp_path).manifest.model == recipe.model
+
+
+def test_training_until_a_moment_knows_nothing_later(tmp_path: Path) -> None:
+    shop = two_tastes()
+    middle = shop.events["timestamp"].quantile(0.5)
+    train(tmp_path, shop=pipeline.before(shop, middle))
+    assert live(tmp_path).history.times.max() < middle.timestamp()
+
+
+def test_tuning_finds_a_recipe_at_least_as_good_as_the_defaults(tmp_path: Path) -> None:
+    settings = Settings(artifact_dir=tmp_path, horizon_days=30)
+    recipe, score = pipeline.tune(two_tastes(), settings=settings, models=["als"], budget_s=0)
+    again, again_score = pipeline.tune(two_tastes(), settings=settings, models=["als"], budget_s=0)
+    assert recipe.model == "als"
+    assert (again, again_score) == (recipe, score)  # the study went on where it stood, and there was no time for more
+    assert score > 0.3
+
+
+def test_tuning_wants_three_windows(tmp_path: Path) -> None:
+    shop = two_tastes()
+    short = Shop(shop.events.head(3), shop.catalogue, shop.weights)
+    with pytest.raises(DataError, match="three held-out windows"):
+        pipeline.tune(short, settings=Settings(artifact_dir=tmp_path), models=["als"], budget_s=0)
