@@ -21,7 +21,7 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 def plain_client(address: str) -> Call:
-    """A client that knows no .proto file: what "package.Service/Method" takes and gives, the server's reflection says."""
+    """A client that knows no .proto file: the server's reflection says what "package.Service/Method" takes."""
     channel = grpc.insecure_channel(address)
     pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
 
