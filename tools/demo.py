@@ -18,19 +18,24 @@ DEMO = ROOT / ".demo"
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def files_of(path: Path) -> list[Path]:
+    """The files that a path stands for: itself, those in a folder, or those that match a pattern. Raises StackError."""
+    files = [path] if path.is_file() else sorted(path.rglob("*") if path.is_dir() else path.parent.glob(path.name))
+    if not files:
+        raise StackError(f"no such file: {path}")
+    return files
+
+
 def volume_for(data: list[Path]) -> Path:
     """The model volume of these input files as they are now: other files, or the same ones changed, have another."""
     if not data:
         return DEMO / "volumes/demo-shop"
-    state = "\n".join(f"{path.resolve()} {path.stat().st_mtime_ns}" for path in data)
-    return DEMO / "volumes" / f"{data[0].name}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
+    state = "\n".join(f"{file.resolve()} {file.stat().st_mtime_ns}" for path in data for file in files_of(path))
+    return DEMO / "volumes" / f"{files_of(data[0])[0].name}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
 
 
 def train(data: dict[str, Path], *, if_empty: bool) -> Path:
     """Trains on these files (`{"events": …, "mapping": …}`; none: the demo shop) and returns the volume."""
-    for path in data.values():
-        if not path.is_file():
-            raise StackError(f"no such file: {path}")
     volume = volume_for(list(data.values()))
     files = [word for name, path in data.items() for word in (f"--{name}", str(path))]
     once = ["--if-empty"] if if_empty else []

@@ -1,0 +1,40 @@
+"""What the compose file grants: as little as each container needs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_has_a_read_only_root_no_capabilities_and_a_memory_limit(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_runs_as_a_user_without_rights(name: str) -> None:
+    dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text(encoding="utf-8")
+    assert "USER 10001" in dockerfile.splitlines()
+
+
+def test_only_the_api_and_the_page_are_published_and_on_loopback_unless_asked() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"gateway", "ui"}
+    assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
+
+
+def test_only_the_trainer_may_write_the_model_volume() -> None:
+    mounts = {name: service.get("volumes", []) for name, service in SERVICES.items()}
+    assert [name for name, volumes in mounts.items() if "models:/artifacts" in volumes] == ["trainer"]
+    assert [name for name, volumes in mounts.items() if "models:/artifacts:ro" in volumes] == [
+        "candidate-gen",
+        "reranker",
+    ]
