@@ -62,7 +62,7 @@ class Ports:
                     probe.bind(("127.0.0.1", port))
                 except OSError as error:
                     name = f"{field.name.upper()}_PORT"
-                    raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 1}") from error
+                    raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 10}") from error
 
 
 class LocalStack:
