@@ -161,7 +161,7 @@ def write(report: RunReport, path: Path) -> None:
         OSError: a file cannot be written.
     """
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("trainer", "templates"),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -176,7 +176,7 @@ def write(report: RunReport, path: Path) -> None:
 def _exposure_shares(exposure: NDArray[np.int64]) -> list[float]:
     falling = np.cumsum(np.sort(exposure)[::-1])
     ends = np.ceil(np.arange(1, 101) / 100 * len(exposure)).astype(np.int64) - 1
-    return (falling[ends] / max(1, int(falling[-1]))).tolist()
+    return [float(share) for share in falling[ends] / max(1, int(falling[-1]))]
 
 
 def _iso(value: object) -> str:

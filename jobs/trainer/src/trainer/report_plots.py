@@ -1,15 +1,16 @@
-"""A run report in, its plots out as inline SVG that takes its colours from the page, so that it follows dark and light."""
+"""A run report in, its plots out as inline SVG that takes its colours from the page, and so follows dark and light."""
 
 import io
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 if TYPE_CHECKING:
     from trainer.report import ModelFigures, RunReport, TwoStageFigures
@@ -18,30 +19,12 @@ if TYPE_CHECKING:
 _INK: Final = "#010203"
 _SERIES: Final = ("#010211", "#010212", "#010213", "#010214", "#010215", "#010216")
 _DASHES: Final = ("-", "--", ":", "-.")  # six colours, then the same ones with another dash
-_STYLE: Final = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "report",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": _INK,
-    "grid.alpha": 0.12,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "legend.frameon": False,
-    "lines.linewidth": 2.0,
-}
 
 
 def draw(report: "RunReport") -> dict[str, Markup]:
     """SVG by name: `metrics`, `recall_by_n`, `exposure`, `training` and `two_stage`, those that there is data for."""
     plots = {}
-    with mpl.rc_context(_STYLE):
+    with _style():
         if report.models:
             plots["metrics"] = _metrics(report.models, k=report.k)
             plots["recall_by_n"] = _recall_by_n(report.models)
@@ -51,6 +34,31 @@ def draw(report: "RunReport") -> dict[str, Markup]:
         if report.two_stage is not None and report.two_stage.budget.rows:
             plots["two_stage"] = _two_stage(report.two_stage)
     return plots
+
+
+def _style() -> AbstractContextManager[None]:
+    return mpl.rc_context(
+        {
+            "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
+            "svg.hashsalt": "report",
+            "font.family": "sans-serif",
+            "font.size": 10,
+            "text.parse_math": False,
+            "text.color": _INK,
+            "axes.edgecolor": _INK,
+            "axes.labelcolor": _INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": _INK,
+            "grid.alpha": 0.12,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+            "legend.frameon": False,
+            "legend.fontsize": 9,
+            "lines.linewidth": 2.0,
+        }
+    )
 
 
 def _metrics(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
@@ -65,6 +73,7 @@ def _metrics(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
         axes.set_yticks(range(len(models)), [model.name for model in models])
         axes.set_ylim(len(models) - 0.5, -0.5)
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     return _svg(figure, f"Recall and NDCG at {k} with 95 % intervals, one row a model")
 
 
@@ -145,7 +154,7 @@ def _title(metric: str) -> str:
 
 
 def _svg(figure: Figure, description: str) -> Markup:
-    """The figure's <svg> element, without a background, scaling with the page, with a description for screen readers."""
+    """The figure's <svg> element without a background, with a description for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
