@@ -17,9 +17,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
+from trainer.mapping import REMOVE
 
 PURCHASE = "purchase"
-REMOVE = "remove"
 
 _PAIR = ["user_id", "item_id"]
 _ROUNDING = 1e-9  # fractional quantities (0.3 − 0.1 − 0.2) leave dust that is no unit

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from recsys.errors import DataError, InvalidArgumentError
 from trainer import interactions
-from trainer.interactions import REMOVE, Interactions
+from trainer.interactions import Interactions
+from trainer.mapping import REMOVE
 
 
 @dataclass(frozen=True)
