@@ -1,155 +1,194 @@
-"""A believable shop out of a seed: events and catalogue, for a first run that needs no file and no download.
+"""A believable shop out of a seed: no file, no download, the same events on every machine.
 
-People differ in activity, in the styles, shelves, series and prices they like, and their tastes drift. A visit has a
-theme; what is looked at in it depends on taste, on the item's long-tailed appeal and fashion, on the season and on
-what is on sale that day. Some of what is looked at goes into the cart, some of that is bought, some of that comes back.
+Every shopper has a taste over departments and styles that drifts with time; departments have their season; a few items
+sell much more than the rest; items are launched and discontinued. Shoppers come in sessions: they look at several items
+of one department, put some in the cart and buy some of those. docs/demo-data.md says how hard it is to predict.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trainer import demo_catalogue, demo_visits, events
-from trainer.demo_catalogue import CATEGORIES, Assortment
-from trainer.demo_visits import DAY_S, PERIOD_DAYS, TASTE, Customers, Visits, draw, drifting
-from trainer.mapping import REMOVE
+from trainer.demo_catalogue import ADJECTIVES, CATEGORIES, SERIES
 
-END = datetime(2026, 7, 1, tzinfo=UTC)  # the last event is before it
-_MEAN_VIEWS = 6.0  # of a visit
-_OFF_THEME = 0.25  # views on a companion shelf of the visit's own
-_CART, _BUY, _RETURN = 0.2, 0.5, 0.03  # chances of a view, of a cart, of a purchase
+END: Final = datetime(2026, 6, 30, tzinfo=UTC)
+_TASTE_DIM: Final = 12
+_DAY_US: Final = 86_400_000_000
+_DRAWS_AT_ONCE: Final = 8_192  # views whose items are drawn in one block, to bound memory
 
-# How much each thing counts in the choice of an item, on the scale of log odds.
-_LOYALTY, _PRICE, _VISIT_STYLE = 1.3, 0.5, 1.0
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Views:
-    visit: NDArray[np.int64]  # every array is [n_views]; sorted
-    item: NDArray[np.int64]
-    at_s: NDArray[np.int64]
+class _Items:
+    category: Ints  # [n_items]
+    style: Ints  # [n_items]
+    appeal: Floats  # [n_items] logarithm of how often an item sells to somebody without a taste
+    vector: Floats  # [n_items, _TASTE_DIM]
+    price: Floats  # [n_items]
+    launch_day: Ints  # [n_items]
+    last_day: Ints  # [n_items]; days for those still on sale
+
+
+@dataclass(frozen=True)
+class _Sessions:
+    user: Ints  # [n_sessions]
+    day: Ints
+    start_us: Ints  # microseconds since day 0
+    category: Ints
 
 
 def generate(
     *, seed: int = 0, users: int = 5_000, items: int = 2_000, days: int = 365, end: datetime = END
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events in the columns of `events.SCHEMA` by time, and the catalogue in those of `catalogue.SCHEMA` by item id.
+    """Events as `Events.frame` and a catalogue as `Events.catalogue`, of the `days` before `end`.
 
-    The same arguments give the same tables on every machine. `end` is the midnight after the last day.
+    About 80 events a user.
     """
-    assortment = demo_catalogue.assortment(seed=seed, items=items, days=days)
-    rng = np.random.default_rng([seed, 2])
-    first_day = end - timedelta(days=days)
-    calendar = [first_day + timedelta(days=day) for day in range(days)]
-    customers = demo_visits.draw_customers(rng, users=users, days=days)
-    visits = demo_visits.draw_visits(rng, customers, calendar)
-    views = _views(rng, assortment, customers, visits, days=days)
-    # A return after the last day has not happened yet.
-    table = _funnel(rng, assortment, customers, visits, views).filter(pl.col("at_s") < days * DAY_S)
-    frame = table.select(
-        user_id=pl.format("user-{}", pl.col("user").add(1).cast(pl.String).str.zfill(5)),
-        item_id=pl.Series(assortment.item_ids).gather(table["item"]),
-        event_type=pl.col("event_type").cast(pl.Categorical),
-        timestamp=pl.lit(first_day).cast(pl.Datetime("us", "UTC")) + pl.duration(seconds="at_s"),
-        quantity="quantity",
-        value="value",
-    )
-    return frame.sort("timestamp", maintain_order=True).cast(events.SCHEMA), assortment.frame(days=days)
+    rng = np.random.default_rng(seed)
+    shelf = _items(rng, items, days)
+    taste = rng.standard_normal((users, _TASTE_DIM))
+    drift = rng.standard_normal((users, _TASTE_DIM))
+    sessions = _sessions(rng, taste, days=days, end=end)
+    views = np.minimum(1 + rng.geometric(0.22, size=len(sessions.user)), 15)
+    of_session = np.repeat(np.arange(len(sessions.user)), views)
+    user, day = sessions.user[of_session], sessions.day[of_session]
+    taste_then = taste[user] + drift[user] * (day / days)[:, None]
+    item, affinity = _draw_items(rng, shelf, taste_then, sessions.category[of_session], day)
+    step = np.arange(len(of_session)) - np.repeat(np.cumsum(views) - views, views)
+    at_us = sessions.start_us[of_session] + step * 45_000_000 + rng.integers(0, 30_000_000, size=len(step))
+    frame = _funnel(rng, user, item, at_us, affinity, price=shelf.price, begin=end.timestamp() * 1e6 - days * _DAY_US)
+    return frame, _catalogue(shelf, days=days)
 
 
-def write(directory: Path) -> list[Path]:
-    """Write the demo shop into `events.parquet` and `catalogue.parquet` of a directory; returns their paths."""
+def write(directory: Path, *, seed: int = 0) -> list[Path]:
+    """Write the default shop as events.parquet and catalogue.parquet."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / "events.parquet", directory / "catalogue.parquet"]
-    for path, table in zip(paths, generate(), strict=True):
-        table.write_parquet(path)
+    for frame, path in zip(generate(seed=seed), paths, strict=True):
+        frame.write_parquet(path)
     return paths
 
 
-def _views(
-    rng: np.random.Generator, assortment: Assortment, customers: Customers, visits: Visits, *, days: int
-) -> _Views:
-    """Which items are looked at, each once a visit."""
-    counts = np.minimum(rng.geometric(1 / _MEAN_VIEWS, size=len(visits.user)), 20)
-    visit = np.repeat(np.arange(len(counts)), counts)
-    names = [category.name for category in CATEGORIES]
-    companions = np.array([[names.index(name) for name in category.companions] for category in CATEGORIES])
-    shelf = np.where(
-        rng.random(len(visit)) < _OFF_THEME,
-        companions[visits.shelf[visit], rng.integers(companions.shape[1], size=len(visit))],
-        visits.shelf[visit],
+def _items(rng: np.random.Generator, count: int, days: int) -> _Items:
+    category = rng.integers(len(CATEGORIES), size=count)
+    style = rng.integers(len(ADJECTIVES), size=count)
+    of_category = rng.standard_normal((len(CATEGORIES), _TASTE_DIM))
+    of_style = rng.standard_normal((len(ADJECTIVES), _TASTE_DIM))
+    vector = 0.7 * of_category[category] + 1.0 * of_style[style] + 0.8 * rng.standard_normal((count, _TASTE_DIM))
+    launch_day = np.where(rng.random(count) < 0.3, rng.integers(0, days, size=count), 0)
+    discontinued = (rng.random(count) < 0.1) & (launch_day == 0)
+    medians = np.array([one.median_price for one in CATEGORIES])[category]
+    return _Items(
+        category=category,
+        style=style,
+        appeal=-0.75 * np.log(1 + rng.permutation(count)),  # Zipf
+        vector=vector / np.sqrt(_TASTE_DIM),
+        price=np.round(medians * rng.lognormal(0, 0.45, size=count) - 0.05, 1) + 0.05,
+        launch_day=launch_day,
+        last_day=np.where(discontinued, rng.integers(days // 2, days, size=count), days),
     )
-    fashion = assortment.appeal + 0.5 * drifting(rng, (days // PERIOD_DAYS + 1, len(assortment.appeal)), keeps=0.8)
-    item = np.full(len(visit), -1)
-    for category in range(len(CATEGORIES)):
-        on_shelf = np.flatnonzero(assortment.category == category)
-        rows = np.flatnonzero(shelf == category)
-        if len(on_shelf):
-            odds = _odds(assortment, customers, visits, fashion, visit=visit[rows], items=on_shelf)
-            drawn = draw(rng, odds)
-            item[rows] = np.where(np.isfinite(odds).any(axis=1), on_shelf[drawn], -1)
-    visit, item = visit[item >= 0], item[item >= 0]  # some shelves were empty that day
-    _, first = np.unique(visit * len(assortment.appeal) + item, return_index=True)
-    first.sort()
-    visit, item = visit[first], item[first]
-    place = np.arange(len(visit)) - np.searchsorted(visit, visit)
-    return _Views(visit, item, visits.start_s[visit] + 75 * place + rng.integers(60, size=len(visit)))
 
 
-def _odds(
-    assortment: Assortment,
-    customers: Customers,
-    visits: Visits,
-    fashion: NDArray[np.float64],
-    *,
-    visit: NDArray[np.int64],
-    items: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Log odds of each item of a shelf for each view: float64 [len(visit), len(items)]; −inf where not on sale."""
-    user, day = visits.user[visit], visits.start_s[visit] // DAY_S
-    period = day // PERIOD_DAYS
-    style = assortment.style[items]
-    odds = fashion[period][:, items]
-    odds += TASTE * customers.styles[period, user][:, style]
-    odds += _LOYALTY * customers.loyalty[user][:, assortment.series[items]]
-    odds -= _PRICE * (customers.price_level[user, None] - assortment.price_level[items]) ** 2
-    odds += _VISIT_STYLE * (visits.style[visit, None] == style)
-    launch = assortment.launch_day[items]
-    age = day[:, None] - launch
-    odds += np.where(launch > 0, np.exp(-np.maximum(age, 0) / 30.0), 0.0)  # new things draw looks
-    odds[(age < 0) | (day[:, None] >= assortment.end_day[items])] = -np.inf
-    return odds
+def _sessions(rng: np.random.Generator, taste: Floats, *, days: int, end: datetime) -> _Sessions:
+    """Visits: how often is long-tailed, when follows the hours of the day, where follows taste and season."""
+    counts = np.minimum(1 + rng.lognormal(1.7, 0.9, size=len(taste)).astype(np.int64), 150)
+    user = np.repeat(np.arange(len(taste)), counts)
+    day = rng.integers(days, size=len(user))
+    hour = np.clip(rng.normal(15, 4, size=len(user)), 0, 23.5)
+    start_us = day * _DAY_US + (hour * 3_600_000_000).astype(np.int64)
+    loyalty = rng.gumbel(size=(len(taste), len(CATEGORIES))) * 1.5  # everybody has departments of their own
+    month_of_day = (np.datetime64(end.date()) - days + np.arange(days)).astype("datetime64[M]").astype(int) % 12 + 1
+    peaks = np.array([one.peak_month for one in CATEGORIES])
+    distance = np.abs(month_of_day[:, None] - peaks)
+    season = 1.2 * np.cos(np.pi * np.minimum(distance, 12 - distance) / 6)
+    category = (loyalty[user] + season[day] + rng.gumbel(size=(len(user), len(CATEGORIES)))).argmax(axis=1)
+    return _Sessions(user=user, day=day, start_us=start_us, category=category)
+
+
+def _draw_items(
+    rng: np.random.Generator, shelf: _Items, taste: Floats, category: Ints, day: Ints
+) -> tuple[Ints, Floats]:
+    """An item of the category on sale that day for each view, by appeal and taste, and the taste for it."""
+    item = np.zeros(len(category), dtype=np.int64)
+    affinity = np.zeros(len(category))
+    for number in range(len(CATEGORIES)):
+        members = np.flatnonzero(shelf.category == number)
+        views = np.flatnonzero(category == number)
+        for start in range(0, len(views), _DRAWS_AT_ONCE):
+            block = views[start : start + _DRAWS_AT_ONCE]
+            liked = taste[block] @ shelf.vector[members].T
+            age = day[block, None] - shelf.launch_day[members]
+            on_sale = (age >= 0) & (day[block, None] < shelf.last_day[members])
+            novelty = 1.5 * np.exp(-np.maximum(age, 0) / 20) * (shelf.launch_day[members] > 0)
+            utility = shelf.appeal[members] + 2.2 * liked + novelty + rng.gumbel(size=liked.shape)
+            chosen = np.where(on_sale, utility, -np.inf).argmax(axis=1)
+            item[block] = members[chosen]
+            affinity[block] = liked[np.arange(len(block)), chosen]
+    return item, affinity
 
 
 def _funnel(
-    rng: np.random.Generator, assortment: Assortment, customers: Customers, visits: Visits, views: _Views
+    rng: np.random.Generator, user: Ints, item: Ints, at_us: Ints, affinity: Floats, *, price: Floats, begin: float
 ) -> pl.DataFrame:
-    """Views and what became of them, one row an event: user, item, at_s, event_type, quantity, value."""
-    user = visits.user[views.visit]
-    carted = np.flatnonzero(rng.random(len(user)) < _CART * customers.eagerness[user])
-    bought = carted[rng.random(len(carted)) < _BUY]
-    quantity = np.minimum(rng.geometric(0.75, size=len(bought)), 6).astype(np.float64)
-    returned = rng.random(len(bought)) < _RETURN
-    last_view = np.zeros(len(visits.user), dtype=np.int64)
-    np.maximum.at(last_view, views.visit, views.at_s)
-    checkout = last_view[views.visit[bought]] + 240
-    back = checkout[returned] + rng.integers(3 * DAY_S, 15 * DAY_S, size=int(returned.sum()))
-
-    def rows(event_type: str, which: NDArray[np.int64], at_s: NDArray[np.int64]) -> pl.DataFrame:
-        columns = {"user": user[which], "item": views.item[which], "at_s": at_s}
-        return pl.DataFrame(columns).with_columns(event_type=pl.lit(event_type))
-
-    value = np.round(quantity * assortment.price[views.item[bought]], 2)
-    return pl.concat(
-        [
-            rows("view", np.arange(len(user)), views.at_s),
-            rows("cart", carted, views.at_s[carted] + rng.integers(10, 60, size=len(carted))),
-            rows("purchase", bought, checkout).with_columns(quantity=pl.Series(quantity), value=pl.Series(value)),
-            rows(REMOVE, bought[returned], back).with_columns(quantity=pl.Series(quantity[returned])),
-        ],
-        how="diagonal",
+    """Views, and after some of them a cart, and after some of those a purchase."""
+    likes = 1 / (1 + np.exp(-affinity))
+    carted = rng.random(len(user)) < 0.45 * likes
+    bought = carted & (rng.random(len(user)) < 0.55)
+    quantity = rng.geometric(0.8, size=len(user)).astype(np.float64)
+    parts = [("view", np.ones(len(user), bool), 0), ("cart", carted, 15_000_000), ("purchase", bought, 600_000_000)]
+    frames = [
+        pl.DataFrame(
+            {
+                "user_id": user[chosen],
+                "item_id": item[chosen],
+                "event_type": pl.Series([name], dtype=pl.String).new_from_index(0, int(chosen.sum())),
+                "timestamp": (int(begin) + at_us[chosen] + after_us).astype("datetime64[us]"),
+                "quantity": quantity[chosen] if name == "purchase" else np.ones(int(chosen.sum())),
+                "value": price[item[chosen]] * quantity[chosen] if name == "purchase" else np.nan,
+            }
+        )
+        for name, chosen, after_us in parts
+    ]
+    return (
+        pl.concat(frames)
+        .with_columns(
+            pl.format("u{}", pl.col("user_id").cast(pl.String).str.zfill(5)).alias("user_id"),
+            _item_id(pl.col("item_id")),
+            pl.col("event_type").cast(pl.Categorical),
+            pl.col("timestamp").dt.replace_time_zone("UTC"),
+            pl.col("value").fill_nan(None),
+        )
+        .sort("timestamp", "user_id", "item_id", maintain_order=True)
     )
+
+
+def _catalogue(shelf: _Items, *, days: int) -> pl.DataFrame:
+    titles = []
+    seen: dict[str, int] = {}
+    for number, (category, style) in enumerate(zip(shelf.category, shelf.style, strict=True)):
+        words = CATEGORIES[category]
+        product = words.products[number % len(words.products)]
+        material = words.materials[(number // 4) % len(words.materials)]
+        title = f"{ADJECTIVES[style]} {material} {product} “{SERIES[(number // 12) % len(SERIES)]}”"
+        seen[title] = seen.get(title, 0) + 1
+        titles.append(title if seen[title] == 1 else f"{title} No. {seen[title]}")
+    numbers = pl.DataFrame({"item_id": np.arange(len(titles))})
+    return numbers.select(
+        _item_id(pl.col("item_id")),
+        pl.Series("title", titles),
+        pl.Series("category", [CATEGORIES[category].name for category in shelf.category]),
+        pl.Series("price", np.round(shelf.price, 2)),
+        pl.lit(None, dtype=pl.String).alias("image_url"),
+        pl.Series("available", shelf.last_day >= days),
+    )
+
+
+def _item_id(number: pl.Expr) -> pl.Expr:
+    return pl.format("{}", number.cast(pl.String).str.zfill(5)).alias("item_id")
