@@ -16,24 +16,27 @@ def random_embeddings(n_items: int, *, dim: int = 8, n_users: int = 50) -> Embed
     )
 
 
-def test_a_small_catalogue_is_searched_exhaustively_and_finds_nearly_all() -> None:
-    built = index.build_retrieval(random_embeddings(500), metric="inner_product", target_recall=0.95, seed=0)
-    assert built.factory == "SQfp16"
-    assert built.search_effort is None
+def test_half_precision_finds_nearly_all_of_what_exact_search_finds() -> None:
+    built = index.build_retrieval(
+        random_embeddings(500), factory="SQfp16", metric="inner_product", search_effort=None, seed=0
+    )
     assert built.recall > 0.99
     assert built.index.ntotal == 500
 
 
-def test_a_large_catalogue_is_searched_as_widely_as_the_target_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "EXHAUSTIVE_UP_TO", 1_000)
+def test_more_effort_finds_more() -> None:
     embeddings = random_embeddings(6_000)
-    narrow = index.build_retrieval(embeddings, metric="inner_product", target_recall=0.1, seed=0)
-    wide = index.build_retrieval(embeddings, metric="inner_product", target_recall=0.97, seed=0)
-    assert narrow.factory.startswith("IVF")
-    assert narrow.search_effort is not None
-    assert wide.search_effort is not None
-    assert narrow.search_effort < wide.search_effort
-    assert wide.recall >= 0.97
+    narrow, wide = (
+        index.build_retrieval(embeddings, factory="IVF64,SQ8", metric="inner_product", search_effort=effort, seed=0)
+        for effort in (1, 60)
+    )
+    assert narrow.recall < 0.8
+    assert wide.recall > 0.95
+
+
+@pytest.mark.parametrize(("n_items", "factory"), [(200_000, "SQfp16"), (200_001, "IVF2048,SQ8")])
+def test_where_nothing_was_measured_large_catalogues_get_inverted_lists(n_items: int, factory: str) -> None:
+    assert index.default_factory(n_items)[0] == factory
 
 
 def test_recall_is_the_share_of_the_exact_first_items_that_the_index_has() -> None:
@@ -60,8 +63,7 @@ def test_a_zero_vector_stays_zero_when_normalised() -> None:
     assert unit.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
 
 
-def test_the_same_seed_builds_the_same_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "EXHAUSTIVE_UP_TO", 1_000)
-    embeddings = random_embeddings(3_000)
-    one, two = (index.build_similar(embeddings.item, seed=3) for _ in range(2))
+def test_the_same_seed_builds_the_same_index() -> None:
+    items = random_embeddings(3_000).item
+    one, two = (index.build(items, factory="IVF16,SQ8", search_effort=4, seed=3) for _ in range(2))
     np.testing.assert_array_equal(faiss.serialize_index(one), faiss.serialize_index(two))

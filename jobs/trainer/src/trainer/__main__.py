@@ -162,6 +162,8 @@ def _summary(outcome: pipeline.Outcome) -> str:
             f"{name}: {new.mean(name):.4f} (popularity {popular.mean(name):.4f})" for name in ("recall@20", "ndcg@20")
         ]
     lines += outcome.verdict.reasons
+    if outcome.report is not None:
+        lines.append(f"report: {outcome.report}")
     lines.append(f"{outcome.version} is {'live' if outcome.activated else 'refused, and not live'}")
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ EXHAUSTIVE_UP_TO: Final = 200_000
 RECALL_AT: Final = 100
 _SAMPLED_USERS: Final = 500
 _TRAINING_VECTORS_PER_LIST: Final = 64
-_EFFORTS: Final = (16, 32, 64, 128, 256, 512)
+_LEAST_TRAINING_VECTORS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,39 +28,34 @@ class BuiltIndex:
     index: faiss.Index
     factory: str
     metric: Metric
-    search_effort: int | None  # nprobe; none for an exhaustive index
+    search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
     recall: float  # share of the exact first 100 that the index finds, over sampled users
 
 
-def build_retrieval(embeddings: Embeddings, *, metric: Metric, target_recall: float, seed: int) -> BuiltIndex:
-    """The index that answers users with items.
-
-    Exhaustive for catalogues up to `EXHAUSTIVE_UP_TO`; beyond that inverted lists, searched as widely as it takes to
-    find `target_recall` of the exact first 100 (or as widely as the widest effort tried).
-    """
+def build_retrieval(
+    embeddings: Embeddings, *, factory: str, metric: Metric, search_effort: int | None, seed: int
+) -> BuiltIndex:
+    """The index that answers users with items, built and measured. `trainer.two_stage` chooses which."""
     items = normalise(embeddings.item) if metric == "cosine" else embeddings.item
-    factory = _factory(len(items))
-    index = _build(items, factory, seed=seed)
-    users = _sample(embeddings.user, seed=seed)
-    if factory == "SQfp16":
-        return BuiltIndex(index, factory, metric, None, measure_recall(index, items, users))
-    inverted_lists = faiss.extract_index_ivf(index)
-    recall = 0.0
-    for effort in _EFFORTS:
-        inverted_lists.nprobe = effort
-        recall = measure_recall(index, items, users)
-        if recall >= target_recall:
-            break
-    return BuiltIndex(index, factory, metric, effort, recall)
+    index = build(items, factory=factory, search_effort=search_effort, seed=seed)
+    recall = measure_recall(index, items, _sample(embeddings.user, seed=seed))
+    return BuiltIndex(index, factory, metric, search_effort, recall)
 
 
 def build_similar(item_embeddings: NDArray[np.float32], *, seed: int) -> faiss.Index:
     """The index that answers items with items: cosine, so over L2-normalised vectors."""
-    items = normalise(item_embeddings)
-    index = _build(items, _factory(len(items)), seed=seed)
-    if len(items) > EXHAUSTIVE_UP_TO:
-        faiss.extract_index_ivf(index).nprobe = 64
-    return index
+    factory, effort = default_factory(len(item_embeddings))
+    return build(normalise(item_embeddings), factory=factory, search_effort=effort, seed=seed)
+
+
+def default_factory(n_items: int) -> tuple[str, int | None]:
+    """FAISS factory string and search effort where nothing was measured."""
+    return ("SQfp16", None) if n_items <= EXHAUSTIVE_UP_TO else (f"IVF{inverted_lists(n_items)},SQ8", 64)
+
+
+def inverted_lists(n_items: int) -> int:
+    """About 4 √n lists, a power of two."""
+    return int(2 ** round(math.log2(4 * math.sqrt(n_items))))
 
 
 def normalise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -81,18 +76,17 @@ def measure_recall(index: faiss.Index, items: NDArray[np.float32], users: NDArra
     return hits / exact.size
 
 
-def _factory(n_items: int) -> str:
-    if n_items <= EXHAUSTIVE_UP_TO:
-        return "SQfp16"
-    return f"IVF{2 ** round(math.log2(4 * math.sqrt(n_items)))},SQ8"
-
-
-def _build(items: NDArray[np.float32], factory: str, *, seed: int) -> faiss.Index:
+def build(items: NDArray[np.float32], *, factory: str, search_effort: int | None, seed: int) -> faiss.Index:
+    """An inner-product index of items, float32 [n_items, dim]; the seed draws what it is trained on."""
     index = faiss.index_factory(items.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
     if not index.is_trained:
-        count = min(len(items), faiss.extract_index_ivf(index).nlist * _TRAINING_VECTORS_PER_LIST)
+        lists = faiss.try_extract_index_ivf(index)
+        count = min(len(items), max(_LEAST_TRAINING_VECTORS, lists.nlist * _TRAINING_VECTORS_PER_LIST if lists else 0))
         index.train(items[np.random.default_rng(seed).choice(len(items), size=count, replace=False)])
     index.add(items)
+    if search_effort is not None:
+        effort = "nprobe" if faiss.try_extract_index_ivf(index) else "efSearch"
+        faiss.ParameterSpace().set_index_parameter(index, effort, search_effort)
     return index
 
 

@@ -3,11 +3,14 @@
 `train` takes a recipe file, `tune` writes one, and the manifest holds one: the gate fits the live version's again.
 """
 
+import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from recsys.errors import DataError
@@ -17,7 +20,7 @@ from trainer.models import als, ials, lightgcn_training, spectral
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
-from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.models.lightgcn_training import Epoch, LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 
 
@@ -70,13 +73,16 @@ def parse(document: object, *, where: str) -> Recipe:
         raise DataError(f"{where}: {key}: {first['msg']}, found {str(first['input'])[:80]}") from error
 
 
-def fit(recipe: Recipe, known: Interactions, *, recent_days: float, seed: int) -> Embeddings:
+def fit(
+    recipe: Recipe, known: Interactions, *, recent_days: float, seed: int, checkpoint_dir: Path | None = None
+) -> Embeddings:
     """Fit the recipe's model and scale its items by recency."""
-    return with_recency(fit_model(recipe, known, seed=seed), known, recipe.recency_strength, recent_days=recent_days)
+    fitted = fit_model(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+    return with_recency(fitted, known, recipe.recency_strength, recent_days=recent_days)
 
 
-def fit_model(recipe: Recipe, known: Interactions, *, seed: int) -> Embeddings:
-    """Fit the recipe's model alone."""
+def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir: Path | None = None) -> Embeddings:
+    """Fit the recipe's model alone. A model that takes long keeps its progress in `checkpoint_dir`, if there is one."""
     match recipe:
         case ALSRecipe():
             return als.fit(known, recipe.settings, seed=seed)
@@ -85,8 +91,35 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int) -> Embeddings:
         case SpectralRecipe():
             return spectral.fit(known, recipe.settings, seed=seed)
         case LightGCNRecipe():
-            start = ials.fit(known, IALSSettings(dim=recipe.settings.dim), seed=seed) if recipe.warm_start else None
-            return lightgcn_training.fit(known, recipe.settings, seed=seed, start=start)
+            return fit_lightgcn(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+
+
+def fit_lightgcn(
+    recipe: LightGCNRecipe,
+    known: Interactions,
+    *,
+    seed: int,
+    checkpoint_dir: Path | None = None,
+    validate: Callable[[Embeddings], float] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Embeddings:
+    """Fit LightGCN from the start that the recipe names; see `lightgcn_training.fit`."""
+    start = ials.fit(known, IALSSettings(dim=recipe.settings.dim), seed=seed) if recipe.warm_start else None
+    checkpoint = None
+    if checkpoint_dir is not None:
+        checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        of = hashlib.sha256(f"{recipe.model_dump_json()} {seed} {known.fingerprint()}".encode()).hexdigest()[:16]
+        checkpoint = checkpoint_dir / f"lightgcn-{of}.pt"
+    return lightgcn_training.fit(
+        known,
+        recipe.settings,
+        seed=seed,
+        start=start,
+        validate=validate,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
 
 
 def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:

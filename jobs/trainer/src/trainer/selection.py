@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from trainer import recipe as recipes
-from trainer.evaluation import Evaluation, evaluate
+from trainer.evaluation import evaluate
 from trainer.gate import METRIC
-from trainer.recipe import Recipe
+from trainer.models.embeddings import Embeddings
+from trainer.models.lightgcn_training import Epoch
+from trainer.recipe import LightGCNRecipe, Recipe
+from trainer.settings import Settings
 from trainer.split import Split
 
 _log = logging.getLogger(__name__)
@@ -22,23 +25,16 @@ class Trial:
     """What a recipe was worth on the validation window."""
 
     recipe: Recipe
-    evaluation: Evaluation
+    score: float
     fit_s: float  # of the model, on the part of the data before the window
-
-    @property
-    def score(self) -> float:
-        """The figure that recipes are compared by."""
-        return self.evaluation.mean(METRIC)
 
 
 def compare(
-    split: Split,
+    window: Split,
     candidates: Iterable[Recipe],
     *,
     strengths: Sequence[float] = RECENCY_STRENGTHS,
-    recent_days: float,
-    max_users: int,
-    seed: int,
+    settings: Settings,
 ) -> list[Trial]:
     """Fit every candidate on what was known before the window and judge it there with every strength of recency.
 
@@ -48,13 +44,44 @@ def compare(
     trials: list[Trial] = []
     for candidate in candidates:
         started = time.perf_counter()
-        fitted = recipes.fit_model(candidate, split.train, seed=seed)
+        fitted = recipes.fit_model(candidate, window.train, seed=settings.seed)
         fit_s = time.perf_counter() - started
+        of_candidate = []
         for strength in strengths:
-            scaled = recipes.with_recency(fitted, split.train, strength, recent_days=recent_days)
-            judged = evaluate(scaled, split, ks=(20,), max_users=max_users, seed=seed)
             tried = candidate.model_copy(update={"recency_strength": strength})
-            trials.append(Trial(recipe=tried, evaluation=judged, fit_s=fit_s))
-        best = max(trials[-len(strengths) :], key=lambda trial: trial.score)
+            of_candidate.append(Trial(tried, score(tried, fitted, window, settings=settings), fit_s))
+        best = max(of_candidate, key=lambda trial: trial.score)
         _log.info("recipe tried", extra={"recipe": best.recipe.model_dump(), METRIC: best.score, "fit_s": fit_s})
+        trials += of_candidate
     return sorted(trials, key=lambda trial: -trial.score)
+
+
+def stop_early(recipe: LightGCNRecipe, window: Split, *, settings: Settings) -> tuple[LightGCNRecipe, list[Epoch]]:
+    """The recipe with as many epochs as were best on the validation window, and the training curve."""
+    curve: list[Epoch] = []
+
+    def tell(epoch: Epoch) -> None:
+        curve.append(epoch)
+        _log.info("epoch", extra={"epoch": epoch.number, "loss": epoch.loss, METRIC: epoch.score})
+
+    recipes.fit_lightgcn(
+        recipe,
+        window.train,
+        seed=settings.seed,
+        checkpoint_dir=settings.checkpoint_dir,
+        validate=lambda fitted: score(recipe, fitted, window, settings=settings),
+        on_epoch=tell,
+    )
+    scored = [epoch for epoch in curve if epoch.score is not None]
+    if not scored:  # a finished run was resumed: its epochs were told the first time
+        return recipe, curve
+    best = max(scored, key=lambda epoch: epoch.score or 0.0)
+    stopped = recipe.settings.model_copy(update={"epochs": best.number})
+    return recipe.model_copy(update={"settings": stopped}), curve
+
+
+def score(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> float:
+    """What a fitted model with the recipe's recency is worth on a window."""
+    scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
+    judged = evaluate(scaled, window, ks=(20,), max_users=settings.selection_users, seed=settings.seed)
+    return judged.mean(METRIC)

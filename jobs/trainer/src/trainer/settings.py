@@ -19,3 +19,8 @@ class Settings(BaseSettings):
     selection_users: int = Field(default=5_000, ge=1)  # at most so many are asked when recipes are compared
     threads: int = Field(default=0, ge=0)  # 0: all cores
     seed: int = 0
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where a model that takes long keeps its progress until the run is over."""
+        return self.artifact_dir / "checkpoints"

@@ -7,21 +7,20 @@ later run with the same data and model goes on where the last one stopped.
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 import optuna
 
 from trainer import recipe as recipes
-from trainer.evaluation import evaluate
 from trainer.gate import METRIC
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.selection import RECENCY_STRENGTHS
+from trainer.selection import RECENCY_STRENGTHS, score
+from trainer.settings import Settings
 from trainer.split import Split
 
 _log = logging.getLogger(__name__)
@@ -37,10 +36,7 @@ def tune(
     models: Sequence[ModelName],
     start_with: Sequence[Recipe],
     budget_s: float,
-    storage: Path,
-    recent_days: float,
-    max_users: int,
-    seed: int,
+    settings: Settings,
 ) -> tuple[Recipe, float]:
     """Search hyper-parameters until the budget is spent.
 
@@ -49,30 +45,28 @@ def tune(
         models: which to search.
         start_with: recipes that are tried first, so that the winner is at least as good as they are.
         budget_s: seconds; the trial that runs when they are over is finished.
-        storage: SQLite file of the study.
-        recent_days: see `Settings.recent_days`.
-        max_users: at most so many users of a window are asked.
-        seed: of the models and of the search.
+        settings: of the run; the study is kept in `tuning.db` on the volume.
 
     Returns:
         The best recipe and its mean NDCG@20 over the windows.
     """
+    storage = settings.artifact_dir / "tuning.db"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=f"{'+'.join(models)} on {windows[-1].train.fingerprint()[:16]}",
         storage=f"sqlite:///{storage}",
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
+        sampler=optuna.samplers.TPESampler(seed=settings.seed),
         pruner=optuna.pruners.PercentilePruner(50.0, n_startup_trials=5),
     )
     deadline = time.monotonic() + budget_s
 
     def run(trial: optuna.Trial, recipe: Recipe) -> float:
-        score, best = _score(trial, recipe, windows, recent_days=recent_days, max_users=max_users, seed=seed)
+        value, best = _score(trial, recipe, windows, settings=settings)
         trial.set_user_attr(_RECIPE, best.model_dump(mode="json"))
-        _log.info("recipe tried", extra={"trial": trial.number, _RECIPE: best.model_dump(), METRIC: score})
-        return score
+        _log.info("recipe tried", extra={"trial": trial.number, _RECIPE: best.model_dump(), METRIC: value})
+        return value
 
     if not study.trials:
         for recipe in start_with:
@@ -126,24 +120,16 @@ def suggest(trial: optuna.Trial, models: Sequence[ModelName]) -> Recipe:
 
 
 def _score(
-    trial: optuna.Trial,
-    recipe: Recipe,
-    windows: Sequence[Split],
-    *,
-    recent_days: float,
-    max_users: int,
-    seed: int,
+    trial: optuna.Trial, recipe: Recipe, windows: Sequence[Split], *, settings: Settings
 ) -> tuple[float, Recipe]:
-    """Mean NDCG@20 over the windows with the best strength of recency, and the recipe with that strength."""
-    scores = np.zeros((len(windows), len(RECENCY_STRENGTHS)))
+    """Mean over the windows with the best strength of recency, and the recipe with that strength."""
+    tried = [recipe.model_copy(update={"recency_strength": strength}) for strength in RECENCY_STRENGTHS]
+    scores = np.zeros((len(windows), len(tried)))
     for number, window in enumerate(windows):
-        fitted = recipes.fit_model(recipe, window.train, seed=seed)
-        for column, strength in enumerate(RECENCY_STRENGTHS):
-            scaled = recipes.with_recency(fitted, window.train, strength, recent_days=recent_days)
-            judged = evaluate(scaled, window, ks=(20,), max_users=max_users, seed=seed)
-            scores[number, column] = judged.mean(METRIC)
+        fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+        scores[number] = [score(one, fitted, window, settings=settings) for one in tried]
         trial.report(float(scores[: number + 1].mean(axis=0).max()), step=number)
         if trial.should_prune():
             raise optuna.TrialPruned
-    best = int(scores.mean(axis=0).argmax())
-    return float(scores[:, best].mean()), recipe.model_copy(update={"recency_strength": RECENCY_STRENGTHS[best]})
+    means = scores.mean(axis=0)
+    return float(means.max()), tried[int(means.argmax())]

@@ -1,0 +1,124 @@
+"""What a run judged in, the report that a person reads out: the table, hard negatives, the loss budget, the curves."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from trainer import bootstrap, hard_negatives
+from trainer.evaluation import Evaluation
+from trainer.gate import METRIC
+from trainer.judging import Judgement
+from trainer.models.lightgcn_training import Epoch
+from trainer.recipe import Recipe
+from trainer.report import (
+    Comparison,
+    HardNegativeFigures,
+    ModelFigures,
+    RunReport,
+    TrainingCurve,
+    TwoStageFigures,
+    figures_of,
+    hard_negative_figures,
+)
+from trainer.settings import Settings
+
+_ASKED_USERS = 2_000  # of the hard negatives
+
+
+def describe(
+    version: str,
+    recipe: Recipe,
+    judgement: Judgement,
+    *,
+    two_stage: TwoStageFigures | None,
+    curve: Sequence[Epoch],
+    settings: Settings,
+) -> RunReport:
+    """Everything that the run measured on its newest window."""
+    window = judgement.window
+    return RunReport(
+        title=version,
+        made_at=datetime.now(UTC),
+        split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it.",
+        k=20,
+        models=_models(recipe, judgement, settings=settings),
+        comparisons=_comparisons(recipe, judgement, settings=settings),
+        training_curves=_curves(recipe, curve),
+        hard_negatives=_hard_negatives(recipe, judgement, settings=settings),
+        two_stage=two_stage,
+        data={
+            "users before the window": len(window.train.user_ids),
+            "items before the window": len(window.train.item_ids),
+            "pairs before the window": window.train.weights.nnz,
+            **{f"test pairs: {name.replace('_', ' ')}": count for name, count in window.test_sizes_outside.items()},
+        },
+        settings={
+            "model": recipe.model,
+            "recency_strength": recipe.recency_strength,
+            **recipe.settings.model_dump(),
+            "seed": settings.seed,
+            "recent_days": settings.recent_days,
+            "horizon_days": settings.horizon_days,
+        },
+    )
+
+
+def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[ModelFigures]:
+    n_items = len(judgement.window.train.item_ids)
+    judged: dict[str, Evaluation] = {recipe.model: judgement.new}
+    if judgement.live is not None:
+        judged["live version's recipe"] = judgement.live
+    dims: dict[str, int] = {recipe.model: judgement.embeddings.item.shape[1]}
+    return [
+        figures_of(
+            name,
+            evaluation,
+            n_items=n_items,
+            k=20,
+            dim=dims.get(name),
+            fit_s=None,
+            seeds={},
+            seed=settings.seed,
+        )
+        for name, evaluation in (judged | judgement.baselines).items()
+    ]
+
+
+def _comparisons(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[Comparison]:
+    others = dict(judgement.baselines)
+    if judgement.live is not None:
+        others["live version's recipe"] = judgement.live
+    return [
+        Comparison(
+            model=recipe.model,
+            baseline=name,
+            metric=METRIC,
+            difference=bootstrap.paired(judgement.new.per_user[METRIC], other.per_user[METRIC], seed=settings.seed),
+        )
+        for name, other in others.items()
+    ]
+
+
+def _hard_negatives(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[HardNegativeFigures]:
+    sources = {recipe.model: judgement.embeddings, "item-kNN": judgement.other, "uniform random": None}
+    figures = []
+    for drawn_by, source in sources.items():
+        judged = hard_negatives.judge(
+            judgement.embeddings, judgement.window, negatives_by=source, max_users=_ASKED_USERS, seed=settings.seed
+        )
+        if len(judged.user_rows):
+            figures.append(hard_negative_figures(recipe.model, drawn_by, judged, seed=settings.seed))
+    return figures
+
+
+def _curves(recipe: Recipe, curve: Sequence[Epoch]) -> list[TrainingCurve]:
+    scored = [(epoch.number, epoch.score) for epoch in curve if epoch.score is not None]
+    if not scored:
+        return []
+    return [
+        TrainingCurve(
+            model=recipe.model,
+            metric=METRIC,
+            epochs=[number for number, _ in scored],
+            values=[score for _, score in scored],
+        )
+    ]
