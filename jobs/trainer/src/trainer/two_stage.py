@@ -14,16 +14,17 @@ import faiss
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from recsys.errors import InvalidArgumentError
 from trainer import evaluation, ranking
-from trainer.index import EXHAUSTIVE_UP_TO, Metric, normalise
+from trainer.index import EXHAUSTIVE_UP_TO, Metric, build, inverted_lists, normalise
 from trainer.models.embeddings import Embeddings
 from trainer.split import Split
 
 K: Final = 20  # the list length that is judged
-# What one more candidate costs after the search: its message on two hops and its exact score (DESIGN.md, section 9).
+# What one more candidate costs after the search, its message on two hops and its exact score: an estimate, which only
+# has to keep N from growing for nothing.
 CANDIDATE_COST_US: Final = 2.0
 _TIMED_QUERIES: Final = 100
 _SEARCH_ROWS: Final = 256
@@ -77,7 +78,7 @@ def default_candidates(n_items: int) -> tuple[Candidate, ...]:
     if n_items <= EXHAUSTIVE_UP_TO:
         exhaustive = [Candidate(factory, "inner_product", None) for factory in ("Flat", "SQfp16", "SQ8")]
         return (*exhaustive, Candidate("HNSW32", "inner_product", 128), Candidate("SQfp16", "cosine", None))
-    lists = 2 ** round(np.log2(4 * np.sqrt(n_items)))
+    lists = inverted_lists(n_items)
     inverted = [
         Candidate(f"IVF{lists},{codec}", "inner_product", effort)
         for codec in ("SQfp16", "SQ8")
@@ -108,7 +109,8 @@ def measure(
     ns = sorted({min(n, len(embeddings.item)) for n in ns})
     table = []
     for candidate in candidates:
-        index = _build(embeddings.item, candidate, seed=seed)
+        vectors = normalise(embeddings.item) if candidate.metric == "cosine" else embeddings.item
+        index = build(vectors, factory=candidate.factory, search_effort=candidate.search_effort, seed=seed)
         found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
         reranked = _exact_scores(embeddings, rows, found)
         size = len(faiss.serialize_index(index))
@@ -167,19 +169,6 @@ class _Judged:
         found = sp.csr_matrix((np.ones(len(present[0])), (present[0], items[present])), shape=self._test.shape)
         shared = evaluation.find_hits(self._exact, found)
         return float(shared.sum() / max(1, np.count_nonzero(self._exact >= 0)))
-
-
-def _build(items: NDArray[np.float32], candidate: Candidate, *, seed: int) -> faiss.Index:
-    vectors = normalise(items) if candidate.metric == "cosine" else items
-    index = faiss.index_factory(items.shape[1], candidate.factory, faiss.METRIC_INNER_PRODUCT)
-    if not index.is_trained:
-        count = min(len(vectors), 100_000)
-        index.train(vectors[np.random.default_rng(seed).choice(len(vectors), size=count, replace=False)])
-    index.add(vectors)
-    if candidate.search_effort is not None:
-        name = "efSearch" if candidate.factory.startswith("HNSW") else "nprobe"
-        faiss.ParameterSpace().set_index_parameter(index, name, candidate.search_effort)
-    return index
 
 
 def _search_unseen(

@@ -3,7 +3,7 @@
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from pydantic import BaseModel, Field
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from trainer.interactions import Interactions
 from trainer.models import bm25
