@@ -55,11 +55,11 @@ format: setup ## Format, and fix what ruff can fix
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-lint: setup ## ruff and mypy, strict
+lint: setup ## ruff on everything, mypy strict on all but tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(MYPY) $(OURS) tests tools benchmarks
-	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui
+	$(MYPY) $(OURS:%=%/src) tools benchmarks
+	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui/src
 
 unit: setup ## The quick tests: those beside the code, and the architecture
 	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs
