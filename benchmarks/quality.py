@@ -37,7 +37,7 @@ PUBLISHED = (
     ("GF-CF (Shen et al. 2021)", None, 0.1849, 0.1518),
     ("SimpleX (Mao et al. 2021)", 64, 0.1872, 0.1557),
 )
-GOWALLA = (
+GOWALLA: tuple[Recipe, ...] = (
     ALSRecipe(settings=ALSSettings(dim=64, alpha=10)),
     ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),
     IALSRecipe(settings=IALSSettings(dim=64)),
@@ -102,8 +102,8 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
     for recipe in GOWALLA:
         judged(recipe.model, recipe.settings.dim, window, fitted(recipe, window))
     if lightgcn_epochs:
-        recipe = LightGCNRecipe(settings=LightGCNSettings(epochs=lightgcn_epochs))
-        judged(f"lightgcn, warm, {lightgcn_epochs} epochs", recipe.settings.dim, window, fitted(recipe, window))
+        graph = LightGCNRecipe(settings=LightGCNSettings(epochs=lightgcn_epochs))
+        judged(f"lightgcn, warm, {lightgcn_epochs} epochs", graph.settings.dim, window, fitted(graph, window))
 
 
 def online_retail(data: Path, *, seeds: int) -> None:

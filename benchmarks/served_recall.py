@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from benchmarks.shop_source import Source
 from recsys.artifact.manifest import Manifest
