@@ -47,6 +47,28 @@ def test_if_empty_does_not_train_again(tmp_path: Path, events_file: Path) -> Non
     assert len(layout.list_versions(volume)) == 1
 
 
+@pytest.mark.parametrize("how", [["--windows", "2"], ["--leave-last-out"]])
+def test_evaluate_prints_baselines_and_models_and_publishes_nothing(
+    tmp_path: Path, events_file: Path, how: list[str]
+) -> None:
+    volume = tmp_path / "volume"
+    shown = run("evaluate", *how, "--events", events_file, "--artifact-dir", volume)
+    assert shown.count("| item-kNN |") == (2 if "--windows" in how else 1)
+    assert "| als |" in shown
+    assert layout.list_versions(volume) == []
+
+
+def test_evaluate_takes_a_given_pair_of_files(tmp_path: Path) -> None:
+    train, test = tmp_path / "train.txt", tmp_path / "test.txt"
+    train.write_text(
+        "".join(f"{user} {' '.join(str(i) for i in range(user % 2, 40, 2) if i != user)}\n" for user in range(40))
+    )
+    test.write_text("".join(f"{user} {user}\n" for user in range(40)))
+    shown = run("evaluate", "--pair", train, test)
+    assert "40 test pairs, 40 users × 40 items" in shown
+    assert "| spectral | 5 | 1.0000" in shown
+
+
 def test_validate_counts_and_keeps_what_it_rejects(tmp_path: Path, events_file: Path) -> None:
     with events_file.open("a") as file:
         csv.writer(file).writerow(["", "i001", "purchase", "2026-02-01T00:00:00Z", "1", ""])

@@ -1,6 +1,7 @@
-"""The trainer's command line: `train`, `tune`, `validate`, `versions`, `activate`, `demo-data`."""
+"""The trainer's command line: `train`, `tune`, `evaluate`, `validate`, `versions`, `activate`, `demo-data`."""
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +13,13 @@ from recsys.artifact import layout, writer
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import RecsysError
 from recsys.observability import logging as recsys_logging
-from trainer import demo_shop, events, mapping, pipeline
+from trainer import demo_shop, events, judging, mapping, pipeline, split, table
 from trainer import recipe as recipes
 from trainer.mapping import Mapping
+from trainer.recipe import Recipe
 from trainer.settings import Settings
+from trainer.split import Split
+from trainer.table import Row
 from trainer.tuning import ModelName
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -75,6 +79,37 @@ def tune(
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
     out.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
     typer.echo(f"{out}: ndcg@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
+
+
+@app.command()
+def evaluate(
+    windows: Annotated[int, typer.Option(min=1, help="Rolling windows at the end of the events.")] = 4,
+    leave_last_out: Annotated[bool, typer.Option(help="Instead: test each user on the item taken up last.")] = False,
+    pair: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="Instead: a given train and test file, as LightGCN's authors write."),
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe file; none: every default candidate.")] = None,
+    events_path: EventsOption = None,
+    mapping_path: MappingOption = None,
+    catalogue_path: CatalogueOption = None,
+    artifact_dir: VolumeOption = None,
+) -> None:
+    """Print a table of baselines and models on held-out data. Publishes nothing."""
+    settings = _settings(artifact_dir)
+    with threadpool_limits(settings.threads or None):
+        if pair is not None:
+            splits = [split.given_pair(*pair)]
+        else:
+            shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
+            if leave_last_out:
+                splits = [split.leave_last_out(shop.events, weights=shop.weights)]
+            else:
+                splits = judging.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+        for window in splits:
+            typer.echo(f"\n{_described(window)}\n\n{table.HEADER}")
+            for row in _rows(window, recipes.read(recipe) if recipe else None, settings):
+                typer.echo(row.line())
 
 
 @app.command()
@@ -144,6 +179,22 @@ def _read_shop(
     )
     typer.echo(loaded.report.render())
     return pipeline.Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
+
+
+def _rows(window: Split, recipe: Recipe | None, settings: Settings) -> Iterator[Row]:
+    yield from table.baselines(window, recent_days=settings.recent_days)
+    candidates = [recipe] if recipe else pipeline.candidates_for(window.train)
+    if recipe is None and window.cut is not None:
+        candidates += [one.model_copy(update={"recency_strength": 1.0}) for one in candidates]
+    for one in candidates:
+        yield table.of_recipe(one, window, recent_days=settings.recent_days, seed=settings.seed)
+
+
+def _described(window: Split) -> str:
+    tested = (
+        f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items"
+    )
+    return f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
 
 
 def _mapping(path: Path | None) -> Mapping:
