@@ -29,7 +29,7 @@ class Addresses:
     gateway: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     if "BROWSER_TEST_UI_URL" in os.environ:
         yield Addresses(ui=os.environ["BROWSER_TEST_UI_URL"], gateway=os.environ["BROWSER_TEST_GATEWAY_URL"])
@@ -40,17 +40,17 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield Addresses(ui=stack.ui_url, gateway=stack.gateway_url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ui_url(addresses: Addresses) -> str:
     return addresses.ui
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway_url(addresses: Addresses) -> str:
     return addresses.gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; `make setup-browser` installs it."""
     chromium = shutil.which("chromium")

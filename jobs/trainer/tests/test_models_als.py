@@ -1,5 +1,7 @@
 """ALS by `implicit`: what is ours around it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from trainer.interactions import Interactions
@@ -19,3 +21,9 @@ def test_a_stronger_alpha_fits_the_known_pairs_more_closely(long_tail: Interacti
         return float(fitted.scores(np.arange(60))[long_tail.weights.toarray() > 0].mean())
 
     assert mean_score_of_known_pairs(10.0) > mean_score_of_known_pairs(0.1)
+
+
+def test_the_unit_that_a_shop_weighs_in_changes_nothing(long_tail: Interactions) -> None:
+    heavier = replace(long_tail, weights=long_tail.weights * np.float32(8))
+    one, other = (als.fit(known, als.ALSSettings(dim=4), seed=0) for known in (long_tail, heavier))
+    np.testing.assert_allclose(one.item, other.item, rtol=1e-3, atol=1e-4)

@@ -85,7 +85,7 @@ def suggest(trial: optuna.Trial, models: Sequence[ModelName]) -> Recipe:
             return ALSRecipe(
                 settings=ALSSettings(
                     dim=trial.suggest_categorical("als.dim", DIMS),
-                    alpha=trial.suggest_float("als.alpha", 0.03, 30, log=True),
+                    alpha=trial.suggest_float("als.alpha", 0.05, 50, log=True),
                     regularization=trial.suggest_float("als.regularization", 1e-3, 30, log=True),
                     b=trial.suggest_float("als.b", 0, 1),
                 )
@@ -114,6 +114,7 @@ def suggest(trial: optuna.Trial, models: Sequence[ModelName]) -> Recipe:
                 settings=LightGCNSettings(
                     layers=trial.suggest_int("lightgcn.layers", 1, 3),
                     learning_rate=trial.suggest_float("lightgcn.learning_rate", 1e-3, 3e-2, log=True),
+                    l2=trial.suggest_float("lightgcn.l2", 1e-4, 1e-2, log=True),
                     epochs=trial.suggest_int("lightgcn.epochs", 5, 50),
                 )
             )

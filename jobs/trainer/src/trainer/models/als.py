@@ -1,6 +1,7 @@
 """Implicit-feedback ALS (Hu, Koren & Volinsky 2008) by the `implicit` library, with BM25 confidence."""
 
 import numpy as np
+import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
 from pydantic import BaseModel, Field
 from threadpoolctl import threadpool_limits
@@ -27,7 +28,7 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
     Args:
         threads: 0 means every core. Rows are solved one by one, so the result does not depend on it.
     """
-    weights = bm25.confidence(interactions.weights, k1=settings.k1, b=settings.b)
+    weights = bm25.confidence(_of_mean_one(interactions.weights), k1=settings.k1, b=settings.b)
     with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
         model = AlternatingLeastSquares(
             factors=settings.dim,
@@ -39,3 +40,11 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
         )
         model.fit(weights, show_progress=False)
     return Embeddings(user=np.asarray(model.user_factors), item=np.asarray(model.item_factors))
+
+
+def _of_mean_one(weights: sp.csr_matrix) -> sp.csr_matrix:
+    """The same weights on a scale where the mean is 1, so that one alpha means the same whatever unit a shop weighs in."""
+    if weights.nnz == 0:
+        return weights
+    scaled = (weights.data / weights.data.mean()).astype(np.float32)
+    return sp.csr_matrix((scaled, weights.indices, weights.indptr), shape=weights.shape)

@@ -20,11 +20,11 @@ def default_candidates(n_users: int, n_items: int) -> list[Recipe]:
     if smaller_side <= _SMALL_UP_TO:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
         return [
-            ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.1, regularization=10)),
-            ALSRecipe(settings=ALSSettings(dim=min(32, most), alpha=0.1, regularization=10)),
-            ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=1)),
-            ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=2, regularization=0.1)),
-            IALSRecipe(settings=IALSSettings(dim=min(64, most), unobserved_weight=0.3)),
+            ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=10)),
+            ALSRecipe(settings=ALSSettings(dim=min(32, most), alpha=0.5, regularization=10)),
+            ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=2, regularization=1)),
+            ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=10, regularization=0.1)),
+            IALSRecipe(settings=IALSSettings(dim=min(64, most), unobserved_weight=0.3, user_length_exponent=0.3)),
             SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
         ]
     return [
