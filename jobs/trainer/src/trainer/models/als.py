@@ -43,7 +43,7 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
 
 
 def _of_mean_one(weights: sp.csr_matrix) -> sp.csr_matrix:
-    """The same weights on a scale where the mean is 1, so that one alpha means the same whatever unit a shop weighs in."""
+    """The weights scaled to a mean of 1, so that one alpha means the same whatever unit a shop weighs in."""
     if weights.nnz == 0:
         return weights
     scaled = (weights.data / weights.data.mean()).astype(np.float32)
