@@ -10,13 +10,13 @@ TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND
 # A Python of version $(1) that runs (a pyenv shim may not), else the bare version: then uv downloads one.
 find_python = $(or $(shell for p in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
 	"$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done),$(1))
-# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.yaml [CATALOGUE=items.csv]
-DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPING)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
+# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.toml [CATALOGUE=items.csv]
+DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPING)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(FORCE),--force)
 # mypy names modules by the folders that are on the import path, and tests by their place in the tree.
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser protos lock format lint unit test demo train up down served-recall clean
+.PHONY: help setup setup-browser screenshots protos lock format lint unit test demo train up down served-recall clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ up: ## The whole system in containers; settings in .env (see .env.example)
 
 down: ## Stop the containers; the model volume stays
 	docker compose down
+
+screenshots: setup setup-browser ## docs/images, of a demo that runs in another terminal
+	$(PYTHON) -m tools.screenshots
 
 served-recall: setup ## Recall@20 of the lists that the API serves, beside popularity; data as for demo
 	@$(PYTHON) -m benchmarks.served_recall $(DATA)

@@ -6,18 +6,20 @@ are: what the defaults do on other data, `trainer evaluate` tells.
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from trainer import bootstrap, events, mapping, split, table
+from trainer import bootstrap, events, mapping, selection, split, table
 from trainer.models.als import ALSSettings
 from trainer.models.candidates import default_candidates
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.settings import Settings
 from trainer.table import Row
 
 RECENT_DAYS = 30
@@ -62,24 +64,28 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
 
 
 def online_retail(data: Path, *, seeds: int) -> None:
-    """Four rolling 30-day windows, with and without recency, and what recency wins in each."""
+    """Four rolling 30-day windows: every candidate, and what the window before chose, with and without recency."""
     shop = mapping.read(Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
         loaded = events.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
-    for window in split.rolling(loaded.frame, weights=shop.event_weights, windows=4, horizon_days=30):
+    windows = split.rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
+    for before, window in pairwise(windows):
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [shown(row) for row in table.baselines(window, recent_days=RECENT_DAYS)]
-        first, *others = default_candidates(len(window.train.user_ids), len(window.train.item_ids))
-        with_recency = first.model_copy(update={"recency_strength": 1.0})
-        plain, recent = (shown(table.of_recipe(one, window, recent_days=RECENT_DAYS)) for one in (first, with_recency))
-        for recipe in others:
-            for one in (recipe, recipe.model_copy(update={"recency_strength": 1.0})):
-                shown(table.of_recipe(one, window, recent_days=RECENT_DAYS))
+        candidates = default_candidates(len(window.train.user_ids), len(window.train.item_ids))
+        for recipe in candidates:
+            shown(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+        chosen = selection.compare(before, candidates, settings=Settings())[0].recipe
+        print("\nChosen, with its strength of recency, on the window before:\n")
+        recent, plain = (
+            shown(table.of_recipe(one, window, recent_days=RECENT_DAYS))
+            for one in (chosen, chosen.model_copy(update={"recency_strength": 0.0}))
+        )
         compare(recent, plain)
         compare(recent, max(rows, key=lambda row: row.evaluation.mean(METRIC)))
         by_seed = [
-            table.of_recipe(with_recency, window, recent_days=RECENT_DAYS, seed=seed).evaluation.mean(METRIC)
+            table.of_recipe(chosen, window, recent_days=RECENT_DAYS, seed=seed).evaluation.mean(METRIC)
             for seed in range(seeds)
         ]
         print(f"\n{recent.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")

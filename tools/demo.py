@@ -15,6 +15,7 @@ from types import FrameType
 from tools.local_stack import PYTHON, ROOT, LocalStack, Ports, StackError
 
 DEMO = ROOT / ".demo"
+REFUSED = 3  # the trainer's exit status when the gate lets a model not go live
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,14 +35,15 @@ def volume_for(data: list[Path]) -> Path:
     return DEMO / "volumes" / f"{files_of(data[0])[0].name}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
 
 
-def train(data: dict[str, Path], *, if_empty: bool) -> Path:
+def train(data: dict[str, Path], *, if_empty: bool, force: bool) -> Path:
     """Trains on these files (`{"events": …, "mapping": …}`; none: the demo shop) and returns the volume."""
     volume = volume_for(list(data.values()))
     files = [word for name, path in data.items() for word in (f"--{name}", str(path))]
-    once = ["--if-empty"] if if_empty else []
-    command = [str(PYTHON), "-m", "trainer", "train", *files, "--artifact-dir", str(volume), *once]
+    how = [*(["--if-empty"] if if_empty else []), *(["--force"] if force else [])]
+    command = [str(PYTHON), "-m", "trainer", "train", *files, "--artifact-dir", str(volume), *how]
     if (status := subprocess.run(command, check=False).returncode) != 0:
-        raise StackError(f"training ended with status {status}")
+        refused = "; FORCE=1 serves the model all the same" if status == REFUSED else ""
+        raise StackError(f"training ended with status {status}{refused}")
     return volume
 
 
@@ -67,17 +69,19 @@ def main() -> int:
     parser.add_argument("command", choices=["run", "train"])
     for name in ("events", "mapping", "catalogue"):
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--force", action="store_true", help="serve the model whatever the gate says")
     arguments = vars(parser.parse_args())
+    force = arguments.pop("force")
     command = arguments.pop("command")
     data = {name: path for name, path in arguments.items() if path is not None}
     for number in STOPPING:
         signal.signal(number, interrupt)
     try:
         if command == "train":
-            train(data, if_empty=False)
+            train(data, if_empty=False, force=force)
         else:
             Ports.from_environment().check()
-            serve(train(data, if_empty=True))
+            serve(train(data, if_empty=True, force=force))
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

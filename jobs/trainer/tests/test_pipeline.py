@@ -86,6 +86,21 @@ def test_events_too_few_to_judge_make_a_first_version_but_replace_none(tmp_path:
     assert not train(tmp_path, shop=at_once, recipe=GOOD.model_copy(update={"recency_strength": 1.0})).activated
 
 
+def test_a_shop_of_guests_only_is_served_though_nobody_can_be_judged(tmp_path: Path) -> None:
+    shop = two_tastes(n_users=100, events_a_user=1)
+    outcome = train(tmp_path, shop=shop)
+    assert outcome.judgement is None
+    assert outcome.activated
+
+
+def test_refused_versions_do_not_push_out_what_to_roll_back_to(tmp_path: Path) -> None:
+    first = train(tmp_path).version
+    train(tmp_path)
+    for _ in range(5):
+        train(tmp_path, recipe=BAD)
+    assert first in layout.list_versions(tmp_path)
+
+
 def test_no_events_is_a_clear_error(tmp_path: Path) -> None:
     shop = two_tastes()
     with pytest.raises(DataError, match="expected events to learn from, found none"):

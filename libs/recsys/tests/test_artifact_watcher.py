@@ -129,3 +129,19 @@ def test_a_fault_while_loading_does_not_end_the_watch(volume) -> None:
     finally:
         watcher.stop()
     assert watcher.held() == [SECOND]
+
+
+def test_a_passing_fault_of_the_volume_is_tried_again(volume) -> None:
+    faults = iter([OSError("too many open files")])
+
+    def load(artifact: Artifact) -> str:
+        for fault in faults:
+            raise fault
+        return artifact.manifest.version
+
+    watcher = watch(volume, load=load)
+    volume.publish(FIRST)
+    watcher.poll()
+    assert watcher.refused == "too many open files"
+    watcher.poll()
+    assert (watcher.current(), watcher.refused) == (FIRST, "")

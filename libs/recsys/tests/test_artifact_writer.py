@@ -67,18 +67,21 @@ def test_a_version_of_the_same_name_is_refused(volume) -> None:
         volume.publish(FIRST)
 
 
-def test_only_a_version_that_exists_becomes_live(volume) -> None:
+@pytest.mark.parametrize("name", ["nope", "", ".", "../versions", ".incomplete-x"])
+def test_only_a_version_that_exists_becomes_live(volume, name: str) -> None:
     volume.publish(FIRST)
-    with pytest.raises(ArtifactError, match=f"expected version 'nope', found: {FIRST}"):
-        writer.activate(volume.path, "nope")
+    (volume.path / "versions" / ".incomplete-x").mkdir()
+    with pytest.raises(ArtifactError, match=f"expected version {name!r}, found: {FIRST}"):
+        writer.activate(volume.path, name)
     assert layout.current_version(volume.path) == FIRST
 
 
-def test_pruning_keeps_the_newest_and_the_live_one(volume) -> None:
+def test_pruning_keeps_what_it_is_told_to_and_the_live_one(volume) -> None:
     for day in range(1, 6):
         volume.publish(f"2026010{day}T000000Z-als-00000000")
     writer.activate(volume.path, FIRST)
-    assert writer.prune(volume.path, keep=2) == ["20260102T000000Z-als-00000000", "20260103T000000Z-als-00000000"]
+    newest = layout.list_versions(volume.path)[-2:]
+    assert writer.prune(volume.path, keep=newest) == ["20260102T000000Z-als-00000000", "20260103T000000Z-als-00000000"]
     assert [v[:8] for v in layout.list_versions(volume.path)] == ["20260101", "20260104", "20260105"]
     assert layout.current_version(volume.path) == FIRST
 

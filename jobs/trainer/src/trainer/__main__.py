@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from recsys.artifact import layout, writer
 from recsys.artifact.reader import open_artifact, read_manifest
-from recsys.errors import RecsysError
+from recsys.errors import ArtifactError, DataError, RecsysError
 from recsys.observability import logging as recsys_logging
 from trainer import demo_shop, events, judging, mapping, pipeline, split, table
 from trainer import recipe as recipes
@@ -106,6 +107,8 @@ def evaluate(
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
                 splits = judging.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+        if not splits:
+            raise DataError("expected events that reach over a held-out window, found too few; see the log")
         for window in splits:
             typer.echo(f"\n{_described(window)}\n\n{table.HEADER}")
             for row in _rows(window, recipes.read(recipe) if recipe else None, settings):
@@ -140,7 +143,11 @@ def versions(artifact_dir: VolumeOption = None) -> None:
     volume = _settings(artifact_dir).artifact_dir
     live = layout.current_version(volume)
     for version in layout.list_versions(volume):
-        manifest = read_manifest(layout.version_dir(volume, version))
+        try:
+            manifest = read_manifest(layout.version_dir(volume, version))
+        except ArtifactError as error:
+            typer.echo(f"? {version}  {error}")
+            continue
         recall = manifest.metrics.get("recall@20")
         figure = f"recall@20 {recall.value:.4f}" if recall else "not judged"
         mark = "*" if version == live else " "
@@ -151,8 +158,8 @@ def versions(artifact_dir: VolumeOption = None) -> None:
 def activate(version: str, artifact_dir: VolumeOption = None) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     volume = _settings(artifact_dir).artifact_dir
-    if version in layout.list_versions(volume):
-        open_artifact(layout.version_dir(volume, version))  # what the services would refuse does not become live
+    if version in layout.list_versions(volume):  # else activate says what there is
+        open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
     writer.activate(volume, version)
     typer.echo(f"{version} is live")
 
@@ -224,7 +231,7 @@ def main() -> None:
     recsys_logging.configure(service="trainer", level="INFO")
     try:
         app()
-    except RecsysError as error:
+    except (RecsysError, ValidationError) as error:  # the second: a setting in the environment
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from recsys.artifact.manifest import Manifest
-from recsys.errors import InvalidArgumentError
+from recsys.errors import DataError, InvalidArgumentError
 from trainer import recipe as recipes
 from trainer import split
 from trainer.evaluation import Evaluation, evaluate
@@ -46,14 +46,22 @@ def held_out(frame: pl.DataFrame, *, weights: dict[str, float], settings: Settin
     """`most` windows, newest last: the last for judging, those before it for choosing. Fewer where the events end.
 
     Windows are `horizon_days` long, or a quarter of the time that the events span where that is shorter.
+
+    Raises:
+        DataError: there is no event.
     """
+    if frame.is_empty():
+        raise DataError("expected events to hold out, found none after checks")
     first, last = frame.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
     horizon_days = min(settings.horizon_days, (last - first) / timedelta(days=4))
     for windows in range(most, 0, -1):
         try:
-            return split.rolling(frame, weights=weights, windows=windows, horizon_days=horizon_days)
+            held = split.rolling(frame, weights=weights, windows=windows, horizon_days=horizon_days)
         except InvalidArgumentError as error:
             _log.warning("too few events to hold out", extra={"windows": windows, "reason": str(error)})
+            continue
+        # where only new users come, there is nobody to judge a model by
+        return [window for window in held if window.test.nnz + window.test_unknown_items.sum() > 0]
     return []
 
 
@@ -82,11 +90,12 @@ def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Set
         return evaluate(scorer, window, ks=KS, popularity=recent)
 
     embeddings = fitted(recipe)
+    live_recipe = _recipe_of(live) if live else None
     return Judgement(
         window=window,
         embeddings=embeddings,
         new=judged(embeddings),
-        live=judged(fitted(recipes.parse(live.training["recipe"], where=live.version))) if live else None,
+        live=judged(fitted(live_recipe)) if live_recipe else None,
         baselines={
             "popularity": judged(popularity(everybody, n_users=n_users)),
             "recent popularity": judged(popularity(recent, n_users=n_users)),
@@ -94,6 +103,15 @@ def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Set
         },
         other=neighbours,
     )
+
+
+def _recipe_of(live: Manifest) -> Recipe | None:
+    """The live version's recipe; none where a trainer of other recipes made it, and it cannot be fitted again."""
+    try:
+        return recipes.parse(live.training.get("recipe"), where=live.version)
+    except DataError as error:
+        _log.warning("the live version cannot be compared with", extra={"reason": str(error)})
+        return None
 
 
 def verdict_on(judgement: Judgement | None, ann_recall: float, *, has_live: bool, settings: Settings) -> Verdict:

@@ -10,7 +10,7 @@ import polars as pl
 
 from recsys.artifact import layout, writer
 from recsys.artifact.manifest import Manifest, MetricValue
-from recsys.artifact.reader import read_manifest
+from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from trainer import bootstrap, index, interactions, judging, publish, report, run_report, selection, tuning, two_stage
 from trainer import recipe as recipes
@@ -30,6 +30,8 @@ from trainer.split import Split
 from trainer.tuning import ModelName
 
 REPORTS = "reports"
+# The gateway asks for so many unless told otherwise (GATEWAY_CANDIDATES): an index that needs more would lose there.
+MOST_CANDIDATES = 200
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
 
 
@@ -109,8 +111,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     with step("publish"):
         version = publish.publish(volume, fitted)
         if verdict.passed or force:
+            open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
             writer.activate(volume, version)
-        writer.prune(volume, keep=settings.keep_versions)
+        writer.prune(volume, keep=worth_keeping(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     path = None
     if judgement is not None:
@@ -173,7 +176,8 @@ def measure_serving(judgement: Judgement | None, *, settings: Settings) -> TwoSt
         seed=settings.seed,
     )
     try:
-        return TwoStageFigures(budget=budget, chosen=two_stage.choose(budget))
+        few = replace(budget, rows=tuple(row for row in budget.rows if row.n <= MOST_CANDIDATES))
+        return TwoStageFigures(budget=budget, chosen=two_stage.choose(few))
     except InvalidArgumentError:  # every index loses too much: the report shows how much, and the gate looks at recall
         return TwoStageFigures(budget=budget, chosen=None)
 
@@ -217,6 +221,21 @@ def live_manifest(volume: Path) -> Manifest | None:
         return read_manifest(layout.version_dir(volume, version))
     except ArtifactError as error:
         raise ArtifactError(f"the live version cannot be compared with; activate another one first: {error}") from error
+
+
+def worth_keeping(volume: Path, count: int) -> set[str]:
+    """The newest versions, and as many that the gate let pass: refused runs must not push out what to roll back to."""
+    versions = layout.list_versions(volume)
+    passed = [version for version in versions if _passed(volume, version)]
+    return {*versions[-count:], *passed[-count:]}
+
+
+def _passed(volume: Path, version: str) -> bool:
+    try:
+        gate = read_manifest(layout.version_dir(volume, version)).training.get("gate")
+    except ArtifactError:
+        return False
+    return isinstance(gate, dict) and bool(gate["passed"] or gate["forced"])
 
 
 def before(shop: Shop, moment: datetime) -> Shop:

@@ -57,7 +57,10 @@ def compare(
 
 
 def stop_early(recipe: LightGCNRecipe, window: Split, *, settings: Settings) -> tuple[LightGCNRecipe, list[Epoch]]:
-    """The recipe with as many epochs as were best on the validation window, and the training curve."""
+    """The recipe with as many epochs as were best on the validation window, and the training curve.
+
+    Without a checkpoint: one that is gone on with would know only the epochs after the kill.
+    """
     curve: list[Epoch] = []
 
     def tell(epoch: Epoch) -> None:
@@ -68,13 +71,10 @@ def stop_early(recipe: LightGCNRecipe, window: Split, *, settings: Settings) -> 
         recipe,
         window.train,
         seed=settings.seed,
-        checkpoint_dir=settings.checkpoint_dir,
         validate=lambda fitted: score(recipe, fitted, window, settings=settings),
         on_epoch=tell,
     )
     scored = [epoch for epoch in curve if epoch.score is not None]
-    if not scored:  # a finished run was resumed: its epochs were told the first time
-        return recipe, curve
     best = max(scored, key=lambda epoch: epoch.score or 0.0)
     stopped = recipe.settings.model_copy(update={"epochs": best.number})
     return recipe.model_copy(update={"settings": stopped}), curve

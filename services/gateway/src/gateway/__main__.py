@@ -1,7 +1,10 @@
 """Starts the gateway: `python -m gateway`. Settings come from the environment, see `settings`."""
 
+import sys
+
 import uvicorn
 import uvloop
+from pydantic import ValidationError
 
 from gateway.app import create_app
 from gateway.clients import connect
@@ -29,7 +32,10 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(f"settings: {error}")
     logging.configure(service="gateway", level=settings.log_level)
     uvloop.run(serve(settings))
 

@@ -1,6 +1,9 @@
 """`python -m reranker`: settings → server → model → answers, until SIGTERM."""
 
 import logging
+import sys
+
+from pydantic import ValidationError
 
 from recsys.observability.logging import configure
 from recsys.rpc.server import end_signals
@@ -9,7 +12,10 @@ from reranker.settings import Settings
 
 
 def main() -> None:
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(f"settings: {error}")
     configure(service="reranker", level=settings.log_level)
     logging.getLogger(__name__).info("starting", extra={"settings": settings.model_dump(mode="json")})
     told_to_end = end_signals()

@@ -50,6 +50,8 @@ class Scorer:
     def rank_for_user(self, user_id: str, candidates: list[Candidate], *, count: int) -> list[RankedItem]:
         """By the dot product of the user's and the item's embedding; by their own scores if the user is unknown.
 
+        A user of whom the model knows nothing has a zero embedding, and popular candidates: they keep their order too.
+
         Raises:
             InvalidArgumentError: the version does not know a candidate.
         """
@@ -58,6 +60,8 @@ class Scorer:
         if user_row is None:
             return self._ranked(merged, merged.scores, count)
         user = self.artifact.user_embeddings[user_row].astype(np.float64)
+        if not user.any():
+            return self._ranked(merged, merged.scores, count)
         return self._ranked(merged, (self._embeddings(merged) @ user).astype(np.float32), count)
 
     def rank_for_item(self, item_id: str, candidates: list[Candidate], *, count: int) -> list[RankedItem]:

@@ -84,6 +84,7 @@ class Watcher(Generic[Model]):
             # also the time, so that activating a refused version again tries it again
             attempt = (named, (self._volume / layout.CURRENT).stat().st_mtime_ns)
         except OSError as error:
+            self._last_tried = None  # what ails the volume may pass: look again
             self._refuse(f"{self._volume / layout.CURRENT}: cannot be read: {error.strerror}")
             return
         if attempt != self._last_tried:
@@ -97,7 +98,11 @@ class Watcher(Generic[Model]):
         else:
             try:
                 model = self._load(open_artifact(layout.version_dir(self._volume, version)))
-            except (ArtifactError, OSError) as error:
+            except ArtifactError as error:
+                self._refuse(str(error))
+                return
+            except OSError as error:  # not the version's fault: too many open files, a volume that went away
+                self._last_tried = None
                 self._refuse(str(error))
                 return
         previous = list(held.items())[-1:]

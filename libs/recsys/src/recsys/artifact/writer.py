@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,20 +79,20 @@ def activate(volume: Path, version: str) -> None:
         ArtifactError: the volume has no such version.
     """
     with _locked(volume):
-        if not layout.version_dir(volume, version).is_dir():
-            found = ", ".join(layout.list_versions(volume)) or "none"
-            raise ArtifactError(f"{volume}: expected version {version!r}, found: {found}")
+        found = layout.list_versions(volume)
+        if version not in found:
+            raise ArtifactError(f"{volume}: expected version {version!r}, found: {', '.join(found) or 'none'}")
         beside = volume / f"{layout.CURRENT}.new"
         _write_bytes(beside, f"{version}\n".encode())
         os.replace(beside, volume / layout.CURRENT)
         _flush_dir(volume)
 
 
-def prune(volume: Path, *, keep: int) -> list[str]:
-    """Remove the oldest versions beyond the `keep` newest; the live one always stays. Returns what was removed."""
+def prune(volume: Path, *, keep: Collection[str]) -> list[str]:
+    """Remove every version but those to keep; the live one always stays. Returns what was removed."""
     with _locked(volume):
         live = layout.current_version(volume)
-        old = [version for version in layout.list_versions(volume)[: -max(keep, 1)] if version != live]
+        old = [version for version in layout.list_versions(volume) if version not in keep and version != live]
         for version in old:
             directory = layout.version_dir(volume, version)
             # renamed first, so that nobody finds a version with half of its files
