@@ -7,6 +7,7 @@ later run with the same data and model goes on where the last one stopped.
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 DIMS: Final = (16, 32, 64, 128, 256, 512)
 _RECIPE: Final = "recipe"
+# Settings at the edge of the space may make a system that cannot be solved; that is a trial lost, not a study.
+_FIT_FAILED: Final = (RuntimeError, np.linalg.LinAlgError)
 
 
 def tune(
@@ -53,7 +56,7 @@ def tune(
     storage = settings.artifact_dir / "tuning.db"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        study_name=f"{'+'.join(models)} on {windows[-1].train.fingerprint()[:16]}",
+        study_name=_study_name(windows[-1], models, settings),
         storage=f"sqlite:///{storage}",
         load_if_exists=True,
         direction="maximize",
@@ -68,13 +71,18 @@ def tune(
         _log.info("recipe tried", extra={"trial": trial.number, _RECIPE: best.model_dump(), METRIC: value})
         return value
 
-    if not study.trials:
-        for recipe in start_with:
-            study.optimize(lambda trial, recipe=recipe: run(trial, recipe), n_trials=1)  # type: ignore[misc]
+    for recipe in start_with[len(study.trials) :]:  # a study that was killed goes on with those it did not come to
+        study.optimize(partial(run, recipe=recipe), n_trials=1, catch=_FIT_FAILED)
     while time.monotonic() < deadline:
-        study.optimize(lambda trial: run(trial, suggest(trial, models)), n_trials=1)
+        study.optimize(lambda trial: run(trial, suggest(trial, models)), n_trials=1, catch=_FIT_FAILED)
     best = study.best_trial
     return recipes.parse(best.user_attrs[_RECIPE], where=f"{storage}, trial {best.number}"), float(study.best_value)
+
+
+def _study_name(window: Split, models: Sequence[ModelName], settings: Settings) -> str:
+    """Everything that makes scores comparable: the data, the models, and how they are judged."""
+    judged_by = f"{settings.recent_days:g} days, {settings.selection_users} users, seed {settings.seed}"
+    return f"{'+'.join(models)} on {window.train.fingerprint()[:16]}, {judged_by}"
 
 
 def suggest(trial: optuna.Trial, models: Sequence[ModelName]) -> Recipe:
