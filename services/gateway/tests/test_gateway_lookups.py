@@ -26,6 +26,16 @@ async def test_search_passes_words_and_category_on(client: httpx.AsyncClient, re
     assert received == [SearchItemsRequest(query="white heart", category="Home & Garden", page_size=5)]
 
 
+async def test_a_search_of_more_than_200_characters_is_refused(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    answer = await client.get("/v1/items", params={"query": "x" * 201})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["location"] == "query.query"
+    assert received == []
+
+
 async def test_pages_of_items_follow_their_cursors_to_the_end_without_repeat_or_gap(
     client: httpx.AsyncClient,
 ) -> None:

@@ -1,6 +1,7 @@
 """Events in, held-out windows; a recipe and a window in, how it does there beside what it is compared with."""
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,6 +32,7 @@ class Judgement:
 
     window: Split
     embeddings: Embeddings  # of the recipe, fitted on what was known before the window
+    fit_s: float
     new: Evaluation
     live: Evaluation | None  # the live version's recipe, fitted on the same
     baselines: dict[str, Evaluation]  # always in the table: what a personal model must beat
@@ -89,11 +91,14 @@ def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Set
     def judged(scorer: Scorer) -> Evaluation:
         return evaluate(scorer, window, ks=KS, popularity=recent)
 
+    started = time.perf_counter()
     embeddings = fitted(recipe)
+    fit_s = time.perf_counter() - started
     live_recipe = _recipe_of(live) if live else None
     return Judgement(
         window=window,
         embeddings=embeddings,
+        fit_s=fit_s,
         new=judged(embeddings),
         live=judged(fitted(live_recipe)) if live_recipe else None,
         baselines={

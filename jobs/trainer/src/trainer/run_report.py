@@ -75,7 +75,7 @@ def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list
             n_items=n_items,
             k=20,
             dim=dims.get(name),
-            fit_s=None,
+            fit_s=judgement.fit_s if name == recipe.model else None,
             seeds={},
             seed=settings.seed,
         )

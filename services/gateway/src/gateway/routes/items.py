@@ -18,7 +18,9 @@ async def list_items(
     clients: TheClients,
     settings: TheSettings,
     after_id: AfterId,
-    query: Annotated[str, Query(description="Every word must stand somewhere in the title, whatever the case.")] = "",
+    query: Annotated[
+        str, Query(max_length=200, description="Every word must stand somewhere in the title, whatever the case.")
+    ] = "",
     category: Annotated[str, Query(description="Exactly this category.")] = "",
     ids: Annotated[
         list[str] | None,

@@ -17,6 +17,7 @@ def search_fields() -> tuple[str, str]:
         key="query",
         bind="query-params",
         type="search",
+        max_chars=200,
         live=True,
         placeholder="Words of the title",
         icon=":material/search:",
