@@ -49,7 +49,7 @@ protos: setup ## Generate recsys.v1 from protos/
 		--grpc_python_out=libs/recsys/src protos/recsys/v1/*.proto
 
 lock: $(UV) ## Pin every version again
-	requirements/lock.sh $(UV)
+	requirements/lock.sh $(UV) $(TORCH_FROM)
 
 format: setup ## Format, and fix what ruff can fix
 	.venv/bin/ruff format .

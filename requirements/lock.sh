@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Pins every version again: backend.txt (Python 3.11) and ui.txt (Python 3.13). Run by `make lock`.
+# Pins every version again: backend.txt (Python 3.11) and ui.txt (Python 3.13). Run by `make lock`, which says where torch is:
+# the build on PyPI would have its CUDA libraries pinned too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$1
+shift
 ours=$(printf -- '--no-emit-package %s ' torch recsys candidate-gen reranker gateway trainer)
 options="--quiet --upgrade --no-annotate --no-header"
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.11 --constraint requirements/torch.txt $ours \
-  requirements/backend.in --output-file requirements/backend.txt
+  "$@" requirements/backend.in --output-file requirements/backend.txt
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.13 services/ui/pyproject.toml requirements/ui.in --output-file requirements/ui.txt
