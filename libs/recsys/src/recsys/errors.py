@@ -5,6 +5,7 @@ RecsysError
 ├── ItemNotFoundError         the model has no such item
 ├── VersionNotHeldError       the artifact version asked for is not in memory (any more)
 ├── ModelNotLoadedError       no artifact has been loaded yet
+├── StoreUnavailableError     the feature store cannot be reached, or cannot write; nothing was acknowledged
 ├── ArtifactError             an artifact on disk is not what its manifest says: names the file, expected and found
 └── DataError                 the shop's input cannot be read: names the file, and the row where one is to blame
 """
@@ -34,6 +35,10 @@ class VersionNotHeldError(RecsysError):
 
 class ModelNotLoadedError(RecsysError):
     """No artifact has been loaded yet."""
+
+
+class StoreUnavailableError(RecsysError):
+    """The feature store cannot be reached, or cannot write; nothing was acknowledged."""
 
 
 class ArtifactError(RecsysError):

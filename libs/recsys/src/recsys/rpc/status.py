@@ -17,6 +17,7 @@ from recsys.errors import (
     ItemNotFoundError,
     ModelNotLoadedError,
     RecsysError,
+    StoreUnavailableError,
     VersionNotHeldError,
 )
 
@@ -27,6 +28,7 @@ STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
     ItemNotFoundError: (grpc.StatusCode.NOT_FOUND, "ITEM_NOT_FOUND"),
     VersionNotHeldError: (grpc.StatusCode.FAILED_PRECONDITION, "ARTIFACT_VERSION_NOT_HELD"),
     ModelNotLoadedError: (grpc.StatusCode.UNAVAILABLE, "MODEL_NOT_LOADED"),
+    StoreUnavailableError: (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE"),
     ArtifactError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     DataError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
 }

@@ -31,8 +31,9 @@ class CandidateGenServiceStub:
     Every call is idempotent and takes a deadline; 100 ms is ample.
     Every response names the artifact version that answered. A request may name the version that must
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
-    UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id.
-    Fewer candidates than asked for is not an error: the catalogue ended.
+    UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
+    filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
+    Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
     """
 
     def __init__(self, channel):
@@ -64,12 +65,14 @@ class CandidateGenServiceServicer:
     Every call is idempotent and takes a deadline; 100 ms is ample.
     Every response names the artifact version that answered. A request may name the version that must
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
-    UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id.
-    Fewer candidates than asked for is not an error: the catalogue ended.
+    UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
+    filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
+    Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
     """
 
     def GetCandidates(self, request, context):
-        """Candidates for a user. An unknown user is not an error: popular items, with user_known = false.
+        """Candidates for a user, a session or a list of items. Nobody is unknown enough for an error: popular, trending and
+        new items remain, with VECTOR_ORIGIN_NONE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,8 +124,9 @@ class CandidateGenService:
     Every call is idempotent and takes a deadline; 100 ms is ample.
     Every response names the artifact version that answered. A request may name the version that must
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
-    UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id.
-    Fewer candidates than asked for is not an error: the catalogue ended.
+    UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
+    filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
+    Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
     """
 
     @staticmethod

@@ -21,6 +21,20 @@ class GetItemsResponse(_message.Message):
     items: _containers.RepeatedCompositeFieldContainer[_item_pb2.Item]
     def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_item_pb2.Item, _Mapping]]] = ...) -> None: ...
 
+class FindUnknownItemsRequest(_message.Message):
+    __slots__ = ("item_ids",)
+    ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    item_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FindUnknownItemsResponse(_message.Message):
+    __slots__ = ("artifact_version", "item_ids")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
+    item_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, artifact_version: _Optional[str] = ..., item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class SearchItemsRequest(_message.Message):
     __slots__ = ("query", "category", "after_item_id", "page_size")
     QUERY_FIELD_NUMBER: _ClassVar[int]

@@ -41,6 +41,11 @@ class CatalogServiceStub:
                 request_serializer=recsys_dot_v1_dot_catalog__service__pb2.GetItemsRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_catalog__service__pb2.GetItemsResponse.FromString,
                 _registered_method=True)
+        self.FindUnknownItems = channel.unary_unary(
+                '/recsys.v1.CatalogService/FindUnknownItems',
+                request_serializer=recsys_dot_v1_dot_catalog__service__pb2.FindUnknownItemsRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_catalog__service__pb2.FindUnknownItemsResponse.FromString,
+                _registered_method=True)
         self.SearchItems = channel.unary_unary(
                 '/recsys.v1.CatalogService/SearchItems',
                 request_serializer=recsys_dot_v1_dot_catalog__service__pb2.SearchItemsRequest.SerializeToString,
@@ -54,8 +59,16 @@ class CatalogServiceServicer:
     """
 
     def GetItems(self, request, context):
-        """The items of these ids that the current version has, in the order asked for; unknown ids are left out.
+        """The items of these ids that the catalogue has, in the order asked for; unknown and deleted ones are left out.
+        What the shop changed since the version was trained shows.
         INVALID_ARGUMENT: more ids than the server's limit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindUnknownItems(self, request, context):
+        """Which of these ids the catalogue does not have. INVALID_ARGUMENT: more ids than the server's limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,6 +88,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.GetItems,
                     request_deserializer=recsys_dot_v1_dot_catalog__service__pb2.GetItemsRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_catalog__service__pb2.GetItemsResponse.SerializeToString,
+            ),
+            'FindUnknownItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindUnknownItems,
+                    request_deserializer=recsys_dot_v1_dot_catalog__service__pb2.FindUnknownItemsRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_catalog__service__pb2.FindUnknownItemsResponse.SerializeToString,
             ),
             'SearchItems': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchItems,
@@ -111,6 +129,33 @@ class CatalogService:
             '/recsys.v1.CatalogService/GetItems',
             recsys_dot_v1_dot_catalog__service__pb2.GetItemsRequest.SerializeToString,
             recsys_dot_v1_dot_catalog__service__pb2.GetItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindUnknownItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.CatalogService/FindUnknownItems',
+            recsys_dot_v1_dot_catalog__service__pb2.FindUnknownItemsRequest.SerializeToString,
+            recsys_dot_v1_dot_catalog__service__pb2.FindUnknownItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,7 +28,7 @@ if _version_not_supported:
 class RerankerServiceStub:
     """Second stage: candidates in, the best of them out, scored exactly and described.
 
-    Idempotent; takes a deadline; 100 ms is ample for 1000 candidates.
+    Idempotent (exploration too: chance comes from the seed); takes a deadline; 100 ms is ample for 1000 candidates.
     """
 
     def __init__(self, channel):
@@ -47,13 +47,14 @@ class RerankerServiceStub:
 class RerankerServiceServicer:
     """Second stage: candidates in, the best of them out, scored exactly and described.
 
-    Idempotent; takes a deadline; 100 ms is ample for 1000 candidates.
+    Idempotent (exploration too: chance comes from the seed); takes a deadline; 100 ms is ample for 1000 candidates.
     """
 
     def Rerank(self, request, context):
         """FAILED_PRECONDITION: artifact_version is not held (any more); ask for new candidates.
-        INVALID_ARGUMENT: no artifact_version, a count of 0, too many candidates, a candidate that the version does not
-        have, an item_id query that it does not have. UNAVAILABLE: no model is loaded yet.
+        INVALID_ARGUMENT: no artifact_version, a count of 0, too many candidates, a row that the version does not have,
+        arrays of different lengths, a vector of another dimension, an item_id query that the version does not have,
+        a weight, share or lambda out of bounds. UNAVAILABLE: no model is loaded yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,7 +79,7 @@ def add_RerankerServiceServicer_to_server(servicer, server):
 class RerankerService:
     """Second stage: candidates in, the best of them out, scored exactly and described.
 
-    Idempotent; takes a deadline; 100 ms is ample for 1000 candidates.
+    Idempotent (exploration too: chance comes from the seed); takes a deadline; 100 ms is ample for 1000 candidates.
     """
 
     @staticmethod
