@@ -1,0 +1,140 @@
+"""A model volume of any size for load tests: vectors with the shape of trained ones, histories, ids and titles.
+
+Made once and kept in `.bench/`; the same size gives the same bytes but for the times in the manifest.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import faiss
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recsys.artifact import layout, writer
+from recsys.artifact.history import History
+from recsys.artifact.manifest import FoldInInfo, IndexInfo, Manifest
+from trainer import index
+
+DIM: Final = 64
+HISTORY: Final = 10
+_TASTES: Final = 400
+_BENCH: Final = Path(__file__).resolve().parent.parent / ".bench"
+
+
+def user_id(row: int) -> str:
+    """The id of a row; ids sort as rows do."""
+    return f"u{row:08d}"
+
+
+def volume_of(*, n_items: int, n_users: int) -> Path:
+    """The volume with this many items and users; made if it is not there yet."""
+    volume = _BENCH / f"serving-{n_items}-{n_users}-format{layout.FORMAT_OF_NEW_VERSIONS}"
+    if layout.current_version(volume) is None:
+        _write(volume, version="20260101T000000.000Z-als-benchmark", n_items=n_items, n_users=n_users, seed=0)
+    return volume
+
+
+def add_version(volume: Path, *, n_items: int, n_users: int, seed: int) -> str:
+    """Another version of the same size with other vectors, beside the live one; returns its name, not yet live."""
+    version = f"20260102T000000.{seed:03d}Z-als-benchmark"
+    if version not in layout.list_versions(volume):
+        live = layout.current_version(volume)
+        _write(volume, version=version, n_items=n_items, n_users=n_users, seed=seed)
+        if live is not None:
+            writer.activate(volume, live)
+    return version
+
+
+def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    items, users = vectors(rng, n_items=n_items, n_users=n_users)
+    factory, effort = index.default_factory(n_items)
+    retrieval = index.build(items, factory=factory, search_effort=effort, seed=seed)
+    similar = index.build_similar(items, seed=seed)
+    recall = index.measure_recall(retrieval, items, users[:: max(1, n_users // 200)])
+    manifest = Manifest(
+        version=version,
+        model="als",
+        dim=DIM,
+        user_count=n_users,
+        item_count=n_items,
+        interaction_count=n_users * HISTORY,
+        event_types=["purchase"],
+        index=IndexInfo(factory=factory, metric="inner_product", search_effort=effort, recall=recall),
+        fold_in=FoldInInfo(kind="sum"),
+        metrics={},
+        training={"event_weights": {"view": 1.0, "cart": 3.0, "purchase": 5.0}},
+        dataset_fingerprint="0" * 64,
+        library_versions={},
+        code_revision="benchmark",
+        trained_at=datetime(2026, 1, 1, tzinfo=UTC),
+        files={},
+    )
+    contents = writer.Contents(
+        user_ids=[user_id(row) for row in range(n_users)],
+        items=_catalogue(rng, n_items),
+        user_embeddings=users,
+        item_embeddings=items,
+        history=_history(rng, n_items=n_items, n_users=n_users),
+        popularity=rng.zipf(1.5, n_items).clip(max=100_000).astype(np.float32),
+        first_seen=np.full(n_items, 1_700_000_000, np.int64),
+        fold_in=writer.FoldInArrays(
+            item_weights=np.ones(n_items, np.float32),
+            item_scale=np.ones(n_items, np.float32),
+            spectrum=np.zeros(DIM, np.float32),
+        ),
+        retrieval_index=faiss.serialize_index(retrieval),
+        similar_index=faiss.serialize_index(similar),
+    )
+    writer.write_version(volume, manifest=manifest, contents=contents)
+    writer.activate(volume, version)
+
+
+def vectors(rng: np.random.Generator, *, n_items: int, n_users: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Items and users, float32 [n, DIM]: tastes in clusters, a falling spectrum, lengths that follow popularity.
+
+    Uniform random vectors have no neighbours, which no trained model's vectors resemble.
+    """
+    spectrum = (np.arange(1, DIM + 1) ** -0.5).astype(np.float32)
+    tastes = rng.standard_normal((_TASTES, DIM), dtype=np.float32)
+
+    def around(count: int, noise: float) -> NDArray[np.float32]:
+        found = rng.standard_normal((count, DIM), dtype=np.float32)
+        found *= np.float32(noise)
+        found += tastes[rng.integers(_TASTES, size=count)]
+        found *= spectrum
+        return found
+
+    items = around(n_items, 0.7)
+    items *= rng.lognormal(-0.5, 0.5, (n_items, 1)).astype(np.float32)
+    return items, around(n_users, 0.5)
+
+
+def _history(rng: np.random.Generator, *, n_items: int, n_users: int) -> History:
+    nnz = n_users * HISTORY
+    stride = n_items // HISTORY
+    items = (rng.integers(stride, size=(n_users, HISTORY)) + stride * np.arange(HISTORY)).astype(np.int32)
+    return History(
+        indptr=np.arange(0, nnz + 1, HISTORY, dtype=np.int64),
+        items=items.ravel(),
+        times=np.full(nnz, 1_700_000_000, np.int64),
+        types=np.zeros(nnz, np.uint8),
+        weights=np.ones(nnz, np.float32),
+        type_sets=np.ones(nnz, np.uint32),
+        event_types=["purchase"],
+    )
+
+
+def _catalogue(rng: np.random.Generator, n_items: int) -> pa.Table:
+    return pa.table(
+        {
+            "item_id": pa.array([f"i{row:08d}" for row in range(n_items)], pa.large_string()),
+            "title": pa.array([f"Item number {row}, with a title of usual length" for row in range(n_items)]),
+            "category": pa.array([f"category-{n}" for n in rng.integers(500, size=n_items)]),
+            "price": pa.array(rng.lognormal(2, 1, n_items)),
+            "image_url": pa.nulls(n_items, pa.large_string()),
+            "available": pa.array(np.ones(n_items, bool)),
+        }
+    )
