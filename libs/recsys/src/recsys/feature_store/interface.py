@@ -127,6 +127,7 @@ class Erasure:
     store_entries: int  # removed from the store, at once
     lake_rows: int | None = None  # removed from the lake; none: not yet
     lake_erased_ms: int | None = None
+    session_hashes: tuple[str, ...] = ()  # likewise, of the sessions merged into the user: the lake has their rows too
 
 
 @dataclass(frozen=True, slots=True)
