@@ -3,7 +3,7 @@
 A shop as plain lists and arrays comes in; a version on a volume goes out, written by the real writer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -14,10 +14,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.artifact import writer
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import IndexInfo, Manifest, MetricValue
+from recsys.artifact.manifest import ALSFoldIn, BlendInfo, IndexInfo, Manifest, MetricValue, SumFoldIn
 
 FIRST_EVENT_UNIX_S = 1_700_000_000
+EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Shop:
     histories: list[list[int]]  # item rows of each user, most recent first
     popularity: NDArray[np.float32]
     available: NDArray[np.bool_]
+    categories: list[str | None] | None = None  # none: "even" and "odd" by row
+    prices: list[float | None] | None = None  # none: the row, and null of the first
+    attributes: dict[str, list[str | None]] = field(default_factory=dict)  # name → value of each item
+    first_seen: NDArray[np.int64] | None = None  # none: zeros
+    fold_in: FoldIn | None = None  # none: the plain sum of the items' vectors, each times its raw weight
 
 
 def checkerboard(*, users: int = 6, items: int = 12) -> Shop:
@@ -73,6 +80,39 @@ def off_sale(shop: Shop, *item_rows: int) -> Shop:
     return replace(shop, available=available)
 
 
+def with_als_fold_in(shop: Shop, *, recency: NDArray[np.float32] | None = None) -> Shop:
+    """The shop with vectors that ALS could have made: each user's is the least-squares answer to their history.
+
+    Solved here over all items, as the formula of docs/artifact-format.md stands. Every event has weight 1; `recency`
+    (float32 [n_items], above 0) is what the trainer scaled the item vectors by afterwards.
+    """
+    n_items, dim = shop.item_embeddings.shape
+    info = ALSFoldIn(weight_scale=0.5, alpha=4, k1=2, b=0.5, avg_length=2)
+    had = np.zeros((len(shop.user_ids), n_items))
+    for user, rows in enumerate(shop.histories):
+        had[user, rows] = info.weight_scale
+    idf = 1 + np.arange(n_items, dtype=np.float32) / n_items
+    norm = info.k1 * (1 - info.b + info.b * had.sum(axis=1, keepdims=True) / info.avg_length)
+    confidence = info.alpha * idf * had * (info.k1 + 1) / (had + norm)
+    eigenvalues, rotation = np.linalg.eigh(shop.item_embeddings.T.astype(np.float64) @ shop.item_embeddings)
+    items = (shop.item_embeddings @ rotation).astype(np.float32)
+    spectrum = np.maximum(eigenvalues, 0) + 0.5
+    users = np.zeros((len(shop.user_ids), dim))
+    for user in np.flatnonzero(had.any(axis=1)).tolist():
+        extra = np.where(had[user] > 0, confidence[user] - 1, 0)
+        system = np.diag(spectrum) + items.T @ (extra[:, None] * items)
+        users[user] = np.linalg.solve(system, items.T @ confidence[user])
+    factor = np.ones(n_items, np.float32) if recency is None else recency
+    return replace(
+        shop,
+        user_embeddings=users.astype(np.float32),
+        item_embeddings=items * factor[:, np.newaxis],
+        fold_in=FoldIn(
+            info=info, item_weights=idf, item_scale=np.float32(1) / factor, spectrum=spectrum.astype(np.float32)
+        ),
+    )
+
+
 def publish(
     shop: Shop,
     volume: Path,
@@ -82,6 +122,8 @@ def publish(
     metric: Literal["inner_product", "cosine"] = "inner_product",
     search_effort: int | None = None,
     index_of: Shop | None = None,
+    blend: BlendInfo | None = None,
+    stream_sequence: int = 0,
 ) -> Path:
     """Write the shop as a version, make it the live one, and return its directory.
 
@@ -89,7 +131,9 @@ def publish(
     """
     recall = 1.0 if search_effort is None else 0.4  # random vectors are hard on an approximate index
     index = IndexInfo(factory=factory, metric=metric, search_effort=search_effort, recall=recall)
-    manifest = _manifest(shop, version=version, index=index)
+    manifest = _manifest(shop, version=version, index=index).model_copy(
+        update={"blend": blend or BlendInfo(), "stream_sequence": stream_sequence}
+    )
     retrieval, similar = _indexes(index_of or shop, factory=factory, metric=metric)
     writer.write_version(volume, manifest=manifest, contents=_contents(shop, retrieval=retrieval, similar=similar))
     writer.activate(volume, version)
@@ -120,25 +164,40 @@ def _indexes(shop: Shop, *, factory: str, metric: str) -> tuple[NDArray[np.uint8
 
 def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.uint8]) -> writer.Contents:
     count = len(shop.item_ids)
+    categories = shop.categories or [("even", "odd")[row % 2] for row in range(count)]
+    prices = shop.prices or [float(row) if row else None for row in range(count)]
     items = pa.table(
         {
             "item_id": pa.array(shop.item_ids, pa.large_string()),
             "title": pa.array([f"Item number {row}" for row in range(count)], pa.large_string()),
-            "category": pa.array([("even", "odd")[row % 2] for row in range(count)], pa.large_string()),
+            "category": pa.array(categories, pa.large_string()),
+            "price": pa.array(prices, pa.float64()),
             "image_url": pa.nulls(count, pa.large_string()),
-            "price": pa.array([float(row) if row else None for row in range(count)], pa.float64()),
             "available": pa.array(shop.available.tolist(), pa.bool_()),
+            **{f"attr:{name}": pa.array(values, pa.large_string()) for name, values in shop.attributes.items()},
         }
     )
     return writer.Contents(
         user_ids=shop.user_ids,
-        items=items.select(["item_id", "title", "category", "price", "image_url", "available"]),
+        items=items,
         user_embeddings=shop.user_embeddings,
         item_embeddings=shop.item_embeddings,
         history=_history(shop.histories),
         popularity=shop.popularity,
+        first_seen=np.zeros(count, np.int64) if shop.first_seen is None else shop.first_seen,
+        fold_in=shop.fold_in or _plain_sum(shop),
         retrieval_index=retrieval,
         similar_index=similar,
+    )
+
+
+def _plain_sum(shop: Shop) -> FoldIn:
+    n_items, dim = shop.item_embeddings.shape
+    return FoldIn(
+        info=SumFoldIn(),
+        item_weights=np.ones(n_items, np.float32),
+        item_scale=np.ones(n_items, np.float32),
+        spectrum=np.zeros(dim, np.float32),
     )
 
 
@@ -149,6 +208,8 @@ def _history(histories: list[list[int]]) -> History:
         items=np.array([row for rows in histories for row in rows], np.int32),
         times=np.array([FIRST_EVENT_UNIX_S - age for rows in histories for age in range(len(rows))], np.int64),
         types=np.zeros(sum(lengths), np.uint8),
+        weights=np.ones(sum(lengths), np.float32),
+        type_sets=np.ones(sum(lengths), np.uint32),
         event_types=["purchase"],
     )
 
@@ -164,7 +225,7 @@ def _manifest(shop: Shop, *, version: str, index: IndexInfo) -> Manifest:
         event_types=["purchase"],
         index=index,
         metrics={"recall@20": MetricValue(value=0.25, low=0.2, high=0.3), "coverage": MetricValue(value=0.5)},
-        training={},
+        training={"event_weights": dict(EVENT_WEIGHTS)},
         dataset_fingerprint="0" * 64,
         library_versions={},
         code_revision="test",

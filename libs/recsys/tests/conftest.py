@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from recsys.artifact import writer
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import IndexInfo, Manifest, MetricValue
+from recsys.artifact.manifest import ALSFoldIn, IndexInfo, Manifest, MetricValue
 
 USER_IDS = ["", " 007", "007", "17850.0", "a/b", "ü"]
 ITEM_IDS = ["0001", "1", "85123A", "A b"]
@@ -29,6 +30,7 @@ def small_contents(*, seed: int = 0) -> writer.Contents:
                 "price": [3.5, 2.0, None, 8.0],
                 "image_url": pa.array([None] * 4, pa.string()),
                 "available": [True, False, True, True],
+                "attr:brand": ["Lumo", None, "Lumo", "Oak & Co"],
             }
         ),
         user_embeddings=rng.standard_normal((6, 3), dtype=np.float32),
@@ -38,9 +40,18 @@ def small_contents(*, seed: int = 0) -> writer.Contents:
             items=np.array([3, 0, 1], np.int32),
             times=np.array([200, 100, 50], np.int64),
             types=np.array([1, 0, 1], np.uint8),
+            weights=np.array([6, 1, 5], np.float32),
+            type_sets=np.array([0b11, 0b01, 0b10], np.uint32),
             event_types=["view", "purchase"],
         ),
         popularity=np.array([1, 1, 0, 1], np.float32),
+        first_seen=np.array([100, 50, 0, 200], np.int64),
+        fold_in=FoldIn(
+            info=ALSFoldIn(weight_scale=0.25, alpha=2, k1=100, b=0.8, avg_length=1.5),
+            item_weights=np.array([1, 1, 2, 1], np.float32),
+            item_scale=np.array([1, 2, 1, 0.5], np.float32),
+            spectrum=np.array([1, 2, 3], np.float32),
+        ),
         retrieval_index=np.frombuffer(b"an index, unread here", np.uint8),
         similar_index=np.frombuffer(b"another", np.uint8),
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,30 @@ def test_a_version_reads_back_as_it_was_written(volume, contents_with) -> None:
     assert artifact.catalogue.item(0).title == "White Lantern"
     assert artifact.catalogue.item(2).price is None
     assert artifact.catalogue.available.tolist() == [True, False, True, True]
+
+
+def test_what_folds_a_history_in_reads_back_as_it_was_written(volume, contents_with) -> None:
+    artifact = open_artifact(volume.publish())
+    expected = contents_with()
+    assert artifact.fold_in is not None
+    assert artifact.fold_in.info == expected.fold_in.info == artifact.manifest.fold_in
+    np.testing.assert_array_equal(artifact.fold_in.item_weights, expected.fold_in.item_weights)
+    np.testing.assert_array_equal(artifact.fold_in.item_scale, expected.fold_in.item_scale)
+    np.testing.assert_array_equal(artifact.fold_in.spectrum, expected.fold_in.spectrum)
+    np.testing.assert_array_equal(artifact.history.weights, expected.history.weights)
+    np.testing.assert_array_equal(artifact.history.type_sets, expected.history.type_sets)
+    np.testing.assert_array_equal(artifact.first_seen, expected.first_seen)
+
+
+def test_attributes_are_read_by_name_and_belong_to_their_item(volume) -> None:
+    catalogue = open_artifact(volume.publish()).catalogue
+    assert catalogue.attribute_names == ["brand"]
+    brands = catalogue.attributes("brand")
+    assert brands is not None
+    assert brands.to_pylist() == ["Lumo", None, "Lumo", "Oak & Co"]
+    assert catalogue.attributes("colour") is None
+    assert catalogue.item(0).attributes == {"brand": "Lumo"}
+    assert catalogue.item(1).attributes == {}
 
 
 def test_history_is_most_recent_first_with_its_event_types(volume) -> None:
@@ -54,7 +79,15 @@ def test_no_users_and_no_interactions_is_a_valid_version(volume, contents_with) 
     contents = contents_with(
         user_ids=[],
         user_embeddings=np.zeros((0, 3), np.float32),
-        history=History(np.array([0], np.int64), none.astype(np.int32), none, none.astype(np.uint8), []),
+        history=History(
+            indptr=np.array([0], np.int64),
+            items=none.astype(np.int32),
+            times=none,
+            types=none.astype(np.uint8),
+            weights=none.astype(np.float32),
+            type_sets=none.astype(np.uint32),
+            event_types=[],
+        ),
     )
     version = volume.publish().name + "b"
     manifest = json.loads((volume.path / "versions" / version[:-1] / "manifest.json").read_text())
@@ -91,10 +124,13 @@ def test_a_damaged_file_is_refused_by_name(volume, name: str, damage: Callable[[
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, r"format_version: expected: format version 1; found: '2'"),
+        ({"format_version": 3}, r"format_version: expected: format version 1 to 2; found: '3'"),
+        ({"fold_in": None}, r"manifest.json: fold_in: expected one in format 2, found none"),
+        ({"fold_in": {"kind": "magic"}}, r"fold_in: expected: .*'magic'"),
+        ({"fold_in": {"kind": "als"}}, r"fold_in.als.weight_scale: expected: Field required"),
         ({"dim": 4}, r"user_embeddings.npy: expected float32 \[6, 4\] in C order, found float32 \[6, 3\]"),
         ({"user_count": 7}, r"users.arrow: expected one batch of 7 rows"),
-        ({"interaction_count": 4}, r"history_items.npy: expected int32 \[4\]"),
+        ({"interaction_count": 4}, r"history_types.npy: expected uint8 \[4\]"),
         ({"event_types": ["view"]}, r"history_types.npy: expected codes below 1, found 1"),
         ({"version": "another"}, r"manifest.json: version: expected '20260101.*', found 'another'"),
         ({"surprise": 1}, r"surprise: expected: Extra inputs are not permitted"),
@@ -126,6 +162,8 @@ def test_a_manifest_that_is_no_manifest_is_refused(volume, content: bytes) -> No
         ),
         ({"popularity": np.array([1, 1, np.inf, 1], np.float32)}, r"popularity.npy: expected finite values"),
         ({"item_embeddings": np.zeros((4, 3))}, r"item_embeddings.npy: expected float32 \[4, 3\].*found float64"),
+        ({"first_seen": np.array([1, -1, 0, 2])}, r"first_seen.npy: expected Unix seconds of 0 or more, found -1"),
+        ({"first_seen": np.zeros(3, np.int64)}, r"first_seen.npy: expected int64 \[4\].*found int64 \[3\]"),
     ],
 )
 def test_contents_that_cannot_be_served_are_refused(volume, contents_with, changes, message: str) -> None:
@@ -138,15 +176,31 @@ def test_contents_that_cannot_be_served_are_refused(volume, contents_with, chang
         open_artifact(volume.path / "versions" / version)
 
 
-def test_history_that_points_outside_the_catalogue_is_refused(volume, contents_with) -> None:
-    history = contents_with().history
-    outside = History(history.indptr, np.array([3, 4, 1], np.int32), history.times, history.types, history.event_types)
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("history", "items", np.array([3, 4, 1], np.int32), "history_items.npy: expected rows 0 to 3, found 1 to 4"),
+        ("history", "weights", np.array([1, 0, 1], np.float32), "history_weights.npy: expected values above 0"),
+        ("history", "weights", np.array([1, np.nan, 1], np.float32), "history_weights.npy: expected finite values"),
+        ("history", "type_sets", np.array([1, 4, 1], np.uint32), "history_type_sets.npy: expected sets up to 0x3"),
+        ("history", "type_sets", np.ones(3, np.uint8), "history_type_sets.npy: expected uint32"),
+        ("fold_in", "item_scale", np.array([1, np.inf, 1, 1], np.float32), "fold_in_item_scale.npy: expected finite"),
+        ("fold_in", "item_weights", np.ones(5, np.float32), "fold_in_item_weights.npy: expected float32"),
+        ("fold_in", "spectrum", np.array([1, 0, 1], np.float32), "fold_in_spectrum.npy: expected values above 0"),
+    ],
+)
+def test_a_history_or_a_fold_in_that_cannot_be_used_is_refused(
+    volume, contents_with, part: str, name: str, value: np.ndarray, message: str
+) -> None:
+    changed = replace(getattr(contents_with(), part), **{name: value})
     version = volume.publish().name + "b"
     manifest = open_artifact(volume.path / "versions" / version[:-1]).manifest
     writer.write_version(
-        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(history=outside)
+        volume.path,
+        manifest=manifest.model_copy(update={"version": version}),
+        contents=contents_with(**{part: changed}),
     )
-    with pytest.raises(ArtifactError, match=r"history_items.npy: expected rows 0 to 3, found 1 to 4"):
+    with pytest.raises(ArtifactError, match=message):
         open_artifact(volume.path / "versions" / version)
 
 
@@ -181,6 +235,6 @@ def test_an_arrow_file_with_other_columns_is_refused(volume, contents_with) -> N
     manifest["files"][layout.USERS] = writer._entry(path).model_dump()
     (version_dir / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(
-        ArtifactError, match=r"users.arrow: expected one batch of 6 rows with columns \['user_id'\], found"
+        ArtifactError, match=r"users.arrow: expected one batch of 6 rows with columns {'user_id': 'large_string'}"
     ):
         open_artifact(version_dir)

@@ -58,7 +58,7 @@ def test_a_writer_killed_at_any_step_leaves_the_old_version_or_the_new_one_whole
             assert sorted(os.listdir(volume.path / "versions")) == [FIRST, SECOND]
         kills += 1
     assert layout.current_version(volume.path) == SECOND
-    assert kills > 15  # one for each of the 12 files, the directories, the rename, the pointer
+    assert kills > 21  # one for each of the 18 files, the directories, the rename, the pointer
 
 
 def test_a_version_of_the_same_name_is_refused(volume) -> None:
@@ -84,6 +84,30 @@ def test_pruning_keeps_what_it_is_told_to_and_the_live_one(volume) -> None:
     assert writer.prune(volume.path, keep=newest) == ["20260102T000000Z-als-00000000", "20260103T000000Z-als-00000000"]
     assert [v[:8] for v in layout.list_versions(volume.path)] == ["20260101", "20260104", "20260105"]
     assert layout.current_version(volume.path) == FIRST
+
+
+def test_a_held_version_outlives_pruning_until_it_is_released(volume) -> None:
+    volume.publish(FIRST)
+    volume.publish(SECOND)
+    writer.hold(volume.path, FIRST)
+    assert layout.held_versions(volume.path) == [FIRST]
+    assert writer.prune(volume.path, keep=[]) == []
+    writer.release(volume.path, FIRST)
+    assert layout.held_versions(volume.path) == []
+    assert writer.prune(volume.path, keep=[]) == [FIRST]
+
+
+def test_versions_are_held_once_each_and_only_if_they_exist(volume) -> None:
+    volume.publish(FIRST)
+    volume.publish(SECOND)
+    assert layout.held_versions(volume.path) == []
+    for version in (SECOND, FIRST, SECOND):
+        writer.hold(volume.path, version)
+    assert (volume.path / "HELD").read_text() == f"{FIRST}\n{SECOND}\n"
+    with pytest.raises(ArtifactError, match="expected version 'nope', found: "):
+        writer.hold(volume.path, "nope")
+    with pytest.raises(ArtifactError, match=f"expected a held version, found 'nope'; held: {FIRST}, {SECOND}"):
+        writer.release(volume.path, "nope")
 
 
 def test_a_volume_where_nothing_was_published_has_no_version(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The catalogue of one artifact version: what an item is called and costs, and a search by words of its title."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,9 @@ SCHEMA: Final = pa.schema(
     ]
 )
 
+ATTRIBUTE: Final = "attr:"
+"""A column `attr:NAME` (large_string) after those of `SCHEMA` holds the items' attribute NAME, null where none."""
+
 # Rows that a search looks at in one go: large enough for columnar speed, small enough to stop early on a full page.
 _SEARCH_BLOCK: Final = 65_536
 
@@ -33,21 +37,44 @@ class CatalogueItem:
     price: float | None
     image_url: str | None
     available: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def schema_with(columns: Iterable[str]) -> pa.Schema:
+    """`SCHEMA`, and after it the attribute columns among these, in their order."""
+    attributes = [pa.field(name, pa.large_string()) for name in columns if name.startswith(ATTRIBUTE)]
+    return pa.schema([*SCHEMA, *attributes])
 
 
 class Catalogue:
-    """Item data by row, over a memory-mapped record batch of `SCHEMA`."""
+    """Item data by row, over a memory-mapped record batch of `SCHEMA` and attribute columns."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
         self._columns = [batch.column(name) for name in SCHEMA.names]
+        self._attributes: dict[str, pa.LargeStringArray] = {
+            name.removeprefix(ATTRIBUTE): batch.column(name)
+            for name in batch.schema.names
+            if name.startswith(ATTRIBUTE)
+        }
         self.available: NDArray[np.bool_] = np.asarray(
             batch.column("available").to_numpy(zero_copy_only=False), dtype=bool
         )
 
     def item(self, row: int) -> CatalogueItem:
         """The item of a row."""
-        return CatalogueItem(*(column[row].as_py() for column in self._columns))
+        told = ((name, column[row].as_py()) for name, column in self._attributes.items())
+        attributes = {name: value for name, value in told if value is not None}
+        return CatalogueItem(*(column[row].as_py() for column in self._columns), attributes)
+
+    @property
+    def attribute_names(self) -> list[str]:
+        """Attributes that some item may have."""
+        return list(self._attributes)
+
+    def attributes(self, name: str) -> pa.LargeStringArray | None:
+        """An attribute of every item, null where an item has none; none where the version has no such attribute."""
+        return self._attributes.get(name)
 
     def search(self, *, query: str, category: str, start_row: int, limit: int) -> list[int]:
         """Rows whose title holds every word of `query`, whatever the case, and whose category is `category`.

@@ -23,6 +23,8 @@ class History:
     items: NDArray[np.int32]  # [nnz] item rows
     times: NDArray[np.int64]  # [nnz] Unix seconds
     types: NDArray[np.uint8]  # [nnz] index into event_types
+    weights: NDArray[np.float32]  # [nnz] > 0, sum of the weights of the pair's events
+    type_sets: NDArray[np.uint32]  # [nnz] bit n: the pair has an event of event_types[n]; the first 32 types
     event_types: list[str]
 
     def size(self, user_row: int) -> int:

@@ -1,9 +1,10 @@
-"""Where things stand on the volume: the names of the files of a version, and which version is live."""
+"""Where things stand on the volume: the names of the files of a version, which version is live, which are held."""
 
 from pathlib import Path
 from typing import Final
 
 CURRENT: Final = "CURRENT"
+HELD: Final = "HELD"
 VERSIONS: Final = "versions"
 
 MANIFEST: Final = "manifest.json"
@@ -15,10 +16,16 @@ HISTORY_INDPTR: Final = "history_indptr.npy"
 HISTORY_ITEMS: Final = "history_items.npy"
 HISTORY_TIMES: Final = "history_times.npy"
 HISTORY_TYPES: Final = "history_types.npy"
+HISTORY_WEIGHTS: Final = "history_weights.npy"
+HISTORY_TYPE_SETS: Final = "history_type_sets.npy"
 POPULARITY: Final = "popularity.npy"
+FIRST_SEEN: Final = "first_seen.npy"
+FOLD_IN_ITEM_WEIGHTS: Final = "fold_in_item_weights.npy"
+FOLD_IN_ITEM_SCALE: Final = "fold_in_item_scale.npy"
+FOLD_IN_SPECTRUM: Final = "fold_in_spectrum.npy"
 RETRIEVAL_INDEX: Final = "retrieval.faiss"
 SIMILAR_INDEX: Final = "similar.faiss"
-DATA_FILES: Final = (
+DATA_FILES_OF_FORMAT_1: Final = (
     USER_EMBEDDINGS,
     ITEM_EMBEDDINGS,
     USERS,
@@ -30,6 +37,15 @@ DATA_FILES: Final = (
     POPULARITY,
     RETRIEVAL_INDEX,
     SIMILAR_INDEX,
+)
+DATA_FILES: Final = (
+    *DATA_FILES_OF_FORMAT_1,
+    HISTORY_WEIGHTS,
+    HISTORY_TYPE_SETS,
+    FIRST_SEEN,
+    FOLD_IN_ITEM_WEIGHTS,
+    FOLD_IN_ITEM_SCALE,
+    FOLD_IN_SPECTRUM,
 )
 
 
@@ -44,6 +60,14 @@ def current_version(volume: Path) -> str | None:
         return (volume / CURRENT).read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
         return None
+
+
+def held_versions(volume: Path) -> list[str]:
+    """Versions that somebody pinned, sorted: never pruned, and kept in memory beside the live one."""
+    try:
+        return sorted(set((volume / HELD).read_text(encoding="utf-8").split()))
+    except FileNotFoundError:
+        return []
 
 
 def list_versions(volume: Path) -> list[str]:

@@ -1,11 +1,11 @@
 """The artifact's manifest: what a version holds, where it comes from, and the checksum of every file."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 2
 
 
 class _Frozen(BaseModel):
@@ -36,10 +36,52 @@ class MetricValue(_Frozen):
     high: float | None = None
 
 
+class ALSFoldIn(_Frozen):
+    """Least squares as `implicit` solves it, over BM25 confidences of the history."""
+
+    kind: Literal["als"] = "als"
+    weight_scale: float = Field(gt=0)  # raw weight × this = BM25's term frequency
+    alpha: float = Field(gt=0)
+    k1: float = Field(ge=0)
+    b: float = Field(ge=0, le=1)
+    avg_length: float = Field(gt=0)  # mean over the users of training of the sum of their term frequencies
+
+
+class IALSFoldIn(_Frozen):
+    """Least squares with a penalty that grows with the history's confidence."""
+
+    kind: Literal["ials"] = "ials"
+    scale: float = Field(gt=0)  # raw weight × this × items^-user_length_exponent = confidence
+    user_length_exponent: float = Field(ge=0)
+    unobserved_weight: float = Field(gt=0)
+    regularization: float = Field(gt=0)
+    frequency_exponent: float = Field(ge=0)
+
+
+class SumFoldIn(_Frozen):
+    """A weighted sum of item vectors."""
+
+    kind: Literal["sum"] = "sum"
+    weight_exponent: float = Field(default=1.0, ge=0)  # of a raw weight; 0: only whether there is one counts
+    user_exponent: float = Field(default=0.0, ge=0)  # the sum is divided by (number of items)^this
+
+
+FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn, Field(discriminator="kind")]
+
+
+class BlendInfo(_Frozen):
+    """How much each value of an item counts in the ranking: what was best on held-out data. See `recsys.blend`."""
+
+    personal: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    popularity: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    recency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    recency_half_life_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+
+
 class Manifest(_Frozen):
     """Everything a reader must know before it opens the other files."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = FORMAT_VERSION
     version: str
     model: str
     dim: int = Field(gt=0)
@@ -48,6 +90,9 @@ class Manifest(_Frozen):
     interaction_count: int = Field(ge=0)
     event_types: list[str]
     index: IndexInfo
+    fold_in: FoldInInfo | None = None  # none: of format 1
+    blend: BlendInfo = BlendInfo()
+    stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]
     training: dict[
         str, JsonValue

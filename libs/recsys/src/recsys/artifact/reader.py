@@ -4,9 +4,7 @@ A version that is not what its manifest says is refused with an `ArtifactError` 
 and what was found.
 """
 
-import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -16,14 +14,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from recsys.artifact import layout
-from recsys.artifact.catalogue import SCHEMA, Catalogue
+from recsys.artifact import checks, layout
+from recsys.artifact.catalogue import Catalogue, schema_with
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FORMAT_VERSION, FileEntry, Manifest
+from recsys.artifact.manifest import FORMAT_VERSION, Manifest
 from recsys.artifact.sorted_ids import SortedIds
 from recsys.errors import ArtifactError
 
-_CHECK_BLOCK_ROWS = 65_536
+_USERS = pa.schema([pa.field("user_id", pa.large_string())])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
@@ -39,21 +38,25 @@ class Artifact:
     catalogue: Catalogue
     history: History
     popularity: NDArray[np.float32]  # [n_items]
+    first_seen: NDArray[np.int64]  # [n_items] Unix seconds of the item's first event; 0: none, or of format 1
+    fold_in: FoldIn | None  # none: of format 1
     retrieval_index_path: Path
     similar_index_path: Path
 
 
 def open_artifact(version_dir: Path) -> Artifact:
-    """Open and check a version's directory.
+    """Open and check a version's directory, of this format or an earlier one.
 
     Raises:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
     """
     manifest = read_manifest(version_dir)
-    _check_files(version_dir, manifest)
-    n_users, n_items, nnz = manifest.user_count, manifest.item_count, manifest.interaction_count
-    users = _read_batch(version_dir / layout.USERS, ["user_id"], n_users)
-    items = _read_batch(version_dir / layout.ITEMS, SCHEMA.names, n_items)
+    needed = layout.DATA_FILES if manifest.format_version > 1 else layout.DATA_FILES_OF_FORMAT_1
+    checks.check_listed(version_dir, manifest.files, needed=needed)
+    checks.check_files(version_dir, manifest.files)
+    n_users, n_items = manifest.user_count, manifest.item_count
+    users = _read_batch(version_dir / layout.USERS, lambda _: _USERS, n_users)
+    items = _read_batch(version_dir / layout.ITEMS, schema_with, n_items)
     artifact = Artifact(
         manifest=manifest,
         users=SortedIds(users.column("user_id")),
@@ -61,21 +64,14 @@ def open_artifact(version_dir: Path) -> Artifact:
         user_embeddings=_read_array(version_dir / layout.USER_EMBEDDINGS, np.float32, (n_users, manifest.dim)),
         item_embeddings=_read_array(version_dir / layout.ITEM_EMBEDDINGS, np.float32, (n_items, manifest.dim)),
         catalogue=Catalogue(items),
-        history=History(
-            indptr=_read_array(version_dir / layout.HISTORY_INDPTR, np.int64, (n_users + 1,)),
-            items=_read_array(version_dir / layout.HISTORY_ITEMS, np.int32, (nnz,)),
-            times=_read_array(version_dir / layout.HISTORY_TIMES, np.int64, (nnz,)),
-            types=_read_array(version_dir / layout.HISTORY_TYPES, np.uint8, (nnz,)),
-            event_types=manifest.event_types,
-        ),
+        history=_read_history(version_dir, manifest),
         popularity=_read_array(version_dir / layout.POPULARITY, np.float32, (n_items,)),
+        first_seen=_read_first_seen(version_dir, manifest),
+        fold_in=_read_fold_in(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
-    _check_finite(version_dir / layout.USER_EMBEDDINGS, artifact.user_embeddings)
-    _check_finite(version_dir / layout.ITEM_EMBEDDINGS, artifact.item_embeddings)
-    _check_finite(version_dir / layout.POPULARITY, artifact.popularity)
-    _check_history(version_dir, artifact.history, n_items=n_items)
+    _check(version_dir, artifact)
     return artifact
 
 
@@ -91,34 +87,72 @@ def read_manifest(version_dir: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        expected = f"format version {FORMAT_VERSION}" if where == "format_version" else first["msg"]
+        expected = f"format version 1 to {FORMAT_VERSION}" if where == "format_version" else first["msg"]
         raise ArtifactError(f"{path}: {where}: expected: {expected}; found: {str(first['input'])[:80]!r}") from error
     if manifest.version != version_dir.name:
         raise ArtifactError(f"{path}: version: expected {version_dir.name!r}, found {manifest.version!r}")
+    if manifest.format_version > 1 and manifest.fold_in is None:
+        raise ArtifactError(f"{path}: fold_in: expected one in format {manifest.format_version}, found none")
     return manifest
 
 
-def _check_files(version_dir: Path, manifest: Manifest) -> None:
-    missing = set(layout.DATA_FILES) - set(manifest.files)
-    if missing:
-        raise ArtifactError(
-            f"{version_dir / layout.MANIFEST}: files: expected {', '.join(sorted(missing))}, found no entry"
-        )
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda name: _check_file(version_dir / name, manifest.files[name]), manifest.files))
+def _check(version_dir: Path, artifact: Artifact) -> None:
+    floats = {
+        layout.USER_EMBEDDINGS: artifact.user_embeddings,
+        layout.ITEM_EMBEDDINGS: artifact.item_embeddings,
+        layout.POPULARITY: artifact.popularity,
+        layout.HISTORY_WEIGHTS: artifact.history.weights,
+    }
+    if artifact.fold_in is not None:
+        floats |= {
+            layout.FOLD_IN_ITEM_WEIGHTS: artifact.fold_in.item_weights,
+            layout.FOLD_IN_ITEM_SCALE: artifact.fold_in.item_scale,
+            layout.FOLD_IN_SPECTRUM: artifact.fold_in.spectrum,
+        }
+    checks.check_finite({version_dir / name: array for name, array in floats.items()})
+    checks.check_history(version_dir, artifact.history, n_items=artifact.manifest.item_count)
+    checks.check_first_seen(version_dir / layout.FIRST_SEEN, artifact.first_seen)
+    if artifact.fold_in is not None:
+        checks.check_fold_in(version_dir, artifact.fold_in)
 
 
-def _check_file(path: Path, entry: FileEntry) -> None:
-    try:
-        size = path.stat().st_size
-        if size != entry.bytes:
-            raise ArtifactError(f"{path}: expected {entry.bytes} bytes, found {size}")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ArtifactError(f"{path}: expected {entry.bytes} bytes, found: {error.strerror}") from error
-    if digest != entry.sha256:
-        raise ArtifactError(f"{path}: expected SHA-256 {entry.sha256}, found {digest}")
+def _read_history(version_dir: Path, manifest: Manifest) -> History:
+    """Format 1 knows the last type of a pair and no weights: it counts as one event of that type, of weight 1."""
+    nnz = manifest.interaction_count
+    types = _read_array(version_dir / layout.HISTORY_TYPES, np.uint8, (nnz,))
+    if manifest.format_version == 1:
+        weights = np.ones(nnz, np.float32)
+        type_sets = np.where(types < 32, np.uint32(1) << types.astype(np.uint32), np.uint32(0))
+    else:
+        weights = _read_array(version_dir / layout.HISTORY_WEIGHTS, np.float32, (nnz,))
+        type_sets = _read_array(version_dir / layout.HISTORY_TYPE_SETS, np.uint32, (nnz,))
+    return History(
+        indptr=_read_array(version_dir / layout.HISTORY_INDPTR, np.int64, (manifest.user_count + 1,)),
+        items=_read_array(version_dir / layout.HISTORY_ITEMS, np.int32, (nnz,)),
+        times=_read_array(version_dir / layout.HISTORY_TIMES, np.int64, (nnz,)),
+        types=types,
+        weights=weights,
+        type_sets=type_sets,
+        event_types=manifest.event_types,
+    )
+
+
+def _read_first_seen(version_dir: Path, manifest: Manifest) -> NDArray[np.int64]:
+    if manifest.format_version == 1:
+        return np.zeros(manifest.item_count, np.int64)
+    return _read_array(version_dir / layout.FIRST_SEEN, np.int64, (manifest.item_count,))
+
+
+def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
+    if manifest.fold_in is None:
+        return None
+    n_items = (manifest.item_count,)
+    return FoldIn(
+        info=manifest.fold_in,
+        item_weights=_read_array(version_dir / layout.FOLD_IN_ITEM_WEIGHTS, np.float32, n_items),
+        item_scale=_read_array(version_dir / layout.FOLD_IN_ITEM_SCALE, np.float32, n_items),
+        spectrum=_read_array(version_dir / layout.FOLD_IN_SPECTRUM, np.float32, (manifest.dim,)),
+    )
 
 
 def _read_array(path: Path, dtype: type[_Scalar], shape: tuple[int, ...]) -> NDArray[_Scalar]:
@@ -140,34 +174,21 @@ def _read_empty(path: Path, error: ValueError) -> NDArray[np.generic]:
     return array
 
 
-def _read_batch(path: Path, columns: Sequence[str], count: int) -> pa.RecordBatch:
+def _read_batch(path: Path, schema_of: Callable[[list[str]], pa.Schema], count: int) -> pa.RecordBatch:
+    """The one batch of a file; its schema is what `schema_of` makes of the columns that it has."""
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
             batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(f"{path}: expected an Arrow IPC file, found: {error}") from error
-    found = [(batch.schema.names, batch.num_rows) for batch in batches]
-    if found != [(list(columns), count)]:
-        raise ArtifactError(f"{path}: expected one batch of {count} rows with columns {list(columns)}, found {found}")
+    expected = schema_of(batches[0].schema.names if batches else [])
+    if [batch.num_rows for batch in batches] != [count] or not batches[0].schema.equals(expected):
+        found = [(_columns(batch.schema), batch.num_rows) for batch in batches]
+        raise ArtifactError(
+            f"{path}: expected one batch of {count} rows with columns {_columns(expected)}, found {found}"
+        )
     return batches[0]
 
 
-def _check_finite(path: Path, array: NDArray[np.float32]) -> None:
-    for start in range(0, len(array), _CHECK_BLOCK_ROWS):
-        finite = np.isfinite(array[start : start + _CHECK_BLOCK_ROWS])
-        if not finite.all():
-            row = start + int(np.argwhere(~finite)[0][0])
-            raise ArtifactError(f"{path}: expected finite values, found NaN or infinity in row {row}")
-
-
-def _check_history(version_dir: Path, history: History, *, n_items: int) -> None:
-    indptr, items, types = history.indptr, history.items, history.types
-    if indptr[0] != 0 or indptr[-1] != len(items) or (np.diff(indptr) < 0).any():
-        path = version_dir / layout.HISTORY_INDPTR
-        raise ArtifactError(f"{path}: expected to rise from 0 to {len(items)}, found {indptr[0]} to {indptr[-1]}")
-    if len(items) and (items.min() < 0 or items.max() >= n_items):
-        path = version_dir / layout.HISTORY_ITEMS
-        raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {items.min()} to {items.max()}")
-    if len(types) and types.max() >= len(history.event_types):
-        path = version_dir / layout.HISTORY_TYPES
-        raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {types.max()}")
+def _columns(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema}

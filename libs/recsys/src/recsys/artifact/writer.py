@@ -21,7 +21,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.artifact import layout
-from recsys.artifact.catalogue import SCHEMA
+from recsys.artifact.catalogue import schema_with
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry, Manifest
 from recsys.errors import ArtifactError
@@ -35,11 +36,13 @@ class Contents:
     """What a version holds beside its manifest. Users and items are sorted by id (UTF-8 bytes)."""
 
     user_ids: list[str]
-    items: pa.Table  # recsys.artifact.catalogue.SCHEMA
+    items: pa.Table  # columns of recsys.artifact.catalogue.SCHEMA, then any number of attributes (`attr:NAME`)
     user_embeddings: NDArray[np.float32]  # [n_users, dim]
     item_embeddings: NDArray[np.float32]  # [n_items, dim]
     history: History
     popularity: NDArray[np.float32]  # [n_items]
+    first_seen: NDArray[np.int64]  # [n_items] Unix seconds of the item's first event; 0: none
+    fold_in: FoldIn
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
 
@@ -50,7 +53,9 @@ def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) 
 
 
 def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> None:
-    """Put a version beside the others, complete or not at all. `manifest.files` is filled in here. It is not made live.
+    """Put a version beside the others, complete or not at all. It is not made live.
+
+    `manifest.files` and `manifest.fold_in` are filled in here, from the contents.
 
     Raises:
         ArtifactError: the volume has this version already, or ids are not sorted.
@@ -65,7 +70,7 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
         _write_files(incomplete, contents)
-        complete = manifest.model_copy(update={"files": _entries(incomplete)})
+        complete = manifest.model_copy(update={"files": _entries(incomplete), "fold_in": contents.fold_in.info})
         _write_bytes(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
         _flush_dir(incomplete)
         incomplete.rename(final)
@@ -79,26 +84,55 @@ def activate(volume: Path, version: str) -> None:
         ArtifactError: the volume has no such version.
     """
     with _locked(volume):
-        found = layout.list_versions(volume)
-        if version not in found:
-            raise ArtifactError(f"{volume}: expected version {version!r}, found: {', '.join(found) or 'none'}")
-        beside = volume / f"{layout.CURRENT}.new"
-        _write_bytes(beside, f"{version}\n".encode())
-        os.replace(beside, volume / layout.CURRENT)
-        _flush_dir(volume)
+        _expect_version(volume, version)
+        _replace_lines(volume / layout.CURRENT, [version])
+
+
+def hold(volume: Path, version: str) -> None:
+    """Pin a version: it is never pruned, and services keep it in memory beside the live one, until it is released.
+
+    Raises:
+        ArtifactError: the volume has no such version.
+    """
+    with _locked(volume):
+        _expect_version(volume, version)
+        _replace_lines(volume / layout.HELD, sorted({*layout.held_versions(volume), version}))
+
+
+def release(volume: Path, version: str) -> None:
+    """Undo `hold`.
+
+    Raises:
+        ArtifactError: the version is not held.
+    """
+    with _locked(volume):
+        held = layout.held_versions(volume)
+        if version not in held:
+            raise ArtifactError(f"{volume}: expected a held version, found {version!r}; held: {_listed(held)}")
+        _replace_lines(volume / layout.HELD, [one for one in held if one != version])
 
 
 def prune(volume: Path, *, keep: Collection[str]) -> list[str]:
-    """Remove every version but those to keep; the live one always stays. Returns what was removed."""
+    """Remove every version but those to keep; the live one and those held always stay. Returns what was removed."""
     with _locked(volume):
-        live = layout.current_version(volume)
-        old = [version for version in layout.list_versions(volume) if version not in keep and version != live]
+        stay = {*keep, *layout.held_versions(volume), layout.current_version(volume)}
+        old = [version for version in layout.list_versions(volume) if version not in stay]
         for version in old:
             directory = layout.version_dir(volume, version)
             # renamed first, so that nobody finds a version with half of its files
             gone = directory.rename(directory.with_name(_INCOMPLETE + version))
             shutil.rmtree(gone)
     return old
+
+
+def _expect_version(volume: Path, version: str) -> None:
+    found = layout.list_versions(volume)
+    if version not in found:
+        raise ArtifactError(f"{volume}: expected version {version!r}, found: {_listed(found)}")
+
+
+def _listed(versions: list[str]) -> str:
+    return ", ".join(versions) or "none"
 
 
 def _expect_sorted(name: str, ids: list[str]) -> None:
@@ -132,14 +166,20 @@ def _write_files(directory: Path, contents: Contents) -> None:
         layout.HISTORY_ITEMS: history.items,
         layout.HISTORY_TIMES: history.times,
         layout.HISTORY_TYPES: history.types,
+        layout.HISTORY_WEIGHTS: history.weights,
+        layout.HISTORY_TYPE_SETS: history.type_sets,
         layout.POPULARITY: contents.popularity,
+        layout.FIRST_SEEN: contents.first_seen,
+        layout.FOLD_IN_ITEM_WEIGHTS: contents.fold_in.item_weights,
+        layout.FOLD_IN_ITEM_SCALE: contents.fold_in.item_scale,
+        layout.FOLD_IN_SPECTRUM: contents.fold_in.spectrum,
     }
     for name, array in arrays.items():
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
             _flush(file)
     _write_arrow(directory / layout.USERS, pa.table({"user_id": pa.array(contents.user_ids, pa.large_string())}))
-    _write_arrow(directory / layout.ITEMS, contents.items.cast(SCHEMA))
+    _write_arrow(directory / layout.ITEMS, contents.items.cast(schema_with(contents.items.column_names)))
     _write_bytes(directory / layout.RETRIEVAL_INDEX, contents.retrieval_index.data)
     _write_bytes(directory / layout.SIMILAR_INDEX, contents.similar_index.data)
 
@@ -162,6 +202,14 @@ def _write_bytes(path: Path, content: bytes | memoryview) -> None:
     with path.open("wb") as file:
         file.write(content)
         _flush(file)
+
+
+def _replace_lines(path: Path, lines: list[str]) -> None:
+    """The file with these lines, atomically: a reader finds the old ones or the new ones."""
+    beside = path.with_name(f"{path.name}.new")
+    _write_bytes(beside, "".join(f"{line}\n" for line in lines).encode())
+    os.replace(beside, path)
+    _flush_dir(path.parent)
 
 
 def _entries(directory: Path) -> dict[str, FileEntry]:

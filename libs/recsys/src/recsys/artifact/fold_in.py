@@ -1,0 +1,22 @@
+"""What turns a history into a user's vector without training: parameters of one of three formulas, and three arrays.
+
+docs/artifact-format.md states the formulas. With y = item embedding × scale, `als` and `ials` solve the small
+least-squares problem that the model solved for its own users, and `sum` adds up vectors.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.artifact.manifest import FoldInInfo
+
+
+@dataclass(frozen=True)
+class FoldIn:
+    """The fold-in of one version."""
+
+    info: FoldInInfo
+    item_weights: NDArray[np.float32]  # [n_items] als: inverse document frequency; ials: ones; sum: of the weight
+    item_scale: NDArray[np.float32]  # [n_items] what takes an item embedding back to the space the model was fitted in
+    spectrum: NDArray[np.float32]  # [dim] als, ials: diagonal of the normal equations' constant part; sum: zeros
