@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gateway.clients import Clients
+from gateway.experiments.live import Experiments
 from gateway.recommend import Recommender
 from gateway.settings import Settings
+from recsys.feature_store.interface import FeatureStore
 
 
 async def _recommender(request: Request) -> Recommender:
@@ -27,6 +29,18 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _store(request: Request) -> FeatureStore:
+    store: FeatureStore = request.app.state.store
+    return store
+
+
+async def _experiments(request: Request) -> Experiments:
+    experiments: Experiments = request.app.state.experiments
+    return experiments
+
+
 TheRecommender = Annotated[Recommender, Depends(_recommender)]
 TheClients = Annotated[Clients, Depends(_clients)]
 TheSettings = Annotated[Settings, Depends(_settings)]
+TheStore = Annotated[FeatureStore, Depends(_store)]
+TheExperiments = Annotated[Experiments, Depends(_experiments)]

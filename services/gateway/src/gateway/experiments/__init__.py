@@ -1,0 +1,1 @@
+"""Online experiments: a file of arms, sticky assignment, and a report that may be read at any time."""

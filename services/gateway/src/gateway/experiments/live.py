@@ -1,0 +1,161 @@
+"""The experiments as they are now: the file's, and what the API changed since, which stands in the feature store.
+
+In: experiments, and again and again the store's states. Out: assignments. A change made through any gateway reaches
+the others with their next `refresh`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NoReturn
+
+from gateway.experiments.assignment import Layout, lay_out, position
+from gateway.experiments.file import Arm, Experiment, check_sum
+from recsys.errors import InvalidArgumentError, StoreUnavailableError
+from recsys.feature_store.interface import ExperimentState, FeatureStore, Subject
+
+REFRESH_INTERVAL_S: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The arm that a subject is in."""
+
+    experiment: str
+    arm: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class LiveExperiment:
+    """An experiment of the file and what the API changed about it."""
+
+    definition: Experiment
+    state: ExperimentState = field(default_factory=ExperimentState)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.state.stopped_ms is not None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Arm → share. Changed shares that no longer fit an edited file do not count."""
+        changed = {arm: self.state.shares.get(arm, share) for arm, share in self.definition.shares.items()}
+        try:
+            check_sum(changed.values())
+        except ValueError:
+            return self.definition.shares
+        return changed
+
+    def with_shares(self, changes: Mapping[str, float]) -> ExperimentState:
+        """The state after a change of shares; arms not named keep theirs.
+
+        Raises:
+            InvalidArgumentError: it is stopped, has no such arm, or the sum would exceed 1.
+        """
+        name, shares = self.definition.name, self.shares
+        if self.is_stopped:
+            raise InvalidArgumentError(f"experiment {name!r} is stopped, and stays so: start one of another name")
+        if unknown := [arm for arm in changes if arm not in shares]:
+            raise InvalidArgumentError(f"experiment {name!r} has no arm {unknown[0]!r}; its arms: {', '.join(shares)}")
+        changed = shares | dict(changes)
+        try:
+            check_sum(changed.values())
+        except ValueError as error:
+            raise InvalidArgumentError(f"experiment {name!r}: {error}") from error
+        return replace(self.state, shares=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    name: str
+    salt: str
+    arms: Sequence[Arm]
+    layout: Layout
+
+
+class Experiments:
+    """All experiments of the file, by name, and who is in which arm of them."""
+
+    def __init__(self, definitions: Sequence[Experiment] = ()) -> None:
+        self._live = {definition.name: LiveExperiment(definition) for definition in definitions}
+        # Until the store has said what is stopped, nobody is in an experiment: it could not be counted there either.
+        self._running: tuple[_Running, ...] = ()
+
+    def assign(self, subject: Subject | None) -> Assignment | None:
+        """The arm of the first running experiment that has one for the subject. Nobody in particular has none."""
+        if subject is None:
+            return None
+        for running in self._running:
+            arm = running.layout.arm_at(position(subject, salt=running.salt))
+            if arm is not None:
+                return Assignment(experiment=running.name, arm=running.arms[arm])
+        return None
+
+    def all(self) -> list[LiveExperiment]:
+        """In the file's order."""
+        return list(self._live.values())
+
+    def get(self, name: str) -> LiveExperiment:
+        """By the name that the file gives it."""
+        return self._live[name]
+
+    async def refresh(self, store: FeatureStore) -> None:
+        """Take over what the store says now.
+
+        Raises:
+            StoreUnavailableError: and all stays as it was.
+        """
+        states = await store.experiment_states()
+        self._live = {
+            name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
+            for name, live in self._live.items()
+        }
+        self._running = tuple(_running(live) for live in self._live.values() if not live.is_stopped)
+
+    async def follow(self, store: FeatureStore, *, interval_s: float = REFRESH_INTERVAL_S) -> NoReturn:
+        """Refresh until cancelled. While the store is away the last state counts; that is logged once."""
+        is_away = False
+        while True:
+            try:
+                await self.refresh(store)
+                is_away = False
+            except StoreUnavailableError as error:
+                if not is_away:
+                    logger.warning("experiments are not refreshed", extra={"reason": str(error)})
+                is_away = True
+            await asyncio.sleep(interval_s)
+
+    async def stop(self, name: str, *, store: FeatureStore, now_ms: int) -> LiveExperiment:
+        """Put nobody into an experiment of the file any more. Once more changes nothing."""
+        await self.refresh(store)
+        live = self._live[name]
+        if not live.is_stopped:
+            await self._change(name, replace(live.state, stopped_ms=now_ms), store=store)
+        return self._live[name]
+
+    async def set_shares(self, name: str, changes: Mapping[str, float], *, store: FeatureStore) -> LiveExperiment:
+        """Change shares of an experiment of the file, on top of what the store says now.
+
+        Raises:
+            InvalidArgumentError: the experiment is stopped, or the shares do not fit it.
+        """
+        await self.refresh(store)
+        await self._change(name, self._live[name].with_shares(changes), store=store)
+        return self._live[name]
+
+    async def _change(self, name: str, state: ExperimentState, *, store: FeatureStore) -> None:
+        await store.set_experiment_state(name, state)
+        await self.refresh(store)
+
+
+def _running(live: LiveExperiment) -> _Running:
+    definition = live.definition
+    return _Running(
+        name=definition.name,
+        salt=definition.hash_salt,
+        arms=definition.arms,
+        layout=lay_out(list(live.shares.values())),
+    )

@@ -1,0 +1,112 @@
+"""The public JSON of experiments, as the OpenAPI document shows it."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.experiments.file import Arm
+from gateway.requests import Share
+
+MetricName = Literal["click_rate", "conversion_rate", "revenue_per_unit"]
+GuardrailName = Literal["latency_ms", "empty_share"]
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SharesIn(BaseModel):
+    """New shares of some arms; the others keep theirs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    shares: dict[str, Share] = Field(
+        min_length=1, description="Arm → share. All arms together 1 at the most.", examples=[{"recency": 0.2}]
+    )
+
+
+class ExperimentSummary(_Schema):
+    """An experiment as it is now."""
+
+    name: str = Field(examples=["recency"])
+    state: Literal["running", "stopped"]
+    stopped_at: datetime | None
+    arms: list[Arm] = Field(description="The first is the control. Shares are those of now.")
+
+
+class ExperimentList(_Schema):
+    """Experiments in the file's order: a subject is in the first one that has an arm for it."""
+
+    experiments: list[ExperimentSummary]
+
+
+class Interval(_Schema):
+    """A value and its always-valid 95 % interval: however often it is read, it misses the truth with 5 % at most."""
+
+    value: float | None = Field(description="null: no unit yet.")
+    low: float | None = Field(description="null: not bounded yet.")
+    high: float | None = Field(description="null: not bounded yet.")
+
+
+class ArmReport(_Schema):
+    """What one arm brought. A unit is a user or session; it stays in the arm of its first exposure."""
+
+    name: str
+    share: float
+    is_control: bool
+    exposures: int = Field(description="Recommendations that were shown.")
+    empty_share: float | None = Field(description="Of them, without an item.")
+    ctr: float | None = Field(description="Of them, answered by an event.")
+    mean_latency_ms: float | None
+    units: int
+    clicked_units: int
+    converted_units: int = Field(description="With a purchase after the first exposure.")
+    revenue: float
+    metrics: dict[MetricName, Interval] = Field(description="Per unit.")
+
+
+class MetricComparison(_Schema):
+    """One metric of a treatment arm minus that of the control."""
+
+    metric: MetricName
+    difference: Interval
+    p_value: float = Field(description="Always-valid: of no difference.")
+    verdict: Literal["better", "worse", "not decided yet"] = Field(description="Whether the interval excludes 0.")
+
+
+class GuardrailCheck(_Schema):
+    """How much worse than the control an arm is, where the file sets a limit."""
+
+    guardrail: GuardrailName
+    limit: float
+    difference: Interval = Field(description="latency_ms: without bounds, as only the sum is kept.")
+    verdict: Literal["kept", "violated", "not decided yet"]
+
+
+class Comparison(_Schema):
+    """A treatment arm against the control."""
+
+    arm: str
+    control: str
+    metrics: list[MetricComparison]
+    guardrails: list[GuardrailCheck]
+
+
+class SplitCheck(_Schema):
+    """Whether units came in the ratio of the shares. Where they did not, no comparison is to be believed."""
+
+    verdict: Literal["as configured", "mismatch", "not checked"]
+    reason: str | None = Field(description="Why it was not checked.")
+    p_value: float | None = Field(description="Always-valid; a mismatch below 0.01.")
+    e_value: float | None = Field(description="Evidence against the shares: the p-value is 1 over it.")
+    expected: dict[str, float] = Field(description="Arm → part of the units, as configured.")
+    observed: dict[str, float | None] = Field(description="Arm → part of the units; null: no unit yet.")
+
+
+class ExperimentReport(ExperimentSummary):
+    """What an experiment shows so far. It may be read, and acted on, at any time."""
+
+    results: list[ArmReport]
+    comparisons: list[Comparison]
+    split: SplitCheck
