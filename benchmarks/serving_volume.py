@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.artifact import layout, writer
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FoldInInfo, IndexInfo, Manifest
+from recsys.artifact.manifest import FORMAT_VERSION, IndexInfo, Manifest, SumFoldIn
 from trainer import index
 
 DIM: Final = 64
@@ -30,7 +31,7 @@ def user_id(row: int) -> str:
 
 def volume_of(*, n_items: int, n_users: int) -> Path:
     """The volume with this many items and users; made if it is not there yet."""
-    volume = _BENCH / f"serving-{n_items}-{n_users}-format{layout.FORMAT_OF_NEW_VERSIONS}"
+    volume = _BENCH / f"serving-{n_items}-{n_users}-format{FORMAT_VERSION}"
     if layout.current_version(volume) is None:
         _write(volume, version="20260101T000000.000Z-als-benchmark", n_items=n_items, n_users=n_users, seed=0)
     return volume
@@ -63,7 +64,6 @@ def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int)
         interaction_count=n_users * HISTORY,
         event_types=["purchase"],
         index=IndexInfo(factory=factory, metric="inner_product", search_effort=effort, recall=recall),
-        fold_in=FoldInInfo(kind="sum"),
         metrics={},
         training={"event_weights": {"view": 1.0, "cart": 3.0, "purchase": 5.0}},
         dataset_fingerprint="0" * 64,
@@ -80,7 +80,8 @@ def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int)
         history=_history(rng, n_items=n_items, n_users=n_users),
         popularity=rng.zipf(1.5, n_items).clip(max=100_000).astype(np.float32),
         first_seen=np.full(n_items, 1_700_000_000, np.int64),
-        fold_in=writer.FoldInArrays(
+        fold_in=FoldIn(
+            info=SumFoldIn(),
             item_weights=np.ones(n_items, np.float32),
             item_scale=np.ones(n_items, np.float32),
             spectrum=np.zeros(DIM, np.float32),
