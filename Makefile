@@ -4,7 +4,7 @@ UV := .tools/bin/uv
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 UI_PYTHON := .venv-ui/bin/python
-OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink
+OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync
 # The CPU build of torch: from PIP_FIND_LINKS where it lies there, else from PyTorch's own index.
 TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND_LINKS),--torch-backend cpu)
 # A Python of version $(1) that runs (a pyenv shim may not), else the bare version: then uv downloads one.
