@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -64,8 +64,9 @@ class Catalogue:
     def item(self, row: int) -> CatalogueItem:
         """The item of a row."""
         told = ((name, column[row].as_py()) for name, column in self._attributes.items())
-        attributes = {name: value for name, value in told if value is not None}
-        return CatalogueItem(*(column[row].as_py() for column in self._columns), attributes)
+        facts: list[Any] = [column[row].as_py() for column in self._columns]
+        facts.append({name: value for name, value in told if value is not None})
+        return CatalogueItem(*facts)
 
     @property
     def attribute_names(self) -> list[str]:
