@@ -7,7 +7,7 @@ In: a path. Out: frozen `Experiment`s in the file's order, the first arm of each
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -15,6 +15,9 @@ from pydantic_core import ErrorDetails
 
 from gateway.requests import Blend, Diversity, Share
 from recsys.errors import DataError
+
+MIN_ARMS: Final = 2
+MAX_ARMS: Final = 20
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Salt = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
@@ -49,7 +52,7 @@ class Experiment(_Node):
 
     name: Name
     salt: Salt | None = None
-    arms: Annotated[tuple[Arm, ...], Field(strict=False, min_length=2, max_length=20)]
+    arms: Annotated[tuple[Arm, ...], Field(strict=False)]
     guardrails: Guardrails = Guardrails()
 
     @property
@@ -64,6 +67,8 @@ class Experiment(_Node):
 
     @model_validator(mode="after")
     def _arms_fit_together(self) -> Self:
+        if not MIN_ARMS <= len(self.arms) <= MAX_ARMS:
+            raise ValueError(f"arms: expected {MIN_ARMS} to {MAX_ARMS}, found {len(self.arms)}")
         _expect_unique("arms", [arm.name for arm in self.arms])
         check_sum(self.shares.values())
         return self
