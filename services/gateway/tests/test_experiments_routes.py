@@ -1,0 +1,161 @@
+"""The routes of experiments, over a store in memory."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from gateway import problems
+from gateway.experiments.file import Arm, Experiment, Guardrails
+from gateway.experiments.live import Experiments
+from gateway.request_context import RequestContextMiddleware
+from gateway.requests import Blend
+from gateway.routes import experiments as routes
+from recsys.feature_store.interface import ArmTotals, ExperimentState, Subject
+
+pytestmark = pytest.mark.anyio
+
+FRESHER = Arm(name="fresher", share=0.2, blend=Blend(personal=0.8, recency=0.2))
+RECENCY = Experiment(
+    name="recency", arms=(Arm(name="control", share=0.2), FRESHER), guardrails=Guardrails(latency_ms=5)
+)
+
+
+@dataclass
+class FakeStore:
+    """States and totals in memory."""
+
+    states: dict[str, ExperimentState] = field(default_factory=dict)
+    totals: dict[str, dict[str, ArmTotals]] = field(default_factory=dict)
+
+    async def experiment_states(self) -> dict[str, ExperimentState]:
+        return dict(self.states)
+
+    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
+        self.states[experiment] = state
+
+    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
+        return self.totals.get(experiment, {})
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def experiments() -> Experiments:
+    return Experiments([RECENCY])
+
+
+@pytest.fixture
+async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.state.store = store
+    app.state.experiments = experiments
+    app.include_router(routes.router)
+    app.add_middleware(RequestContextMiddleware)
+    problems.install(app)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway/v1/experiments") as client:
+        yield client
+
+
+async def test_the_experiments_of_the_file_are_listed_with_the_shares_of_now(
+    api: httpx.AsyncClient, store: FakeStore
+) -> None:
+    store.states["recency"] = ExperimentState(stopped_ms=1_700_000_000_000, shares={"fresher": 0.4})
+
+    body = (await api.get("")).json()
+
+    (recency,) = body["experiments"]
+    assert (recency["name"], recency["state"], recency["stopped_at"]) == ("recency", "stopped", "2023-11-14T22:13:20Z")
+    assert [(arm["name"], arm["share"]) for arm in recency["arms"]] == [("control", 0.2), ("fresher", 0.4)]
+    assert recency["arms"][1]["blend"] == {"personal": 0.8, "popularity": 0.0, "recency": 0.2}
+
+
+async def test_the_report_shows_the_stores_totals(api: httpx.AsyncClient, store: FakeStore) -> None:
+    store.totals["recency"] = {
+        "control": ArmTotals(exposures=5000, units=5000, clicked_units=1000, latency_ms_sum=50_000.0),
+        "fresher": ArmTotals(exposures=5000, units=5000, clicked_units=1300, latency_ms_sum=100_000.0),
+    }
+
+    body = (await api.get("/recency")).json()
+
+    assert [arm["metrics"]["click_rate"]["value"] for arm in body["results"]] == [0.2, 0.26]
+    (comparison,) = body["comparisons"]
+    verdicts = {metric["metric"]: metric["verdict"] for metric in comparison["metrics"]}
+    assert verdicts["click_rate"] == "better"
+    assert verdicts["conversion_rate"] == verdicts["revenue_per_unit"] == "not decided yet"
+    assert comparison["guardrails"][0]["verdict"] == "violated"
+    assert body["split"]["verdict"] == "as configured"
+
+
+async def test_stopping_takes_effect_at_once_and_again_changes_nothing(
+    api: httpx.AsyncClient, store: FakeStore, experiments: Experiments
+) -> None:
+    await api.get("")
+    users = [Subject("user", str(number)) for number in range(100)]
+    assert any(experiments.assign(user) for user in users)
+
+    first, second = await api.post("/recency/stop"), await api.post("/recency/stop")
+
+    assert (first.status_code, first.json()["state"]) == (200, "stopped")
+    assert second.json() == first.json()
+    assert store.states["recency"].stopped_ms is not None
+    assert not any(experiments.assign(user) for user in users)
+
+
+async def test_new_shares_are_answered_and_kept_with_those_of_the_other_arms(
+    api: httpx.AsyncClient, store: FakeStore
+) -> None:
+    response = await api.post("/recency/shares", json={"shares": {"fresher": 0.8}})
+
+    assert response.status_code == 200
+    assert [arm["share"] for arm in response.json()["arms"]] == [0.2, 0.8]
+    assert store.states["recency"] == ExperimentState(shares={"control": 0.2, "fresher": 0.8})
+
+
+@pytest.mark.parametrize(
+    ("shares", "status", "detail"),
+    [
+        ({"wide": 0.1}, 400, "experiment 'recency' has no arm 'wide'; its arms: control, fresher"),
+        ({"fresher": 0.9}, 400, "experiment 'recency': shares: expected a sum of 1 at the most, found 1.1"),
+        ({"fresher": -0.1}, 422, "body.shares.fresher: Input should be greater than or equal to 0"),
+        ({"fresher": "0.1"}, 422, "body.shares.fresher: Input should be a valid number"),
+        ({}, 422, "body.shares: Dictionary should have at least 1 item after validation, not 0"),
+    ],
+)
+async def test_shares_that_cannot_be_are_answered_with_a_sentence(
+    api: httpx.AsyncClient, store: FakeStore, shares: dict[str, object], status: int, detail: str
+) -> None:
+    response = await api.post("/recency/shares", json={"shares": shares})
+
+    assert (response.status_code, response.json()["detail"]) == (status, detail)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert store.states == {}
+
+
+async def test_a_stopped_experiment_takes_no_new_shares(api: httpx.AsyncClient) -> None:
+    await api.post("/recency/stop")
+
+    response = await api.post("/recency/shares", json={"shares": {"fresher": 0.1}})
+
+    assert response.status_code == 400
+    assert "stopped" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/breadth"), ("POST", "/breadth/stop"), ("POST", "/breadth/shares")],
+)
+async def test_an_experiment_that_the_file_does_not_have_is_not_found(
+    api: httpx.AsyncClient, store: FakeStore, method: str, path: str
+) -> None:
+    response = await api.request(method, path, json={"shares": {"control": 0.1}})
+
+    assert response.status_code == 404
+    assert response.json()["detail"] == "no experiment 'breadth' in the file; there are: recency"
+    assert store.states == {}
