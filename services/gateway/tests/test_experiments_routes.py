@@ -59,7 +59,7 @@ async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway/v1/experiments") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway/v1") as client:
         yield client
 
 
@@ -68,7 +68,7 @@ async def test_the_experiments_of_the_file_are_listed_with_the_shares_of_now(
 ) -> None:
     store.states["recency"] = ExperimentState(stopped_ms=1_700_000_000_000, shares={"fresher": 0.4})
 
-    body = (await api.get("")).json()
+    body = (await api.get("/experiments")).json()
 
     (recency,) = body["experiments"]
     assert (recency["name"], recency["state"], recency["stopped_at"]) == ("recency", "stopped", "2023-11-14T22:13:20Z")
@@ -82,7 +82,7 @@ async def test_the_report_shows_the_stores_totals(api: httpx.AsyncClient, store:
         "fresher": ArmTotals(exposures=5000, units=5000, clicked_units=1300, latency_ms_sum=100_000.0),
     }
 
-    body = (await api.get("/recency")).json()
+    body = (await api.get("/experiments/recency")).json()
 
     assert [arm["metrics"]["click_rate"]["value"] for arm in body["results"]] == [0.2, 0.26]
     (comparison,) = body["comparisons"]
@@ -96,11 +96,11 @@ async def test_the_report_shows_the_stores_totals(api: httpx.AsyncClient, store:
 async def test_stopping_takes_effect_at_once_and_again_changes_nothing(
     api: httpx.AsyncClient, store: FakeStore, experiments: Experiments
 ) -> None:
-    await api.get("")
+    await api.get("/experiments")
     users = [Subject("user", str(number)) for number in range(100)]
     assert any(experiments.assign(user) for user in users)
 
-    first, second = await api.post("/recency/stop"), await api.post("/recency/stop")
+    first, second = await api.post("/experiments/recency/stop"), await api.post("/experiments/recency/stop")
 
     assert (first.status_code, first.json()["state"]) == (200, "stopped")
     assert second.json() == first.json()
@@ -111,7 +111,7 @@ async def test_stopping_takes_effect_at_once_and_again_changes_nothing(
 async def test_new_shares_are_answered_and_kept_with_those_of_the_other_arms(
     api: httpx.AsyncClient, store: FakeStore
 ) -> None:
-    response = await api.post("/recency/shares", json={"shares": {"fresher": 0.8}})
+    response = await api.post("/experiments/recency/shares", json={"shares": {"fresher": 0.8}})
 
     assert response.status_code == 200
     assert [arm["share"] for arm in response.json()["arms"]] == [0.2, 0.8]
@@ -131,7 +131,7 @@ async def test_new_shares_are_answered_and_kept_with_those_of_the_other_arms(
 async def test_shares_that_cannot_be_are_answered_with_a_sentence(
     api: httpx.AsyncClient, store: FakeStore, shares: dict[str, object], status: int, detail: str
 ) -> None:
-    response = await api.post("/recency/shares", json={"shares": shares})
+    response = await api.post("/experiments/recency/shares", json={"shares": shares})
 
     assert (response.status_code, response.json()["detail"]) == (status, detail)
     assert response.headers["content-type"] == "application/problem+json"
@@ -139,9 +139,9 @@ async def test_shares_that_cannot_be_are_answered_with_a_sentence(
 
 
 async def test_a_stopped_experiment_takes_no_new_shares(api: httpx.AsyncClient) -> None:
-    await api.post("/recency/stop")
+    await api.post("/experiments/recency/stop")
 
-    response = await api.post("/recency/shares", json={"shares": {"fresher": 0.1}})
+    response = await api.post("/experiments/recency/shares", json={"shares": {"fresher": 0.1}})
 
     assert response.status_code == 400
     assert "stopped" in response.json()["detail"]
@@ -149,7 +149,7 @@ async def test_a_stopped_experiment_takes_no_new_shares(api: httpx.AsyncClient) 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/breadth"), ("POST", "/breadth/stop"), ("POST", "/breadth/shares")],
+    [("GET", "/experiments/breadth"), ("POST", "/experiments/breadth/stop"), ("POST", "/experiments/breadth/shares")],
 )
 async def test_an_experiment_that_the_file_does_not_have_is_not_found(
     api: httpx.AsyncClient, store: FakeStore, method: str, path: str
