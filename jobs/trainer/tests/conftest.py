@@ -26,6 +26,8 @@ def interactions_of(dense: NDArray[np.float32]) -> Interactions:
         weights=weights,
         last_seen=np.zeros(weights.nnz, dtype=np.int64),
         last_type=np.zeros(weights.nnz, dtype=np.uint8),
+        type_sets=np.ones(weights.nnz, dtype=np.uint32),
+        first_seen=np.zeros(weights.shape[1], dtype=np.int64),
         event_types=["purchase"],
     )
 

@@ -44,6 +44,8 @@ def split_of(
             weights=weights,
             last_seen=nothing,
             last_type=nothing.astype(np.uint8),
+            type_sets=nothing.astype(np.uint32),
+            first_seen=np.zeros(n_items, dtype=np.int64),
             event_types=["purchase"],
         ),
         test=sp.csr_matrix(np.asarray(test, dtype=np.float32)),

@@ -21,6 +21,8 @@ def split_of(train: NDArray[np.int64], test: NDArray[np.int64]) -> Split:
             weights=weights,
             last_seen=np.zeros(weights.nnz, dtype=np.int64),
             last_type=np.zeros(weights.nnz, dtype=np.uint8),
+            type_sets=np.ones(weights.nnz, dtype=np.uint32),
+            first_seen=np.zeros(weights.shape[1], dtype=np.int64),
             event_types=["purchase"],
         ),
         test=sp.csr_matrix(test.astype(np.float32)),

@@ -62,6 +62,47 @@ def test_last_seen_and_last_type_tell_of_the_last_event_of_each_pair() -> None:
     assert built.last_type.dtype == np.uint8
 
 
+def test_the_types_of_a_pair_are_a_set_of_bits_without_what_was_taken_back() -> None:
+    built = interactions.build(
+        events(
+            ("a", "x", "view", 0, 1),
+            ("a", "x", "view", 1, 1),
+            ("a", "x", "cart", 2, 1),
+            ("a", "y", "purchase", 0, 1),
+            ("b", "x", "view", 0, 1),
+            ("b", "x", "purchase", 1, 1),
+            ("b", "x", "remove", 2, 1),
+        ),
+        weights=WEIGHTS,
+    )
+    bit = {name: 1 << code for code, name in enumerate(built.event_types)}
+    assert built.type_sets.tolist() == [bit["view"] | bit["cart"], bit["purchase"], bit["view"]]
+    assert built.type_sets.dtype == np.uint32
+
+
+def test_types_beyond_the_first_32_are_in_no_set() -> None:
+    names = [f"type-{number:02}" for number in range(34)]
+    built = interactions.build(
+        events(*(("a", "x", name, 0, 1) for name in names), ("a", "y", "type-33", 0, 1)),
+        weights=dict.fromkeys(names, 1),
+    )
+    assert built.type_sets.tolist() == [2**32 - 1, 0]
+
+
+def test_first_seen_is_the_first_event_of_an_item_by_anybody_and_0_for_one_without() -> None:
+    frame = events(
+        ("a", "x", "view", 3, 1), ("b", "x", "view", 1, 1), ("b", "x", "view", 9, 1), ("a", "y", "view", 5, 1)
+    )
+    built = interactions.build(frame, weights=WEIGHTS, catalogue_items=["never"])
+    first = int(START.timestamp())
+    assert dict(zip(built.item_ids, built.first_seen.tolist(), strict=True)) == {
+        "never": 0,
+        "x": first + 86_400,
+        "y": first + 5 * 86_400,
+    }
+    assert built.first_seen.dtype == np.int64
+
+
 def test_of_events_at_one_time_the_heavier_type_is_the_last() -> None:
     built = interactions.build(events(("a", "x", "purchase", 0, 1), ("a", "x", "view", 0, 1)), weights=WEIGHTS)
     assert built.event_types[built.last_type[0]] == "purchase"

@@ -21,6 +21,8 @@ def test_item_knn_adds_up_the_cosines_to_the_users_items() -> None:
         weights=weights,
         last_seen=np.zeros(5, dtype=np.int64),
         last_type=np.zeros(5, dtype=np.uint8),
+        type_sets=np.ones(5, dtype=np.uint32),
+        first_seen=np.zeros(3, dtype=np.int64),
         event_types=["view"],
     )
     fitted = item_knn.fit(known, item_knn.ItemKNNSettings(neighbours=3))

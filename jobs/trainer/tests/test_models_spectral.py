@@ -18,10 +18,10 @@ def test_scores_are_those_of_the_exact_singular_vectors(long_tail: Interactions)
     np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_user_is_the_weighted_sum_of_the_history_vectors(long_tail: Interactions) -> None:
+def test_a_user_is_the_weighted_sum_of_the_items_that_they_had(long_tail: Interactions) -> None:
     settings = SpectralSettings(dim=8)
     fitted = spectral.fit(long_tail, settings, seed=0)
-    history = spectral.history_vectors(fitted.item, long_tail.weights, settings)
+    history = fitted.item * spectral.history_weights(long_tail.weights, settings)[:, None]
     by_hand = sum(long_tail.weights[30, item] * history[item] for item in long_tail.weights[30].indices)
     np.testing.assert_allclose(fitted.user[30], by_hand, rtol=1e-5)
 

@@ -38,6 +38,8 @@ class Interactions:
     weights: sp.csr_matrix  # float32 [n_users, n_items], summed event weights, every stored value > 0
     last_seen: NDArray[np.int64]  # [nnz] Unix seconds of the pair's last event, aligned with weights.data
     last_type: NDArray[np.uint8]  # [nnz] index into event_types of the pair's last event
+    type_sets: NDArray[np.uint32]  # [nnz] bit n: the pair has an event of event_types[n]; the first 32 types
+    first_seen: NDArray[np.int64]  # [n_items] Unix seconds of the item's first event; 0: none
     event_types: list[str]
     taken_back_pairs: int = 0  # pairs that are absent because removals took back all of their weight
 
@@ -115,6 +117,8 @@ def build(
         ),
         last_seen=events["second"].to_numpy()[ends].astype(np.int64),
         last_type=events["type"].to_numpy()[ends].astype(np.uint8),
+        type_sets=_type_sets(events["type"].to_numpy(), starts),
+        first_seen=_first_seen(item, events["second"].to_numpy(), n_items=len(item_ids)),
         event_types=event_types,
         taken_back_pairs=taken_back_pairs,
     )
@@ -125,6 +129,22 @@ def with_zone(moment: datetime, name: str) -> datetime:
     if moment.tzinfo is None:
         raise InvalidArgumentError(f"{name}: expected a time with a zone, such as UTC; found {moment.isoformat()}")
     return moment
+
+
+def _type_sets(types: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The union of the events' types between one start and the next: uint32 [len(starts)]."""
+    if len(starts) == 0:
+        return np.zeros(0, np.uint32)
+    bits = np.where(types < 32, np.uint64(1) << types.astype(np.uint64), np.uint64(0)).astype(np.uint32)
+    return np.bitwise_or.reduceat(bits, starts)
+
+
+def _first_seen(item: NDArray[np.uint32], second: NDArray[np.int64], *, n_items: int) -> NDArray[np.int64]:
+    """The earliest second of each item; 0, which also stands for none, where that is before 1970: int64 [n_items]."""
+    never = np.iinfo(np.int64).max
+    first = np.full(n_items, never, np.int64)
+    np.minimum.at(first, item, second)
+    return np.where(first == never, 0, np.maximum(first, 0))
 
 
 def _weighted_types(frame: pl.DataFrame, weights: Mapping[str, float]) -> list[str]:

@@ -8,10 +8,10 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from recsys.artifact.manifest import Manifest
+from recsys.artifact.manifest import BlendInfo, Manifest
 from recsys.errors import DataError, InvalidArgumentError
+from trainer import blending, split
 from trainer import recipe as recipes
-from trainer import split
 from trainer.evaluation import Evaluation, evaluate
 from trainer.gate import Verdict, decide
 from trainer.models import item_knn
@@ -33,8 +33,9 @@ class Judgement:
     window: Split
     embeddings: Embeddings  # of the recipe, fitted on what was known before the window
     fit_s: float
-    new: Evaluation
-    live: Evaluation | None  # the live version's recipe, fitted on the same
+    new: Evaluation  # of the lists that would be served: of the blend
+    personal: Evaluation | None  # of the recipe's personal score alone, where the blend has more in it
+    live: Evaluation | None  # the live version's recipe, fitted on the same, with its blend
     baselines: dict[str, Evaluation]  # always in the table: what a personal model must beat
     other: Scorer  # a model that is not the judged one, to draw hard negatives
 
@@ -67,8 +68,8 @@ def held_out(frame: pl.DataFrame, *, weights: dict[str, float], settings: Settin
     return []
 
 
-def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Settings) -> Judgement:
-    """Fit and evaluate on a window: the recipe, the live version's recipe, and the baselines.
+def judge(recipe: Recipe, window: Split, *, blend: BlendInfo, live: Manifest | None, settings: Settings) -> Judgement:
+    """Fit and evaluate on a window: the recipe, the live version's recipe, each with its blend, and the baselines.
 
     Raises:
         InvalidArgumentError: nobody has a test item in the window.
@@ -91,6 +92,9 @@ def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Set
     def judged(scorer: Scorer) -> Evaluation:
         return evaluate(scorer, window, ks=KS, popularity=recent)
 
+    def served(fitted: Embeddings, info: BlendInfo) -> Evaluation:
+        return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
+
     started = time.perf_counter()
     embeddings = fitted(recipe)
     fit_s = time.perf_counter() - started
@@ -99,8 +103,9 @@ def judge(recipe: Recipe, window: Split, *, live: Manifest | None, settings: Set
         window=window,
         embeddings=embeddings,
         fit_s=fit_s,
-        new=judged(embeddings),
-        live=judged(fitted(live_recipe)) if live_recipe else None,
+        new=served(embeddings, blend),
+        personal=judged(embeddings) if blending.is_more_than_personal(blend) else None,
+        live=served(fitted(live_recipe), live.blend) if live and live_recipe else None,
         baselines={
             "popularity": judged(popularity(everybody, n_users=n_users)),
             "recent popularity": judged(popularity(recent, n_users=n_users)),

@@ -12,7 +12,21 @@ from recsys.artifact import layout, writer
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
-from trainer import bootstrap, index, interactions, judging, publish, report, run_report, selection, tuning, two_stage
+from trainer import (
+    blending,
+    bootstrap,
+    fold_in,
+    index,
+    interactions,
+    judging,
+    publish,
+    report,
+    retention,
+    run_report,
+    selection,
+    tuning,
+    two_stage,
+)
 from trainer import recipe as recipes
 from trainer.evaluation import Evaluation
 from trainer.gate import Verdict
@@ -21,17 +35,13 @@ from trainer.interactions import Interactions
 from trainer.judging import Judgement
 from trainer.models.candidates import default_candidates
 from trainer.models.embeddings import Embeddings
-from trainer.models.lightgcn_training import Epoch
 from trainer.progress import step
-from trainer.recipe import LightGCNRecipe, Recipe
+from trainer.recipe import Recipe
 from trainer.report import TwoStageFigures
 from trainer.settings import Settings
-from trainer.split import Split
 from trainer.tuning import ModelName
 
 REPORTS = "reports"
-# The gateway asks for so many unless told otherwise (GATEWAY_CANDIDATES): an index that needs more would lose there.
-MOST_CANDIDATES = 200
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
 
 
@@ -42,6 +52,7 @@ class Shop:
     events: pl.DataFrame  # Events.frame
     catalogue: pl.DataFrame  # Events.catalogue
     weights: dict[str, float]
+    stream_sequence: int = 0  # of the last event of the stream among the events; 0: none is of the stream
 
 
 @dataclass(frozen=True)
@@ -70,31 +81,31 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         raise DataError("expected events to learn from, found none after checks and removals")
     with step("hold out"):
         windows = judging.held_out(shop.events, weights=shop.weights, settings=settings)
-    with step("choose a recipe"):
-        recipe, curve = choose(recipe, windows[:-1], known, settings=settings)
+    with step("choose a recipe and a blend"):
+        validation = windows[0] if len(windows) > 1 else None
+        choice = selection.choose(recipe, validation, candidates_for(known), settings=settings)
+        recipe, blend = choice.recipe, choice.blend.info
     with step("judge"):
-        judgement = judging.judge(recipe, windows[-1], live=live, settings=settings) if windows else None
+        judgement = judging.judge(recipe, windows[-1], blend=blend, live=live, settings=settings) if windows else None
     with step("choose an index"):
         serving = measure_serving(judgement, settings=settings)
     with step("fit on everything"):
-        embeddings = recipes.fit(
-            recipe,
-            known,
-            recent_days=settings.recent_days,
-            seed=settings.seed,
-            checkpoint_dir=settings.checkpoint_dir,
-        )
+        fitted_model = recipes.fit_model(recipe, known, seed=settings.seed, checkpoint_dir=settings.checkpoint_dir)
+        ready = fold_in.export(recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed)
     with step("index"):
-        retrieval = build_retrieval(embeddings, serving, settings=settings)
-        similar = index.build_similar(embeddings.item, seed=settings.seed)
+        retrieval = build_retrieval(ready.embeddings, serving, settings=settings)
+        similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
     verdict = judging.verdict_on(judgement, retrieval.recall, has_live=live is not None, settings=settings)
     fitted = publish.Fitted(
         known=known,
         catalogue=shop.catalogue,
-        embeddings=embeddings,
+        embeddings=ready.embeddings,
+        fold_in=ready.fold_in,
         retrieval=retrieval,
         similar=similar,
         popularity=known.recent_users(recipes.recent_since(known, settings.recent_days)),
+        blend=blend,
+        stream_sequence=shop.stream_sequence,
         model=recipe.model,
         metrics=metric_values(judgement.new, seed=settings.seed) if judgement else {},
         training={
@@ -113,14 +124,14 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         if verdict.passed or force:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
             writer.activate(volume, version)
-        writer.prune(volume, keep=worth_keeping(volume, settings.keep_versions))
+        writer.prune(volume, keep=retention.worth_keeping(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     path = None
     if judgement is not None:
         with step("report"):
             path = volume / REPORTS / f"{version}.html"
             path.parent.mkdir(exist_ok=True)
-            content = run_report.describe(version, recipe, judgement, two_stage=serving, curve=curve, settings=settings)
+            content = run_report.describe(version, choice, judgement, two_stage=serving, settings=settings)
             report.write(content, path)
     return Outcome(version, recipe, judgement, verdict, activated=verdict.passed or force, report=path)
 
@@ -144,22 +155,6 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     )
 
 
-def choose(
-    given: Recipe | None, validation: list[Split], known: Interactions, *, settings: Settings
-) -> tuple[Recipe, list[Epoch]]:
-    """The recipe of the run: the given one, or the best default candidate on the validation window.
-
-    Of LightGCN the window also tells how many epochs are enough; its training curve comes along.
-    """
-    if not validation:
-        return given or candidates_for(known)[0], []
-    if isinstance(given, LightGCNRecipe):
-        return selection.stop_early(given, validation[0], settings=settings)
-    if given is not None:
-        return given, []
-    return selection.compare(validation[0], candidates_for(known), settings=settings)[0].recipe, []
-
-
 def candidates_for(known: Interactions) -> list[Recipe]:
     """The default recipes for data of this size."""
     return default_candidates(len(known.user_ids), len(known.item_ids))
@@ -176,7 +171,7 @@ def measure_serving(judgement: Judgement | None, *, settings: Settings) -> TwoSt
         seed=settings.seed,
     )
     try:
-        few = replace(budget, rows=tuple(row for row in budget.rows if row.n <= MOST_CANDIDATES))
+        few = replace(budget, rows=tuple(row for row in budget.rows if row.n <= blending.CANDIDATES))
         return TwoStageFigures(budget=budget, chosen=two_stage.choose(few))
     except InvalidArgumentError:  # every index loses too much: the report shows how much, and the gate looks at recall
         return TwoStageFigures(budget=budget, chosen=None)
@@ -221,21 +216,6 @@ def live_manifest(volume: Path) -> Manifest | None:
         return read_manifest(layout.version_dir(volume, version))
     except ArtifactError as error:
         raise ArtifactError(f"the live version cannot be compared with; activate another one first: {error}") from error
-
-
-def worth_keeping(volume: Path, count: int) -> set[str]:
-    """The newest versions, and as many that the gate let pass: refused runs must not push out what to roll back to."""
-    versions = layout.list_versions(volume)
-    passed = [version for version in versions if _passed(volume, version)]
-    return {*versions[-count:], *passed[-count:]}
-
-
-def _passed(volume: Path, version: str) -> bool:
-    try:
-        gate = read_manifest(layout.version_dir(volume, version)).training.get("gate")
-    except ArtifactError:
-        return False
-    return isinstance(gate, dict) and bool(gate["passed"] or gate["forced"])
 
 
 def before(shop: Shop, moment: datetime) -> Shop:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from recsys.artifact import writer
-from recsys.artifact.catalogue import SCHEMA
+from recsys.artifact.catalogue import schema_with
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import IndexInfo, Manifest, MetricValue
+from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue
 from trainer.index import BuiltIndex
 from trainer.interactions import Interactions
 from trainer.models.embeddings import Embeddings
@@ -29,11 +30,14 @@ class Fitted:
     """All that a version is made of. Rows of every part follow `known`."""
 
     known: Interactions
-    catalogue: pl.DataFrame  # Events.catalogue; items that it lacks are published without a title
+    catalogue: pl.DataFrame  # Events.catalogue, with its attributes; items that it lacks are published without a title
     embeddings: Embeddings
+    fold_in: FoldIn
     retrieval: BuiltIndex
     similar: faiss.Index
     popularity: NDArray[np.float32]  # [n_items]
+    blend: BlendInfo
+    stream_sequence: int  # of the last event of the stream among the events
     model: str
     metrics: dict[str, MetricValue]
     training: dict[str, JsonValue]
@@ -62,6 +66,8 @@ def publish(volume: Path, fitted: Fitted) -> str:
             search_effort=fitted.retrieval.search_effort,
             recall=fitted.retrieval.recall,
         ),
+        blend=fitted.blend,
+        stream_sequence=fitted.stream_sequence,
         metrics=fitted.metrics,
         training=fitted.training,
         dataset_fingerprint=fingerprint,
@@ -85,6 +91,8 @@ def history_of(known: Interactions) -> History:
         items=items[order].astype(np.int32),
         times=known.last_seen[order],
         types=known.last_type[order],
+        weights=known.weights.data[order],
+        type_sets=known.type_sets[order],
         event_types=known.event_types,
     )
 
@@ -92,7 +100,7 @@ def history_of(known: Interactions) -> History:
 def _contents(fitted: Fitted) -> writer.Contents:
     rows = pl.DataFrame({"item_id": fitted.known.item_ids}, schema={"item_id": pl.String})
     items = rows.join(fitted.catalogue, on="item_id", how="left", maintain_order="left")
-    items = items.with_columns(pl.col("available").fill_null(True)).select(SCHEMA.names)
+    items = items.with_columns(pl.col("available").fill_null(True)).select(schema_with(items.columns).names)
     return writer.Contents(
         user_ids=fitted.known.user_ids,
         items=items.to_arrow(),
@@ -100,6 +108,8 @@ def _contents(fitted: Fitted) -> writer.Contents:
         item_embeddings=fitted.embeddings.item,
         history=history_of(fitted.known),
         popularity=fitted.popularity,
+        first_seen=fitted.known.first_seen,
+        fold_in=fitted.fold_in,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
         similar_index=faiss.serialize_index(fitted.similar),
     )

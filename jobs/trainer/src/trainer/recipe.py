@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from recsys.errors import DataError
@@ -123,11 +125,15 @@ def fit_lightgcn(
 
 
 def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:
-    """Scale items by their users in the last `recent_days` of what is known, over all their users."""
+    """Scale items by `recency_factors`."""
     if strength == 0:
         return embeddings
-    return recency.scale(
-        embeddings,
+    return recency.scale(embeddings, recency_factors(known, strength, recent_days=recent_days))
+
+
+def recency_factors(known: Interactions, strength: float, *, recent_days: float) -> NDArray[np.float32]:
+    """Of each item, by its users in the last `recent_days` of what is known, over all its users: float32 [n_items]."""
+    return recency.factors(
         recent_users=known.recent_users(recent_since(known, recent_days)),
         all_users=known.recent_users(datetime.fromtimestamp(0, UTC)),
         strength=strength,

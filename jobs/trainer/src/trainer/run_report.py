@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from trainer import bootstrap, hard_negatives
+from trainer.blending import ChosenBlend
 from trainer.evaluation import Evaluation
 from trainer.gate import METRIC
 from trainer.judging import Judgement
@@ -19,6 +20,7 @@ from trainer.report import (
     figures_of,
     hard_negative_figures,
 )
+from trainer.selection import Choice
 from trainer.settings import Settings
 
 _ASKED_USERS = 2_000  # of the hard negatives
@@ -26,15 +28,14 @@ _ASKED_USERS = 2_000  # of the hard negatives
 
 def describe(
     version: str,
-    recipe: Recipe,
+    choice: Choice,
     judgement: Judgement,
     *,
     two_stage: TwoStageFigures | None,
-    curve: Sequence[Epoch],
     settings: Settings,
 ) -> RunReport:
     """Everything that the run measured on its newest window."""
-    window = judgement.window
+    window, recipe = judgement.window, choice.recipe
     return RunReport(
         title=version,
         made_at=datetime.now(UTC),
@@ -42,7 +43,7 @@ def describe(
         k=20,
         models=_models(recipe, judgement, settings=settings),
         comparisons=_comparisons(recipe, judgement, settings=settings),
-        training_curves=_curves(recipe, curve),
+        training_curves=_curves(recipe, choice.curve),
         hard_negatives=_hard_negatives(recipe, judgement, settings=settings),
         two_stage=two_stage,
         data={
@@ -55,6 +56,7 @@ def describe(
             "model": recipe.model,
             "recency_strength": recipe.recency_strength,
             **recipe.settings.model_dump(),
+            **_blend(choice.blend),
             "seed": settings.seed,
             "recent_days": settings.recent_days,
             "horizon_days": settings.horizon_days,
@@ -62,11 +64,26 @@ def describe(
     )
 
 
+def _beside(judgement: Judgement) -> dict[str, Evaluation]:
+    """What the new model is compared with beside the baselines."""
+    beside = {"its personal score alone": judgement.personal, "live version's recipe": judgement.live}
+    return {name: evaluation for name, evaluation in beside.items() if evaluation is not None}
+
+
+def _blend(chosen: ChosenBlend) -> dict[str, str | float]:
+    """What lists are ranked by, and what the best blend was worth on the validation window, taken or not."""
+    shown: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
+    if chosen.gain is not None:
+        gain = chosen.gain
+        shown[f"best blend tried, {METRIC} over the personal score alone"] = (
+            f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+        )
+    return shown
+
+
 def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[ModelFigures]:
     n_items = len(judgement.window.train.item_ids)
-    judged: dict[str, Evaluation] = {recipe.model: judgement.new}
-    if judgement.live is not None:
-        judged["live version's recipe"] = judgement.live
+    judged: dict[str, Evaluation] = {recipe.model: judgement.new, **_beside(judgement)}
     dims: dict[str, int] = {recipe.model: judgement.embeddings.item.shape[1]}
     return [
         figures_of(
@@ -84,9 +101,6 @@ def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list
 
 
 def _comparisons(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[Comparison]:
-    others = dict(judgement.baselines)
-    if judgement.live is not None:
-        others["live version's recipe"] = judgement.live
     return [
         Comparison(
             model=recipe.model,
@@ -94,7 +108,7 @@ def _comparisons(recipe: Recipe, judgement: Judgement, *, settings: Settings) ->
             metric=METRIC,
             difference=bootstrap.paired(judgement.new.per_user[METRIC], other.per_user[METRIC], seed=settings.seed),
         )
-        for name, other in others.items()
+        for name, other in (judgement.baselines | _beside(judgement)).items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Recipes and a validation window in, the recipes by what they are worth there out, best first."""
+"""Recipes and a validation window in; what the run trains and serves by out: the best recipe there, and its blend."""
 
 import logging
 import time
@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from recsys.artifact.manifest import BlendInfo
+from trainer import blending
 from trainer import recipe as recipes
+from trainer.blending import ChosenBlend
 from trainer.evaluation import evaluate
 from trainer.gate import METRIC
 from trainer.models.embeddings import Embeddings
@@ -27,6 +30,33 @@ class Trial:
     recipe: Recipe
     score: float
     fit_s: float  # of the model, on the part of the data before the window
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a run goes by."""
+
+    recipe: Recipe
+    blend: ChosenBlend
+    curve: list[Epoch]  # LightGCN's on the validation window; empty for other models
+
+
+def choose(given: Recipe | None, window: Split | None, candidates: Sequence[Recipe], *, settings: Settings) -> Choice:
+    """The given recipe, or the best candidate on the validation window; and the blend that is best there.
+
+    Of LightGCN the window also tells how many epochs are enough. Without a window the first candidate is as good as
+    any, and the personal score ranks alone.
+    """
+    if window is None:
+        return Choice(given or candidates[0], ChosenBlend(BlendInfo(), None), [])
+    recipe = given
+    curve: list[Epoch] = []
+    if isinstance(recipe, LightGCNRecipe):
+        recipe, curve, fitted = stop_early(recipe, window, settings=settings)
+    else:
+        recipe = recipe or compare(window, candidates, settings=settings)[0].recipe
+        fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+    return Choice(recipe, blending.choose(recipe, fitted, window, settings=settings), curve)
 
 
 def compare(
@@ -56,8 +86,10 @@ def compare(
     return sorted(trials, key=lambda trial: -trial.score)
 
 
-def stop_early(recipe: LightGCNRecipe, window: Split, *, settings: Settings) -> tuple[LightGCNRecipe, list[Epoch]]:
-    """The recipe with as many epochs as were best on the validation window, and the training curve.
+def stop_early(
+    recipe: LightGCNRecipe, window: Split, *, settings: Settings
+) -> tuple[LightGCNRecipe, list[Epoch], Embeddings]:
+    """The recipe with as many epochs as were best on the validation window, the training curve, and what it fitted.
 
     Without a checkpoint: one that is gone on with would know only the epochs after the kill.
     """
@@ -67,7 +99,7 @@ def stop_early(recipe: LightGCNRecipe, window: Split, *, settings: Settings) -> 
         curve.append(epoch)
         _log.info("epoch", extra={"epoch": epoch.number, "loss": epoch.loss, METRIC: epoch.score})
 
-    recipes.fit_lightgcn(
+    fitted = recipes.fit_lightgcn(
         recipe,
         window.train,
         seed=settings.seed,
@@ -77,7 +109,7 @@ def stop_early(recipe: LightGCNRecipe, window: Split, *, settings: Settings) -> 
     scored = [epoch for epoch in curve if epoch.score is not None]
     best = max(scored, key=lambda epoch: epoch.score or 0.0)
     stopped = recipe.settings.model_copy(update={"epochs": best.number})
-    return recipe.model_copy(update={"settings": stopped}), curve
+    return recipe.model_copy(update={"settings": stopped}), curve, fitted
 
 
 def score(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> float:

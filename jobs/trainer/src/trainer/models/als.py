@@ -25,6 +25,9 @@ class ALSSettings(BaseModel, frozen=True, extra="forbid"):
 def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads: int = 0) -> Embeddings:
     """Vectors of all users and items; zeros for a user or an item without interactions.
 
+    `implicit` ends a sweep with the items and solves in part. Users are solved once more here, exactly and last, so
+    that a fold-in gives a known user the vector that they have.
+
     Args:
         threads: 0 means every core. Rows are solved one by one, so the result does not depend on it.
     """
@@ -39,12 +42,15 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
             random_state=seed,
         )
         model.fit(weights, show_progress=False)
-    return Embeddings(user=np.asarray(model.user_factors), item=np.asarray(model.item_factors))
+        user = model.recalculate_user(np.arange(weights.shape[0]), weights)
+    return Embeddings(user=np.asarray(user), item=np.asarray(model.item_factors))
+
+
+def weight_scale(weights: sp.csr_matrix) -> float:
+    """What makes the mean weight 1, so that one alpha means the same whatever unit a shop weighs in."""
+    return 1 / float(weights.data.mean(dtype=np.float64)) if weights.nnz else 1.0
 
 
 def _of_mean_one(weights: sp.csr_matrix) -> sp.csr_matrix:
-    """The weights scaled to a mean of 1, so that one alpha means the same whatever unit a shop weighs in."""
-    if weights.nnz == 0:
-        return weights
-    scaled = (weights.data / weights.data.mean()).astype(np.float32)
+    scaled = (weights.data * weight_scale(weights)).astype(np.float32)
     return sp.csr_matrix((scaled, weights.indices, weights.indptr), shape=weights.shape)

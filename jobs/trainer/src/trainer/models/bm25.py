@@ -6,6 +6,7 @@ against .150), which is why a known-answer test holds the orientation.
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 
 def confidence(weights: sp.csr_matrix, *, k1: float, b: float) -> sp.csr_matrix:
@@ -14,12 +15,18 @@ def confidence(weights: sp.csr_matrix, *, k1: float, b: float) -> sp.csr_matrix:
     The inverse document frequency is ln(1 + (N − n_i + ½)/(n_i + ½)) over N users, which stays positive for an item
     that nearly everybody has; the plain logarithm would make its confidence negative.
     """
-    n_users, n_items = weights.shape
+    n_users = weights.shape[0]
     rows = np.repeat(np.arange(n_users), np.diff(weights.indptr))
     frequency = weights.data.astype(np.float64)
     length = np.bincount(rows, weights=frequency, minlength=n_users)
-    users_per_item = np.bincount(weights.indices, minlength=n_items)
-    idf = np.log1p((n_users - users_per_item + 0.5) / (users_per_item + 0.5))
     norm = k1 * (1 - b + b * length / length.mean())
+    idf = inverse_document_frequency(weights)
     data = idf[weights.indices] * frequency * (k1 + 1) / (frequency + norm[rows])
     return sp.csr_matrix((data.astype(np.float32), weights.indices, weights.indptr), shape=weights.shape)
+
+
+def inverse_document_frequency(weights: sp.csr_matrix) -> NDArray[np.float64]:
+    """Of each item of a users × items matrix, whatever its stored values: float64 [n_items]."""
+    n_users, n_items = weights.shape
+    users_per_item = np.bincount(weights.indices, minlength=n_items)
+    return np.log1p((n_users - users_per_item + 0.5) / (users_per_item + 0.5))

@@ -2,7 +2,7 @@
 
 With A = Dᵤ^-a R Dᵢ^-b and V its leading right singular vectors, an item's vector is its row of Dᵢ^c V and a user's the
 sum of Dᵢ^-c V over the history. That is the ideal low-pass filter of GF-CF (Shen et al. 2021, "How Powerful is Graph
-Convolution for Recommendation?") written as one dot product, so new users need no training: see `history_vectors`.
+Convolution for Recommendation?") written as one dot product, so new users need no training: see `history_weights`.
 """
 
 import warnings
@@ -42,17 +42,17 @@ def fit(interactions: Interactions, settings: SpectralSettings, *, seed: int) ->
     )
     basis = _right_singular_vectors(normalised, settings.dim, power_iterations=settings.power_iterations, seed=seed)
     item = basis * (item_degrees**settings.score_exponent).astype(np.float32)[:, None]
-    return Embeddings(user=weights @ history_vectors(item, weights, settings), item=item)
+    summed = item * history_weights(weights, settings).astype(np.float32)[:, None]
+    return Embeddings(user=weights @ summed, item=item)
 
 
-def history_vectors(
-    item: NDArray[np.float32], weights: sp.csr_matrix, settings: SpectralSettings
-) -> NDArray[np.float32]:
-    """What each item adds to the vector of a user who has it: float32 [n_items, dim].
+def history_weights(weights: sp.csr_matrix, settings: SpectralSettings) -> NDArray[np.float64]:
+    """What an item's vector is multiplied by where it adds to a user's: float64 [n_items].
 
-    A user, new or known, is the weighted sum of these over the history; that is the fold-in of this model.
+    A user, new or known, is Σ weight of the pair × this × item vector over the history; that is the fold-in of this
+    model.
     """
-    return item * (_degrees(weights, axis=0) ** (-2 * settings.score_exponent)).astype(np.float32)[:, None]
+    return _degrees(weights, axis=0) ** (-2 * settings.score_exponent)
 
 
 def _degrees(weights: sp.csr_matrix, *, axis: int) -> NDArray[np.float64]:
