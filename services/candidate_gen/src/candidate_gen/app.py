@@ -4,11 +4,12 @@ from functools import partial
 
 import faiss
 
-from candidate_gen.retriever import Retriever
+from candidate_gen.retriever import Retriever, SourceCounts
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
 from candidate_gen.user_servicer import UserServicer
 from recsys.artifact.watcher import Watcher
+from recsys.feature_store.follower import LiveState
 from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer, ServerLimits
 from recsys.v1 import candidate_gen_service_pb2, model_service_pb2, user_service_pb2
@@ -17,8 +18,8 @@ from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from recsys.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
 
 
-def create(settings: Settings) -> tuple[RpcServer, Watcher[Retriever]]:
-    """The server and what it answers from; neither is started."""
+def create(settings: Settings, live: LiveState) -> tuple[RpcServer, Watcher[Retriever]]:
+    """The server and what it answers from, beside the shop's live state; neither is started."""
     limits = ServerLimits(
         worker_threads=settings.worker_threads,
         maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
@@ -27,14 +28,20 @@ def create(settings: Settings) -> tuple[RpcServer, Watcher[Retriever]]:
     )
     # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
     server = RpcServer(limits, prepare_worker=partial(faiss.omp_set_num_threads, 1))
+    counts = SourceCounts(
+        session=settings.session_count,
+        popular=settings.popular_count,
+        trending=settings.trending_count,
+        new=settings.new_count,
+    )
     watcher = Watcher(
         settings.artifact_dir,
-        load=Retriever,
+        load=partial(Retriever, live=live, counts=counts),
         poll_interval_s=settings.poll_interval_s,
         on_loaded=server.set_serving,
     )
     candidates = CandidateGenServicer(watcher, max_count=settings.max_count)
-    users = UserServicer(watcher, max_count=settings.max_count)
+    users = UserServicer(watcher, live=live, max_count=settings.max_count)
     model = ModelServicer(watcher)
     server.add(candidate_gen_service_pb2.DESCRIPTOR, partial(add_CandidateGenServiceServicer_to_server, candidates))
     server.add(user_service_pb2.DESCRIPTOR, partial(add_UserServiceServicer_to_server, users))

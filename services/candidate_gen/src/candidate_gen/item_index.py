@@ -1,12 +1,13 @@
 """A FAISS index over the items of one artifact version, opened and checked.
 
-A file comes in; nearest neighbours of a vector go out. An index that is not of these items is refused.
+A file comes in; nearest neighbours of a vector, among all items or those of a bitmap, go out. An index that is not of
+these items is refused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import faiss
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from recsys.errors import ArtifactError
 
+_faiss: Any = faiss  # its stubs know the C++ side of selectors and search parameters only, not Python's keywords
 _PARAMETER_OF_KIND: Final = ((faiss.IndexIVF, "nprobe"), (faiss.IndexHNSW, "efSearch"))
 
 
@@ -25,8 +27,11 @@ class Neighbours:
     scores: NDArray[np.float32]
 
 
+NONE: Final = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
 class ItemIndex:
-    """Approximate search by inner product among all items."""
+    """Approximate search by inner product."""
 
     def __init__(self, path: Path, *, item_count: int, dim: int, search_effort: int | None) -> None:
         """Map the file into memory. `search_effort` is nprobe or efSearch; none: as the file says.
@@ -47,37 +52,56 @@ class ItemIndex:
             if search_effort is not None and isinstance(self._index, kind):
                 faiss.ParameterSpace().set_index_parameter(self._index, parameter, search_effort)
 
-    def search(self, query: NDArray[np.float32], fetch: int) -> Neighbours:
-        """The `fetch` best items for a query, float32 [dim]; fewer where the index found no more."""
-        scores, rows = self._index.search(query[np.newaxis], fetch)
+    def search(
+        self, query: NDArray[np.float32], fetch: int, *, among: NDArray[np.uint8] | None = None, effort: float = 1
+    ) -> Neighbours:
+        """The `fetch` best items for a query, float32 [dim]; fewer where the index found no more.
+
+        Args:
+            among: bitmap of the items that may be found (bit r & 7 of byte r >> 3 is row r); none: all.
+            effort: factor on nprobe or efSearch.
+        """
+        # FAISS holds addresses only: `selector` and the bitmap must outlive the search, so both keep a name here
+        selector = None if among is None else _faiss.IDSelectorBitmap(among)
+        parameters = self._parameters(selector, effort)
+        scores, rows = self._index.search(query[np.newaxis], fetch, params=parameters)
         found = rows[0] >= 0  # FAISS pads with -1
         return Neighbours(rows=rows[0][found], scores=scores[0][found])
 
     def check_agreement(
         self,
-        queries: Iterable[NDArray[np.float32]],
+        queries: NDArray[np.float32],
         *,
         exact: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         first: int,
         floor: float,
     ) -> None:
-        """Compare the `first` answers with exact search: `exact` scores all items for a query, float32 [n_items].
+        """Compare the `first` answers with exact search: `exact` scores all items for queries, float32 [n, n_items].
 
         An answer is right if its exact score is among the first ones; so equal items may stand for each other.
 
         Raises:
             ArtifactError: of the answers, less than the share `floor` is right.
         """
+        if len(queries) == 0:
+            return
         shares = []
-        for query in queries:
-            scores = exact(query)
+        for query, scores in zip(queries, exact(queries), strict=True):
             least = np.partition(scores, -first)[-first] - 1e-4 * np.abs(scores).max()
             shares.append(np.count_nonzero(scores[self.search(query, first).rows] >= least) / first)
-        if shares and np.mean(shares) < floor:
+        if np.mean(shares) < floor:
             raise ArtifactError(
                 f"{self._path}: expected {floor:.2f} of the sampled answers to agree with exact search "
                 f"of the embeddings, found {np.mean(shares):.2f}"
             )
+
+    def _parameters(self, selector: faiss.IDSelector | None, effort: float) -> Any:
+        if isinstance(self._index, faiss.IndexIVF):
+            lists = min(max(round(self._index.nprobe * effort), 1), self._index.nlist)
+            return _faiss.SearchParametersIVF(sel=selector, nprobe=lists)
+        if isinstance(self._index, faiss.IndexHNSW):
+            return _faiss.SearchParametersHNSW(sel=selector, efSearch=round(self._index.hnsw.efSearch * effort))
+        return None if selector is None else _faiss.SearchParameters(sel=selector)
 
     def _expect(self, what: str, expected: int, found: int) -> None:
         if found != expected:

@@ -1,4 +1,6 @@
-"""Exact scores of all items for one vector, straight from the embeddings on disk."""
+"""Exact scores for one vector, straight from the embeddings on disk."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +11,31 @@ class ItemVectors:
 
     def __init__(self, embeddings: NDArray[np.float32]) -> None:
         """`embeddings` is float32 [n_items, dim]."""
-        self.embeddings = embeddings
-        self.norms: NDArray[np.float32] = np.sqrt(np.vecdot(embeddings, embeddings))
+        # a plain view of the map: every slice of numpy's own memmap class costs microseconds
+        self.embeddings: NDArray[np.float32] = np.asarray(embeddings)
+        self.norms: NDArray[np.float32] = np.sqrt(np.vecdot(self.embeddings, self.embeddings))
 
-    def inner_products(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 [n_items]."""
-        return self.embeddings @ query
 
-    def cosines(self, unit_query: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 [n_items], for a query of length 1; 0 for an item whose vector is zero."""
-        products = self.inner_products(unit_query)
-        return np.divide(products, self.norms, out=np.zeros_like(products), where=self.norms > 0)
+@dataclass(frozen=True)
+class ExactScores:
+    """One way to compare a vector with items: by inner product, or by cosine with a vector of length 1."""
+
+    vectors: ItemVectors
+    is_cosine: bool
+
+    def of_all(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of all items for each query, float32 [n, n_items]; the cosine of an item whose vector is zero is 0."""
+        products = queries @ self.vectors.embeddings.T
+        return _cosines(products, self.vectors.norms) if self.is_cosine else products
+
+    def of_rows(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of some items, float32 [len(rows)]."""
+        products = self.vectors.embeddings[rows] @ query
+        return _cosines(products, self.vectors.norms[rows]) if self.is_cosine else products
+
+
+def _cosines(products: NDArray[np.float32], norms: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
 
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,57 +1,84 @@
-"""Candidates out of the whole catalogue, for one artifact version.
+"""Candidates out of the whole catalogue, for one artifact version and the shop as it is now.
 
-A user, an item or nobody comes in; item ids with scores and the source that proposed them go out, by score, ties by
-item row. Items that are not on sale, and those that the user already had, are left out.
+Somebody, an item or nobody comes in; rows of items with scores and the sources that proposed them go out. What does not
+pass the request's conditions, is not on sale, or was had already is in no source's list.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.item_index import ItemIndex, Neighbours
-from candidate_gen.item_vectors import ItemVectors, unit
+from candidate_gen.candidates import Candidates, candidates_of
+from candidate_gen.erased_users import is_erased
+from candidate_gen.filters import NO_FILTER, Filter
+from candidate_gen.index_check import check_indexes
+from candidate_gen.item_index import NONE, ItemIndex, Neighbours
+from candidate_gen.item_vectors import ExactScores, ItemVectors, unit
+from candidate_gen.item_weights import REMOVE, LiveEvent
+from candidate_gen.left_out import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
+from candidate_gen.live_items import ItemSet, LiveItems
+from candidate_gen.merging import Proposals, Source
+from candidate_gen.nearest import Space, few_of
+from candidate_gen.new_items import new_items
+from candidate_gen.popular_items import PopularItems
+from candidate_gen.query_vectors import QueryVector, QueryVectors, VectorOrigin
+from candidate_gen.session_neighbours import RECENT_ITEMS, SessionNeighbours
+from candidate_gen.trending_items import TrendingItems
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
+from recsys.feature_store.follower import LiveState
+from recsys.live_catalogue import LiveCatalogue
 
-_SAMPLED_QUERIES: Final = 8
-_NO_ROWS: Final = np.empty(0, np.int32)
+_MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
 
 
-class Source(Enum):
-    """What proposed a candidate."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCounts:
+    """At most so many candidates of each source beside the index."""
 
-    ANN = auto()
-    POPULAR = auto()
-    SIMILAR = auto()
+    session: int = 20  # for each of the most recent items
+    popular: int = 20
+    trending: int = 20
+    new: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Somebody, and what they did live, most recent first."""
+
+    user_id: str = ""
+    events: Sequence[LiveEvent] = ()
+    basket_item_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What an answer must be."""
+
+    filter: Filter = NO_FILTER
+    exclude_item_ids: Sequence[str] = ()
+    seen: Seen = NOT_SEEN
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Items by score, descending; ties by item id. No item twice."""
+class Retrieved:
+    """The candidates for somebody, and what they were found with."""
 
-    item_ids: list[str]
-    scores: list[float]
-    source: Source
-
-
-@dataclass(frozen=True)
-class _Space:
-    """One way to compare a vector with items: fast, and exactly."""
-
-    index: ItemIndex
-    exact: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    allowed: NDArray[np.bool_]  # [n_items] items that may be answers
+    candidates: Candidates
+    query: QueryVector
+    matching_items: int  # that pass the conditions
+    dropped: dict[str, int]  # with explain: how many items each condition alone drops
 
 
 class Retriever:
     """Answers from one artifact version, whose arrays and indexes stay on disk, memory-mapped."""
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, *, live: LiveState, counts: SourceCounts) -> None:
         """Open the indexes and check them against the embeddings.
 
         Raises:
@@ -59,106 +86,144 @@ class Retriever:
         """
         self.artifact = artifact
         self.manifest = artifact.manifest
-        self._vectors = ItemVectors(artifact.item_embeddings)
-        self._is_cosine = artifact.manifest.index.metric == "cosine"
-        on_sale = artifact.catalogue.available
+        self.live = live
+        self._counts = counts
+        self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
+        vectors = ItemVectors(artifact.item_embeddings)
         open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
-        self._retrieval = _Space(
-            index=open_index(artifact.retrieval_index_path, search_effort=artifact.manifest.index.search_effort),
-            exact=self._vectors.cosines if self._is_cosine else self._vectors.inner_products,
-            allowed=on_sale,
+        self._retrieval = Space(
+            open_index(artifact.retrieval_index_path, search_effort=artifact.manifest.index.search_effort),
+            ExactScores(vectors, is_cosine=artifact.manifest.index.metric == "cosine"),
         )
-        self._similar = _Space(
-            index=open_index(artifact.similar_index_path, search_effort=None),
-            exact=self._vectors.cosines,
-            allowed=on_sale & (self._vectors.norms > 0),  # nothing is known about an item without a vector
+        self._similar = Space(
+            open_index(artifact.similar_index_path, search_effort=None), ExactScores(vectors, is_cosine=True)
         )
-        self._popular_rows = _by_score(Neighbours(np.flatnonzero(on_sale), artifact.popularity[on_sale])).rows
-        self._check_indexes()
+        check_indexes(self._retrieval, self._similar, artifact)
+        self._untrained = np.flatnonzero(vectors.norms == 0)
+        self._catalogue = LiveCatalogue(artifact, live)
+        self._queries = QueryVectors(artifact, row_of=self._row_of)
+        self._popular = PopularItems(artifact.popularity)
+        self._trending = TrendingItems(live, row_of=self._row_of)
+        self._session = SessionNeighbours(self._similar, count=counts.session)
+        self._items: tuple[int, LiveItems] = self._take_items()
 
     def user_row(self, user_id: str) -> int | None:
-        """The row of a user; none for one that the version does not know."""
-        return self.artifact.users.row_of(user_id)
+        """The row of a user; none for one that the version does not know, or must have forgotten."""
+        return None if is_erased(self.live, user_id) else self.artifact.users.row_of(user_id)
 
-    def for_user(self, user_row: int, *, count: int, include_seen: bool) -> Candidates:
-        """Items nearest to the user's embedding; popular ones for a user whose embedding is zero."""
-        seen = _NO_ROWS if include_seen else self.artifact.history.rows(user_row)
-        query = self._user_query(user_row)
-        if not query.any():
-            return self.popular(count=count, excluded=seen)
-        return self._candidates(_search(self._retrieval, query, excluded=seen, count=count), Source.ANN)
+    def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
+        """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match.
 
-    def similar(self, item_id: str, *, count: int) -> Candidates:
+        For whom there is no vector, popular items take the place of the index.
+        """
+        live_items = self._live_items()
+        user_row = self.user_row(asker.user_id)
+        left_out = self._left_out(conditions, live_items, user_row=user_row, basket_item_ids=asker.basket_item_ids)
+        items = live_items.matching(conditions.filter).without(left_out.rows)
+        query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
+        proposals = self._proposals(asker, query, live_items, items, count=count)
+        return Retrieved(
+            candidates=candidates_of(proposals, live_items, with_lists=explain),
+            query=query,
+            matching_items=items.rows.size,
+            dropped=_dropped(live_items, conditions, left_out) if explain else {},
+        )
+
+    def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows of the history, [n], and what each item adds to the query vector: float32 [n, dim]."""
+        return self._queries.contributions(query)
+
+    def similar(self, item_id: str, conditions: Conditions, *, count: int) -> Candidates:
         """Items nearest to an item's embedding by cosine, without itself; none for an item whose embedding is zero.
 
         Raises:
             ItemNotFoundError: the version does not know the item.
         """
-        row = self.artifact.items.row_of(item_id)
+        row = self._row_of(item_id)
         if row is None:
             raise ItemNotFoundError(item_id)
-        query = unit(self._vectors.embeddings[row])
-        if not query.any():
-            return Candidates(item_ids=[], scores=[], source=Source.SIMILAR)
-        excluded = np.array([row], np.int32)
-        return self._candidates(_search(self._similar, query, excluded=excluded, count=count), Source.SIMILAR)
+        live_items = self._live_items()
+        query = unit(self._similar.exact.vectors.embeddings[row])
+        left_out = self._left_out(conditions, live_items)
+        items = live_items.matching_trained(conditions.filter).without(np.append(left_out.rows, row))
+        found = self._similar.nearest(query, items, count) if query.any() else NONE
+        return candidates_of([Proposals(Source.SIMILAR, found)], live_items)
 
-    def popular(self, *, count: int, excluded: NDArray[np.int32] = _NO_ROWS) -> Candidates:
-        """Items by popularity, without those of the rows `excluded`."""
-        rows = self._popular_rows[: count + len(excluded)]
-        rows = rows[np.isin(rows, excluded, invert=True)][:count]
-        return self._candidates(Neighbours(rows, self.artifact.popularity[rows]), Source.POPULAR)
+    def popular(self, conditions: Conditions, *, count: int) -> Candidates:
+        """Items by popularity, the same for everyone."""
+        live_items = self._live_items()
+        items = live_items.matching(conditions.filter).without(self._left_out(conditions, live_items).rows)
+        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], live_items)
 
-    def _candidates(self, found: Neighbours, source: Source) -> Candidates:
-        ids = [self.artifact.items.id_of(row) for row in found.rows.tolist()]
-        return Candidates(item_ids=ids, scores=found.scores.tolist(), source=source)
+    def _proposals(
+        self, asker: Asker, query: QueryVector, live_items: LiveItems, items: ItemSet, *, count: int
+    ) -> list[Proposals]:
+        """What each source proposes, the most personal first."""
+        counts = self._counts
+        has_vector = query.origin is not VectorOrigin.NONE
+        popular = self._popular.best(items, counts.popular if has_vector else max(count, counts.popular))
+        found = [Proposals(Source.ANN, self._nearest(query.vector, items, count))] if has_vector else []
+        is_short = len((found[0].found if has_vector else popular).rows) < count
+        new = new_items(live_items, items, count if is_short else counts.new, user_id=asker.user_id)
+        return [
+            *found,
+            Proposals(Source.SESSION, self._session.best(self._recent(asker), items.rows)),
+            Proposals(Source.POPULAR, popular),
+            Proposals(Source.TRENDING, self._trending.best(live_items, items, counts.trending)),
+            Proposals(Source.NEW, new),
+        ]
 
-    def _user_query(self, user_row: int) -> NDArray[np.float32]:
-        embedding = self.artifact.user_embeddings[user_row]
-        return unit(embedding) if self._is_cosine else embedding
+    def _nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
+        return self._retrieval.nearest(unit(vector) if self._retrieval.exact.is_cosine else vector, items, count)
 
-    def _check_indexes(self) -> None:
-        users = (self._user_query(row) for row in _spread(self.manifest.user_count))
-        self._retrieval.index.check_agreement(
-            (user for user in users if user.any()),
-            exact=self._retrieval.exact,
-            first=min(max(self.manifest.item_count // 10, 1), 100),  # chance finds a tenth of them, at the most
-            floor=self.manifest.index.recall / 2,  # far below what a few users of a good index ever fall to
-        )
-        items = (unit(self._vectors.embeddings[row]) for row in _spread(self.manifest.item_count))
-        self._similar.index.check_agreement(
-            (item for item in items if item.any()),
-            exact=self._similar.exact,
-            first=1,  # an item is nearest to itself, however little of the catalogue the index looks at
-            floor=0.5,
-        )
+    def _recent(self, asker: Asker) -> list[int]:
+        """Rows of the most recent items of the version, each once: of the cart, then of the events."""
+        named = (event.item_id for event in asker.events if event.event_type != REMOVE)
+        rows = (self._row_of(item_id) for item_id in chain(asker.basket_item_ids, named))
+        recent: dict[int, None] = {}
+        for row in rows:
+            if row is not None:
+                recent[row] = None
+            if len(recent) == RECENT_ITEMS:
+                break
+        return list(recent)
+
+    def _left_out(
+        self,
+        conditions: Conditions,
+        live_items: LiveItems,
+        *,
+        user_row: int | None = None,
+        basket_item_ids: Sequence[str] = (),
+    ) -> LeftOut:
+        def find(item_id: str) -> int | None:
+            row = self._row_of(item_id)
+            return live_items.new_row_of(item_id) if row is None else row
+
+        excluded = rows_of(chain(conditions.exclude_item_ids, basket_item_ids), find)
+        seen = conditions.seen
+        if seen.is_included:
+            return LeftOut(excluded, NO_ROWS)
+        later = rows_of(seen.item_ids, find)
+        if user_row is None:
+            return LeftOut(excluded, later)
+        before = seen_in_training(self.artifact.history, user_row, seen.event_types)
+        return LeftOut(excluded, np.concatenate([before, later]))
+
+    def _live_items(self) -> LiveItems:
+        """The items of this moment; taken anew when one has changed."""
+        generation, live_items = self._items
+        if generation != self.live.generation:
+            self._items = self._take_items()
+            return self._items[1]
+        return live_items
+
+    def _take_items(self) -> tuple[int, LiveItems]:
+        generation = self.live.generation  # read first: what changes meanwhile is then taken once more
+        return generation, LiveItems(self._catalogue, untrained=self._untrained, few=few_of(self.manifest.item_count))
 
 
-def _search(space: _Space, query: NDArray[np.float32], *, excluded: NDArray[np.int32], count: int) -> Neighbours:
-    """The `count` best allowed items: from the index while it has enough, else from an exact look at all items."""
-    fetch = count + len(excluded)
-    while fetch < len(space.allowed):
-        found = space.index.search(query, fetch)
-        kept = _without(found, space.allowed, excluded)
-        if len(kept.rows) >= count:
-            return _by_score(kept, count)
-        if len(found.rows) < fetch:
-            break  # an approximate index looks at a part of the catalogue only, and that part is at its end
-        fetch *= 2
-    every_row = np.arange(len(space.allowed))
-    return _by_score(_without(Neighbours(every_row, space.exact(query)), space.allowed, excluded), count)
-
-
-def _without(found: Neighbours, allowed: NDArray[np.bool_], excluded: NDArray[np.int32]) -> Neighbours:
-    keep = allowed[found.rows] & np.isin(found.rows, excluded, invert=True)
-    return Neighbours(found.rows[keep], found.scores[keep])
-
-
-def _by_score(found: Neighbours, count: int | None = None) -> Neighbours:
-    order = np.lexsort((found.rows, -found.scores))[:count]
-    return Neighbours(found.rows[order], found.scores[order])
-
-
-def _spread(count: int) -> list[int]:
-    """A few rows, evenly spread."""
-    return sorted(set(np.linspace(0, count - 1, _SAMPLED_QUERIES, dtype=int).tolist())) if count else []
+def _dropped(live_items: LiveItems, conditions: Conditions, left_out: LeftOut) -> dict[str, int]:
+    counts = live_items.dropped(conditions.filter)
+    counts |= {"excluded": len(np.unique(left_out.excluded)), "seen": len(np.unique(left_out.seen))}
+    return {reason: count for reason, count in counts.items() if count}

@@ -1,13 +1,23 @@
 """`recsys.v1.CandidateGenService`: wire → retriever → wire."""
 
-from typing import Final
-
 import grpc
 
-from candidate_gen.retriever import Candidates, Retriever, Source
+from candidate_gen.query_vectors import VectorOrigin
+from candidate_gen.retriever import Retrieved, Retriever
+from candidate_gen.wire import (
+    WIRE_ORIGIN,
+    asker_of,
+    candidates_to_wire,
+    conditions_of,
+    history_to_wire,
+    item_ids_of,
+    seen_of,
+    vector_to_wire,
+)
 from recsys.artifact.watcher import Watcher
 from recsys.rpc.requests import check_count, check_given
 from recsys.v1.candidate_gen_service_pb2 import (
+    DroppedItems,
     GetCandidatesRequest,
     GetCandidatesResponse,
     GetPopularItemsRequest,
@@ -16,19 +26,6 @@ from recsys.v1.candidate_gen_service_pb2 import (
     GetSimilarItemsResponse,
 )
 from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceServicer
-from recsys.v1.item_pb2 import (
-    CANDIDATE_SOURCE_ANN,
-    CANDIDATE_SOURCE_POPULAR,
-    CANDIDATE_SOURCE_SIMILAR,
-    Candidate,
-    CandidateSource,
-)
-
-_WIRE_SOURCE: Final[dict[Source, CandidateSource]] = {
-    Source.ANN: CANDIDATE_SOURCE_ANN,
-    Source.POPULAR: CANDIDATE_SOURCE_POPULAR,
-    Source.SIMILAR: CANDIDATE_SOURCE_SIMILAR,
-}
 
 
 class CandidateGenServicer(CandidateGenServiceServicer):
@@ -41,41 +38,53 @@ class CandidateGenServicer(CandidateGenServiceServicer):
     def GetCandidates(  # noqa: N802
         self, request: GetCandidatesRequest, context: grpc.ServicerContext
     ) -> GetCandidatesResponse:
-        check_given("user_id", request.user_id)
         check_count("count", request.count, at_most=self._max_count)
+        conditions = conditions_of(request.filter, seen=seen_of(request))
         retriever = self._watcher.get(request.artifact_version)
-        user_row = retriever.user_row(request.user_id)
-        if user_row is None:
-            candidates = retriever.popular(count=request.count)
-        else:
-            candidates = retriever.for_user(user_row, count=request.count, include_seen=request.include_seen)
-        return GetCandidatesResponse(
+        retrieved = retriever.candidates(asker_of(request), conditions, count=request.count, explain=request.explain)
+        query = retrieved.query
+        response = GetCandidatesResponse(
             artifact_version=retriever.manifest.version,
-            candidates=_to_wire(candidates),
-            user_known=user_row is not None,
+            candidates=candidates_to_wire(retrieved.candidates),
+            vector_origin=WIRE_ORIGIN[query.origin],
+            query_vector=b"" if query.origin is VectorOrigin.NONE else vector_to_wire(query.vector),
+            matching_items=retrieved.matching_items,
+            item_ids=item_ids_of(retrieved.candidates, retriever) if request.with_item_ids else (),
         )
+        if request.explain:
+            _explain(response, retrieved, retriever)
+        return response
 
     def GetSimilarItems(  # noqa: N802
         self, request: GetSimilarItemsRequest, context: grpc.ServicerContext
     ) -> GetSimilarItemsResponse:
         check_given("item_id", request.item_id)
         check_count("count", request.count, at_most=self._max_count)
+        conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
-        candidates = retriever.similar(request.item_id, count=request.count)
-        return GetSimilarItemsResponse(artifact_version=retriever.manifest.version, candidates=_to_wire(candidates))
+        candidates = retriever.similar(request.item_id, conditions, count=request.count)
+        return GetSimilarItemsResponse(
+            artifact_version=retriever.manifest.version,
+            candidates=candidates_to_wire(candidates),
+            item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),
+        )
 
     def GetPopularItems(  # noqa: N802
         self, request: GetPopularItemsRequest, context: grpc.ServicerContext
     ) -> GetPopularItemsResponse:
         check_count("count", request.count, at_most=self._max_count)
+        conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
-        candidates = retriever.popular(count=request.count)
-        return GetPopularItemsResponse(artifact_version=retriever.manifest.version, candidates=_to_wire(candidates))
+        candidates = retriever.popular(conditions, count=request.count)
+        return GetPopularItemsResponse(
+            artifact_version=retriever.manifest.version,
+            candidates=candidates_to_wire(candidates),
+            item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),
+        )
 
 
-def _to_wire(candidates: Candidates) -> list[Candidate]:
-    source = _WIRE_SOURCE[candidates.source]
-    return [
-        Candidate(item_id=item_id, score=score, source=source)
-        for item_id, score in zip(candidates.item_ids, candidates.scores, strict=True)
-    ]
+def _explain(response: GetCandidatesResponse, retrieved: Retrieved, retriever: Retriever) -> None:
+    """Add what an answer is made of. The sources' lists are there already."""
+    response.dropped.extend(DroppedItems(reason=reason, count=count) for reason, count in retrieved.dropped.items())
+    rows, vectors = retriever.contributions(retrieved.query)
+    response.history.CopyFrom(history_to_wire(rows, vectors, retriever))

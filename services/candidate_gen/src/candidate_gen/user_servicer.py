@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from candidate_gen import users
 from candidate_gen.retriever import Retriever
 from recsys.artifact.watcher import Watcher
+from recsys.feature_store.follower import LiveState
 from recsys.rpc.requests import check_count, check_given
 from recsys.v1.user_service_pb2 import (
     GetHistoryRequest,
@@ -21,15 +22,16 @@ from recsys.v1.user_service_pb2_grpc import UserServiceServicer
 class UserServicer(UserServiceServicer):
     """Answers from the current version."""
 
-    def __init__(self, watcher: Watcher[Retriever], *, max_count: int) -> None:
+    def __init__(self, watcher: Watcher[Retriever], *, live: LiveState, max_count: int) -> None:
         self._watcher = watcher
+        self._live = live
         self._max_count = max_count
 
     def GetHistory(self, request: GetHistoryRequest, context: grpc.ServicerContext) -> GetHistoryResponse:  # noqa: N802
         check_given("user_id", request.user_id)
         check_count("count", request.count, at_most=self._max_count)
         artifact = self._watcher.current().artifact
-        history = users.history(artifact, request.user_id, count=request.count)
+        history = users.history(artifact, self._live, request.user_id, count=request.count)
         if history is None:
             return GetHistoryResponse(artifact_version=artifact.manifest.version, user_known=False)
         return GetHistoryResponse(
@@ -43,7 +45,11 @@ class UserServicer(UserServiceServicer):
         check_count("page_size", request.page_size, at_most=self._max_count)
         artifact = self._watcher.current().artifact
         page = users.page(
-            artifact, prefix=request.prefix, after_user_id=request.after_user_id, page_size=request.page_size
+            artifact,
+            self._live,
+            prefix=request.prefix,
+            after_user_id=request.after_user_id,
+            page_size=request.page_size,
         )
         return ListUsersResponse(
             artifact_version=artifact.manifest.version,

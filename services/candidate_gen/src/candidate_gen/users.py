@@ -1,8 +1,10 @@
-"""Look-ups of users in one artifact version: what a user already had, and who there is."""
+"""Look-ups of users in one artifact version: what a user already had, and who there is, but for those erased since."""
 
 from dataclasses import dataclass
 
+from candidate_gen.erased_users import is_erased
 from recsys.artifact.reader import Artifact
+from recsys.feature_store.follower import LiveState
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class UserPage:
     has_more: bool
 
 
-def history(artifact: Artifact, user_id: str, *, count: int) -> UserHistory | None:
+def history(artifact: Artifact, live: LiveState, user_id: str, *, count: int) -> UserHistory | None:
     """What a user had, most recent first; none for a user that the version does not know."""
-    row = artifact.users.row_of(user_id)
+    row = None if is_erased(live, user_id) else artifact.users.row_of(user_id)
     if row is None:
         return None
     items = [
@@ -54,7 +56,7 @@ def history(artifact: Artifact, user_id: str, *, count: int) -> UserHistory | No
     return UserHistory(items=items, total=artifact.history.size(row))
 
 
-def page(artifact: Artifact, *, prefix: str, after_user_id: str, page_size: int) -> UserPage:
+def page(artifact: Artifact, live: LiveState, *, prefix: str, after_user_id: str, page_size: int) -> UserPage:
     """The first users whose id starts with `prefix` and is greater than `after_user_id`; both may be empty."""
     first = artifact.users.first_row_from(prefix)
     if after_user_id:
@@ -64,6 +66,8 @@ def page(artifact: Artifact, *, prefix: str, after_user_id: str, page_size: int)
         user_id = artifact.users.id_of(row)
         if not user_id.startswith(prefix):
             break  # ids that share a prefix stand together
+        if is_erased(live, user_id):
+            continue
         if len(users) == page_size:
             return UserPage(users=users, has_more=True)
         users.append(User(user_id=user_id, history_size=artifact.history.size(row)))

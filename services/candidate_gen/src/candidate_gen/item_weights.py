@@ -1,0 +1,130 @@
+"""What somebody did, item by item: the history that the version was trained on, and what happened since.
+
+A removal takes back the item's latest purchase, as in training; an item of which nothing is left drops out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PURCHASE: Final = "purchase"
+REMOVE: Final = "remove"
+
+_DUST: Final = 1e-6  # what rounding leaves of a weight that was taken back
+
+
+class LiveEvent(Protocol):
+    """An event of the feature store; the wire's message is one."""
+
+    @property
+    def item_id(self) -> str: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class ItemWeights:
+    """Items and their summed event weights, each item once, most recent first."""
+
+    rows: NDArray[np.int64]  # [n]
+    weights: NDArray[np.float64]  # [n] > 0
+
+
+NO_WEIGHTS: Final = ItemWeights(np.empty(0, np.int64), np.empty(0))
+
+
+@dataclass(frozen=True)
+class TrainedHistory:
+    """A user's part of the artifact's history, most recent first."""
+
+    rows: NDArray[np.int64]  # [n]
+    weights: NDArray[np.float64]  # [n]
+    purchased: NDArray[np.bool_]  # [n] the pair has a purchase
+
+
+NO_HISTORY: Final = TrainedHistory(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
+
+
+@dataclass(frozen=True)
+class EventWeights:
+    """What an event of each type adds: of the version's training."""
+
+    of_type: Mapping[str, float]
+
+    @property
+    def purchase(self) -> float:
+        """Of a purchase; where the shop knows none, what its strongest type adds."""
+        return self.of_type.get(PURCHASE, max(self.of_type.values(), default=0.0))
+
+
+@dataclass(frozen=True)
+class LiveItem:
+    """One thing that somebody did with an item that the version knows."""
+
+    row: int
+    event_type: str
+
+
+def live_items(
+    events: Sequence[LiveEvent],
+    basket_item_ids: Sequence[str],
+    *,
+    after_sequence: int,
+    row_of: Callable[[str], int | None],
+    weights: EventWeights,
+) -> list[LiveItem]:
+    """What changes the history, most recent first: a cart, as if just bought, and events later than `after_sequence`.
+
+    Items that the version does not know, and types without weight, change nothing.
+    """
+    counts = [
+        (event.item_id, event.event_type)
+        for event in events
+        if event.sequence > after_sequence
+        and (event.event_type == REMOVE or weights.of_type.get(event.event_type, 0) > 0)
+    ]
+    named = [*((item_id, PURCHASE) for item_id in basket_item_ids), *counts]
+    return [LiveItem(row, event_type) for item_id, event_type in named if (row := row_of(item_id)) is not None]
+
+
+def together(trained: TrainedHistory, live: Sequence[LiveItem], weights: EventWeights) -> ItemWeights:
+    """The trained history and what came after it; `live` is most recent first."""
+    if not live:
+        return ItemWeights(rows=trained.rows, weights=trained.weights)
+    recent = np.fromiter(dict.fromkeys(item.row for item in live), np.int64)
+    summed, purchases, is_older = _starting_point(trained, recent, weights)
+    for item in reversed(live):
+        if item.event_type == PURCHASE:
+            summed[item.row] += weights.purchase
+            purchases[item.row] += 1
+        elif item.event_type != REMOVE:
+            summed[item.row] += weights.of_type[item.event_type]
+        elif purchases[item.row] > 0:
+            summed[item.row] = max(summed[item.row] - weights.purchase, 0)
+            purchases[item.row] -= 1
+    rows = np.concatenate([recent, trained.rows[is_older]])
+    values = np.concatenate(
+        [np.fromiter((summed[row] for row in recent.tolist()), np.float64), trained.weights[is_older]]
+    )
+    left = values > _DUST
+    return ItemWeights(rows=rows[left], weights=values[left])
+
+
+def _starting_point(
+    trained: TrainedHistory, recent: NDArray[np.int64], weights: EventWeights
+) -> tuple[dict[int, float], dict[int, int], NDArray[np.bool_]]:
+    """Of the recent rows, what training knew: weights, purchases; and which trained pairs nothing happened to."""
+    summed, purchases = dict.fromkeys(recent.tolist(), 0.0), dict.fromkeys(recent.tolist(), 0)
+    ordered = np.sort(recent)
+    is_older = ordered.take(np.searchsorted(ordered, trained.rows), mode="clip") != trained.rows
+    for at in np.flatnonzero(~is_older).tolist():
+        row, weight = int(trained.rows[at]), float(trained.weights[at])
+        summed[row] = weight
+        if trained.purchased[at] and weights.purchase > 0:
+            purchases[row] = max(int(weight / weights.purchase + _DUST), 1)
+    return summed, purchases, is_older

@@ -1,0 +1,53 @@
+"""What one request leaves out of its answers: what it names, the cart, and what the user already had."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.artifact.history import History
+
+_TYPES_IN_A_SET: Final = 32
+NO_ROWS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What counts as had before."""
+
+    is_included: bool = False  # what was had may be an answer all the same
+    event_types: Sequence[str] = ()  # only by events of these types; empty: of any
+    item_ids: Sequence[str] = ()  # had since the version was trained
+
+
+NOT_SEEN: Final = Seen()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Rows of `LiveItems`, which may repeat."""
+
+    excluded: NDArray[np.int64]  # named by the request, or in the cart
+    seen: NDArray[np.int64]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """All of them."""
+        return np.concatenate([self.excluded, self.seen])
+
+
+def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArray[np.int64]:
+    """The rows of those ids that `find` knows."""
+    return np.array([row for item_id in item_ids if (row := find(item_id)) is not None], np.int64)
+
+
+def seen_in_training(history: History, user_row: int, event_types: Sequence[str]) -> NDArray[np.int64]:
+    """Rows of what a user had by events of these types; of any type where none is named."""
+    start, stop = int(history.indptr[user_row]), int(history.indptr[user_row + 1])
+    rows = history.items[start:stop]
+    if event_types:
+        wanted = sum(1 << n for n, name in enumerate(history.event_types[:_TYPES_IN_A_SET]) if name in event_types)
+        rows = rows[(history.type_sets[start:stop] & np.uint32(wanted)) != 0]
+    return rows.astype(np.int64)

@@ -1,0 +1,50 @@
+"""The items with most weight of recent events, decayed by time, as the feature store counts them."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.item_index import NONE, Neighbours
+from candidate_gen.live_items import ItemSet, LiveItems, first_of
+from recsys.feature_store.follower import LiveState
+from recsys.feature_store.interface import TrendingItem
+
+HALF_LIFE_S: Final = 86_400
+_NO_ROW: Final = -1
+
+
+class TrendingItems:
+    """The store's list in rows; turned into them once for each list and each state of the shop."""
+
+    def __init__(self, live: LiveState, *, row_of: Callable[[str], int | None]) -> None:
+        """`row_of` finds the rows of the version's items."""
+        self._live = live
+        self._row_of = row_of
+        # replaced, never changed, so that readers need no lock
+        self._held: tuple[list[TrendingItem], LiveItems | None, Neighbours] = ([], None, NONE)
+
+    def best(self, live_items: LiveItems, items: ItemSet, count: int) -> Neighbours:
+        """The `count` heaviest items of a set, heaviest first."""
+        listed = self._live.trending.get(HALF_LIFE_S)
+        if not listed:
+            return NONE
+        held_list, held_items, order = self._held
+        if held_list is not listed or held_items is not live_items:
+            order = self._in_rows(listed, live_items)
+            self._held = (listed, live_items, order)
+        first = first_of(order.rows, items.rows, count)
+        return Neighbours(order.rows[first], order.scores[first])
+
+    def _in_rows(self, listed: list[TrendingItem], live_items: LiveItems) -> Neighbours:
+        rows = np.fromiter((self._row(item.item_id, live_items) for item in listed), np.int64, len(listed))
+        weights: NDArray[np.float32] = np.fromiter((item.weight for item in listed), np.float32, len(listed))
+        known = rows != _NO_ROW
+        return Neighbours(rows[known], weights[known])
+
+    def _row(self, item_id: str, live_items: LiveItems) -> int:
+        row = self._row_of(item_id)
+        if row is None:
+            row = live_items.new_row_of(item_id)
+        return _NO_ROW if row is None else row

@@ -1,0 +1,90 @@
+"""Requests and candidates as the wire has them; whole arrays at a time."""
+
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.candidates import Candidates
+from candidate_gen.filters import Filter
+from candidate_gen.left_out import NOT_SEEN, Seen
+from candidate_gen.query_vectors import VectorOrigin
+from candidate_gen.retriever import Asker, Conditions, Retriever
+from recsys.v1 import item_pb2
+from recsys.v1.candidate_gen_service_pb2 import (
+    VECTOR_ORIGIN_FOLDED_IN,
+    VECTOR_ORIGIN_NONE,
+    VECTOR_ORIGIN_TRAINED,
+    GetCandidatesRequest,
+    HistoryVectors,
+)
+from recsys.v1.candidate_gen_service_pb2 import VectorOrigin as WireVectorOrigin
+
+WIRE_ORIGIN: Final[dict[VectorOrigin, WireVectorOrigin]] = {
+    VectorOrigin.NONE: VECTOR_ORIGIN_NONE,
+    VectorOrigin.TRAINED: VECTOR_ORIGIN_TRAINED,
+    VectorOrigin.FOLDED_IN: VECTOR_ORIGIN_FOLDED_IN,
+}
+
+
+def asker_of(request: GetCandidatesRequest) -> Asker:
+    """Who asks; the messages of the events are read as they are."""
+    return Asker(user_id=request.user_id, events=request.events, basket_item_ids=request.basket_item_ids)
+
+
+def conditions_of(wanted: item_pb2.Filter, *, seen: Seen = NOT_SEEN) -> Conditions:
+    """What an answer must be. Raises: InvalidArgumentError (the bounds exclude each other, or are no numbers)."""
+    return Conditions(
+        filter=Filter(
+            categories=tuple(sorted(wanted.categories)),
+            min_price=wanted.min_price if wanted.HasField("min_price") else None,
+            max_price=wanted.max_price if wanted.HasField("max_price") else None,
+            attributes=tuple(sorted(wanted.attributes.items())),
+        ),
+        exclude_item_ids=wanted.exclude_item_ids,
+        seen=seen,
+    )
+
+
+def seen_of(request: GetCandidatesRequest) -> Seen:
+    """What counts as had before."""
+    return Seen(is_included=request.include_seen, event_types=request.seen_event_types, item_ids=request.seen_item_ids)
+
+
+def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
+    """Parallel arrays, and the lists of the sources where there are any."""
+    return item_pb2.CandidateSet(
+        rows=candidates.rows.tolist(),
+        scores=candidates.scores.tolist(),
+        sources=candidates.sources.tolist(),
+        new_item_ids=candidates.new_item_ids,
+        lists=[
+            item_pb2.SourceList(
+                source=cast("item_pb2.CandidateSource", int(each.source)),  # numbered alike; a test sees to it
+                rows=each.found.rows.tolist(),
+                scores=each.found.scores.tolist(),
+            )
+            for each in candidates.lists
+        ],
+    )
+
+
+def item_ids_of(candidates: Candidates, retriever: Retriever) -> list[str]:
+    """The ids of the candidates, in their order."""
+    items = retriever.artifact.items
+    return [
+        items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)]
+        for row in candidates.rows.tolist()
+    ]
+
+
+def history_to_wire(rows: NDArray[np.int64], vectors: NDArray[np.float32], retriever: Retriever) -> HistoryVectors:
+    """Items of the history, and what each adds to the query vector."""
+    return HistoryVectors(
+        item_ids=[retriever.artifact.items.id_of(row) for row in rows.tolist()], vectors=vector_to_wire(vectors)
+    )
+
+
+def vector_to_wire(vectors: NDArray[np.float32]) -> bytes:
+    """float32, little-endian, C order."""
+    return vectors.astype("<f4", copy=False).tobytes()
