@@ -12,7 +12,9 @@ from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheExperiments, TheStore
 from recsys.errors import InvalidArgumentError
 
-router = APIRouter(prefix="/v1/experiments", tags=["experiments"], responses=documented(*OF_THE_SERVICES))
+router = APIRouter(
+    prefix="/v1/experiments", tags=["experiments"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES)
+)
 
 ExperimentName = Annotated[str, Path(description="As the experiments file has it.", examples=["recency"])]
 
@@ -47,7 +49,7 @@ async def stop_experiment(
     return report.summary(await experiments.stop(name, store=store, now_ms=time.time_ns() // 1_000_000))
 
 
-@router.post("/{name}/shares", responses=documented(HTTPStatus.NOT_FOUND, *OF_BAD_INPUT))
+@router.post("/{name}/shares", responses=documented(HTTPStatus.NOT_FOUND))
 async def set_shares(
     name: ExperimentName, body: schemas.SharesIn, experiments: TheExperiments, store: TheStore
 ) -> schemas.ExperimentSummary:
