@@ -40,6 +40,27 @@ def test_train_then_versions_then_activate(tmp_path: Path, events_file: Path) ->
     assert layout.current_version(volume) == first
 
 
+def test_a_held_version_is_listed_as_such_and_outlives_those_that_come_after(
+    tmp_path: Path, events_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = tmp_path / "volume"
+    monkeypatch.setenv("TRAINER_KEEP_VERSIONS", "1")
+    train = ("train", "--events", events_file, "--artifact-dir", volume, "--force")
+    run(*train)
+    [first] = layout.list_versions(volume)
+    assert run("hold", first, "--artifact-dir", volume) == f"{first} is held\n"
+    run(*train)
+    run(*train)
+    listed = run("versions", "--artifact-dir", volume).splitlines()
+    assert [line.endswith("  held") for line in listed] == [True, False]
+    assert first in listed[0]
+    run("release", first, "--artifact-dir", volume)
+    run(*train)
+    assert first not in layout.list_versions(volume)
+    with pytest.raises(ArtifactError, match="expected a held version"):
+        run("release", first, "--artifact-dir", volume)
+
+
 def test_if_empty_does_not_train_again(tmp_path: Path, events_file: Path) -> None:
     volume = tmp_path / "volume"
     run("train", "--events", events_file, "--artifact-dir", volume)

@@ -302,6 +302,44 @@ def test_the_catalogue_file_overrules_the_events_and_adds_items_without_events(s
     assert (loaded.report.catalogue.read, loaded.report.catalogue.kept) == (6, 2)
 
 
+def test_attributes_are_columns_that_the_mapping_names_of_either_file_and_the_catalogue_overrules(shop: Shop) -> None:
+    path = shop.file(
+        "events.csv",
+        "user_id,item_id,timestamp,colour,season\n"
+        "u,a,2024-05-01,red,\n"
+        "v,a,2024-05-01,red,\n"
+        "w,a,2024-05-01,blue,\n"
+        "u,b,2024-05-01,,winter\n",
+    )
+    items = shop.file("items.csv", "item_id,brand,colour\na,Lumo,\nb,,green\nc,007,red\n")
+    shop_mapping = shop.mapping(
+        '[item_columns]\nattributes = ["colour", "season"]\n[catalogue]\nattributes = ["brand", "colour"]\n'
+    )
+    loaded = shop.load(path, shop_mapping, catalogue=items).catalogue
+    assert loaded.select("item_id", "attr:brand", "attr:colour", "attr:season").rows() == [
+        ("a", "Lumo", "red", None),
+        ("b", None, "green", "winter"),
+        ("c", "007", "red", None),
+    ]
+
+
+def test_a_column_that_is_called_an_attribute_is_one_without_a_mapping(shop: Shop) -> None:
+    path = shop.file("events.csv", "user_id,item_id,timestamp\nu,a,2024-05-01\n")
+    first = shop.file("1.csv", "item_id,attr:brand\na,Lumo\n")
+    shop.file("2.csv", "item_id,attr:size\nb,XL\n")
+    loaded = shop.load(path, catalogue=first.with_name("[12].csv")).catalogue
+    assert loaded.select("item_id", "attr:brand", "attr:size").rows() == [("a", "Lumo", None), ("b", None, "XL")]
+
+
+def test_an_attribute_that_a_file_lacks_is_an_error_that_names_it(shop: Shop) -> None:
+    path = shop.file("events.csv", "user_id,item_id,timestamp\nu,a,2024-05-01\n")
+    items = shop.file("items.csv", "item_id,title\na,Lamp\n")
+    with pytest.raises(
+        DataError, match=r"items\.csv: expected a column 'brand' \(an attribute\), found 'item_id', 'title'"
+    ):
+        shop.load(path, shop.mapping('[catalogue]\nattributes = ["brand"]\n'), catalogue=items)
+
+
 def test_the_report_shows_each_reason_with_at_most_three_examples(shop: Shop) -> None:
     path = shop.file("events.csv", "user_id,item_id,timestamp\nu,i,2024-05-01\n" + ",i9,2024-05-01\n" * 5)
     lines = shop.load(path).report.render().splitlines()

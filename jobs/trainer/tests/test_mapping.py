@@ -62,6 +62,8 @@ def test_a_misspelt_key_is_refused_with_the_keys_that_there_are(mapping_file: Pa
         ("[weights]\nremove = 1\n", "weights.remove", "takes back"),
         ('[timestamp]\ntimezone = "London"\n', "timestamp.timezone", "IANA"),
         ('[timestamp]\nformat = "iso"\n', "timestamp.format", "found 'iso'"),
+        ('[catalogue]\nattributes = ["brand", "brand"]\n', "catalogue.attributes", "every attribute once"),
+        ('[catalogue]\nattributes = [""]\n', "catalogue.attributes.0", "at least 1 character"),
         ('separator = "::"\n', "separator", "found '::'"),
     ],
 )

@@ -1,5 +1,6 @@
 """A run chooses, judges, publishes, and lets nothing worse go live."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,20 @@ import pytest
 from two_tastes import START, two_tastes
 
 from recsys.artifact import layout
+from recsys.artifact.manifest import BlendInfo
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.errors import DataError
-from trainer import pipeline
+from trainer import blending, judging, pipeline, run_report
+from trainer import recipe as recipes
+from trainer.blending import ChosenBlend
+from trainer.bootstrap import PairedDifference
+from trainer.evaluation import evaluate
 from trainer.models.als import ALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.pipeline import Outcome, Shop
 from trainer.recipe import ALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.selection import Choice
 from trainer.settings import Settings
 
 GOOD = ALSRecipe(settings=ALSSettings(dim=2))
@@ -52,6 +59,63 @@ def test_the_manifest_tells_how_the_version_was_made(tmp_path: Path) -> None:
     recall = manifest.metrics["recall@20"]
     assert recall.low <= recall.value <= recall.high
     assert recall.value > 0.5
+
+
+def test_what_is_published_folds_in_and_tells_of_types_first_events_attributes_and_the_stream(tmp_path: Path) -> None:
+    shop = two_tastes()
+    told = shop.catalogue.with_columns(pl.Series("attr:side", ["left", None] * 30))
+    train(tmp_path, shop=replace(shop, catalogue=told, stream_sequence=17))
+    artifact = live(tmp_path)
+    assert artifact.manifest.stream_sequence == 17
+    assert artifact.manifest.fold_in == artifact.fold_in.info
+    assert artifact.fold_in.info.kind == "als"
+    assert set(artifact.history.weights.tolist()) == {5.0}
+    assert set(artifact.history.type_sets.tolist()) == {1 << artifact.manifest.event_types.index("purchase")}
+    assert artifact.catalogue.item(0).attributes == {"side": "left"}
+    assert artifact.catalogue.item(1).attributes == {}
+    item = artifact.items.id_of(0)
+    first = shop.events.filter(pl.col("item_id") == item)["timestamp"].min()
+    assert artifact.first_seen[0] == int(first.timestamp())
+
+
+def test_a_version_is_judged_by_the_lists_that_its_blend_would_serve(tmp_path: Path) -> None:
+    settings = Settings(artifact_dir=tmp_path, horizon_days=30)
+    shop = two_tastes()
+    window = judging.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
+    blend = BlendInfo(popularity=9)
+    judged = judging.judge(GOOD, window, blend=blend, live=None, settings=settings)
+    alone = judging.judge(GOOD, window, blend=BlendInfo(), live=None, settings=settings)
+    assert alone.personal is None
+    assert judged.personal is not None
+    np.testing.assert_array_equal(judged.personal.ranked, alone.new.ranked)
+    assert judged.new.mean("ndcg@20") < alone.new.mean("ndcg@20")  # popularity knows no tastes
+    fitted = recipes.fit(GOOD, window.train, recent_days=30, seed=0)
+    served = blending.scorer(fitted, window.train, blend, recent_days=30)
+    np.testing.assert_array_equal(judged.new.ranked, evaluate(served, window, ks=judging.KS).ranked)
+
+
+def test_the_live_version_is_judged_with_its_own_blend(tmp_path: Path) -> None:
+    settings = Settings(artifact_dir=tmp_path, horizon_days=30)
+    shop = two_tastes()
+    train(tmp_path, shop=shop)
+    window = judging.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
+    manifest = live(tmp_path).manifest.model_copy(update={"blend": BlendInfo(popularity=9)})
+    judged = judging.judge(GOOD, window, blend=BlendInfo(popularity=9), live=manifest, settings=settings)
+    assert judged.live is not None
+    np.testing.assert_array_equal(judged.live.ranked, judged.new.ranked)
+
+
+def test_the_report_shows_the_blend_and_the_personal_score_beside_it(tmp_path: Path) -> None:
+    settings = Settings(artifact_dir=tmp_path, horizon_days=30)
+    shop = two_tastes()
+    window = judging.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
+    blend = ChosenBlend(BlendInfo(recency=0.1), PairedDifference(value=0.02, low=0.01, high=0.03, p_value=0.001))
+    judged = judging.judge(GOOD, window, blend=blend.info, live=None, settings=settings)
+    report = run_report.describe("v", Choice(GOOD, blend, []), judged, two_stage=None, settings=settings)
+    assert report.settings["blend: recency"] == 0.1
+    assert "+0.0200 [+0.0100, +0.0300]" in report.settings.values()
+    assert [model.name for model in report.models][:2] == ["als", "its personal score alone"]
+    assert "its personal score alone" in {comparison.baseline for comparison in report.comparisons}
 
 
 def test_without_a_recipe_one_is_chosen_on_the_window_before_the_newest(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The trainer's command line: `train`, `tune`, `evaluate`, `validate`, `versions`, `activate`, `demo-data`."""
+"""The trainer: makes versions of a shop's events that the services serve, and manages those on the volume."""
 
 import sys
 from collections.abc import Iterator
@@ -141,7 +141,7 @@ def validate(
 def versions(artifact_dir: VolumeOption = None) -> None:
     """List the versions on the volume, oldest first; * marks the live one."""
     volume = _settings(artifact_dir).artifact_dir
-    live = layout.current_version(volume)
+    live, held = layout.current_version(volume), layout.held_versions(volume)
     for version in layout.list_versions(volume):
         try:
             manifest = read_manifest(layout.version_dir(volume, version))
@@ -151,7 +151,8 @@ def versions(artifact_dir: VolumeOption = None) -> None:
         recall = manifest.metrics.get("recall@20")
         figure = f"recall@20 {recall.value:.4f}" if recall else "not judged"
         mark = "*" if version == live else " "
-        typer.echo(f"{mark} {version}  {manifest.user_count:,} users × {manifest.item_count:,} items  {figure}")
+        size = f"{manifest.user_count:,} users × {manifest.item_count:,} items"
+        typer.echo(f"{mark} {version}  {size}  {figure}{'  held' * (version in held)}")
 
 
 @app.command()
@@ -162,6 +163,20 @@ def activate(version: str, artifact_dir: VolumeOption = None) -> None:
         open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
     writer.activate(volume, version)
     typer.echo(f"{version} is live")
+
+
+@app.command()
+def hold(version: str, artifact_dir: VolumeOption = None) -> None:
+    """Pin a version for an arm of an experiment: it is never removed, and services keep it loaded."""
+    writer.hold(_settings(artifact_dir).artifact_dir, version)
+    typer.echo(f"{version} is held")
+
+
+@app.command()
+def release(version: str, artifact_dir: VolumeOption = None) -> None:
+    """Undo `hold`: the version is removed in its turn."""
+    writer.release(_settings(artifact_dir).artifact_dir, version)
+    typer.echo(f"{version} is held no more")
 
 
 @app.command()

@@ -1,13 +1,17 @@
 """What the shop's files say of its items in, one row an item out.
 
 Item facts come from a separate catalogue file, or from columns of the events file that repeat with every event
-(then: the most frequent text, the latest price). Where both speak, the catalogue file is right.
+(then: the most frequent text, the latest price). Where both speak, the catalogue file is right. A shop's own
+attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
 """
+
+from collections.abc import Iterable
 
 import polars as pl
 
+from recsys.artifact.catalogue import ATTRIBUTE
 from trainer import rows
-from trainer.checks import Checked, columns_in, first_reason, number, text
+from trainer.checks import Checked, attributes_in, columns_in, first_reason, number, text
 from trainer.mapping import CatalogueColumns
 from trainer.quarantine import REASON, Quarantine, Tally
 from trainer.rows import Source
@@ -29,12 +33,13 @@ _TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
 class ItemFacts:
     """Gathers, batch by batch, what events say of their items. Holds one row a distinct value, not one an event."""
 
-    def __init__(self) -> None:
-        self._texts: dict[str, list[pl.DataFrame]] = {name: [] for name in _TEXTS}
+    def __init__(self, attributes: Iterable[str] = ()) -> None:
+        """`attributes`: names of the columns `attr:NAME` that events have."""
+        self._texts: dict[str, list[pl.DataFrame]] = {name: [] for name in (*_TEXTS, *attributes)}
         self._prices: list[pl.DataFrame] = []
 
     def add(self, events: pl.DataFrame) -> None:
-        """`events`: item_id, timestamp, title, category, price, image_url; the last four null where not known."""
+        """`events`: item_id, timestamp, title, category, price, image_url, attributes; null where not known."""
         for name, parts in self._texts.items():
             known = events.filter(pl.col(name).is_not_null())
             parts.append(known.group_by("item_id", name).agg(pl.len()))
@@ -61,32 +66,43 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
     Args:
         item_ids: str, the items that have events; repeats allowed.
         from_events: what `ItemFacts.frame` returns.
-        from_file: columns of `SCHEMA`, one row an item; may be empty.
+        from_file: columns of `SCHEMA` and attributes, one row an item; may be empty.
+
+    Returns:
+        Columns of `SCHEMA`, then the attributes of both, the file's first.
     """
+    attributes = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
+    attributes = list(dict.fromkeys(attributes))
+    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_events.columns]
+    from_events = from_events.with_columns(none)
+    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_file.columns]
+    from_file = from_file.with_columns(none)
     ids = pl.concat([item_ids, from_file["item_id"]]).unique().sort().alias("item_id").to_frame()
     told = ids.join(from_file, on="item_id", how="left").join(
         from_events, on="item_id", how="left", suffix="_of_events"
     )
     return told.select(
         "item_id",
-        *(pl.coalesce(name, f"{name}_of_events") for name in (*_TEXTS, "price")),
+        *(pl.coalesce(name, f"{name}_of_events") for name in (*_TEXTS, "price", *attributes)),
         pl.col("available").fill_null(True),
-    ).select(SCHEMA.names())
+    ).select(*SCHEMA.names(), *attributes)
 
 
 def load(files: list[Source], *, columns: CatalogueColumns, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
     """Read the separate catalogue. Of an item that stands there several times, the last row counts.
 
     Returns:
-        Columns of `SCHEMA`, one row an item; empty without files.
+        Columns of `SCHEMA` and the files' attributes, one row an item; empty without files.
 
     Raises:
         DataError: a file cannot be read or lacks a column that the mapping names.
     """
+    named = [columns_in(source, columns, required=("item_id",)) | attributes_in(source, columns) for source in files]
+    attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
     checked = [
-        Checked(source.path, batch, _in_our_terms(batch.frame, columns_in(source, columns, required=("item_id",))))
-        for source in files
-        for batch in rows.batches(source, also=list(columns.model_dump().values()))
+        Checked(source.path, batch, _in_our_terms(batch.frame, theirs, attributes))
+        for source, theirs in zip(files, named, strict=True)
+        for batch in rows.batches(source, also=list(theirs.values()))
     ]
     if not checked:
         return SCHEMA.to_frame()
@@ -104,8 +120,8 @@ def load(files: list[Source], *, columns: CatalogueColumns, tally: Tally, quaran
     return judged.filter(kept).drop(REASON)
 
 
-def _in_our_terms(frame: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
-    raw = frame.select(text(columns.get(name)).alias(name) for name in SCHEMA.names())
+def _in_our_terms(frame: pl.DataFrame, columns: dict[str, str], attributes: list[str]) -> pl.DataFrame:
+    raw = frame.select(text(columns.get(name)).alias(name) for name in (*SCHEMA.names(), *attributes))
     word = pl.col("available").str.strip_chars().str.to_lowercase()
     available = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
     price = number(pl.col("price"))
@@ -116,6 +132,7 @@ def _in_our_terms(frame: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
         price.alias("price"),
         "image_url",
         available.alias("available"),
+        *attributes,
         first_reason(
             (pl.col("item_id").is_null(), "missing item_id"),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),

@@ -9,7 +9,9 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel
 
+from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
+from trainer.mapping import ItemColumns
 from trainer.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
 from trainer.rows import Batch, Source
 
@@ -48,11 +50,25 @@ def columns_in(source: Source, table: BaseModel, *, required: tuple[str, ...]) -
         DataError: it is not there.
     """
     present = {}
-    for ours, shops in table.model_dump(include=set(type(table).model_fields)).items():
+    for ours, shops in table.model_dump(include=set(type(table).model_fields), exclude={"attributes"}).items():
         if shops in source.columns or (ours not in required and source.has(shops)):
             present[ours] = shops
         elif ours in required or ours in table.model_fields_set:
             raise missing_column(source, shops, meaning=ours)
+    return present
+
+
+def attributes_in(source: Source, table: ItemColumns) -> dict[str, str]:
+    """`attr:NAME` → the file's column, of the attributes that the mapping names or that have our name already.
+
+    Raises:
+        DataError: one that the mapping names is not there.
+    """
+    present = {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
+    for name in table.attributes:
+        if not source.has(name):
+            raise missing_column(source, name, meaning="an attribute")
+        present[f"{ATTRIBUTE}{name}"] = name
     return present
 
 

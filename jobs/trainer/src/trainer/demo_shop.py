@@ -170,7 +170,7 @@ def _funnel(
 
 
 def _catalogue(shelf: _Items, *, days: int) -> pl.DataFrame:
-    titles = []
+    titles, materials = [], []
     seen: dict[str, int] = {}
     for number, (category, style) in enumerate(zip(shelf.category, shelf.style, strict=True)):
         words = CATEGORIES[category]
@@ -178,6 +178,7 @@ def _catalogue(shelf: _Items, *, days: int) -> pl.DataFrame:
         material = words.materials[(number // 4) % len(words.materials)]
         title = f"{ADJECTIVES[style]} {material} {product} “{SERIES[(number // 12) % len(SERIES)]}”"
         seen[title] = seen.get(title, 0) + 1
+        materials.append(material)
         titles.append(title if seen[title] == 1 else f"{title} No. {seen[title]}")
     numbers = pl.DataFrame({"item_id": np.arange(len(titles))})
     return numbers.select(
@@ -187,6 +188,8 @@ def _catalogue(shelf: _Items, *, days: int) -> pl.DataFrame:
         pl.Series("price", np.round(shelf.price, 2)),
         pl.lit(None, dtype=pl.String).alias("image_url"),
         pl.Series("available", shelf.last_day >= days),
+        pl.Series("attr:material", materials),
+        pl.Series("attr:style", [ADJECTIVES[style] for style in shelf.style]),
     )
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import polars as pl
 
+from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from trainer import catalogue, rows, timestamps
 from trainer.catalogue import ItemFacts
-from trainer.checks import Checked, columns_in, first_reason, missing_column, number, text
+from trainer.checks import Checked, attributes_in, columns_in, first_reason, missing_column, number, text
 from trainer.mapping import REMOVE, Mapping, TypeRule
 from trainer.quarantine import LoadReport, Quarantine, Tally
 from trainer.rows import Source
@@ -44,7 +45,7 @@ class Events:
     )  # columns of SCHEMA; quantity and value null where absent; sorted by timestamp, ties in file order
     catalogue: (
         pl.DataFrame
-    )  # columns of catalogue.SCHEMA, one row an item, also items without events; sorted by item_id
+    )  # columns of catalogue.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
     report: LoadReport
 
 
@@ -74,11 +75,12 @@ def load(
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
     needed = [_columns(source, mapping) for source in event_files]
     latest = (now or datetime.now(UTC)) + _FUTURE_TOLERANCE
-    facts, tally, item_tally, kept = ItemFacts(), Tally(), Tally(), [SCHEMA.to_frame()]
+    attributes = list(dict.fromkeys(name for columns in needed for name in columns if name.startswith(ATTRIBUTE)))
+    facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
     shop_columns = list(dict.fromkeys(column for source in event_files + item_files for column in source.columns))
     with Quarantine(quarantine_path, columns=shop_columns) as quarantine:
         for source, columns in zip(event_files, needed, strict=True):
-            for checked in _checked(source, columns, mapping=mapping, latest=latest):
+            for checked in _checked(source, columns, attributes=attributes, mapping=mapping, latest=latest):
                 checked.set_aside(tally, quarantine)
                 good = checked.good()
                 facts.add(good)
@@ -106,20 +108,25 @@ def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
     for rule in mapping.event_type.rules:
         if not source.has(rule.column):
             raise missing_column(source, rule.column, meaning="a rule of event_type")
-    return columns | columns_in(source, mapping.item_columns, required=())
+    described = columns_in(source, mapping.item_columns, required=()) | attributes_in(source, mapping.item_columns)
+    return columns | described
 
 
-def _checked(source: Source, columns: dict[str, str], *, mapping: Mapping, latest: datetime) -> Iterator[Checked]:
+def _checked(
+    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, latest: datetime
+) -> Iterator[Checked]:
     also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
     for batch in rows.batches(source, also=also):
         raw = batch.frame.select(
-            *(text(columns.get(name)).alias(name) for name in _TEXTS),
+            *(text(columns.get(name)).alias(name) for name in (*_TEXTS, *attributes)),
             timestamps.parse(
                 batch.frame[columns["timestamp"]], format=mapping.timestamp.format, timezone=mapping.timestamp.timezone
             ).alias("timestamp"),
             _event_type(columns.get("event_type"), mapping).alias("event_type"),
         )
-        yield Checked(source.path, batch, _in_our_terms(raw, event_types=mapping.event_types, latest=latest))
+        yield Checked(
+            source.path, batch, _in_our_terms(raw, attributes, event_types=mapping.event_types, latest=latest)
+        )
 
 
 def _event_type(column: str | None, mapping: Mapping) -> pl.Expr:
@@ -135,7 +142,9 @@ def _holds(rule: TypeRule) -> pl.Expr:
     return field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
 
 
-def _in_our_terms(raw: pl.DataFrame, *, event_types: list[str], latest: datetime) -> pl.DataFrame:
+def _in_our_terms(
+    raw: pl.DataFrame, attributes: list[str], *, event_types: list[str], latest: datetime
+) -> pl.DataFrame:
     """Numbers out of text, and the reason to reject each row. A removal's quantity counts whatever its sign."""
     known_type = pl.col("event_type").is_in(event_types)
     quantity, value, price = (number(pl.col(name)) for name in ("quantity", "value", "price"))
@@ -151,6 +160,7 @@ def _in_our_terms(raw: pl.DataFrame, *, event_types: list[str], latest: datetime
         "category",
         price.alias("price"),
         "image_url",
+        *attributes,
         first_reason(
             (pl.col("user_id").is_null(), "missing user_id"),
             (pl.col("item_id").is_null(), "missing item_id"),

@@ -40,12 +40,23 @@ class EventColumns(_Table):
 
 
 class ItemColumns(_Table):
-    """The shop's names of the columns that describe items and stand in the events file itself; each may be missing."""
+    """The shop's names of the columns that describe items and stand in the events file itself; each may be missing.
+
+    An attribute keeps the name of its column; those that are named here must be there.
+    """
 
     title: ColumnName = "title"
     category: ColumnName = "category"
     price: ColumnName = "price"
     image_url: ColumnName = "image_url"
+    attributes: tuple[ColumnName, ...] = ()
+
+    @field_validator("attributes")
+    @classmethod
+    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("expected every attribute once")
+        return names
 
 
 class CatalogueColumns(ItemColumns):

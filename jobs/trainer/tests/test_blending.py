@@ -1,0 +1,122 @@
+"""What is judged is what is served: lists by the blend; and a blend is taken only where it is shown to be better."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from conftest import interactions_of
+from numpy.typing import NDArray
+
+from recsys.artifact.manifest import BlendInfo
+from trainer import blending, split
+from trainer.evaluation import evaluate
+from trainer.interactions import Interactions
+from trainer.models.embeddings import Embeddings
+from trainer.recipe import ALSRecipe
+from trainer.settings import Settings
+from trainer.split import Split
+
+DAY = 86_400
+USERS, ITEMS = 400, 60
+
+
+def one_user(personal: list[float], *, seen: list[int], users: list[int], days: list[int]) -> blending.Blended:
+    """One user, items with these personal scores, recent users and days of their first event."""
+    had = np.zeros((1, len(personal)), np.float32)
+    had[0, seen] = 1
+    return blending.Blended(
+        embeddings=Embeddings(np.ones((1, 1), np.float32), np.array(personal, np.float32)[:, None]),
+        known=interactions_of(had),
+        demand=blending.Demand(np.array(users, np.float32), np.array(days, np.int64) * DAY, half_life_days=10),
+        info=BlendInfo(popularity=0.5, recency=0.25),
+    )
+
+
+def test_a_blend_of_three_candidates_by_hand() -> None:
+    blended = one_user([4, 3, 2], seen=[], users=[0, 1, 3], days=[100, 110, 90])
+    # Personal 1, ½, 0; popularity log 1, log 2, log 4: 0, ½, 1; recency 2^-1, 1, 2^-2: ⅓, 1, 0.
+    expected = [[1 + 0.25 / 3, 0.5 + 0.25 + 0.25, 0.5]]
+    np.testing.assert_allclose(blended.scores(np.array([0])), expected, rtol=1e-6)
+
+
+def test_what_the_user_had_is_no_candidate_and_stretches_no_scale() -> None:
+    blended = one_user([900, 4, 3, 2], seen=[0], users=[999, 0, 1, 3], days=[500, 100, 110, 90])
+    expected = [[-np.inf, 1 + 0.25 / 3, 1.0, 0.5]]
+    np.testing.assert_allclose(blended.scores(np.array([0])), expected, rtol=1e-6)
+
+
+def test_who_had_everything_has_no_candidate() -> None:
+    blended = one_user([1, 2], seen=[0, 1], users=[1, 1], days=[1, 1])
+    assert np.isneginf(blended.scores(np.array([0]))).all()
+
+
+def test_only_as_many_are_blended_as_the_gateway_asks_for() -> None:
+    n = blending.CANDIDATES + 50
+    blended = one_user(list(range(n)), seen=[], users=[999] * 50 + [0] * (n - 50), days=[1] * n)
+    scores = blended.scores(np.array([0]))[0]
+    assert np.isneginf(scores[:50]).all()  # however popular
+    assert np.isfinite(scores[50:]).all()
+
+
+def test_the_personal_score_alone_is_the_model_itself() -> None:
+    fitted = Embeddings(np.ones((1, 1), np.float32), np.ones((2, 1), np.float32))
+    known = interactions_of(np.ones((1, 2), np.float32))
+    assert blending.scorer(fitted, known, BlendInfo(), recent_days=30) is fitted
+
+
+def test_values_ranked_are_what_the_scorer_ranks(long_tail: Interactions) -> None:
+    rng = np.random.default_rng(0)
+    fitted = Embeddings(rng.random((60, 4), np.float32), rng.random((40, 4), np.float32))
+    known = replace(long_tail, first_seen=rng.integers(100, size=40) * DAY)
+    info = BlendInfo(popularity=0.3, recency=0.2)
+    demand = blending.Demand(known.recent_users(datetime(1970, 1, 1, tzinfo=UTC)), known.first_seen, 30)
+    everybody = np.arange(60)
+    window = split.hold_out(known, interactions_of(np.ones((60, 40), np.float32)), cut=None)
+    by_scorer = evaluate(blending.Blended(fitted, known, demand, info), window, ks=(20,)).ranked
+    values = blending.Values.of(fitted, known, everybody, demand=demand)
+    np.testing.assert_array_equal(values.ranked(info, 20)[:, : by_scorer.shape[1]], by_scorer)
+
+
+def window_of(taken: NDArray[np.int64]) -> Split:
+    """Everybody had three of the first thirty items, the lower ones more often, and takes these items next."""
+    rng = np.random.default_rng(5)
+    before = np.zeros((USERS, ITEMS), np.float32)
+    for user in range(USERS):
+        before[user, np.minimum(rng.geometric(0.1, size=3) - 1, 29)] = 1
+    after = np.zeros_like(before)
+    after[np.arange(USERS), taken] = 1
+    return split.hold_out(interactions_of(before), interactions_of(after), cut=None)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(recent_days=30)
+
+
+def test_popularity_counts_where_a_model_knows_nothing_and_popular_items_are_taken(settings: Settings) -> None:
+    rng = np.random.default_rng(0)
+    window = window_of(np.minimum(rng.geometric(0.1, size=USERS) - 1, 29))
+    noise = Embeddings(rng.standard_normal((USERS, 8), np.float32), rng.standard_normal((ITEMS, 8), np.float32))
+    chosen = blending.choose(ALSRecipe(), noise, window, settings=settings)
+    assert chosen.info.popularity == 0.4  # the most that is tried
+    assert chosen.gain is not None
+    assert chosen.gain.low > 0
+
+
+def test_a_model_that_knows_better_ranks_alone(settings: Settings) -> None:
+    taken = np.arange(USERS) % 30 + 30  # what nobody had before
+    window = window_of(taken)
+    oracle = Embeddings(np.eye(ITEMS, dtype=np.float32)[taken], np.eye(ITEMS, dtype=np.float32))
+    chosen = blending.choose(ALSRecipe(), oracle, window, settings=settings)
+    assert chosen.info == BlendInfo()
+    assert chosen.gain is not None
+    assert chosen.gain.low <= 0
+
+
+def test_a_window_with_one_user_shows_nothing(settings: Settings) -> None:
+    window = split.hold_out(
+        interactions_of(np.eye(2, dtype=np.float32)), interactions_of(np.array([[0, 1], [0, 0]], np.float32)), cut=None
+    )
+    fitted = Embeddings(np.ones((2, 1), np.float32), np.ones((2, 1), np.float32))
+    assert blending.choose(ALSRecipe(), fitted, window, settings=settings) == blending.ChosenBlend(BlendInfo(), None)
