@@ -1,0 +1,99 @@
+"""`python -m event_sink`: settings → lake → turns, until SIGTERM. `--once`: until the stream is empty.
+
+`--check` ends with status 0 if a sink has reached store and lake within the last minute: a container's health.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from typing import Final
+
+from pydantic import ValidationError
+
+from event_sink.lake_writer import LakeWriter, last_touched
+from event_sink.settings import Settings
+from event_sink.sink import Sink
+from recsys.errors import RecsysError, StoreUnavailableError
+from recsys.feature_store.interface import FeatureStore
+from recsys.feature_store.opening import open_store
+from recsys.lake import lake_dir
+from recsys.observability.logging import configure
+
+_log = logging.getLogger(__name__)
+
+_HEALTHY_WITHIN_S: Final = 60.0
+
+
+async def run(settings: Settings, *, once: bool) -> None:
+    """Move entries until told to end; what passes (a store that is away, a full disk) is waited for, unless `once`."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    store = open_store(settings.feature_store_url)
+    try:
+        while not ended.is_set():
+            try:
+                await _turns(settings, store, ended, once=once)
+                return
+            except (StoreUnavailableError, OSError) as error:
+                if once:
+                    raise
+                _log.warning("waiting", extra={"error": str(error)})
+            await _wait(ended, settings.interval_s)
+    finally:
+        await store.close()
+
+
+async def _turns(settings: Settings, store: FeatureStore, ended: asyncio.Event, *, once: bool) -> None:
+    """Take the lake, as an earlier process or turn left it, and work on it until told to end or something passes."""
+    writer = LakeWriter(lake_dir(settings.artifact_dir))
+    try:
+        sink = Sink(store, writer, batch=settings.batch)
+        await sink.recover()
+        _log.info("started", extra={"sequence": writer.committed.sequence, "parts": len(writer.committed.parts)})
+        while not ended.is_set():
+            if await sink.turn():
+                continue
+            if once:
+                return
+            await _wait(ended, settings.interval_s)
+    finally:
+        writer.close()
+
+
+async def _wait(ended: asyncio.Event, seconds: float) -> None:
+    """Until then, or until told to end."""
+    try:
+        await asyncio.wait_for(ended.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _check(settings: Settings) -> int:
+    try:
+        age_s = time.time() - last_touched(lake_dir(settings.artifact_dir))
+    except OSError:
+        return 1
+    return 0 if age_s < _HEALTHY_WITHIN_S + settings.interval_s else 1
+
+
+def main() -> None:
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(f"settings: {error}")
+    if "--check" in sys.argv[1:]:
+        sys.exit(_check(settings))
+    configure(service="event_sink", level=settings.log_level)
+    try:
+        asyncio.run(run(settings, once="--once" in sys.argv[1:]))
+    except (RecsysError, OSError) as error:
+        _log.error("ended", extra={"error": str(error)})
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The only writer of the lake: parts are written beside, and count when COMMITTED names them.
+
+Whenever the process is killed, the lake is what COMMITTED said last; what else lies there is removed by the next one.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+import polars as pl
+
+from recsys.errors import DataError
+from recsys.lake import COMMITTED, TABLES, Committed, Table, read_committed
+
+_LOCK: Final = ".lock"
+_TEMPORARY: Final = ".new"
+
+
+class LakeWriter:
+    """Holds the lake until `close`; the kernel gives it back when the process is killed."""
+
+    def __init__(self, lake: Path) -> None:
+        """Take the lake, and remove what an earlier process left uncommitted.
+
+        Raises:
+            BlockingIOError: another process has it.
+            DataError: COMMITTED cannot be read, or is missing where there are parts.
+        """
+        lake.mkdir(parents=True, exist_ok=True)
+        self.path = lake
+        self._lock = (lake / _LOCK).open("a")  # does not touch it
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.committed = self._recovered()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def close(self) -> None:
+        """Give the lake back."""
+        self._lock.close()
+
+    def write_part(self, table: Table, day: str, frame: pl.DataFrame) -> dict[str, int]:
+        """Put rows of a day on the disk; they do not count yet. Returns path → rows, for `commit`; none of no rows."""
+        if frame.is_empty():
+            return {}
+        first, last = frame["sequence"].min(), frame["sequence"].max()
+        part = f"{table}/date={day}/part-{first}-{last}.{self.committed.number + 1}.parquet"
+        path = self.path / part
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _flush_dir(path.parent.parent)
+        _replace(path, frame.write_parquet)
+        return {part: frame.height}
+
+    def write_table(self, name: str, frame: pl.DataFrame) -> None:
+        """Replace items or erasures: these count at once."""
+        _replace(self.path / name, frame.write_parquet)
+
+    def commit(
+        self,
+        *,
+        sequence: int | None = None,
+        items_sequence: int | None = None,
+        added: Mapping[str, int] | None = None,
+        removed: Collection[str] = (),
+    ) -> None:
+        """Make written parts (path → rows) count and others not, both or neither; then remove the others' files."""
+        old = self.committed
+        parts = {path: rows for path, rows in old.parts.items() if path not in removed}
+        self._replace_committed(
+            Committed(
+                number=old.number + 1,
+                sequence=old.sequence if sequence is None else sequence,
+                items_sequence=old.items_sequence if items_sequence is None else items_sequence,
+                parts=parts | dict(added or {}),
+            )
+        )
+        for path in removed:
+            (self.path / path).unlink()
+
+    def touch(self) -> None:
+        """Say that all is well; see `last_touched`."""
+        os.utime(self.path / _LOCK)
+
+    def _replace_committed(self, committed: Committed) -> None:
+        content = committed.model_dump_json(indent=1).encode()
+        _replace(self.path / COMMITTED, lambda file: file.write(content))
+        self.committed = committed
+
+    def _recovered(self) -> Committed:
+        committed = read_committed(self.path)
+        files = [path for table in TABLES for path in (self.path / table).rglob("*") if path.is_file()]
+        if committed is None:
+            if any(path.suffix == ".parquet" for path in files):
+                raise DataError(f"{self.path}: expected {COMMITTED} beside the parts, found none; put it back")
+            self._replace_committed(Committed())
+            return self.committed
+        for path in [*files, *self.path.glob(f"*{_TEMPORARY}")]:
+            if str(path.relative_to(self.path)) not in committed.parts:
+                path.unlink()
+        return committed
+
+
+def last_touched(lake: Path) -> float:
+    """When a writer last said that all is well, in Unix seconds. Raises: OSError, where there was none."""
+    return (lake / _LOCK).stat().st_mtime
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """A file with other content, whole and durable, or as it was."""
+    beside = path.with_name(path.name + _TEMPORARY)
+    with beside.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    _flush_dir(path.parent)
+
+
+def _flush_dir(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

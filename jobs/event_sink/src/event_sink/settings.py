@@ -1,0 +1,19 @@
+"""Settings of the sink, from the environment (EVENT_SINK_…)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once, in `__main__`, and passed down."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENT_SINK_", frozen=True)
+
+    feature_store_url: str = Field(description="store whose stream is moved")
+    artifact_dir: Path = Field(description="volume; the lake is its folder `lake`")
+    interval_s: float = Field(5.0, gt=0, description="how often to look for new entries")
+    batch: int = Field(10_000, ge=1, description="most entries moved at once")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")

@@ -1,0 +1,158 @@
+"""The stream in, the lake out, exactly once.
+
+One turn: read what the stream has → write parts → COMMITTED → trim the stream. Killed before COMMITTED, nothing has
+happened; killed after it, the next turn finds in the stream what the lake has already, and only trims.
+"""
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+
+from event_sink import erasing, merging, rows
+from event_sink.lake_writer import LakeWriter
+from recsys.errors import DataError
+from recsys.feature_store.interface import Erasure, Event, Exposure, FeatureStore, ItemRecord, StreamEntry
+from recsys.lake import ERASURES, ERASURES_FILE, ITEMS, ITEMS_FILE, read_erasures, read_items
+
+_log = logging.getLogger(__name__)
+
+_ITEM_CHANGES_AT_ONCE: Final = 1_000
+
+
+class Sink:
+    """Moves entries of a store's stream to the lake that a writer holds."""
+
+    def __init__(self, store: FeatureStore, writer: LakeWriter, *, batch: int) -> None:
+        self._store = store
+        self._writer = writer
+        self._batch = batch
+        self._merged_on = ""
+
+    async def recover(self) -> None:
+        """Finish what an earlier process had committed but not told the store."""
+        await self._report_erasures()
+
+    async def turn(self) -> bool:
+        """Move the next entries; whether there may be more at once.
+
+        Raises:
+            StoreUnavailableError: of the store; what was committed stays so.
+            DataError: the stream is not the one that the lake was filled from.
+        """
+        entries = await self._store.read_stream(after_sequence=0, limit=self._batch)
+        moved = self._writer.committed.sequence
+        self._expect_in_lake([entry for entry in entries if entry.sequence <= moved])
+        fresh = [entry for entry in entries if entry.sequence > moved]
+        if fresh:
+            erasures = [entry.entry for entry in fresh if isinstance(entry.entry, Erasure)]
+            self._commit(fresh, erasures)
+            if erasures:
+                await self._report_erasures()
+        if entries:
+            trimmed = await self._store.trim_stream(up_to_sequence=self._writer.committed.sequence)
+            _log.info("moved", extra={"entries": len(fresh), "trimmed": trimmed, "sequence": fresh and entries[-1].sequence})
+        await self._take_items()
+        self._merge()
+        self._writer.touch()
+        return len(entries) == self._batch
+
+    def _expect_in_lake(self, entries: list[StreamEntry]) -> None:
+        """Entries that were moved before: left by a process that was killed before it trimmed them."""
+        if not entries:
+            return
+        known = erasing.ids_of(self._writer, [entry.sequence for entry in entries])
+        for entry in entries:
+            if (entry.sequence, _id(entry)) not in known:
+                raise DataError(
+                    f"the stream has entry {entry.sequence} ({_id(entry)}), which {self._writer.path} is past and does "
+                    "not hold: expected the store that this lake was filled from, found another one. Nothing was "
+                    "removed; move the lake away to begin a new one"
+                )
+
+    def _commit(self, fresh: list[StreamEntry], erasures: list[Erasure]) -> None:
+        added: dict[str, int] = {}
+        removed: list[str] = []
+        for table, frame in erasing.without(rows.frames(fresh), erasures).items():
+            for day, part in rows.by_day(frame):
+                added |= self._writer.write_part(table, day, part)
+        if erasures:
+            rewritten = erasing.rewrite(self._writer, erasures)
+            added |= rewritten.added
+            removed = rewritten.removed
+            self._writer.write_table(ERASURES_FILE, self._with_erasures(erasures, rewritten.rows))
+        self._writer.commit(sequence=fresh[-1].sequence, added=added, removed=removed)
+
+    def _with_erasures(self, erasures: list[Erasure], lake_rows: dict[str, int]) -> pl.DataFrame:
+        latest = {erasure.user_hash: erasure for erasure in erasures}
+        new = [(one.user_hash, one.sequence, one.erased_ms, lake_rows[one.user_hash]) for one in latest.values()]
+        both = pl.concat([read_erasures(self._writer.path), pl.DataFrame(new, schema=ERASURES, orient="row")])
+        return both.unique("sequence", keep="last").sort("sequence")
+
+    async def _report_erasures(self) -> None:
+        """Tell the store of every erasure that the lake has behind it, after having looked."""
+        done = dict(read_erasures(self._writer.path).select("sequence", "lake_rows").iter_rows())
+        moved = self._writer.committed.sequence
+        waiting = [
+            one
+            for one in await self._store.erasures()
+            if one.lake_rows is None and one.sequence <= moved and one.sequence in done
+        ]
+        if not waiting:
+            return
+        erasing.verify(self._writer, waiting)
+        for one in waiting:
+            await self._store.note_lake_erasure(one.user_hash, lake_rows=done[one.sequence], now_ms=_now_ms())
+            _log.info("erased", extra={"user_hash": one.user_hash, "lake_rows": done[one.sequence]})
+
+    async def _take_items(self) -> None:
+        """Bring items.parquet to what the store says now, where that has changed."""
+        changed: dict[str, ItemRecord] = {}
+        sequence = self._writer.committed.items_sequence
+        while records := await self._store.item_changes(after_sequence=sequence, limit=_ITEM_CHANGES_AT_ONCE):
+            changed |= {record.item_id: record for record in records}
+            sequence = records[-1].sequence
+        if not changed:
+            return
+        old = read_items(self._writer.path).filter(~pl.col("item_id").is_in(list(changed)))
+        new = pl.DataFrame([_item_row(record) for record in changed.values()], schema=ITEMS, orient="row")
+        self._writer.write_table(ITEMS_FILE, pl.concat([old, new]).sort("item_id"))
+        self._writer.commit(items_sequence=sequence)
+        _log.info("items", extra={"changed": len(changed), "items_sequence": sequence})
+
+    def _merge(self) -> None:
+        today = datetime.now(UTC).date().isoformat()
+        # days that are over are looked at once a day: events that come late gather in small parts meanwhile
+        saved = merging.merge(self._writer, days_before=None if today == self._merged_on else today)
+        self._merged_on = today
+        if saved:
+            _log.info("merged", extra={"parts_saved": saved})
+
+
+def _id(entry: StreamEntry) -> str:
+    match entry.entry:
+        case Event():
+            return entry.entry.event_id
+        case Exposure():
+            return entry.entry.request_id
+        case Erasure():
+            return entry.entry.user_hash
+
+
+def _item_row(record: ItemRecord) -> tuple[object, ...]:
+    return (
+        record.item_id,
+        record.sequence,
+        record.is_whole,
+        record.is_deleted,
+        json.dumps(dict(record.fields), ensure_ascii=False, sort_keys=True),
+        record.created_ms,
+        record.updated_ms,
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,175 @@
+"""The event lake on the volume: what the sink writes, what the trainer reads, and which files count.
+
+    <volume>/lake/
+        COMMITTED                                                  JSON, see `Committed`
+        events/date=2026-11-25/part-<first>-<last>.<n>.parquet     EVENTS; the day, in UTC, on which it happened
+        exposures/date=2026-11-25/part-<first>-<last>.<n>.parquet  EXPOSURES
+        items.parquet                                              ITEMS: what the API said of items
+        erasures.parquet                                           ERASURES
+
+`<first>` and `<last>` are sequences of the stream, `<n>` the number of the commit. A part counts only if COMMITTED names
+it, and never changes: what is merged or rewritten gets another name, and COMMITTED is replaced as one. Items and erasures
+may be a little ahead of COMMITTED, which does no harm: both say what holds now.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Final, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+
+from recsys.errors import DataError
+
+LAKE: Final = "lake"
+COMMITTED: Final = "COMMITTED"
+ITEMS_FILE: Final = "items.parquet"
+ERASURES_FILE: Final = "erasures.parquet"
+
+Table = Literal["events", "exposures"]
+TABLES: Final[tuple[Table, ...]] = ("events", "exposures")
+
+_WHO: Final = {"sequence": pl.Int64(), "user_id": pl.String(), "session_id": pl.String()}
+EVENTS: Final = pl.Schema(
+    {
+        **_WHO,  # exactly one of user_id and session_id is given
+        "event_id": pl.String(),
+        "item_id": pl.String(),
+        "event_type": pl.String(),
+        "unix_ms": pl.Int64(),
+        "value": pl.Float64(),
+        "request_id": pl.String(),
+        "position": pl.Int64(),
+    }
+)
+EXPOSURES: Final = pl.Schema(
+    {
+        **_WHO,  # neither: nobody was named
+        "request_id": pl.String(),
+        "unix_ms": pl.Int64(),
+        "item_ids": pl.List(pl.String()),
+        "propensities": pl.List(pl.Float64()),
+        "artifact_version": pl.String(),
+        "experiment": pl.String(),
+        "arm": pl.String(),
+        "latency_ms": pl.Float64(),
+    }
+)
+SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES}
+ITEMS: Final = pl.Schema(
+    {
+        "item_id": pl.String(),
+        "sequence": pl.Int64(),  # of the last change, in the items' own count
+        "is_whole": pl.Boolean(),  # the shop's files do not count for this item
+        "is_deleted": pl.Boolean(),
+        "fields": pl.String(),  # JSON object, as ItemRecord.fields
+        "created_ms": pl.Int64(),
+        "updated_ms": pl.Int64(),
+    }
+)
+ERASURES: Final = pl.Schema(
+    {
+        "user_hash": pl.String(),  # as `user_hash` makes it
+        "sequence": pl.Int64(),  # rows of the user up to here are gone
+        "erased_ms": pl.Int64(),
+        "lake_rows": pl.Int64(),  # removed from the lake
+    }
+)
+
+_ATTEMPTS: Final = 10
+
+
+class Committed(BaseModel):
+    """What the lake holds: every entry of the stream up to `sequence`, once, in these parts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: Literal[1] = 1
+    number: NonNegativeInt = 0  # of this commit
+    sequence: NonNegativeInt = 0
+    items_sequence: NonNegativeInt = 0  # items.parquet holds the changes of items up to here, at least
+    parts: dict[str, NonNegativeInt] = {}  # path below the lake → rows
+
+    def of(self, table: Table) -> list[str]:
+        """The parts of a table, oldest day first."""
+        return sorted(path for path in self.parts if path.startswith(f"{table}/"))
+
+
+def lake_dir(volume: Path) -> Path:
+    """Where the lake of a volume is, whether it exists or not."""
+    return volume / LAKE
+
+
+def day_of(part: str) -> str:
+    """The day of a part's rows, as YYYY-MM-DD."""
+    return part.split("/")[1].removeprefix("date=")
+
+
+def user_hash(user_id: str) -> str:
+    """How an erasure names a user: SHA-256, hex, of the id's UTF-8 bytes."""
+    return hashlib.sha256(user_id.encode()).hexdigest()
+
+
+def read_committed(lake: Path) -> Committed | None:
+    """What counts; none where nothing has been committed yet.
+
+    Raises:
+        DataError: COMMITTED is there and cannot be read.
+    """
+    path = lake / COMMITTED
+    try:
+        return Committed.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{path}: expected what the sink writes there: {error}") from error
+
+
+def read_table(lake: Path, table: Table) -> tuple[Committed, pl.DataFrame]:
+    """A table as it was at one moment, also while the sink works, and what COMMITTED said then.
+
+    Returns:
+        Columns of the table's schema, in the order of the stream.
+
+    Raises:
+        DataError: a file cannot be read, or has not the rows that COMMITTED says.
+    """
+    for _ in range(_ATTEMPTS):
+        committed = read_committed(lake) or Committed()
+        try:
+            parts = [read_part(lake, path, rows=committed.parts[path]) for path in committed.of(table)]
+        except FileNotFoundError:  # merged or rewritten since: COMMITTED names another one by now
+            continue
+        return committed, pl.concat([SCHEMAS[table].to_frame(), *parts]).sort("sequence")
+    raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
+
+
+def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
+    """One part, whole. Raises: FileNotFoundError; DataError when it is damaged or has another number of rows."""
+    table: Table = "events" if path.startswith("events/") else "exposures"
+    try:
+        frame = pl.read_parquet(lake / path, hive_partitioning=False).match_to_schema(SCHEMAS[table])
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{lake / path}: cannot be read: {error}") from error
+    if frame.height != rows:
+        raise DataError(f"{lake / path}: expected {rows} rows, found {frame.height}")
+    return frame
+
+
+def read_items(lake: Path) -> pl.DataFrame:
+    """Columns of ITEMS, one row an item; empty where nothing was ever said of one. Raises: DataError."""
+    return _read_or_empty(lake / ITEMS_FILE, ITEMS)
+
+
+def read_erasures(lake: Path) -> pl.DataFrame:
+    """Columns of ERASURES, one row an erasure. Raises: DataError."""
+    return _read_or_empty(lake / ERASURES_FILE, ERASURES)
+
+
+def _read_or_empty(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path).match_to_schema(schema)
+    except FileNotFoundError:
+        return schema.to_frame()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
