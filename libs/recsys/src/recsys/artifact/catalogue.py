@@ -68,6 +68,10 @@ class Catalogue:
         facts.append({name: value for name, value in told if value is not None})
         return CatalogueItem(*facts)
 
+    def column(self, name: str) -> pa.Array:
+        """A column of `SCHEMA`, of every item."""
+        return self._batch.column(name)
+
     @property
     def attribute_names(self) -> list[str]:
         """Attributes that some item may have."""

@@ -1,0 +1,170 @@
+"""One artifact version's catalogue as the shop has it now.
+
+Masks are kept for each condition and corrected when records change, so that a request copies or computes nothing; what
+is returned is shared and not to be changed.
+"""
+
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.artifact.reader import Artifact
+from recsys.feature_store.interface import ItemRecord
+from recsys.live_catalogue.columns import Columns
+from recsys.live_catalogue.conditions import ON_SALE, Condition, conditions_of
+from recsys.live_catalogue.overlay import EMPTY, NewItem, exists, item_under, says, value_in
+from recsys.live_catalogue.search import ItemPage, Wanted, search
+
+_MOST_MASKS_HELD: Final = 32  # of single conditions, and as many of several together: a byte for each item
+_MOST_ITEMS_HELD: Final = (
+    20_000  # items that were described lately; reading one from the file takes tens of microseconds
+)
+
+Key = TypeVar("Key")
+
+
+class LiveItems(Protocol):
+    """What a follower of the feature store knows of items (`recsys.feature_store.follower.LiveState`)."""
+
+    items: Mapping[str, ItemRecord]  # replaced when one changes
+    generation: int  # rises after that
+
+
+class _NoLiveItems:
+    items: Mapping[str, ItemRecord] = {}
+    generation = 0
+
+
+class LiveCatalogue:
+    """The trained catalogue with item records laid over. Safe to ask from several threads."""
+
+    def __init__(self, artifact: Artifact, live: LiveItems | None = None) -> None:
+        """Without live items, the catalogue stays as it was trained."""
+        self.artifact = artifact
+        self._live = _NoLiveItems() if live is None else live
+        self._columns = Columns(artifact.catalogue)
+        self._trained_item = lru_cache(_MOST_ITEMS_HELD)(artifact.catalogue.item)
+        self._lock = threading.RLock()  # for whoever changes what follows; readers need none
+        self._generation = 0
+        self._overlay = EMPTY
+        self._masks: dict[Condition, NDArray[np.bool_]] = {}
+        self._joint_masks: dict[tuple[Condition, ...], NDArray[np.bool_]] = {}
+
+    def refresh(self) -> None:
+        """Take in what changed, if something did. Every method does; a follower may call it first, off the requests."""
+        if self._generation == self._live.generation:
+            return
+        with self._lock:
+            generation = self._live.generation  # read before the items: what changes meanwhile is taken next time
+            if self._generation == generation:
+                return
+            self._overlay, rows = self._overlay.next(self._live.items, row_of=self.artifact.items.row_of)
+            self._masks = {condition: self._corrected(condition, mask, rows) for condition, mask in self._masks.items()}
+            self._joint_masks = {}
+            self._generation = generation
+
+    def available_mask(self) -> NDArray[np.bool_]:
+        """bool [n_items]: which items of the version are on sale, and not deleted."""
+        self.refresh()
+        return self._mask(ON_SALE)
+
+    def mask(
+        self,
+        *,
+        categories: Collection[str] = (),
+        min_price: float | None = None,
+        max_price: float | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> NDArray[np.bool_]:
+        """bool [n_items]: which items of the version meet these conditions, on sale or not."""
+        self.refresh()
+        conditions = conditions_of(
+            categories=categories, min_price=min_price, max_price=max_price, attributes=attributes or {}
+        )
+        if len(conditions) == 1:
+            return self._mask(conditions[0])
+        mask = self._joint_masks.get(conditions)
+        if mask is not None:
+            return mask
+        with self._lock:
+            joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
+            for condition in conditions:
+                joint &= self._mask(condition)
+            return _keep(self._joint_masks, conditions, joint)
+
+    def new_items(self) -> list[NewItem]:
+        """Items that the shop added since the version was trained and that are on sale; the latest first."""
+        self.refresh()
+        return self._overlay.new_items
+
+    def new_item(self, item_id: str) -> NewItem | None:
+        """An item that the shop added since, on sale or not; none for one of the version, or unknown, or deleted."""
+        self.refresh()
+        record = self._overlay.added.get(item_id)
+        return NewItem(item_under(record), record.created_ms) if record is not None and exists(record) else None
+
+    def item(self, row: int) -> CatalogueItem:
+        """The item of a row; a deleted one is not available."""
+        self.refresh()
+        record = self._overlay.by_row.get(row)
+        trained = self._trained_item(row)
+        return trained if record is None else item_under(record, trained)
+
+    def find(self, item_id: str) -> CatalogueItem | None:
+        """The item of this id; none for an unknown or deleted one."""
+        self.refresh()
+        row = self.artifact.items.row_of(item_id)
+        if row is None:
+            new = self.new_item(item_id)
+            return new.item if new is not None else None
+        record = self._overlay.by_row.get(row)
+        return None if record is not None and record.is_deleted else self.item(row)
+
+    def search(self, *, query: str, category: str, after_item_id: str, page_size: int) -> ItemPage:
+        """The first items by id that hold every word of `query` in the title, whatever the case, and are of `category`.
+
+        What is empty does not restrict; with `after_item_id`, only items whose id is greater.
+        """
+        self.refresh()
+        wanted = Wanted(query=query, category=category, after_item_id=after_item_id)
+        return search(self.artifact, self._overlay, wanted, page_size=page_size, item_of=self._trained_item)
+
+    def is_new(self, row: int) -> bool:
+        """Whether the model knows nothing of an item of the version: its embedding is zero."""
+        return not self.artifact.item_embeddings[row].any()
+
+    def _mask(self, condition: Condition) -> NDArray[np.bool_]:
+        mask = self._masks.get(condition)
+        if mask is not None:
+            return mask
+        with self._lock:
+            told = [row for row, record in self._overlay.by_row.items() if says(record, condition.field)]
+            return _keep(self._masks, condition, self._corrected(condition, condition.mask(self._columns), told))
+
+    def _corrected(self, condition: Condition, mask: NDArray[np.bool_], rows: Iterable[int]) -> NDArray[np.bool_]:
+        """A copy of the mask that is right in these rows."""
+        correct = mask.copy()
+        for row in rows:
+            correct[row] = condition.accepts(self._value(condition.field, row))
+        correct.flags.writeable = False
+        return correct
+
+    def _value(self, field: str, row: int) -> str | float | bool | None:
+        record = self._overlay.by_row.get(row)
+        if record is not None and says(record, field):
+            return value_in(record, field)
+        return self._columns.value(field, row)
+
+
+def _keep(masks: dict[Key, NDArray[np.bool_]], key: Key, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Hold a mask in place of the one that was made first."""
+    if len(masks) >= _MOST_MASKS_HELD:
+        masks.pop(next(iter(masks)))
+    mask.flags.writeable = False
+    masks[key] = mask
+    return mask

@@ -1,0 +1,95 @@
+"""The columns of a version's catalogue as numpy arrays, made when something first asks for them.
+
+A version of a million items opens without them; each costs some ten milliseconds once.
+"""
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys.artifact.catalogue import Catalogue
+from recsys.feature_store.interface import JsonScalar
+
+ATTRIBUTES: Final = "attributes."
+"""A record's field `attributes.NAME` is the catalogue's attribute NAME."""
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of text, each distinct text a code."""
+
+    codes: NDArray[np.int32]  # [n_items], -1: null
+    code_of: dict[str, int]
+
+    def equal_any(self, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """bool [n_items]: which are one of these texts."""
+        codes = [self.code_of[text] for text in wanted if text in self.code_of]
+        if len(codes) == 1:
+            return np.equal(self.codes, codes[0])
+        is_wanted = np.zeros(len(self.code_of) + 1, dtype=bool)  # the last one is asked by -1
+        is_wanted[codes] = True
+        return is_wanted[self.codes]
+
+
+class Columns:
+    """Arrays by the name that a record gives to the field."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._lock = threading.RLock()
+        self._texts: dict[str, Texts | None] = {}
+        self._prices: dict[str, NDArray[np.float64]] = {}
+
+    @property
+    def available(self) -> NDArray[np.bool_]:
+        """bool [n_items]"""
+        return self._catalogue.available
+
+    def texts(self, field: str) -> Texts | None:
+        """`category` or `attributes.NAME`; none for an attribute that the version does not have."""
+        return self._once(self._texts, field, lambda: self._encoded(field))
+
+    def prices(self) -> NDArray[np.float64]:
+        """float64 [n_items], NaN where there is none."""
+        return self._once(self._prices, "price", lambda: _floats(self._catalogue.column("price")))
+
+    def value(self, field: str, row: int) -> JsonScalar:
+        """`category`, `price`, `available` or `attributes.NAME` of a row."""
+        column = self._column(field)
+        value: JsonScalar = None if column is None else column[row].as_py()
+        return value
+
+    def _once(self, made: dict[str, Made], name: str, make: Callable[[], Made]) -> Made:
+        if name not in made:
+            with self._lock:
+                if name not in made:  # another thread may have made it meanwhile
+                    made[name] = make()
+        return made[name]
+
+    def _column(self, field: str) -> pa.Array | None:
+        if field.startswith(ATTRIBUTES):
+            return self._catalogue.attributes(field.removeprefix(ATTRIBUTES))
+        return self._catalogue.column(field)
+
+    def _encoded(self, field: str) -> Texts | None:
+        column = self._column(field)
+        if column is None:
+            return None
+        encoded = pc.dictionary_encode(column)
+        codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        return Texts(
+            codes=np.asarray(codes, np.int32),
+            code_of={text: code for code, text in enumerate(encoded.dictionary.to_pylist())},
+        )
+
+
+def _floats(column: pa.DoubleArray) -> NDArray[np.float64]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)  # null is NaN

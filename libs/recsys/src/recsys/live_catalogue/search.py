@@ -1,0 +1,72 @@
+"""Items by words of the title and by category, in the order of their ids, as they are now."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.artifact.reader import Artifact
+from recsys.live_catalogue.overlay import Overlay, exists, item_under
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """Items by id, and whether more follow."""
+
+    items: list[CatalogueItem]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is searched; what is empty does not restrict."""
+
+    query: str
+    category: str
+    after_item_id: str
+
+    def matches(self, item: CatalogueItem) -> bool:
+        title = (item.title or "").lower()
+        return (not self.category or item.category == self.category) and all(
+            word in title for word in self.query.lower().split()
+        )
+
+
+def search(
+    artifact: Artifact, overlay: Overlay, wanted: Wanted, *, page_size: int, item_of: Callable[[int], CatalogueItem]
+) -> ItemPage:
+    """The first items that match. `item_of` gives the item of a row as it was trained."""
+    unchanged = _unchanged(artifact, overlay, wanted, block=page_size + 1)
+    trained = ((item_id, item_of(row)) for item_id, row in unchanged)
+    found = merge(trained, _changed(overlay, wanted, item_of=item_of), key=lambda pair: pair[0])
+    # one more than the page holds tells whether there is another page
+    items = [item for _, item in islice(found, page_size + 1)]
+    return ItemPage(items=items[:page_size], has_more=len(items) > page_size)
+
+
+def _unchanged(artifact: Artifact, overlay: Overlay, wanted: Wanted, *, block: int) -> Iterator[tuple[bytes, int]]:
+    """Ids and rows of the matching items that no record speaks of."""
+    start_row = artifact.items.first_row_after(wanted.after_item_id) if wanted.after_item_id else 0
+    while True:
+        rows = artifact.catalogue.search(query=wanted.query, category=wanted.category, start_row=start_row, limit=block)
+        yield from ((artifact.items[row], row) for row in rows if row not in overlay.by_row)
+        if len(rows) < block:
+            return
+        start_row = rows[-1] + 1
+
+
+def _changed(
+    overlay: Overlay, wanted: Wanted, *, item_of: Callable[[int], CatalogueItem]
+) -> Iterator[tuple[bytes, CatalogueItem]]:
+    """Ids and items with a record that match, and are not deleted."""
+    listed = overlay.sorted_rows
+    start = bisect_right(listed, wanted.after_item_id.encode(), key=lambda pair: pair[0]) if wanted.after_item_id else 0
+    for item_id, row in islice(listed, start, None):
+        record = overlay.added[item_id.decode()] if row is None else overlay.by_row[row]
+        if record.is_deleted or (row is None and not exists(record)):
+            continue
+        item = item_under(record, None if row is None else item_of(row))
+        if wanted.matches(item):
+            yield item_id, item

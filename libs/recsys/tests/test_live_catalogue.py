@@ -1,0 +1,302 @@
+"""The catalogue as the shop has it now: known answers, and against a plain dictionary for any changes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Thread
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.artifact.reader import Artifact, open_artifact
+from recsys.feature_store.interface import ItemRecord, JsonScalar
+from recsys.live_catalogue import LiveCatalogue
+
+# sorted: "0001" White Lantern, "1" lantern red (off sale), "85123A" without title and price, "A b" Mug
+LANTERN, RED, UNTITLED, MUG = range(4)
+
+
+@dataclass
+class Live:
+    """What a follower knows of items."""
+
+    items: Mapping[str, ItemRecord] = field(default_factory=dict)
+    generation: int = 0
+
+    def tell(self, *records: ItemRecord) -> None:
+        self.items = {**self.items, **{record.item_id: record for record in records}}
+        self.generation += 1
+
+
+def record(
+    item_id: str, fields: Mapping[str, JsonScalar], *, whole: bool = False, deleted: bool = False, created_ms: int = 1
+) -> ItemRecord:
+    return ItemRecord(
+        item_id=item_id,
+        sequence=1,
+        is_whole=whole,
+        is_deleted=deleted,
+        fields=fields,
+        created_ms=created_ms,
+        updated_ms=created_ms,
+    )
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live()
+
+
+@pytest.fixture
+def artifact(volume: Any) -> Artifact:
+    return open_artifact(volume.publish())
+
+
+@pytest.fixture
+def catalogue(artifact: Artifact, live: Live) -> LiveCatalogue:
+    return LiveCatalogue(artifact, live)
+
+
+def rows(mask: NDArray[np.bool_]) -> list[int]:
+    return np.flatnonzero(mask).tolist()
+
+
+def found(
+    catalogue: LiveCatalogue, *, query: str = "", category: str = "", after: str = "", size: int = 9
+) -> list[str]:
+    page = catalogue.search(query=query, category=category, after_item_id=after, page_size=size)
+    return [item.item_id for item in page.items]
+
+
+def test_without_live_items_the_catalogue_is_as_it_was_trained(artifact: Artifact) -> None:
+    catalogue = LiveCatalogue(artifact)
+    assert rows(catalogue.available_mask()) == [LANTERN, UNTITLED, MUG]
+    assert catalogue.item(MUG) == artifact.catalogue.item(MUG)
+    assert catalogue.find("A b") == artifact.catalogue.item(MUG)
+    assert catalogue.find("stranger") is None
+    assert catalogue.new_items() == []
+    assert found(catalogue) == ["0001", "1", "85123A", "A b"]
+
+
+def test_each_condition_and_all_of_them_together(catalogue: LiveCatalogue) -> None:
+    assert rows(catalogue.mask()) == [0, 1, 2, 3]
+    assert rows(catalogue.mask(categories=["kitchen"])) == [MUG]
+    assert rows(catalogue.mask(categories=["kitchen", "light"])) == [0, 1, 2, 3]
+    assert rows(catalogue.mask(categories=["garden"])) == []
+    assert rows(catalogue.mask(min_price=3.5)) == [LANTERN, MUG]
+    assert rows(catalogue.mask(max_price=3.5)) == [LANTERN, RED]
+    assert rows(catalogue.mask(attributes={"brand": "Lumo"})) == [LANTERN, UNTITLED]
+    assert rows(catalogue.mask(attributes={"colour": "red"})) == []
+    assert rows(catalogue.mask(categories=["light"], max_price=3, attributes={})) == [RED]
+    assert rows(catalogue.mask(categories=["light"], min_price=3, attributes={"brand": "Lumo"})) == [LANTERN]
+
+
+def test_a_patch_is_laid_over_the_fields_that_it_names(catalogue: LiveCatalogue, live: Live) -> None:
+    before = catalogue.item(MUG)
+    live.tell(record("A b", {"price": 1, "attributes.brand": None, "attributes.colour": "red"}))
+    assert catalogue.item(MUG) == replace(before, price=1, attributes={"colour": "red"})
+    assert rows(catalogue.mask(max_price=2)) == [RED, MUG]
+    assert rows(catalogue.mask(attributes={"brand": "Oak & Co"})) == []
+    assert rows(catalogue.mask(attributes={"colour": "red"})) == [MUG]
+    assert rows(catalogue.mask(categories=["kitchen"])) == [MUG]
+
+
+def test_a_put_replaces_the_item_and_is_on_sale_unless_it_says_otherwise(catalogue: LiveCatalogue, live: Live) -> None:
+    live.tell(record("1", {"title": "Rug"}, whole=True))
+    assert catalogue.item(RED) == CatalogueItem("1", "Rug", None, None, None, available=True)
+    assert RED in rows(catalogue.available_mask())
+    assert rows(catalogue.mask(categories=["light"])) == [LANTERN, UNTITLED]
+    assert rows(catalogue.mask(max_price=100)) == [LANTERN, MUG]
+    live.tell(record("1", {"title": "Rug", "available": False}, whole=True))
+    assert RED not in rows(catalogue.available_mask())
+    assert catalogue.find("1") == CatalogueItem("1", "Rug", None, None, None, available=False)
+
+
+def test_a_deleted_item_is_nowhere_until_it_is_put_again(catalogue: LiveCatalogue, live: Live) -> None:
+    live.tell(record("A b", {}, deleted=True))
+    assert MUG not in rows(catalogue.available_mask())
+    assert not catalogue.item(MUG).available
+    assert catalogue.find("A b") is None
+    assert found(catalogue) == ["0001", "1", "85123A"]
+    live.tell(record("A b", {"title": "Mug again"}, whole=True))
+    assert MUG in rows(catalogue.available_mask())
+    assert found(catalogue, query="again") == ["A b"]
+
+
+def test_an_item_that_the_version_does_not_know_is_new_the_latest_first(catalogue: LiveCatalogue, live: Live) -> None:
+    live.tell(
+        record("N1", {"title": "Lamp", "attributes.brand": "Lumo"}, whole=True, created_ms=5),
+        record("N2", {}, whole=True, created_ms=9),
+        record("N0", {}, whole=True, created_ms=5),
+        record("off", {"available": False}, whole=True),
+        record("gone", {}, whole=True, deleted=True),
+        record("only patched", {"title": "Ghost"}),
+    )
+    assert [(new.item.item_id, new.created_ms) for new in catalogue.new_items()] == [("N2", 9), ("N0", 5), ("N1", 5)]
+    assert catalogue.find("N1") == CatalogueItem("N1", "Lamp", None, None, None, True, {"brand": "Lumo"})
+    assert catalogue.find("off") is not None
+    assert [catalogue.find(item_id) for item_id in ("gone", "only patched")] == [None, None]
+    assert rows(catalogue.available_mask()) == [LANTERN, UNTITLED, MUG]
+
+
+def test_a_search_shows_changes_and_new_items_in_the_order_of_ids(catalogue: LiveCatalogue, live: Live) -> None:
+    live.tell(
+        record("1", {"title": "Blue LANTERN"}),
+        record("0", {"title": "Lantern for 0", "category": "light"}, whole=True),
+        record("é", {"title": "a lantern"}, whole=True),
+        record("0001", {"category": "garden"}),
+    )
+    assert found(catalogue, query="lantern") == ["0", "0001", "1", "é"]
+    assert found(catalogue, query="LANTERN blue") == ["1"]
+    assert found(catalogue, category="light") == ["0", "1", "85123A"]
+    assert found(catalogue, category="garden") == ["0001"]
+    assert found(catalogue, query="red") == []
+    assert found(catalogue, after="0001") == ["1", "85123A", "A b", "é"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_pages_hold_every_item_once(catalogue: LiveCatalogue, live: Live, size: int) -> None:
+    live.tell(record("1", {}, deleted=True), record("2", {}, whole=True), record("Z", {}, whole=True))
+    seen: list[str] = []
+    has_more = True
+    while has_more:
+        page = catalogue.search(query="", category="", after_item_id=seen[-1] if seen else "", page_size=size)
+        seen += [item.item_id for item in page.items]
+        has_more = page.has_more
+    assert seen == ["0001", "2", "85123A", "A b", "Z"]
+
+
+def test_an_item_with_a_zero_embedding_is_one_that_the_model_knows_nothing_of(
+    volume: Any, contents_with: Callable[..., Any], artifact: Artifact
+) -> None:
+    embeddings = np.array(artifact.item_embeddings)
+    embeddings[UNTITLED] = 0
+    catalogue = LiveCatalogue(replace(artifact, item_embeddings=embeddings))
+    assert [catalogue.is_new(row) for row in range(4)] == [False, False, True, False]
+
+
+def test_a_mask_that_was_handed_out_never_changes(catalogue: LiveCatalogue, live: Live) -> None:
+    before = catalogue.available_mask()
+    live.tell(record("A b", {"available": False}))
+    assert rows(catalogue.available_mask()) == [LANTERN, UNTITLED]
+    assert rows(before) == [LANTERN, UNTITLED, MUG]
+    with pytest.raises(ValueError, match="read-only"):
+        before[0] = False
+
+
+def test_a_mask_is_kept_until_an_item_changes(catalogue: LiveCatalogue, live: Live) -> None:
+    def asked() -> list[NDArray[np.bool_]]:
+        return [catalogue.available_mask(), catalogue.mask(max_price=3), catalogue.mask(categories=["a"], min_price=3)]
+
+    assert all(first is second for first, second in zip(asked(), asked(), strict=True))
+    live.tell(record("A b", {"price": 1}))
+    assert rows(catalogue.mask(max_price=3)) == [RED, MUG]
+
+
+def test_more_conditions_than_are_kept_are_all_answered_right(catalogue: LiveCatalogue) -> None:
+    for _ in range(2):
+        for price in range(100):
+            assert rows(catalogue.mask(max_price=price, attributes={})) == [
+                row for row, known in ((LANTERN, 3.5), (RED, 2.0), (MUG, 8.0)) if known <= price
+            ]
+            assert rows(catalogue.mask(min_price=price, categories=["kitchen"])) == ([MUG] if price <= 8 else [])
+
+
+def test_threads_that_ask_while_items_change_see_one_state_or_the_next(artifact: Artifact, live: Live) -> None:
+    catalogue = LiveCatalogue(artifact, live)
+    wrong: list[list[int]] = []
+
+    def ask() -> None:
+        for _ in range(300):
+            seen = rows(catalogue.mask(categories=["kitchen"], max_price=10))
+            if seen not in ([MUG], []):
+                wrong.append(seen)
+
+    threads = [Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for turn in range(300):
+        live.tell(record("A b", {"price": 8 + 4 * (turn % 2)}))
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+IDS: Final = ["0001", "1", "2", "85123A", "A b", "Z"]
+TEXTS = st.sampled_from([None, "light", "kitchen", "Lumo"])
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": st.sampled_from([None, "Mug", "red lantern", "Lantern"]),
+        "category": TEXTS,
+        "price": st.sampled_from([None, 1, 3.5, 8.0]),
+        "available": st.booleans(),
+        "attributes.brand": TEXTS,
+    },
+)
+CHANGES = st.lists(
+    st.builds(record, st.sampled_from(IDS), FIELDS, whole=st.booleans(), deleted=st.sampled_from([False, False, True])),
+    max_size=5,
+)
+
+
+def now(artifact: Artifact, records: Mapping[str, ItemRecord]) -> dict[str, CatalogueItem]:
+    """Every item that there is, worked out plainly."""
+    items = {artifact.items.id_of(row): artifact.catalogue.item(row) for row in range(len(artifact.items))}
+    for item_id, told in records.items():
+        base = items.pop(item_id, None)
+        if told.is_deleted or (base is None and not told.is_whole):
+            continue
+        if base is None or told.is_whole:
+            base = CatalogueItem(item_id, None, None, None, None, available=True)
+        attributes = dict(base.attributes)
+        plain = {name: value for name, value in told.fields.items() if name != "attributes.brand"}
+        if "attributes.brand" in told.fields:
+            attributes.pop("brand", None)
+            brand = told.fields["attributes.brand"]
+            attributes |= {} if brand is None else {"brand": str(brand)}
+        items[item_id] = replace(base, attributes=attributes, **plain)  # type: ignore[arg-type]
+    return items
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the artifact is only read
+)
+@given(steps=st.lists(CHANGES, max_size=4))
+def test_after_any_changes_everything_agrees_with_a_plain_dictionary(
+    artifact: Artifact, steps: list[list[ItemRecord]]
+) -> None:
+    live = Live()
+    catalogue = LiveCatalogue(artifact, live)
+    for changes in [[], *steps]:
+        live.tell(*changes)
+        items = now(artifact, live.items)
+        assert {item_id: catalogue.find(item_id) for item_id in IDS} == {item_id: items.get(item_id) for item_id in IDS}
+        assert found(catalogue) == sorted(items)
+        assert found(catalogue, query="lantern") == sorted(
+            item_id for item_id, item in items.items() if "lantern" in (item.title or "").lower()
+        )
+
+        def holds(predicate: Callable[[CatalogueItem], bool], items: dict[str, CatalogueItem] = items) -> set[int]:
+            of_row = {row: items.get(artifact.items.id_of(row)) for row in range(4)}
+            return {row for row, item in of_row.items() if item is not None and predicate(item)}
+
+        available = set(rows(catalogue.available_mask()))
+        assert available == holds(lambda item: item.available)
+        light = available & set(rows(catalogue.mask(categories=["light"])))
+        assert light == holds(lambda item: item.available and item.category == "light")
+        cheap = available & set(rows(catalogue.mask(max_price=4, attributes={"brand": "Lumo"})))
+        assert cheap == holds(
+            lambda item: (
+                item.available and item.price is not None and item.price <= 4 and item.attributes.get("brand") == "Lumo"
+            )
+        )
+        assert {new.item.item_id for new in catalogue.new_items()} == {
+            item_id for item_id, item in items.items() if item.available and artifact.items.row_of(item_id) is None
+        }
