@@ -9,9 +9,10 @@ import polars as pl
 from event_sink.lake_writer import LakeWriter
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure
-from recsys.lake import TABLES, Committed, Table, day_of, read_part, user_hash
+from recsys.lake import TABLES, Committed, Table, day_of, read_erasures, read_part, user_hash
 
 _WHO: Final = ("user_id", "session_id")
+_ID: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id"}
 
 
 @dataclass
@@ -90,9 +91,9 @@ def without(frames: dict[Table, pl.DataFrame], erasures: list[Erasure]) -> dict[
 def ids_of(writer: LakeWriter, sequences: list[int]) -> set[tuple[int, str]]:
     """What the lake holds at these places of the stream: sequence and event_id, request_id or user_hash."""
     found = [read_erasures(writer.path).select("sequence", id="user_hash")]
-    for table, name in (("events", "event_id"), ("exposures", "request_id")):
-        for path in writer.committed.of(table):
-            found.append(_scan(writer.path / path).select("sequence", id=name).collect())
+    for table in TABLES:
+        paths = writer.committed.of(table)
+        found += [_scan(writer.path / path).select("sequence", id=_ID[table]).collect() for path in paths]
     return set(pl.concat(one.filter(pl.col("sequence").is_in(sequences)) for one in found).iter_rows())
 
 

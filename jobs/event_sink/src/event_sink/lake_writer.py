@@ -46,7 +46,7 @@ class LakeWriter:
         """Put rows of a day on the disk; they do not count yet. Returns path → rows, for `commit`; none of no rows."""
         if frame.is_empty():
             return {}
-        first, last = frame["sequence"].min(), frame["sequence"].max()
+        first, last = frame.select(first=pl.min("sequence"), last=pl.max("sequence")).row(0)
         part = f"{table}/date={day}/part-{first}-{last}.{self.committed.number + 1}.parquet"
         path = self.path / part
         if not path.parent.is_dir():

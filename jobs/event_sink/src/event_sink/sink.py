@@ -54,7 +54,9 @@ class Sink:
                 await self._report_erasures()
         if entries:
             trimmed = await self._store.trim_stream(up_to_sequence=self._writer.committed.sequence)
-            _log.info("moved", extra={"entries": len(fresh), "trimmed": trimmed, "sequence": fresh and entries[-1].sequence})
+            _log.info(
+                "moved", extra={"entries": len(fresh), "trimmed": trimmed, "sequence": fresh and entries[-1].sequence}
+            )
         await self._take_items()
         self._merge()
         self._writer.touch()

@@ -7,9 +7,9 @@
         items.parquet                                              ITEMS: what the API said of items
         erasures.parquet                                           ERASURES
 
-`<first>` and `<last>` are sequences of the stream, `<n>` the number of the commit. A part counts only if COMMITTED names
-it, and never changes: what is merged or rewritten gets another name, and COMMITTED is replaced as one. Items and erasures
-may be a little ahead of COMMITTED, which does no harm: both say what holds now.
+`<first>` and `<last>` are sequences of the stream, `<n>` the number of the commit. A part counts only if COMMITTED
+names it, and never changes: what is merged or rewritten gets another name, and COMMITTED is replaced as one. Items and
+erasures may be a little ahead of COMMITTED, which does no harm: both say what holds now.
 """
 
 import hashlib
