@@ -25,7 +25,7 @@ from trainer.split import Split
 
 # The gateway asks for so many unless told otherwise (GATEWAY_CANDIDATES): an index that needs more would lose there.
 CANDIDATES: Final = 200
-_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4)  # of popularity and of recency, beside 1 for the personal score
+_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # of popularity and of recency, beside 1 for the personal score
 _K: Final = 20  # the weights are chosen by NDCG at this length
 _USERS_AT_ONCE: Final = 256
 

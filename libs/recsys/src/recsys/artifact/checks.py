@@ -1,7 +1,7 @@
 """What a reader checks before it serves a version: checksums, finite numbers, rows and codes that exist.
 
-Everything is looked at in blocks and by several threads, because a service that starts waits for it. At a million
-users and a million items of 64 dimensions that is 0.5 s of one core with SHA instructions, nearly all of it SHA-256.
+Everything is looked at in blocks and by several threads, because a service that starts waits for it: nearly all of that
+is SHA-256 (docs/artifact-format.md has figures).
 """
 
 import hashlib
