@@ -196,8 +196,9 @@ def test_every_model_goes_the_same_way(tmp_path: Path, recipe: Recipe) -> None:
 def test_training_until_a_moment_knows_nothing_later(tmp_path: Path) -> None:
     shop = two_tastes()
     middle = shop.events["timestamp"].quantile(0.5)
-    train(tmp_path, shop=pipeline.before(shop, middle))
+    train(tmp_path, shop=pipeline.before(replace(shop, stream_sequence=17), middle))
     assert live(tmp_path).history.times.max() < middle.timestamp()
+    assert live(tmp_path).manifest.stream_sequence == 0
 
 
 def test_tuning_finds_a_recipe_at_least_as_good_as_the_defaults(tmp_path: Path) -> None:

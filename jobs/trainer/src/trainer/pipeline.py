@@ -219,5 +219,5 @@ def live_manifest(volume: Path) -> Manifest | None:
 
 
 def before(shop: Shop, moment: datetime) -> Shop:
-    """The shop as it was: events before a moment."""
-    return replace(shop, events=shop.events.filter(pl.col("timestamp") < moment))
+    """The shop as it was: events before a moment. Which of the stream are among them is not known any more."""
+    return replace(shop, events=shop.events.filter(pl.col("timestamp") < moment), stream_sequence=0)
