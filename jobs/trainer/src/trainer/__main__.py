@@ -1,6 +1,8 @@
 """The trainer: makes versions of a shop's events that the services serve, and manages those on the volume."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +15,14 @@ from threadpoolctl import threadpool_limits
 from recsys.artifact import layout, writer
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError, RecsysError
+from recsys.lake import lake_dir
 from recsys.observability import logging as recsys_logging
-from trainer import demo_shop, events, judging, mapping, pipeline, split, table
+from trainer import demo_shop, events, judging, mapping, pipeline, schedule, shop_files, split, table
 from trainer import recipe as recipes
 from trainer.mapping import Mapping
 from trainer.recipe import Recipe
 from trainer.settings import Settings
+from trainer.shop_files import QUARANTINE, ShopFiles
 from trainer.split import Split
 from trainer.table import Row
 from trainer.tuning import ModelName
@@ -30,6 +34,12 @@ EventsOption = Annotated[
 ]
 MappingOption = Annotated[Path | None, typer.Option("--mapping", help="TOML: the shop's column names in our terms.")]
 CatalogueOption = Annotated[Path | None, typer.Option("--catalogue", help="A separate file of items.")]
+RecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", help="A recipe file; none: choose by a held-out window.")
+]
+LakeOption = Annotated[
+    Path | None, typer.Option("--lake", help="What the event sink writes. None: `lake` on the volume, if it is there.")
+]
 VolumeOption = Annotated[Path | None, typer.Option("--artifact-dir", help="The volume of versions.")]
 
 
@@ -38,8 +48,9 @@ def train(
     events_path: EventsOption = None,
     mapping_path: MappingOption = None,
     catalogue_path: CatalogueOption = None,
+    lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
-    recipe: Annotated[Path | None, typer.Option(help="A recipe file; none: choose by a held-out window.")] = None,
+    recipe: RecipeOption = None,
     until: Annotated[datetime | None, typer.Option(help="Learn only from events before this time (UTC).")] = None,
     force: Annotated[bool, typer.Option(help="Go live whatever the gate says; the manifest records it.")] = False,
     if_empty: Annotated[bool, typer.Option(help="Do nothing where a version is live already.")] = False,
@@ -51,7 +62,7 @@ def train(
         typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
         return
     with threadpool_limits(settings.threads or None):
-        shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
+        shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         if until is not None:
             shop = pipeline.before(shop, until.replace(tzinfo=UTC))
         chosen = recipes.read(recipe) if recipe else None
@@ -59,6 +70,39 @@ def train(
     typer.echo(_summary(outcome))
     if not outcome.activated:
         raise typer.Exit(3)
+
+
+@app.command("schedule")
+def train_on_schedule(
+    every: Annotated[str, typer.Option(help="How long between two runs: 90s, 30m, 6h, 1d.")] = "6h",
+    min_new_events: Annotated[int, typer.Option(min=0, help="With fewer new events in the lake, no run.")] = 1,
+    events_path: EventsOption = None,
+    mapping_path: MappingOption = None,
+    catalogue_path: CatalogueOption = None,
+    lake_path: LakeOption = None,
+    artifact_dir: VolumeOption = None,
+    recipe: RecipeOption = None,
+) -> None:
+    """Train on an interval, each time through the gate, until SIGTERM; a run that has begun is brought to its end."""
+    settings = _settings(artifact_dir)
+    plan = schedule.Schedule(every=schedule.interval(every), min_new_events=min_new_events)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def once() -> pipeline.Outcome:
+        with threadpool_limits(settings.threads or None):
+            shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
+            chosen = recipes.read(recipe) if recipe else None
+            return pipeline.train(shop, settings=settings, recipe=chosen, force=False)
+
+    schedule.run(
+        plan,
+        volume=settings.artifact_dir,
+        lake_dir=lake_path or lake_dir(settings.artifact_dir),
+        train=once,
+        stop=stop,
+    )
 
 
 @app.command()
@@ -71,12 +115,13 @@ def tune(
     events_path: EventsOption = None,
     mapping_path: MappingOption = None,
     catalogue_path: CatalogueOption = None,
+    lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
 ) -> None:
     """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
     settings = _settings(artifact_dir)
     with threadpool_limits(settings.threads or None):
-        shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
+        shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
     out.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
     typer.echo(f"{out}: ndcg@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
@@ -94,6 +139,7 @@ def evaluate(
     events_path: EventsOption = None,
     mapping_path: MappingOption = None,
     catalogue_path: CatalogueOption = None,
+    lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
 ) -> None:
     """Print a table of baselines and models on held-out data. Publishes nothing."""
@@ -102,7 +148,7 @@ def evaluate(
         if pair is not None:
             splits = [split.given_pair(*pair)]
         else:
-            shop = _read_shop(events_path, mapping_path, catalogue_path, settings)
+            shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
             if leave_last_out:
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
@@ -128,9 +174,9 @@ def validate(
     settings = _settings(artifact_dir)
     loaded = events.load(
         events_path,
-        mapping=_mapping(mapping_path),
+        mapping=mapping.read(mapping_path) if mapping_path else Mapping(),
         catalogue_path=catalogue_path,
-        quarantine_path=settings.artifact_dir / "quarantine.csv",
+        quarantine_path=settings.artifact_dir / QUARANTINE,
     )
     typer.echo(loaded.report.render())
     if loaded.frame.is_empty():
@@ -186,21 +232,11 @@ def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parqu
         typer.echo(path)
 
 
-def _read_shop(
-    events_path: Path | None, mapping_path: Path | None, catalogue_path: Path | None, settings: Settings
-) -> pipeline.Shop:
-    shop_mapping = _mapping(mapping_path)
-    if events_path is None:
-        frame, catalogue = demo_shop.generate()
-        return pipeline.Shop(frame, catalogue, shop_mapping.event_weights)
-    loaded = events.load(
-        events_path,
-        mapping=shop_mapping,
-        catalogue_path=catalogue_path,
-        quarantine_path=settings.artifact_dir / "quarantine.csv",
-    )
-    typer.echo(loaded.report.render())
-    return pipeline.Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
+def _read_shop(files: ShopFiles, settings: Settings) -> pipeline.Shop:
+    shop, reports = shop_files.read(files, settings=settings)
+    for one in reports:
+        typer.echo(one)
+    return shop
 
 
 def _rows(window: Split, recipe: Recipe | None, settings: Settings) -> Iterator[Row]:
@@ -217,10 +253,6 @@ def _described(window: Split) -> str:
         f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items"
     )
     return f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
-
-
-def _mapping(path: Path | None) -> Mapping:
-    return mapping.read(path) if path else Mapping()
 
 
 def _settings(artifact_dir: Path | None) -> Settings:

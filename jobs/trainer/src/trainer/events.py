@@ -33,7 +33,7 @@ SCHEMA = pl.Schema(
 
 _TEXTS = ("user_id", "item_id", "quantity", "value", "title", "category", "price", "image_url")
 # Clocks differ, and a local time that is taken for UTC may be 14 hours ahead.
-_FUTURE_TOLERANCE = timedelta(days=1)
+FUTURE_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def load(
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
     needed = [_columns(source, mapping) for source in event_files]
-    latest = (now or datetime.now(UTC)) + _FUTURE_TOLERANCE
+    latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
     attributes = list(dict.fromkeys(name for columns in needed for name in columns if name.startswith(ATTRIBUTE)))
     facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
     shop_columns = list(dict.fromkeys(column for source in event_files + item_files for column in source.columns))

@@ -1,0 +1,83 @@
+"""A shop's files read once: checked events are kept on the volume, and read from there while the files are the same.
+
+So a training run costs the reading of what is new in the lake, not of all that ever was. Files are the same if path,
+size and time of change are, and if the mapping is; whoever changes the checks raises `_FORMAT`.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+from pydantic import TypeAdapter
+
+from trainer import events, lake, rows
+from trainer.events import Events
+from trainer.mapping import Mapping
+from trainer.quarantine import LoadReport
+
+CACHE: Final = "cache"
+_FORMAT: Final = 1
+_report: Final = TypeAdapter(LoadReport)
+
+
+def load(
+    path: Path,
+    *,
+    mapping: Mapping,
+    quarantine_path: Path,
+    catalogue_path: Path | None,
+    cache_dir: Path,
+    erased: frozenset[str],
+) -> Events:
+    """What `events.load` returns for these files, less the events of erased users, who do not stay in what is kept.
+
+    Raises:
+        DataError: as `events.load`.
+    """
+    kept = cache_dir / _name(path, catalogue_path, mapping)
+    loaded = _read(kept)
+    if loaded is None:
+        loaded = events.load(path, mapping=mapping, quarantine_path=quarantine_path, catalogue_path=catalogue_path)
+    elif lake.without(loaded.frame, erased).height == loaded.frame.height:
+        return loaded
+    loaded = replace(loaded, frame=lake.without(loaded.frame, erased))
+    _write(kept, loaded)
+    return loaded
+
+
+def _name(path: Path, catalogue_path: Path | None, mapping: Mapping) -> str:
+    said = [f"{_FORMAT} {pl.__version__} {mapping.model_dump_json()}"]
+    for files in (path, catalogue_path):
+        sources = rows.sources(files, separator=mapping.separator) if files else []
+        stats = [(source.path.resolve(), source.path.stat()) for source in sources]
+        said += ["|", *(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def _read(kept: Path) -> Events | None:
+    try:
+        report = _report.validate_json(kept.with_suffix(".json").read_bytes())
+        frame = pl.read_parquet(kept.with_suffix(".events.parquet")).cast(events.SCHEMA)
+        return Events(frame, pl.read_parquet(kept.with_suffix(".items.parquet")), report)
+    except FileNotFoundError:
+        return None
+
+
+def _write(kept: Path, loaded: Events) -> None:
+    """The report comes last: without it nothing is there. What was kept of other files goes."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for old in kept.parent.iterdir():
+        old.unlink()
+    _put(kept.with_suffix(".events.parquet"), loaded.frame.write_parquet)
+    _put(kept.with_suffix(".items.parquet"), loaded.catalogue.write_parquet)
+    _put(kept.with_suffix(".json"), lambda beside: beside.write_bytes(_report.dump_json(loaded.report)))
+
+
+def _put(path: Path, write: Callable[[Path], object]) -> None:
+    beside = path.with_name(f"{path.name}.new")
+    write(beside)
+    os.replace(beside, path)

@@ -1,0 +1,184 @@
+"""The event lake in; what happened since the shop's files were written, laid over what they say, out.
+
+Rows of the lake are checked as rows of files are. An event_id counts once for ever (the store knows it for days only).
+An anonymous session is a user `session:<id>` of the training if it has two different items: then it says which go
+together; with one it says nothing that its event did not say to the trending counters. Events of users who were erased
+are dropped from the shop's files; the sink has removed them from the lake.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from recsys.artifact.catalogue import ATTRIBUTE
+from recsys.lake import read_committed, read_erasures, read_items, read_table, user_hash
+from trainer import catalogue, events
+from trainer.checks import first_reason
+from trainer.mapping import Mapping
+from trainer.pipeline import Shop
+from trainer.quarantine import FILE, REASON, ROW, RowCounts, Tally
+
+SESSION: Final = "session:"
+"""What the id of an anonymous session begins with, where it stands for a user."""
+
+_MS_RANGE: Final = (-(10**14), 10**14)  # beyond the years −1200 and 5138 there is no date to make
+_STREAM_ATTRIBUTE: Final = "attributes."
+
+
+@dataclass(frozen=True)
+class LakeReport:
+    """What the lake added, and what it took away."""
+
+    rows: RowCounts  # of events
+    sequence: int  # place in the stream that the lake has reached
+    single_item_sessions: int  # events kept out: anonymous, of a session with one item
+    items_changed: int  # that the API said something of
+    erased_users: int
+
+    def render(self) -> str:
+        """The report as lines of text for a terminal."""
+        return "\n".join(
+            [
+                *self.rows.lines("lake"),
+                f"  {self.single_item_sessions:>12,}  of those kept: left out, of sessions with one item",
+                f"lake: up to {self.sequence} of the stream; {self.items_changed:,} items changed; "
+                f"{self.erased_users:,} users erased",
+            ]
+        )
+
+
+def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None) -> tuple[Shop, LakeReport]:
+    """The shop as it is now: events of the lake behind those of the files, the catalogue as the API changed it.
+
+    Raises:
+        DataError: a file of the lake cannot be read.
+    """
+    committed, stream = read_table(lake, "events")
+    kept, counts = _checked(stream, lake, mapping=mapping, now=now or datetime.now(UTC))
+    trained = _with_sessions(kept)
+    erased = frozenset(read_erasures(lake)["user_hash"])
+    files = without(shop.events, erased)
+    records = read_items(lake)
+    added = trained.select(events.SCHEMA.names())
+    everything = pl.concat([files.cast(events.SCHEMA), added]).sort("timestamp", maintain_order=True)
+    items = pl.concat([shop.catalogue["item_id"], added["item_id"]])
+    listed = catalogue.merge(items, from_events=catalogue.SCHEMA.to_frame(), from_file=shop.catalogue)
+    report = LakeReport(
+        rows=counts,
+        sequence=committed.sequence,
+        single_item_sessions=kept.height - trained.height,
+        items_changed=records.height,
+        erased_users=len(erased),
+    )
+    laid_over = lay_over(listed, records)
+    return replace(shop, events=everything, catalogue=laid_over, stream_sequence=committed.sequence), report
+
+
+def new_events(lake: Path, *, after_sequence: int) -> int:
+    """How many events the lake has behind a place of the stream; 0 where there is no lake. Raises: DataError."""
+    if read_committed(lake) is None:
+        return 0
+    return read_table(lake, "events")[1].filter(pl.col("sequence") > after_sequence).height
+
+
+def without(frame: pl.DataFrame, erased: frozenset[str]) -> pl.DataFrame:
+    """The rows that are of nobody erased: `erased` are hashes of user_ids."""
+    if not erased:
+        return frame
+    gone = [user_id for user_id in frame["user_id"].unique() if user_hash(user_id) in erased]
+    return frame.filter(~pl.col("user_id").is_in(gone)) if gone else frame
+
+
+def lay_over(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """What the API said of items over what the files say.
+
+    Args:
+        listed: columns of `catalogue.SCHEMA` and attributes, one row an item.
+        records: columns of `recsys.lake.ITEMS`. What is whole replaces everything; a deleted item is not available.
+
+    Returns:
+        Columns of `catalogue.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
+    """
+    if records.is_empty():
+        return listed
+    told = [_in_our_names(json.loads(fields)) for fields in records["fields"]]
+    new = sorted({name for fields in told for name in fields if name.startswith(ATTRIBUTE)} - set(listed.columns))
+    schema = {**listed.schema, **dict.fromkeys(new, pl.String())}
+    said = records.select("item_id", "is_whole", "is_deleted").with_columns(
+        column
+        for name, kind in schema.items()
+        if name != "item_id"
+        for column in (
+            pl.Series(f"new:{name}", [fields.get(name) for fields in told], dtype=kind, strict=False),
+            pl.Series(f"has:{name}", [name in fields for fields in told]),
+        )
+    )
+    both = listed.with_columns(pl.lit(None, pl.String).alias(name) for name in new).join(
+        said, on="item_id", how="full", coalesce=True
+    )
+    overruled = [
+        pl.when(pl.col("is_whole") | pl.col(f"has:{name}")).then(f"new:{name}").otherwise(name).alias(name)
+        for name in schema
+        if name != "item_id"
+    ]
+    deleted = pl.col("is_deleted").fill_null(False)
+    available = pl.col("available").fill_null(True) & ~deleted
+    return both.with_columns(overruled).with_columns(available).select(list(schema)).sort("item_id")
+
+
+def _checked(stream: pl.DataFrame, lake: Path, *, mapping: Mapping, now: datetime) -> tuple[pl.DataFrame, RowCounts]:
+    """Rows to keep, in columns of `events.SCHEMA` and user_id or session_id; and what became of all."""
+    known_type = pl.col("event_type").is_in(mapping.event_types)
+    in_time = pl.col("unix_ms").is_between(*_MS_RANGE)
+    moment = pl.from_epoch(pl.when(in_time).then("unix_ms"), time_unit="ms").dt.replace_time_zone("UTC")
+    judged = stream.select(
+        "sequence",
+        "event_id",
+        "user_id",
+        "session_id",
+        "item_id",
+        pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
+        moment.cast(events.SCHEMA["timestamp"]).alias("timestamp"),
+        pl.lit(None, pl.Float64).alias("quantity"),
+        "value",
+        type_of_event="event_type",
+    ).with_columns(
+        first_reason(
+            (~pl.col("event_id").is_first_distinct(), "repeated event_id, the first counts"),
+            (_is_empty("user_id") & _is_empty("session_id"), "missing user_id"),
+            (_is_empty("item_id"), "missing item_id"),
+            (pl.col("timestamp").is_null(), "unreadable timestamp"),
+            (pl.col("timestamp") > now + events.FUTURE_TOLERANCE, "timestamp in the future"),
+            (pl.col("event_type").is_null(), "unknown event type"),
+            (~pl.col("value").is_finite(), "unreadable value"),
+        )
+    )
+    tally = Tally()
+    refused = judged.filter(pl.col(REASON).is_not_null())
+    described = refused.select(
+        pl.lit(str(lake)).alias(FILE), pl.col("sequence").alias(ROW), REASON, "event_id", "item_id", "type_of_event"
+    )
+    tally.add(read=judged.height, rejected=described)
+    return judged.filter(pl.col(REASON).is_null()), tally.counts()
+
+
+def _is_empty(column: str) -> pl.Expr:
+    return pl.col(column).fill_null("") == ""
+
+
+def _with_sessions(kept: pl.DataFrame) -> pl.DataFrame:
+    """Sessions that have two different items stand for users; of the others nothing is left."""
+    items = pl.col("item_id").n_unique().over("session_id")
+    stands = pl.when(items >= 2).then(pl.lit(SESSION) + pl.col("session_id"))
+    return kept.with_columns(pl.coalesce("user_id", stands)).drop_nulls("user_id")
+
+
+def _in_our_names(fields: dict[str, str | float | bool | None]) -> dict[str, str | float | bool | None]:
+    return {
+        f"{ATTRIBUTE}{name.removeprefix(_STREAM_ATTRIBUTE)}" if name.startswith(_STREAM_ATTRIBUTE) else name: value
+        for name, value in fields.items()
+    }

@@ -1,0 +1,105 @@
+"""Training again and again: when it is due, if something new came, until told to end.
+
+What is due is read from the volume, so a restart neither trains at once nor forgets: one interval after the newest
+version was trained. A refused version counts too, since the same events would be refused again.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+from recsys.artifact import layout
+from recsys.artifact.manifest import Manifest
+from recsys.artifact.reader import read_manifest
+from recsys.errors import ArtifactError, InvalidArgumentError
+from trainer import lake
+from trainer.pipeline import Outcome
+
+_log = logging.getLogger(__name__)
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_FIRST_PAUSE: Final = timedelta(minutes=1)
+
+
+class Stop(Protocol):
+    """A `threading.Event`: set when the process is told to end."""
+
+    def wait(self, timeout: float) -> bool:
+        """Whether it was set within so many seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When to train."""
+
+    every: timedelta
+    min_new_events: int  # fewer in the lake since the newest version: not this time
+
+
+def interval(text: str) -> timedelta:
+    """`90s`, `30m`, `6h`, `1d`. Raises: InvalidArgumentError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if found is None or float(found[1]) == 0:
+        raise InvalidArgumentError(f"interval: expected a number and s, m, h or d, such as 6h; found {text!r}")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+
+
+def run(
+    schedule: Schedule,
+    *,
+    volume: Path,
+    lake_dir: Path,
+    train: Callable[[], Outcome],
+    stop: Stop,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Train when due, until `stop` is set; a run that has begun is brought to its end. A failed one is tried again
+    after a minute, two, four, and at most one interval."""
+    failures = 0
+    pause = _until_due(schedule, volume, now())
+    while not stop.wait(pause.total_seconds()):
+        try:
+            _train_if_new(schedule, volume, lake_dir, train)
+        except Exception:  # whatever it was: the live version goes on serving, and the next run may find it mended
+            failures += 1
+            pause = min(_FIRST_PAUSE * 2 ** (failures - 1), schedule.every)
+            _log.exception("training failed", extra={"failures": failures, "again_in_s": pause.total_seconds()})
+        else:
+            failures = 0
+            pause = schedule.every
+
+
+def _train_if_new(schedule: Schedule, volume: Path, lake_dir: Path, train: Callable[[], Outcome]) -> None:
+    newest = _newest(volume)
+    if newest is not None:
+        new = lake.new_events(lake_dir, after_sequence=newest.stream_sequence)
+        if new < schedule.min_new_events:
+            _log.info("nothing to train", extra={"new_events": new, "min_new_events": schedule.min_new_events})
+            return
+    outcome = train()
+    result = {"version": outcome.version, "reasons": list(outcome.verdict.reasons)}
+    if outcome.activated:
+        _log.info("version live", extra=result)
+    else:
+        _log.warning("version refused", extra=result)
+
+
+def _until_due(schedule: Schedule, volume: Path, now: datetime) -> timedelta:
+    newest = _newest(volume)
+    due = now if newest is None else newest.trained_at + schedule.every
+    return max(due - now, timedelta())
+
+
+def _newest(volume: Path) -> Manifest | None:
+    """Of the newest version that can be read, live or refused."""
+    for version in reversed(layout.list_versions(volume)):
+        try:
+            return read_manifest(layout.version_dir(volume, version))
+        except ArtifactError:
+            continue
+    return None

@@ -1,0 +1,77 @@
+"""Files that have not changed are not read again, and nobody erased stays in what is kept of them."""
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from two_tastes import two_tastes
+
+from recsys.lake import user_hash
+from trainer import events, kept_events
+from trainer.events import Events
+from trainer.mapping import Mapping
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "events.csv"
+    two_tastes(n_users=4).events.write_csv(path)
+    with path.open("a") as lines:
+        lines.write(",i001,purchase,2026-02-01T00:00:00Z,1,\n")
+    return path
+
+
+def load(file: Path, mapping: Mapping | None = None, erased: tuple[str, ...] = ()) -> Events:
+    return kept_events.load(
+        file,
+        mapping=mapping or Mapping(),
+        quarantine_path=file.parent / "quarantine.csv",
+        catalogue_path=None,
+        cache_dir=file.parent / "cache",
+        erased=frozenset(user_hash(user_id) for user_id in erased),
+    )
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every file that is read as files are."""
+    paths: list[Path] = []
+    read = events.load
+
+    def noted(path: Path, **named: object) -> Events:
+        paths.append(path)
+        return read(path, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(events, "load", noted)
+    return paths
+
+
+def test_the_second_reading_is_of_what_was_kept_and_says_the_same(file: Path, readings: list[Path]) -> None:
+    first, second = load(file), load(file)
+    assert readings == [file]
+    assert_frame_equal(first.frame, second.frame)
+    assert_frame_equal(first.catalogue, second.catalogue)
+    assert first.report == second.report
+    assert second.report.events.rejected[0].reason == "missing user_id"
+
+
+def test_another_time_of_change_or_another_mapping_is_read_again(file: Path, readings: list[Path]) -> None:
+    load(file)
+    os.utime(file, ns=(1, 1))
+    load(file)
+    load(file, Mapping(weights={"wish": 2}))
+    assert len(readings) == 3
+    assert len(list((file.parent / "cache").iterdir())) == 3  # events, items and report of the last
+
+
+def test_nobody_erased_is_in_what_is_returned_or_kept(file: Path, readings: list[Path]) -> None:
+    load(file)
+    loaded = load(file, erased=("u001",))
+    assert readings == [file]
+    assert set(loaded.frame["user_id"]) == {"u000", "u002", "u003"}
+    (kept,) = (file.parent / "cache").glob("*.events.parquet")
+    assert "u001" not in pl.read_parquet(kept)["user_id"]
+    assert "u001" not in load(file, erased=("u001",)).frame["user_id"]
+    assert readings == [file]

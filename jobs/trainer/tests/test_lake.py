@@ -1,0 +1,172 @@
+"""What the lake says is added to the files: each event once, checked; items as the API changed them; nobody erased."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from lake_files import DAY_MS, MIDDAY_MS, event, item, write_lake
+from two_tastes import two_tastes
+
+from recsys.artifact import layout
+from recsys.artifact.reader import open_artifact
+from recsys.errors import DataError
+from recsys.lake import COMMITTED
+from trainer import events, lake, pipeline
+from trainer.lake import LakeReport
+from trainer.mapping import Mapping
+from trainer.models.als import ALSSettings
+from trainer.pipeline import Shop
+from trainer.recipe import ALSRecipe
+from trainer.settings import Settings
+
+NOW = datetime(2026, 8, 1, tzinfo=UTC)
+NOTHING = Shop(events.SCHEMA.to_frame(), two_tastes().catalogue.head(0), Mapping().event_weights)
+
+
+def added(folder: Path, shop: Shop = NOTHING) -> tuple[Shop, LakeReport]:
+    return lake.add(shop, folder, mapping=Mapping(), now=NOW)
+
+
+def test_events_of_the_lake_lie_among_those_of_the_files_by_time(tmp_path: Path) -> None:
+    write_lake(tmp_path, [event(1, day=-100, user_id="new", value=2.5)], [event(2, item_id="i777")])
+    shop = two_tastes()
+    now, report = added(tmp_path, shop)
+    assert now.events.schema == events.SCHEMA
+    assert now.events.height == shop.events.height + 2
+    assert now.events["timestamp"].is_sorted()
+    row = now.events.filter(pl.col("user_id") == "new").row(0, named=True)
+    moment = datetime.fromtimestamp((MIDDAY_MS - 100 * DAY_MS) / 1000, UTC)
+    assert (row["event_type"], row["timestamp"], row["quantity"], row["value"]) == ("purchase", moment, None, 2.5)
+    assert "i777" in now.catalogue["item_id"].to_list()
+    assert (now.stream_sequence, report.sequence, report.rows.kept) == (2, 2, 2)
+
+
+def test_rows_are_rejected_for_the_same_reasons_as_those_of_files(tmp_path: Path) -> None:
+    write_lake(
+        tmp_path,
+        [
+            event(1),
+            event(2, event_id="e1"),
+            event(3, user_id=""),
+            event(4, item_id=""),
+            event(5, unix_ms=2**62),
+            event(6, unix_ms=int((NOW + timedelta(days=2)).timestamp()) * 1000),
+            event(7, event_type="wishlist"),
+            event(8, value=float("inf")),
+            event(9, event_type="remove"),
+        ],
+    )
+    now, report = added(tmp_path)
+    assert now.events.height == report.rows.kept == 2
+    assert {one.reason: one.rows for one in report.rows.rejected} == {
+        "repeated event_id, the first counts": 1,
+        "missing user_id": 1,
+        "missing item_id": 1,
+        "unreadable timestamp": 1,
+        "timestamp in the future": 1,
+        "unknown event type": 1,
+        "unreadable value": 1,
+    }
+    assert "lake: 9 rows read, 2 kept, 7 rejected" in report.render()
+
+
+def test_an_event_id_counts_once_even_years_apart_in_different_parts(tmp_path: Path) -> None:
+    write_lake(tmp_path, [event(1, event_id="same", day=-900)], [event(500, event_id="same")])
+    now, _ = added(tmp_path)
+    assert now.events["timestamp"].dt.year().to_list() == [2024]
+
+
+def test_a_session_of_two_items_stands_for_a_user_and_one_of_a_single_item_is_left_out(tmp_path: Path) -> None:
+    pairs = [("two", "a"), ("two", "b"), ("one", "a"), ("one", "a")]
+    write_lake(tmp_path, [event(n, session_id=session, item_id=i) for n, (session, i) in enumerate(pairs, 1)])
+    now, report = added(tmp_path)
+    assert now.events.select("user_id", "item_id").rows() == [("session:two", "a"), ("session:two", "b")]
+    assert report.single_item_sessions == 2
+
+
+def test_erased_users_are_dropped_from_the_files_and_what_they_did_since_is_kept(tmp_path: Path) -> None:
+    write_lake(tmp_path, [event(8, user_id="u002", item_id="i001")], erased=("u002", "stranger"))
+    now, report = added(tmp_path, two_tastes())
+    assert now.events.filter(pl.col("user_id") == "u002")["item_id"].to_list() == ["i001"]
+    assert report.erased_users == 2
+
+
+def test_what_the_api_says_of_items_is_laid_over_what_files_say(tmp_path: Path) -> None:
+    write_lake(
+        tmp_path,
+        items=[
+            item("i000", price=9.5, attributes__colour="red"),
+            item("i001", is_whole=True, title="Put"),
+            item("i002", title=None, available=False),
+            item("i003", is_deleted=True),
+            item("new", title="New", price=1),
+        ],
+    )
+    now, _ = added(tmp_path, two_tastes())
+    told = {row["item_id"]: row for row in now.catalogue.rows(named=True)}
+    assert now.catalogue["item_id"].is_sorted()
+    assert now.catalogue.columns == [*two_tastes().catalogue.columns, "attr:colour"]
+    assert (told["i000"]["title"], told["i000"]["price"], told["i000"]["attr:colour"]) == ("Item 0", 9.5, "red")
+    assert (told["i001"]["title"], told["i001"]["price"], told["i001"]["available"]) == ("Put", None, True)
+    assert (told["i002"]["title"], told["i002"]["category"], told["i002"]["available"]) == (None, "even", False)
+    assert (told["i003"]["title"], told["i003"]["available"]) == ("Item 3", False)
+    assert (told["new"]["title"], told["new"]["price"], told["new"]["available"]) == ("New", 1.0, True)
+    assert told["i004"]["attr:colour"] is None
+
+
+def test_a_lake_that_nothing_was_committed_to_adds_nothing(tmp_path: Path) -> None:
+    now, report = added(tmp_path, two_tastes())
+    assert now.events.height == two_tastes().events.height
+    assert (now.stream_sequence, report.rows.read) == (0, 0)
+
+
+def test_only_what_is_committed_is_read(tmp_path: Path) -> None:
+    committed = write_lake(tmp_path, [event(1)], [event(2)])
+    first = dict(list(committed.parts.items())[:1])
+    (tmp_path / COMMITTED).write_text(committed.model_copy(update={"parts": first}).model_dump_json())
+    assert added(tmp_path)[0].events.height == 1
+
+
+def test_a_part_with_other_rows_than_committed_is_an_error_that_names_it(tmp_path: Path) -> None:
+    committed = write_lake(tmp_path, [event(1)])
+    (tmp_path / COMMITTED).write_text(
+        committed.model_copy(update={"parts": dict.fromkeys(committed.parts, 2)}).model_dump_json()
+    )
+    with pytest.raises(DataError, match=r"part-0\.parquet: expected 2 rows, found 1"):
+        added(tmp_path)
+
+
+def test_a_committed_part_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    committed = write_lake(tmp_path, [event(1)])
+    (tmp_path / next(iter(committed.parts))).unlink()
+    with pytest.raises(DataError, match="expected the parts that COMMITTED names"):
+        added(tmp_path)
+
+
+def test_new_events_are_those_behind_a_place_of_the_stream(tmp_path: Path) -> None:
+    assert lake.new_events(tmp_path, after_sequence=0) == 0
+    write_lake(tmp_path, [event(1), event(2)], [event(7)])
+    assert [lake.new_events(tmp_path, after_sequence=n) for n in (0, 2, 7)] == [3, 1, 0]
+
+
+def test_the_next_model_after_an_erasure_does_not_know_the_user(tmp_path: Path) -> None:
+    settings = Settings(artifact_dir=tmp_path)
+    recipe = ALSRecipe(settings=ALSSettings(dim=2))
+    folder = tmp_path / "lake"
+    rows = [event(n, user_id=user, item_id=f"i{n:03}") for n, user in enumerate(["u002", "u002", "late", "late"], 1)]
+
+    def trained(part: list[dict[str, object]], *erased: str) -> tuple[list[str], int]:
+        write_lake(folder, part, erased=erased)
+        shop, _ = added(folder, two_tastes())
+        version = pipeline.train(replace(shop), settings=settings, recipe=recipe, force=True).version
+        artifact = open_artifact(layout.version_dir(tmp_path, version))
+        return [artifact.users.id_of(row) for row in range(len(artifact.users))], artifact.manifest.stream_sequence
+
+    users, sequence = trained(rows)
+    assert {"u002", "late"} <= set(users)
+    assert sequence == 4
+    users, sequence = trained([event(9, user_id="other")], "u002", "late")
+    assert not {"u002", "late"} & set(users)
+    assert sequence == 9

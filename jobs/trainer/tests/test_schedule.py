@@ -1,0 +1,117 @@
+"""When a run is due, when there is nothing to do, and what happens after a failure."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from lake_files import event, write_lake
+from two_tastes import two_tastes
+
+from recsys.artifact import layout
+from recsys.artifact.reader import read_manifest
+from recsys.errors import DataError, InvalidArgumentError
+from trainer import pipeline, schedule
+from trainer.models.als import ALSSettings
+from trainer.pipeline import Outcome
+from trainer.recipe import ALSRecipe
+from trainer.schedule import Schedule
+from trainer.settings import Settings
+
+HOUR_S = 3600.0
+BAD = ALSRecipe(settings=ALSSettings(dim=1, iterations=1, regularization=1000))
+
+
+class Waits:
+    """Notes how long was to be waited, and ends after so many waits."""
+
+    def __init__(self, runs: int) -> None:
+        self.seconds: list[float] = []
+        self._runs = runs
+
+    def wait(self, timeout: float) -> bool:
+        self.seconds.append(timeout)
+        return len(self.seconds) > self._runs
+
+
+def trainer(volume: Path, recipe: ALSRecipe | None = None) -> Callable[[], Outcome]:
+    good = ALSRecipe(settings=ALSSettings(dim=2))
+    return lambda: pipeline.train(
+        two_tastes(), settings=Settings(artifact_dir=volume), recipe=recipe or good, force=False
+    )
+
+
+def run(
+    volume: Path, train: Callable[[], Outcome], *, runs: int, min_new_events: int = 0, now: datetime | None = None
+) -> list[float]:
+    """How long each wait was."""
+    waits = Waits(runs)
+    moment = now or datetime.now(UTC)
+    schedule.run(
+        Schedule(every=timedelta(hours=1), min_new_events=min_new_events),
+        volume=volume,
+        lake_dir=volume / "lake",
+        train=train,
+        stop=waits,
+        now=lambda: moment,
+    )
+    return waits.seconds
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("6h", 21600), ("1.5d", 129600)])
+def test_an_interval_is_a_number_and_a_unit(text: str, seconds: float) -> None:
+    assert schedule.interval(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["6", "h", "0h", "-1h", "6 h", "6w"])
+def test_what_is_no_interval_is_a_clear_error(text: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="such as 6h"):
+        schedule.interval(text)
+
+
+def test_an_empty_volume_is_trained_at_once_and_then_after_each_interval(tmp_path: Path) -> None:
+    assert run(tmp_path, trainer(tmp_path), runs=1) == [0, HOUR_S]
+    assert layout.current_version(tmp_path) is not None
+
+
+def test_after_a_restart_the_next_run_is_one_interval_after_the_newest_version(tmp_path: Path) -> None:
+    version = trainer(tmp_path)().version
+    trained_at = read_manifest(layout.version_dir(tmp_path, version)).trained_at
+    waits = [
+        run(tmp_path, trainer(tmp_path), runs=0, now=trained_at + timedelta(minutes=minutes)) for minutes in (15, 300)
+    ]
+    assert waits == [[2700.0], [0.0]]
+
+
+def test_with_too_few_new_events_there_is_no_run(tmp_path: Path) -> None:
+    trainer(tmp_path)()
+    write_lake(tmp_path / "lake", [event(1), event(2)])
+    run(tmp_path, trainer(tmp_path), runs=1, min_new_events=3)
+    assert len(layout.list_versions(tmp_path)) == 1
+    run(tmp_path, trainer(tmp_path), runs=1, min_new_events=2)
+    assert len(layout.list_versions(tmp_path)) == 2
+
+
+def test_a_refused_version_is_logged_with_its_reasons_and_the_live_one_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = trainer(tmp_path)().version
+    with caplog.at_level(logging.INFO, logger="trainer.schedule"):
+        run(tmp_path, trainer(tmp_path, BAD), runs=1)
+    assert [record.message for record in caplog.records] == ["version refused"]
+    assert any("live version" in reason for reason in vars(caplog.records[0])["reasons"])
+    assert layout.current_version(tmp_path) == live
+
+
+def test_a_run_that_fails_is_tried_again_later_and_later_but_within_an_interval(tmp_path: Path) -> None:
+    left = [DataError("no file")] * 8
+
+    def fails_at_first() -> Outcome:
+        if left:
+            raise left.pop()
+        return trainer(tmp_path)()
+
+    waits = run(tmp_path, fails_at_first, runs=9)
+    assert waits == [0, 60, 120, 240, 480, 960, 1920, HOUR_S, HOUR_S, HOUR_S]
+    assert layout.current_version(tmp_path) is not None
