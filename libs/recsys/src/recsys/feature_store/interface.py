@@ -167,7 +167,7 @@ class FeatureStore(Protocol):
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         """Make events durable, all or none, and count them everywhere. A repeated event_id changes nothing.
 
-        Also in one batch: the second of two equal ids is the duplicate. An event of a merged session counts for its user.
+        Also in one batch: the second of two equal ids is the duplicate. An event of a merged session is its user's.
         An event whose request_id names a known exposure is a click there; a purchase of an exposed unit converts it.
         """
         ...
@@ -224,7 +224,7 @@ class FeatureStore(Protocol):
         ...
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        """Log recommendations that were shown, and count them in their experiments. A repeated request_id counts once."""
+        """Log recommendations that were shown, and count them in their experiments; a repeated request_id once."""
         ...
 
     async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:

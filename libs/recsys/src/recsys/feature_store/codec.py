@@ -1,0 +1,136 @@
+"""Entries of the stream and records of items as text, the same in both backends."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from recsys.feature_store.interface import (
+    Erasure,
+    Event,
+    ExperimentState,
+    Exposure,
+    JsonScalar,
+    StoredEvent,
+    StreamEntry,
+    Subject,
+)
+
+_KINDS: Final[dict[str, Literal["user", "session"]]] = {"u": "user", "s": "session"}
+
+
+def key_of(subject: Subject) -> str:
+    """A subject as one string; users and sessions of one id differ."""
+    return f"{subject.kind[0]}:{subject.id}"
+
+
+def subject_of(key: str) -> Subject:
+    """What `key_of` made a key of."""
+    return Subject(_KINDS[key[0]], key[2:])
+
+
+def event_to_text(event: Event) -> str:
+    """An event without its subject, which every backend keeps beside it."""
+    return _text(
+        [
+            event.event_id,
+            event.item_id,
+            event.event_type,
+            event.unix_ms,
+            event.weight,
+            event.value,
+            event.request_id,
+            event.position,
+        ]
+    )
+
+
+def event_from_text(text: str, subject: Subject) -> Event:
+    """The event again."""
+    event_id, item_id, event_type, unix_ms, weight, value, request_id, position = json.loads(text)
+    return Event(event_id, subject, item_id, event_type, unix_ms, weight, value, request_id, position)
+
+
+def by_time(events: list[StoredEvent]) -> tuple[StoredEvent, ...]:
+    """Most recent first; at the same millisecond, the one that came later first."""
+    return tuple(sorted(events, key=lambda each: (each.event.unix_ms, each.sequence), reverse=True))
+
+
+def exposure_to_text(exposure: Exposure) -> str:
+    """An exposure without its subject."""
+    return _text(
+        [
+            exposure.request_id,
+            exposure.unix_ms,
+            exposure.item_ids,
+            exposure.propensities,
+            exposure.artifact_version,
+            exposure.experiment,
+            exposure.arm,
+            exposure.latency_ms,
+        ]
+    )
+
+
+def exposure_from_text(text: str, subject: Subject | None) -> Exposure:
+    """The exposure again."""
+    request_id, unix_ms, item_ids, propensities, version, experiment, arm, latency_ms = json.loads(text)
+    return Exposure(
+        request_id, subject, unix_ms, tuple(item_ids), tuple(propensities), version, experiment, arm, latency_ms
+    )
+
+
+def erasure_to_text(erasure: Erasure) -> str:
+    """An erasure without its sequence."""
+    return _text(
+        [
+            erasure.user_hash,
+            erasure.erased_ms,
+            erasure.store_entries,
+            erasure.lake_rows,
+            erasure.lake_erased_ms,
+            erasure.session_hashes,
+        ]
+    )
+
+
+def erasure_from_text(text: str, sequence: int) -> Erasure:
+    """The erasure again."""
+    user_hash, erased_ms, entries, lake_rows, lake_erased_ms, sessions = json.loads(text)
+    return Erasure(user_hash, sequence, erased_ms, entries, lake_rows, lake_erased_ms, tuple(sessions))
+
+
+def entry_from_text(kind: str, text: str, *, sequence: int, subject_key: str) -> StreamEntry:
+    """An entry of the stream, whose kind is event, exposure or erasure."""
+    if kind == "erasure":
+        return StreamEntry(sequence, erasure_from_text(text, sequence))
+    subject = subject_of(subject_key) if subject_key else None
+    if kind == "exposure":
+        return StreamEntry(sequence, exposure_from_text(text, subject))
+    assert subject is not None
+    return StreamEntry(sequence, event_from_text(text, subject))
+
+
+def state_to_text(state: ExperimentState) -> str:
+    """What the API changed of an experiment."""
+    return _text([state.stopped_ms, dict(state.shares)])
+
+
+def state_from_text(text: str) -> ExperimentState:
+    """The state again."""
+    stopped_ms, shares = json.loads(text)
+    return ExperimentState(stopped_ms, shares)
+
+
+def fields_to_text(fields: Mapping[str, JsonScalar]) -> str:
+    """An item's fields."""
+    return _text(dict(fields))
+
+
+def fields_from_text(text: str) -> dict[str, JsonScalar]:
+    """The fields again."""
+    fields: dict[str, JsonScalar] = json.loads(text)
+    return fields
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,136 @@
+"""The part of the shop's live state that a process keeps in memory: items as they are now, erased users, what trends.
+
+A store comes in; a `LiveState` is kept up to date, a quarter of a second behind. While the store is away, the last
+state stays.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.interface import HALF_LIVES_S, FeatureStore, ItemRecord, TrendingItem
+from recsys.feature_store.opening import open_store
+
+_log = logging.getLogger(__name__)
+
+POLL_INTERVAL_S: Final = 0.25
+TRENDING_INTERVAL_S: Final = 2.0
+TRENDING_ITEMS: Final = 5_000
+_CHANGES_AT_ONCE: Final = 1_000
+
+
+class LiveState:
+    """What a follower read last. Attributes are replaced, never changed, so that readers need no lock."""
+
+    def __init__(self) -> None:
+        self.items: Mapping[str, ItemRecord] = {}
+        self.erased: Mapping[str, int] = {}  # user hash → place of the erasure in the stream
+        self.trending: Mapping[int, list[TrendingItem]] = {}  # by half-life in seconds, heaviest first
+        self.generation = 0  # rises with every change of items, after it
+        self.caught_up = threading.Event()  # set by the first complete reading
+
+
+class Following:
+    """One reader of a store into a state."""
+
+    def __init__(self, store: FeatureStore, state: LiveState) -> None:
+        self._store = store
+        self._state = state
+        self._items_until = 0
+        self._erased_until = 0
+        self._trending_at_s = -TRENDING_INTERVAL_S
+
+    async def turn(self) -> None:
+        """Read what is new. Raises: StoreUnavailableError; what was read before stays."""
+        await self._read_items()
+        await self._read_erasures()
+        if time.monotonic() - self._trending_at_s >= TRENDING_INTERVAL_S:
+            await self._read_trending()
+            self._trending_at_s = time.monotonic()
+        self._state.caught_up.set()
+
+    async def run(self) -> None:
+        """Turn for ever."""
+        is_away = False
+        while True:
+            try:
+                await self.turn()
+            except StoreUnavailableError as error:
+                if not is_away:
+                    _log.warning("the feature store is away; the last state stays", extra={"reason": str(error)})
+                is_away = True
+            else:
+                if is_away:
+                    _log.info("the feature store is back")
+                is_away = False
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def _read_items(self) -> None:
+        changed: dict[str, ItemRecord] = {}
+        while True:
+            # a record that changes while pages are read moves behind them, and is read again there
+            page = await self._store.item_changes(after_sequence=self._items_until, limit=_CHANGES_AT_ONCE)
+            if not page:
+                break
+            changed |= {record.item_id: record for record in page}
+            self._items_until = page[-1].sequence
+        if changed:
+            self._state.items = {**self._state.items, **changed}
+            self._state.generation += 1
+
+    async def _read_erasures(self) -> None:
+        new = await self._store.erasures(after_sequence=self._erased_until)
+        if new:
+            self._state.erased = {**self._state.erased, **{one.user_hash: one.sequence for one in new}}
+            self._erased_until = new[-1].sequence
+
+    async def _read_trending(self) -> None:
+        now_ms = int(time.time() * 1000)
+        self._state.trending = {
+            half_life_s: await self._store.trending(half_life_s=half_life_s, limit=TRENDING_ITEMS, now_ms=now_ms)
+            for half_life_s in HALF_LIVES_S
+        }
+
+
+class Follower:
+    """A thread that follows a store, for processes without an event loop."""
+
+    def __init__(self, store_url: str, state: LiveState) -> None:
+        self._store_url = store_url
+        self._state = state
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._store: FeatureStore | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, *, wait_s: float = 2.0) -> None:
+        """Begin, and wait for the first complete reading; not for ever, since a store may be away.
+
+        Raises: InvalidArgumentError (no such kind of store).
+        """
+        self._store = open_store(self._store_url)
+        self._task = self._loop.create_task(Following(self._store, self._state).run())
+        self._thread.start()
+        if not self._state.caught_up.wait(wait_s):
+            _log.warning("serving without the live state: the feature store did not answer in time")
+
+    def stop(self) -> None:
+        """End the thread; the state stays as it is."""
+        if self._thread.ident is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            assert self._task is not None
+            assert self._store is not None
+            self._task.cancel()
+            self._loop.run_until_complete(asyncio.gather(self._task, return_exceptions=True))
+            self._loop.run_until_complete(self._store.close())
+            self._loop.close()

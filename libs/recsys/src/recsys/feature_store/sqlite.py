@@ -1,0 +1,179 @@
+"""The embedded feature store: one SQLite file in WAL mode, no server, flushed to disk with every commit.
+
+Reads run where they are asked, in microseconds; writes go through `sqlite_writer`. Several processes may open the file.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store import codec, sqlite_events, sqlite_experiments, sqlite_items, sqlite_schema
+from recsys.feature_store.interface import (
+    Appended,
+    ArmTotals,
+    Erasure,
+    Event,
+    ExperimentState,
+    Exposure,
+    FeatureStore,
+    ItemChange,
+    ItemRecord,
+    Profile,
+    StreamEntry,
+    Subject,
+    TrendingItem,
+)
+from recsys.feature_store.sqlite_writer import SqliteWriter
+
+T = TypeVar("T")
+
+
+class SqliteStore(FeatureStore):
+    """Belongs to one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the file where it is not there yet. Raises: StoreUnavailableError."""
+        self._path = path
+        self._reader: sqlite3.Connection | None = None
+        self._writer = SqliteWriter(path)
+        try:
+            sqlite_schema.create(path)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreUnavailableError(f"{path}: the feature store cannot be opened: {error}") from error
+
+    async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
+        return await self._writer.run(lambda connection: sqlite_events.append(connection, events, now_ms=now_ms))
+
+    async def profile(self, subject: Subject) -> Profile:
+        def look(connection: sqlite3.Connection) -> Profile:
+            resolved = sqlite_events.resolve(connection, subject)
+            return Profile(
+                resolved,
+                recent=sqlite_events.recent_of(connection, resolved),
+                had=sqlite_events.had_by(connection, resolved),
+            )
+
+        return self._read(look)
+
+    async def merge_session(self, session_id: str, *, user_id: str) -> int:
+        return await self._writer.run(
+            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id)
+        )
+
+    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
+        def look(connection: sqlite3.Connection) -> list[TrendingItem]:
+            landmark = sqlite_events.landmark_of(connection, half_life_s)
+            if landmark is None:
+                return []
+            decay = 2.0 ** max(-1000.0, (landmark - now_ms) / (half_life_s * 1000))
+            rows = connection.execute(
+                "SELECT item_id, weight FROM trending WHERE half_life_s = ? ORDER BY weight DESC, item_id LIMIT ?",
+                (half_life_s, limit),
+            )
+            return [TrendingItem(item_id, weight * decay) for item_id, weight in rows]
+
+        return self._read(look)
+
+    async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
+        return await self._writer.run(lambda connection: sqlite_items.change(connection, changes, now_ms=now_ms))
+
+    async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
+        return self._read(
+            lambda connection: sqlite_items.changes(connection, after_sequence=after_sequence, limit=limit)
+        )
+
+    async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
+        return await self._writer.run(lambda connection: sqlite_events.erase_user(connection, user_id, now_ms=now_ms))
+
+    async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
+        def look(connection: sqlite3.Connection) -> list[Erasure]:
+            rows = connection.execute(
+                "SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", (after_sequence,)
+            )
+            return [codec.erasure_from_text(text, sequence) for text, sequence in rows]
+
+        return self._read(look)
+
+    async def erasure(self, user_id: str) -> Erasure | None:
+        def look(connection: sqlite3.Connection) -> Erasure | None:
+            row = connection.execute(
+                "SELECT erasure, sequence FROM erasures WHERE user_hash = ? ORDER BY sequence DESC LIMIT 1",
+                (sha256(user_id.encode()).hexdigest(),),
+            ).fetchone()
+            return codec.erasure_from_text(*row) if row else None
+
+        return self._read(look)
+
+    async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
+        await self._writer.run(
+            lambda connection: sqlite_events.note_lake_erasure(
+                connection, user_hash, lake_rows=lake_rows, now_ms=now_ms
+            )
+        )
+
+    async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
+        def look(connection: sqlite3.Connection) -> list[StreamEntry]:
+            rows = connection.execute(
+                "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (after_sequence, limit),
+            )
+            return [
+                codec.entry_from_text(kind, text, sequence=sequence, subject_key=key)
+                for kind, text, sequence, key in rows
+            ]
+
+        return self._read(look)
+
+    async def trim_stream(self, *, up_to_sequence: int) -> int:
+        def trim(connection: sqlite3.Connection) -> int:
+            return connection.execute("DELETE FROM stream WHERE sequence <= ?", (up_to_sequence,)).rowcount
+
+        return await self._writer.run(trim)
+
+    async def stream_length(self) -> int:
+        return self._read(lambda connection: int(connection.execute("SELECT COUNT(*) FROM stream").fetchone()[0]))
+
+    async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
+        await self._writer.run(lambda connection: sqlite_experiments.record(connection, exposures))
+
+    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
+        return self._read(lambda connection: sqlite_experiments.totals(connection, experiment))
+
+    async def experiment_states(self) -> dict[str, ExperimentState]:
+        def look(connection: sqlite3.Connection) -> dict[str, ExperimentState]:
+            rows = connection.execute("SELECT experiment, state FROM experiment_states")
+            return {experiment: codec.state_from_text(text) for experiment, text in rows}
+
+        return self._read(look)
+
+    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
+        def put(connection: sqlite3.Connection) -> None:
+            row = (experiment, codec.state_to_text(state))
+            connection.execute("INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", row)
+
+        await self._writer.run(put)
+
+    async def close(self) -> None:
+        self._writer.close()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _read(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        """What `look` finds, all of it as of one moment."""
+        try:
+            if self._reader is None:
+                self._reader = sqlite_schema.connect(self._path)
+            self._reader.execute("BEGIN")
+            try:
+                return look(self._reader)
+            finally:
+                self._reader.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            raise StoreUnavailableError(f"{self._path}: cannot be read: {error}") from error

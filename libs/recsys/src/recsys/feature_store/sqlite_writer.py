@@ -1,0 +1,127 @@
+"""The one thread of a process that writes to the embedded feature store, with group commit.
+
+Writes that wait together share one transaction and one flush to disk. A write is acknowledged after the commit; one
+that fails by itself is rolled back by itself.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store import sqlite_schema
+
+T = TypeVar("T")
+
+_MOST_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True)
+class _Write:
+    work: Callable[[sqlite3.Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[Any]
+
+
+class SqliteWriter:
+    """Runs functions of a connection, each as if in a transaction of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: SimpleQueue[_Write | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, once it is on disk. Raises: StoreUnavailableError, or what `work` raises."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="feature-store-writer", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Write(work, loop, done))
+        return await done
+
+    def close(self) -> None:
+        """End the thread after what was given to it."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _serve(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while (first := self._queue.get()) is not None:
+            writes, is_last = self._with_those_waiting(first)
+            try:
+                connection = connection or sqlite_schema.connect(self._path)
+                outcomes = _in_one_transaction(connection, writes)
+            except sqlite3.Error as error:
+                outcomes = [_unavailable(self._path, error)] * len(writes)
+                if connection is not None:
+                    connection.close()
+                    connection = None
+            for write, outcome in zip(writes, outcomes, strict=True):
+                _tell(write, outcome)
+            if is_last:
+                break
+        if connection is not None:
+            connection.close()
+
+    def _with_those_waiting(self, first: _Write) -> tuple[list[_Write], bool]:
+        writes = [first]
+        while len(writes) < _MOST_AT_ONCE:
+            try:
+                write = self._queue.get_nowait()
+            except Empty:
+                break
+            if write is None:
+                return writes, True
+            writes.append(write)
+        return writes, False
+
+
+def _in_one_transaction(connection: sqlite3.Connection, writes: list[_Write]) -> list[Any]:
+    """Results, or exceptions of single writes. Raises: sqlite3.Error, where nothing was written."""
+    outcomes: list[Any] = []
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for write in writes:
+            connection.execute("SAVEPOINT one")
+            try:
+                outcomes.append(write.work(connection))
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # handed to the caller as it is
+                connection.execute("ROLLBACK TO one")
+                outcomes.append(error)
+            connection.execute("RELEASE one")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailableError:
+    return StoreUnavailableError(f"{path}: nothing was written: {error}")
+
+
+def _tell(write: _Write, outcome: Any) -> None:
+    def settle() -> None:
+        if write.done.cancelled():
+            return
+        if isinstance(outcome, Exception):
+            write.done.set_exception(outcome)
+        else:
+            write.done.set_result(outcome)
+
+    try:
+        write.loop.call_soon_threadsafe(settle)
+    except RuntimeError:  # the caller's loop has ended: nobody waits any more
+        return

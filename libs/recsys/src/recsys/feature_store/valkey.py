@@ -1,0 +1,286 @@
+"""The feature store on a Valkey server, for several machines: see `valkey_scripts` for what stands where.
+
+Durable only where the server is: `appendonly yes` and `appendfsync always`, as in the compose file; a server set
+otherwise is told of in the log.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from valkey.asyncio import Valkey
+from valkey.asyncio.retry import Retry
+from valkey.backoff import NoBackoff
+from valkey.exceptions import ValkeyError
+
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store import codec, valkey_scripts
+from recsys.feature_store.interface import (
+    EVENT_ID_DAYS,
+    EXPOSURE_DAYS,
+    HALF_LIVES_S,
+    RECENT_EVENTS,
+    Appended,
+    ArmTotals,
+    Erasure,
+    Event,
+    ExperimentState,
+    Exposure,
+    FeatureStore,
+    ItemChange,
+    ItemRecord,
+    Profile,
+    StoredEvent,
+    StreamEntry,
+    Subject,
+    TrendingItem,
+)
+from recsys.feature_store.item_records import changed
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_DAY_S: Final = 86_400
+_CONNECT_S: Final = 0.25
+_ANSWER_S: Final = 1.0  # a batch of a thousand events with its flush to disk takes a tenth of it
+_MOST_CONNECTIONS: Final = 64
+_MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
+_LEAST_WEIGHT: Final = 1e-9
+_TRIES: Final = 20
+_DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
+
+
+class ValkeyStore(FeatureStore):
+    """Belongs to one event loop. Every write may be sent twice when a connection breaks: each is idempotent."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: Any = Valkey.from_url(  # the library's own types leave out half of what it takes
+            url,
+            decode_responses=True,
+            socket_connect_timeout=_CONNECT_S,
+            socket_timeout=_ANSWER_S,
+            retry=Retry(NoBackoff(), 1),
+            retry_on_error=[ConnectionError],
+            max_connections=_MOST_CONNECTIONS,
+        )
+        self._is_checked = False
+        self._append = self._client.register_script(valkey_scripts.APPEND)
+        self._profile = self._client.register_script(valkey_scripts.PROFILE)
+        self._merge = self._client.register_script(valkey_scripts.MERGE)
+        self._erase = self._client.register_script(valkey_scripts.ERASE)
+        self._expose = self._client.register_script(valkey_scripts.EXPOSE)
+        self._change_items = self._client.register_script(valkey_scripts.CHANGE_ITEMS)
+        self._item_changes = self._client.register_script(valkey_scripts.ITEM_CHANGES)
+
+    async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
+        arguments: list[object] = [
+            EVENT_ID_DAYS * _DAY_S,
+            RECENT_EVENTS,
+            _MOST_EXPONENT,
+            _LEAST_WEIGHT,
+            ",".join(map(str, HALF_LIVES_S)),
+        ]
+        for event in events:
+            arguments += [
+                event.event_id,
+                codec.key_of(event.subject),
+                event.item_id,
+                event.event_type,
+                event.unix_ms,
+                repr(event.weight),
+                "" if event.value is None else repr(event.value),
+                event.request_id or "",
+                codec.event_to_text(event),
+            ]
+        await self._check_durability()
+        outcomes = await self._ask(lambda: self._append(args=arguments))
+        return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
+
+    async def profile(self, subject: Subject) -> Profile:
+        key, recent, had = await self._ask(lambda: self._profile(args=[codec.key_of(subject)]))
+        resolved = codec.subject_of(key)
+        events = []
+        for member in recent:
+            sequence, _, text = member.partition("|")
+            events.append(StoredEvent(int(sequence), codec.event_from_text(text, resolved)))
+        by_type: dict[str, set[str]] = {}
+        for member in had:
+            event_type, _, item_id = member.partition("\0")
+            by_type.setdefault(event_type, set()).add(item_id)
+        return Profile(resolved, codec.by_time(events), {name: frozenset(ids) for name, ids in by_type.items()})
+
+    async def merge_session(self, session_id: str, *, user_id: str) -> int:
+        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS])))
+
+    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
+        landmark = await self._ask(lambda: self._client.get(f"landmark:{half_life_s}"))
+        if landmark is None:
+            return []
+        # weights are kept negative, so that equal ones come by id
+        listed = await self._ask(lambda: self._client.zrange(f"trending:{half_life_s}", 0, limit - 1, withscores=True))
+        decay = 2.0 ** max(-1000.0, (int(landmark) - now_ms) / (half_life_s * 1000))
+        return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
+
+    async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
+        if not changes:
+            return []
+        ids = list(dict.fromkeys(change.item_id for change in changes))
+        for _ in range(_TRIES):
+            before = dict(zip(ids, await self._ask(lambda: self._client.hmget("items", ids)), strict=True))
+            records = {one: _record(one, text) for one, text in before.items() if text is not None}
+            for change in changes:
+                records[change.item_id] = changed(records.get(change.item_id), change, sequence=0, now_ms=now_ms)
+            arguments = [part for one in ids for part in (one, before[one] or "", _record_text(records[one]))]
+            sequences = await self._ask(lambda arguments=arguments: self._change_items(args=arguments))
+            if sequences:
+                placed = {
+                    one: replace(records[one], sequence=number) for one, number in zip(ids, sequences, strict=True)
+                }
+                return [placed[change.item_id] for change in changes]
+        raise StoreUnavailableError(f"{_TRIES} times somebody else changed the same items at the same moment")
+
+    async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
+        found = await self._ask(lambda: self._item_changes(args=[after_sequence, limit]))
+        return [_record(item_id, text) for item_id, text in found]
+
+    async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
+        user_hash = sha256(user_id.encode()).hexdigest()
+        for _ in range(_TRIES):
+            sessions = sorted(await self._ask(lambda: self._client.smembers(f"sessions:{user_id}")))
+            hashes = tuple(sha256(session.encode()).hexdigest() for session in sessions)
+            erasure = Erasure(user_hash, 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
+            arguments = [user_id, user_hash, codec.erasure_to_text(erasure), *sessions]
+            entered = await self._ask(lambda arguments=arguments: self._erase(args=arguments))
+            if entered:
+                return replace(erasure, sequence=entered[0], store_entries=entered[1])
+        raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
+
+    async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
+        entered = await self._ask(lambda: self._client.hgetall("erasures"))
+        found = [_erasure(sequence, text) for sequence, text in entered.items() if int(sequence) > after_sequence]
+        return sorted(found, key=lambda each: each.sequence)
+
+    async def erasure(self, user_id: str) -> Erasure | None:
+        user_hash = sha256(user_id.encode()).hexdigest()
+        of_user = [each for each in await self.erasures() if each.user_hash == user_hash]
+        return of_user[-1] if of_user else None
+
+    async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
+        for erasure in await self.erasures():
+            if erasure.user_hash == user_hash and erasure.lake_rows is None:
+                noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
+                text = f"{user_hash}|{codec.erasure_to_text(noted)}"
+                await self._ask(lambda noted=noted, text=text: self._client.hset("erasures", str(noted.sequence), text))
+
+    async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
+        entries = await self._ask(
+            lambda: self._client.xrange("stream", min=f"({after_sequence}-0", max="+", count=limit)
+        )
+        return [
+            codec.entry_from_text(
+                fields["k"], fields["e"], sequence=int(entry_id.partition("-")[0]), subject_key=fields["s"]
+            )
+            for entry_id, fields in entries
+        ]
+
+    async def trim_stream(self, *, up_to_sequence: int) -> int:
+        return int(
+            await self._ask(lambda: self._client.xtrim("stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
+        )
+
+    async def stream_length(self) -> int:
+        return int(await self._ask(lambda: self._client.xlen("stream")))
+
+    async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
+        arguments: list[object] = [EXPOSURE_DAYS * _DAY_S]
+        for exposure in exposures:
+            arguments += [
+                exposure.request_id,
+                codec.key_of(exposure.subject) if exposure.subject else "",
+                exposure.experiment or "",
+                exposure.arm or "",
+                int(not exposure.item_ids),
+                exposure.unix_ms,
+                repr(exposure.latency_ms),
+                codec.exposure_to_text(exposure),
+            ]
+        await self._check_durability()
+        await self._ask(lambda: self._expose(args=arguments))
+
+    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
+        counts: dict[str, dict[str, float]] = {}
+        for name, number in (await self._ask(lambda: self._client.hgetall(f"arms:{experiment}"))).items():
+            arm, _, count = name.rpartition("|")
+            counts.setdefault(arm, {})[count] = float(number)
+        return {arm: _totals(figures) for arm, figures in counts.items()}
+
+    async def experiment_states(self) -> dict[str, ExperimentState]:
+        states = await self._ask(lambda: self._client.hgetall("experiments"))
+        return {experiment: codec.state_from_text(text) for experiment, text in states.items()}
+
+    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
+        await self._ask(lambda: self._client.hset("experiments", experiment, codec.state_to_text(state)))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(self, command: Callable[..., Awaitable[Any]]) -> Any:
+        try:
+            return await command()
+        except (ValkeyError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise StoreUnavailableError(f"{self._place()}: {reason}") from error
+
+    async def _check_durability(self) -> None:
+        if self._is_checked:
+            return
+        self._is_checked = True
+        try:
+            found = await self._client.config_get(*_DURABLE)
+        except (ValkeyError, OSError):  # not allowed here, or away: the write itself will tell
+            return
+        if found != _DURABLE:
+            _log.warning("this server may lose what it acknowledges", extra={"expected": _DURABLE, "found": found})
+
+    def _place(self) -> str:
+        """The address without a password."""
+        return self._url.rpartition("@")[2].removeprefix("valkey://")
+
+
+def _erasure(sequence: str, text: str) -> Erasure:
+    return codec.erasure_from_text(text.partition("|")[2], int(sequence))
+
+
+def _record(item_id: str, text: str) -> ItemRecord:
+    sequence, _, rest = text.partition("|")
+    flags, _, rest = rest.partition("|")
+    created_ms, _, rest = rest.partition("|")
+    updated_ms, _, fields = rest.partition("|")
+    return ItemRecord(
+        item_id,
+        int(sequence),
+        is_whole="w" in flags,
+        is_deleted="d" in flags,
+        fields=codec.fields_from_text(fields),
+        created_ms=int(created_ms),
+        updated_ms=int(updated_ms),
+    )
+
+
+def _record_text(record: ItemRecord) -> str:
+    flags = ("w" if record.is_whole else "") + ("d" if record.is_deleted else "")
+    return f"{flags}|{record.created_ms}|{record.updated_ms}|{codec.fields_to_text(record.fields)}"
+
+
+def _totals(figures: dict[str, float]) -> ArmTotals:
+    names = ("exposures", "empty_exposures", "clicked_exposures", "units", "clicked_units", "converted_units")
+    return ArmTotals(
+        **{name: round(figures.get(name, 0)) for name in names},
+        revenue=figures.get("revenue", 0.0),
+        revenue_squares=figures.get("revenue_squares", 0.0),
+        latency_ms_sum=figures.get("latency_ms_sum", 0.0),
+    )
