@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tiny_artifact
 
-from candidate_gen.retriever import Retriever
+from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.manifest import FORMAT_VERSION, BlendInfo
 from recsys.artifact.reader import open_artifact
+from recsys.feature_store.follower import LiveState
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -72,7 +73,6 @@ def test_format_2_loads_with_all_that_it_holds() -> None:
 @pytest.mark.parametrize("number", range(1, FORMAT_VERSION + 1))
 def test_every_format_serves(number: int) -> None:
     artifact = open_artifact(GOLDEN / f"artifact_v{number}")
-    retriever = Retriever(artifact)
-    row = retriever.user_row("user-02")
-    assert row is not None
-    assert retriever.for_user(row, count=1, include_seen=False).item_ids == ["item-02"]
+    retriever = Retriever(artifact, live=LiveState(), counts=SourceCounts(session=0, popular=0, trending=0, new=0))
+    found = retriever.candidates(Asker(user_id="user-02"), Conditions(), count=1)
+    assert [artifact.items.id_of(row) for row in found.candidates.rows.tolist()] == ["item-02"]
