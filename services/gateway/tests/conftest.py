@@ -7,6 +7,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 import httpx
@@ -18,6 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.app import create_app
 from gateway.clients import connect
+from gateway.live import Live, go_live
 from gateway.settings import Settings
 from recsys.v1 import (
     candidate_gen_service_pb2,
@@ -82,8 +84,21 @@ class FakeCandidateGen:
         return candidate_gen_service_pb2.GetCandidatesResponse(
             artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
             candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_ANN),
-            user_known=request.user_id != "nobody",
+            vector_origin=self._origin(request),
+            query_vector=b"" if self._origin(request) == candidate_gen_service_pb2.VECTOR_ORIGIN_NONE else b"vector",
+            matching_items=len(ITEM_IDS),
+            dropped=[candidate_gen_service_pb2.DroppedItems(reason="seen", count=3)] if request.explain else [],
         )
+
+    @staticmethod
+    def _origin(
+        request: candidate_gen_service_pb2.GetCandidatesRequest,
+    ) -> candidate_gen_service_pb2.VectorOrigin:
+        if request.events or request.basket_item_ids:
+            return candidate_gen_service_pb2.VECTOR_ORIGIN_FOLDED_IN
+        if request.user_id in ("", "nobody"):
+            return candidate_gen_service_pb2.VECTOR_ORIGIN_NONE
+        return candidate_gen_service_pb2.VECTOR_ORIGIN_TRAINED
 
     async def GetSimilarItems(  # noqa: N802
         self, request: candidate_gen_service_pb2.GetSimilarItemsRequest, context: Context
@@ -138,14 +153,30 @@ class FakeReranker:
         self, request: reranker_service_pb2.RerankRequest, context: Context
     ) -> reranker_service_pb2.RerankResponse:
         await self.script.take(request, context)
+        found = request.candidates
         ranked = [
-            item_pb2.RankedItem(item=_item(candidate.item_id), score=-candidate.score, sources=[candidate.source])
-            for candidate in reversed(request.candidates)
+            item_pb2.RankedItem(
+                item=_item(ITEM_IDS[row]), score=-score, sources=[bits.bit_length() - 1], propensity=1.0
+            )
+            for row, score, bits in reversed(list(zip(found.rows, found.scores, found.sources, strict=True)))
         ]
+        rest = ranked[request.count :] if request.with_remainder else []
         return reranker_service_pb2.RerankResponse(
             artifact_version=await self.script.version("reranker", request.artifact_version, context),
             items=ranked[: request.count],
+            remainder=reranker_service_pb2.Remainder(
+                item_ids=[one.item.item_id for one in rest],
+                scores=[one.score for one in rest],
+                sources=[1 << one.sources[0] for one in rest],
+            ),
         )
+
+    async def FindUnknownItems(  # noqa: N802
+        self, request: catalog_service_pb2.FindUnknownItemsRequest, context: Context
+    ) -> catalog_service_pb2.FindUnknownItemsResponse:
+        await self.script.take(request, context)
+        unknown = [item_id for item_id in request.item_ids if item_id not in ITEM_IDS]
+        return catalog_service_pb2.FindUnknownItemsResponse(artifact_version="v2", item_ids=unknown)
 
     async def GetItems(  # noqa: N802
         self, request: catalog_service_pb2.GetItemsRequest, context: Context
@@ -200,11 +231,9 @@ class FakeModel(health_pb2_grpc.HealthServicer):
         return health_pb2.HealthCheckResponse(status=self.script.health[self.service])
 
 
-def _candidates(count: int, *, source: item_pb2.CandidateSource) -> list[item_pb2.Candidate]:
-    return [
-        item_pb2.Candidate(item_id=item_id, score=-float(rank), source=source)
-        for rank, item_id in enumerate(ITEM_IDS[:count])
-    ]
+def _candidates(count: int, *, source: item_pb2.CandidateSource) -> item_pb2.CandidateSet:
+    rows = range(min(count, len(ITEM_IDS)))
+    return item_pb2.CandidateSet(rows=rows, scores=[-float(row) for row in rows], sources=[1 << source for _ in rows])
 
 
 def _item(item_id: str) -> item_pb2.Item:
@@ -291,12 +320,32 @@ def health(script: Script) -> dict[str, int]:
 
 
 @pytest.fixture
-async def app(script: Script) -> AsyncIterator[FastAPI]:
-    """The application over both fakes."""
+def store_url(tmp_path: Path) -> str:
+    """Of the embedded feature store."""
+    return f"sqlite://{tmp_path}/features.db"
+
+
+@pytest.fixture
+async def live(store_url: str) -> AsyncIterator[Live]:
+    """A fresh embedded store and what is followed from it."""
+    async with go_live(Settings(feature_store_url=store_url)) as live:
+        yield live
+
+
+@pytest.fixture
+async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastAPI]:
+    """The application over both fakes and a real embedded store."""
     async with _serving(script, "candidate_gen") as candidate_gen, _serving(script, "reranker") as reranker:
-        settings = Settings(candidate_gen_target=candidate_gen, reranker_target=reranker, timeout_s=10, candidates=20)
+        settings = Settings(
+            candidate_gen_target=candidate_gen,
+            reranker_target=reranker,
+            timeout_s=10,
+            candidates=20,
+            store_timeout_s=10,
+            feature_store_url=store_url,
+        )
         async with connect(settings) as clients:
-            yield create_app(settings, clients)
+            yield create_app(settings, clients, live)
 
 
 @pytest.fixture

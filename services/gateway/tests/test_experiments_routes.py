@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from gateway import problems
 from gateway.experiments.file import Arm, Experiment, Guardrails
 from gateway.experiments.live import Experiments
+from gateway.live import Live
 from gateway.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
@@ -53,8 +54,7 @@ def experiments() -> Experiments:
 @pytest.fixture
 async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.state.store = store
-    app.state.experiments = experiments
+    app.state.live = Live(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
     app.include_router(routes.router)
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)

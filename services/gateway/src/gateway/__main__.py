@@ -8,15 +8,17 @@ from pydantic import ValidationError
 
 from gateway.app import create_app
 from gateway.clients import connect
+from gateway.live import go_live
 from gateway.settings import Settings
+from recsys.errors import RecsysError
 from recsys.observability import logging
 
 
 async def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are running."""
-    async with connect(settings) as clients:
+    async with connect(settings) as clients, go_live(settings) as live:
         config = uvicorn.Config(
-            create_app(settings, clients),
+            create_app(settings, clients, live),
             host=settings.host,
             port=settings.port,
             http="httptools",
@@ -37,7 +39,10 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"settings: {error}")
     logging.configure(service="gateway", level=settings.log_level)
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    except RecsysError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

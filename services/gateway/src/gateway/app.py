@@ -3,11 +3,13 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from gateway import problems
+from gateway import problems, rules
+from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
+from gateway.live import Live
 from gateway.recommend import Recommender
 from gateway.request_context import RequestContextMiddleware
-from gateway.routes import health, items, model, recommendations, users
+from gateway.routes import events, experiments, health, items, model, recommendations, users
 from gateway.settings import Settings
 
 _DESCRIPTION = """
@@ -20,8 +22,11 @@ Recommendations from a shop's own events.
 """
 
 
-def create_app(settings: Settings, clients: Clients) -> FastAPI:
-    """A stateless application; whoever made the clients closes them."""
+def create_app(settings: Settings, clients: Clients, live: Live) -> FastAPI:
+    """A stateless application; whoever made the clients and the live state closes them.
+
+    Raises: DataError (the rules file).
+    """
     app = FastAPI(
         title="Recommendations",
         version="1",
@@ -31,10 +36,13 @@ def create_app(settings: Settings, clients: Clients) -> FastAPI:
     )
     app.state.settings = settings
     app.state.clients = clients
-    app.state.recommender = Recommender(clients=clients, settings=settings)
+    app.state.live = live
+    shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
+    app.state.recommender = Recommender(clients=clients, settings=settings, live=live, rules=shop_wide)
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
-    for routes in (recommendations, items, users, model, health):
+    for routes in (recommendations, events, items, users, experiments, model, health):
         app.include_router(routes.router)
+    app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)
     problems.add_to_document(app)

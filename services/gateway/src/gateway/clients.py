@@ -20,7 +20,6 @@ from recsys.v1 import (
     candidate_gen_service_pb2_grpc,
     catalog_service_pb2,
     catalog_service_pb2_grpc,
-    item_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
     reranker_service_pb2,
@@ -43,28 +42,21 @@ class CandidateGenClient:
         self._health = health_pb2_grpc.HealthStub(channel)
 
     async def get_candidates(
-        self, user_id: str, *, count: int, include_seen: bool, artifact_version: str, timeout_s: float
+        self, request: candidate_gen_service_pb2.GetCandidatesRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetCandidatesResponse:
-        """Candidates for a user; of the current version if `artifact_version` is empty."""
-        request = candidate_gen_service_pb2.GetCandidatesRequest(
-            user_id=user_id, count=count, include_seen=include_seen, artifact_version=artifact_version
-        )
+        """Candidates for a user, a session or a list of items."""
         return await _call(self._candidates.GetCandidates, request, timeout_s=timeout_s)
 
     async def get_similar_items(
-        self, item_id: str, *, count: int, artifact_version: str, timeout_s: float
+        self, request: candidate_gen_service_pb2.GetSimilarItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetSimilarItemsResponse:
         """Candidates that are like an item."""
-        request = candidate_gen_service_pb2.GetSimilarItemsRequest(
-            item_id=item_id, count=count, artifact_version=artifact_version
-        )
         return await _call(self._candidates.GetSimilarItems, request, timeout_s=timeout_s)
 
     async def get_popular_items(
-        self, *, count: int, artifact_version: str, timeout_s: float
+        self, request: candidate_gen_service_pb2.GetPopularItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetPopularItemsResponse:
         """The most popular items."""
-        request = candidate_gen_service_pb2.GetPopularItemsRequest(count=count, artifact_version=artifact_version)
         return await _call(self._candidates.GetPopularItems, request, timeout_s=timeout_s)
 
     async def get_history(self, user_id: str, *, count: int, timeout_s: float) -> user_service_pb2.GetHistoryResponse:
@@ -98,20 +90,15 @@ class RerankerClient:
         self._health = health_pb2_grpc.HealthStub(channel)
 
     async def rerank(
-        self,
-        candidates: Sequence[item_pb2.Candidate],
-        *,
-        artifact_version: str,
-        count: int,
-        timeout_s: float,
-        user_id: str | None = None,
-        item_id: str | None = None,
+        self, request: reranker_service_pb2.RerankRequest, *, timeout_s: float
     ) -> reranker_service_pb2.RerankResponse:
-        """The best of the candidates, for a user, for an item, or (neither given) by their own scores."""
-        request = reranker_service_pb2.RerankRequest(
-            artifact_version=artifact_version, user_id=user_id, item_id=item_id, candidates=candidates, count=count
-        )
+        """The best of the candidates."""
         return await _call(self._reranker.Rerank, request, timeout_s=timeout_s)
+
+    async def find_unknown_items(self, item_ids: Sequence[str], *, timeout_s: float) -> list[str]:
+        """Those of the items that the catalogue does not have."""
+        request = catalog_service_pb2.FindUnknownItemsRequest(item_ids=item_ids)
+        return list((await _call(self._catalog.FindUnknownItems, request, timeout_s=timeout_s)).item_ids)
 
     async def get_items(self, item_ids: Sequence[str], *, timeout_s: float) -> catalog_service_pb2.GetItemsResponse:
         """Those of the items that the catalogue has, in the order asked for."""

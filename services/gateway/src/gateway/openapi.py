@@ -10,6 +10,7 @@ import orjson
 
 from gateway.app import create_app
 from gateway.clients import connect
+from gateway.live import Live
 from gateway.settings import Settings
 
 
@@ -21,7 +22,7 @@ def document() -> bytes:
 async def _document() -> bytes:
     settings = Settings()
     async with connect(settings) as clients:
-        schema = create_app(settings, clients).openapi()
+        schema = create_app(settings, clients, Live()).openapi()
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 

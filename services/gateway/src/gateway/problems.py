@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.requests import EventBatch
+from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -70,7 +72,11 @@ _OF_GRPC_STATUS: dict[grpc.StatusCode, _Mapping] = {
 }
 _UNEXPECTED_DETAIL = "an unexpected error; it has been logged"
 _UNEXPECTED = _Mapping(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail=_UNEXPECTED_DETAIL)
-OF_BAD_INPUT = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+OF_BAD_INPUT = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
 OF_THE_SERVICES = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -79,10 +85,21 @@ OF_THE_SERVICES = (
 )
 
 
+class EventsRejectedError(Exception):
+    """None of a request's events could be stored: location and reason of each."""
+
+    def __init__(self, reasons: list[tuple[str, str]]) -> None:
+        super().__init__(f"{len(reasons)} events rejected")
+        self.reasons = reasons
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(RequestValidationError)(_validation_error)
+    app.exception_handler(EventsRejectedError)(_events_rejected)
+    app.exception_handler(InvalidArgumentError)(_invalid_argument)
+    app.exception_handler(StoreUnavailableError)(_store_unavailable)
     app.exception_handler(grpc.aio.AioRpcError)(_grpc_error)
     app.exception_handler(Exception)(_unexpected_error)
 
@@ -94,8 +111,13 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
 
 
 def add_to_document(app: FastAPI) -> None:
-    """Add the schema that `documented` refers to. FastAPI itself can only show a model as application/json."""
-    _, schema = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
+    """Add the schemas that `documented` and the events' route refer to by name.
+
+    FastAPI itself can only show a model as application/json, and a body that it validates as a whole.
+    """
+    _, schema = models_json_schema(
+        [(Problem, "serialization"), (EventBatch, "validation")], ref_template="#/components/schemas/{model}"
+    )
     app.openapi()["components"]["schemas"].update(schema["$defs"])
 
 
@@ -109,6 +131,30 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
     ]
     detail = "; ".join(f"{field.location}: {field.message}" for field in fields)
     return _response(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=detail, errors=fields)
+
+
+async def _events_rejected(request: Request, error: EventsRejectedError) -> Response:
+    fields = [InvalidField(location=location, message=reason) for location, reason in error.reasons]
+    return _response(
+        request,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        detail="no event was stored: each was rejected for the reason in errors",
+        errors=fields,
+    )
+
+
+async def _invalid_argument(request: Request, error: InvalidArgumentError) -> Response:
+    return _response(request, status=HTTPStatus.BAD_REQUEST, detail=str(error))
+
+
+async def _store_unavailable(request: Request, error: StoreUnavailableError) -> Response:
+    logger.warning("the feature store is away", extra={"reason": str(error)})
+    return _response(
+        request,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        detail="the feature store cannot be reached; nothing was stored, so try again",
+        headers={"Retry-After": "1"},
+    )
 
 
 async def _grpc_error(request: Request, error: grpc.aio.AioRpcError) -> Response:

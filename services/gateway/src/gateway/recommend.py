@@ -1,29 +1,48 @@
-"""The use-case: candidates from the first stage, the best of them from the second.
+"""The use-case: candidates from the first stage, the best of them from the second, by what happened up to now.
 
-In: for whom or for what, and how many. Out: the reranker's answer, all of one artifact version.
+In: for whom or for what, and how. Out: both services' answers, all of one artifact version.
 Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from hashlib import sha256
+from typing import Final, Literal, TypeVar
 
 import grpc
 
+from gateway import wire
 from gateway.clients import Clients
 from gateway.deadline import Deadline
+from gateway.experiments.live import Assignment
+from gateway.live import Live
+from gateway.requests import Filter, RecommendationRequest, Rule
 from gateway.settings import Settings
-from recsys.v1.reranker_service_pb2 import RerankResponse
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.interface import Profile, Subject
+from recsys.observability.logging import request_id
+from recsys.v1.candidate_gen_service_pb2 import (
+    GetCandidatesResponse,
+    GetPopularItemsRequest,
+    GetSimilarItemsRequest,
+)
+from recsys.v1.reranker_service_pb2 import RerankRequest, RerankResponse
 
 T = TypeVar("T")
 
+Level = Literal["full", "without_live_state"]
+_SPARE: Final = 5  # asked for beyond the count, for what the gateway itself must hide
+
 
 @dataclass(frozen=True)
-class UserRanking:
-    """The items for a user; popular ones where the model does not know the user."""
+class Recommended:
+    """A ranked list for somebody, and what it was made of."""
 
+    found: GetCandidatesResponse
     ranked: RerankResponse
-    user_known: bool
+    subject: Subject | None
+    assignment: Assignment | None
+    level: Level
 
 
 @dataclass(frozen=True)
@@ -32,80 +51,102 @@ class Recommender:
 
     clients: Clients
     settings: Settings
+    live: Live
+    rules: tuple[Rule, ...] = ()  # shop-wide
 
-    async def for_user(self, user_id: str, *, count: int, include_seen: bool) -> UserRanking:
-        """Items for a user."""
+    async def for_somebody(self, asked: RecommendationRequest) -> Recommended:
+        """Items for a user, a session, a cart, or nobody in particular."""
+        deadline = Deadline.after(self.settings.timeout_s)
+        profile, level = await self._profile(wire.subject_of(asked))
+        subject = profile.subject if profile else None
+        assignment = self.live.experiments.assign(subject)
+        arm = assignment.arm if assignment else None
+        candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
+        to_find = wire.candidates_request(asked, profile, count=candidates)
+        to_rank = wire.rerank_request(
+            asked,
+            arm,
+            rules=self.rules,
+            count=asked.count + _SPARE,
+            exploration=self.settings.exploration,
+            seed=int.from_bytes(sha256(request_id.get().encode()).digest()[:8]),
+        )
 
-        async def attempt(version: str, deadline: Deadline) -> UserRanking:
-            found = await self.clients.candidate_gen.get_candidates(
-                user_id,
-                count=max(count, self.settings.candidates),
-                include_seen=include_seen,
-                artifact_version=version,
-                timeout_s=self._first_stage_s(deadline),
-            )
-            ranked = await self.clients.reranker.rerank(
-                found.candidates,
-                artifact_version=found.artifact_version,
-                user_id=user_id,
-                count=count,
-                timeout_s=deadline.remaining_s(),
-            )
-            return UserRanking(ranked=ranked, user_known=found.user_known)
+        async def attempt(version: str) -> Recommended:
+            to_find.artifact_version = version
+            found = await self.clients.candidate_gen.get_candidates(to_find, timeout_s=self._first_stage_s(deadline))
+            wire.hand_over(found, to_rank)
+            ranked = await self.clients.reranker.rerank(to_rank, timeout_s=deadline.remaining_s())
+            return Recommended(found, ranked, subject, assignment, level)
 
-        return await self._from_one_version(attempt)
+        return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
 
-    async def similar_to(self, item_id: str, *, count: int) -> RerankResponse:
+    async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RerankResponse:
         """Items like an item."""
+        deadline = Deadline.after(self.settings.timeout_s)
 
-        async def attempt(version: str, deadline: Deadline) -> RerankResponse:
-            found = await self.clients.candidate_gen.get_similar_items(
-                item_id,
-                count=max(count, self.settings.candidates),
+        async def attempt(version: str) -> RerankResponse:
+            request = GetSimilarItemsRequest(
+                item_id=item_id,
+                count=max(count + _SPARE, self.settings.candidates),
                 artifact_version=version,
-                timeout_s=self._first_stage_s(deadline),
+                filter=wire.filter_of(only),
             )
-            return await self.clients.reranker.rerank(
-                found.candidates,
+            found = await self.clients.candidate_gen.get_similar_items(request, timeout_s=self._first_stage_s(deadline))
+            to_rank = RerankRequest(
                 artifact_version=found.artifact_version,
                 item_id=item_id,
-                count=count,
-                timeout_s=deadline.remaining_s(),
+                candidates=found.candidates,
+                count=count + _SPARE,
+                blend=wire.PERSONAL_ALONE,
             )
+            return await self.clients.reranker.rerank(to_rank, timeout_s=deadline.remaining_s())
 
-        return await self._from_one_version(attempt)
+        return await self._from_one_version(attempt, deadline)
 
-    async def popular(self, *, count: int) -> RerankResponse:
-        """Popular items. They keep their scores in the second stage, so no more than `count` are fetched."""
+    async def popular(self, *, count: int, only: Filter) -> RerankResponse:
+        """Popular items, which keep their order in the second stage."""
+        deadline = Deadline.after(self.settings.timeout_s)
 
-        async def attempt(version: str, deadline: Deadline) -> RerankResponse:
-            found = await self.clients.candidate_gen.get_popular_items(
-                count=count, artifact_version=version, timeout_s=self._first_stage_s(deadline)
+        async def attempt(version: str) -> RerankResponse:
+            request = GetPopularItemsRequest(
+                count=count + _SPARE, artifact_version=version, filter=wire.filter_of(only)
             )
-            return await self.clients.reranker.rerank(
-                found.candidates,
+            found = await self.clients.candidate_gen.get_popular_items(request, timeout_s=self._first_stage_s(deadline))
+            to_rank = RerankRequest(
                 artifact_version=found.artifact_version,
-                count=count,
-                timeout_s=deadline.remaining_s(),
+                candidates=found.candidates,
+                count=count + _SPARE,
+                blend=wire.PERSONAL_ALONE,
             )
+            return await self.clients.reranker.rerank(to_rank, timeout_s=deadline.remaining_s())
 
-        return await self._from_one_version(attempt)
+        return await self._from_one_version(attempt, deadline)
 
     def _first_stage_s(self, deadline: Deadline) -> float:
         return deadline.remaining_s() * self.settings.candidate_share
 
-    async def _from_one_version(self, attempt: Callable[[str, Deadline], Awaitable[T]]) -> T:
-        """The pair of calls, and once more if the reranker does not hold the candidates' version.
+    async def _profile(self, subject: Subject | None) -> tuple[Profile | None, Level]:
+        if subject is None:
+            return None, "full"
+        try:
+            return await self.live.profile(subject, timeout_s=self.settings.store_timeout_s), "full"
+        except StoreUnavailableError:  # the follower logs it; here it costs this answer its live part, and no more
+            return Profile(subject, recent=(), had={}), "without_live_state"
+
+    async def _from_one_version(
+        self, attempt: Callable[[str], Awaitable[T]], deadline: Deadline, *, wanted: str = ""
+    ) -> T:
+        """The pair of calls, and once more if a service does not hold the version.
 
         While a new model goes round, one service takes it before the other. Each holds the version before it too, so
         the second attempt asks for candidates of the version that the reranker answers with: simply asking again
-        would get the same ones.
+        would get the same ones. So does an experiment's arm whose own version is not held.
         """
-        deadline = Deadline.after(self.settings.timeout_s)
         try:
-            return await attempt("", deadline)
+            return await attempt(wanted)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
         live = await self.clients.reranker.get_model(timeout_s=deadline.remaining_s())
-        return await attempt(live.artifact_version, deadline)
+        return await attempt(live.artifact_version)

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Source = Literal["ann", "popular", "similar"]
+Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule"]
+VectorOrigin = Literal["trained", "folded_in", "none"]
 
 _VERSION = Field(description="The artifact version that answered.", examples=["20250101T000000Z-als"])
 _NEXT_CURSOR = Field(description="Give this as `cursor` to get the next page; null at the end.", examples=["MTAwMDI"])
@@ -24,6 +25,41 @@ class Item(_Schema):
     price: float | None = Field(description="In the shop's currency.", examples=[2.55])
     image_url: str | None = Field(examples=["https://shop.example/85123A.jpg"])
     available: bool = Field(description="False: not on sale.")
+    attributes: dict[str, str] = Field(description="What else the shop says of it.", examples=[{"brand": "A"}])
+
+
+class BlendTerm(_Schema):
+    """One part of a score: weight × value, the value scaled to 0…1 over the candidates."""
+
+    name: Literal["personal", "popularity", "recency"]
+    value: float
+    weight: float
+
+
+class SourceRank(_Schema):
+    """Where a source had the item in its own list."""
+
+    source: Source
+    rank: int = Field(description="From 1.")
+    score: float = Field(description="The source's own; scores of different sources do not compare.")
+
+
+class Contribution(_Schema):
+    """What an item of the history added to the personal score; over the whole history they sum up to it."""
+
+    item_id: str
+    value: float
+
+
+class Explanation(_Schema):
+    """Why an item stands where it stands."""
+
+    personal_score: float = Field(description="Exact dot product of the subject's vector and the item's.")
+    terms: list[BlendTerm]
+    sources: list[SourceRank]
+    rank_by_score: int = Field(description="From 1; before diversity, pins and exploration moved it.")
+    contributions: list[Contribution] = Field(description="The largest, by absolute value.")
+    rules: list[str] = Field(description="That boosted or pinned it.")
 
 
 class RankedItem(Item):
@@ -31,6 +67,8 @@ class RankedItem(Item):
 
     score: float = Field(description="Higher is better; comparable within one answer only.", examples=[1.27])
     sources: list[Source] = Field(description="What proposed the item.", examples=[["ann"]])
+    propensity: float = Field(description="Probability with which exploration put it here; 1: no chance involved.")
+    explanation: Explanation | None = Field(description="With `explain` only.")
 
 
 class RankedItems(_Schema):
@@ -40,10 +78,103 @@ class RankedItems(_Schema):
     items: list[RankedItem]
 
 
-class Recommendations(RankedItems):
-    """Items for a user, best first."""
+class Fill(_Schema):
+    """How full the answer is."""
 
-    user_known: bool = Field(description="False: the model does not know the user; the items are the popular ones.")
+    asked: int
+    returned: int
+    matching: int = Field(description="Items of the catalogue that may be answers at all.")
+
+
+class SubjectOut(_Schema):
+    """For whom; a session that was merged answers as its user."""
+
+    user_id: str | None = None
+    session_id: str | None = None
+
+
+class ArmOut(_Schema):
+    """The experiment that the subject takes part in."""
+
+    name: str
+    arm: str
+
+
+class Recommendations(RankedItems):
+    """Items for somebody, best first."""
+
+    request_id: str = Field(description="Give it with the events that answer this list.")
+    subject: SubjectOut | None
+    vector: VectorOrigin = Field(
+        description="What the subject's vector is: as trained, computed from live events, none."
+    )
+    user_known: bool = Field(
+        description="False: nothing is known of the subject; the items are popular, trending, new."
+    )
+    fill: Fill
+    dropped: dict[str, int] | None = Field(description="With `explain`: how many items each condition alone drops.")
+    experiment: ArmOut | None
+    next_cursor: str | None = Field(description="With `paginate`: the next page; null at the end.")
+    level: Literal["full", "without_live_state"] = Field(description="What the answer could be made of.")
+    degraded: bool = Field(description="The level is not `full`.")
+
+
+class RejectedEvent(_Schema):
+    """An event that was not stored."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    event_id: str | None
+    reason: str
+
+
+class EventOutcome(_Schema):
+    """What became of the events; the accepted ones are on disk."""
+
+    accepted: int
+    duplicates: int = Field(description="Of the accepted ones: known already, and so without effect.")
+    rejected: list[RejectedEvent]
+    unknown_items: int | None = Field(
+        description="Distinct items that the catalogue lacks; null: it could not be asked."
+    )
+    clock_skewed: int = Field(description="Of the accepted ones: too far in the future, and so counted as now.")
+    event_ids: list[str] = Field(description="Of the accepted ones, in their order.")
+
+
+class ChangedItem(_Schema):
+    """An item after a change."""
+
+    item_id: str
+    deleted: bool
+    updated_at: datetime
+
+
+class ItemChangesDone(_Schema):
+    """Changes that are on disk; every answer shows them within two seconds."""
+
+    changed: int
+    items: list[ChangedItem]
+
+
+class MergedSession(_Schema):
+    """A session that is its user's from now on."""
+
+    user_id: str
+    session_id: str
+    moved_events: int
+
+
+class ErasureReport(_Schema):
+    """How far the erasure of a user has come. The id itself is kept nowhere."""
+
+    user_hash: str = Field(description="SHA-256 of the user's id.")
+    erased_at: datetime = Field(description="Gone from log and features, and masked everywhere, since then.")
+    store_entries: int = Field(description="Removed from the feature store and its stream.")
+    lake_rows: int | None = Field(description="Removed from the lake, which was read again to be sure; null: not yet.")
+    lake_erased_at: datetime | None
+    model_is_newer: bool | None = Field(
+        description="The live model was trained without the user; null: cannot be said."
+    )
+    artifact_version: str | None = Field(description="Of that model.")
 
 
 class ItemPage(_Schema):

@@ -1,9 +1,14 @@
 """Everything that can be set on the gateway, read from the environment (`GATEWAY_…`) once, in `__main__`."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
+
+EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -20,3 +25,13 @@ class Settings(BaseSettings):
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")
     readiness_timeout_s: float = Field(0.5, gt=0, description="how long /readyz waits for the services")
+    feature_store_url: str = Field("", description="sqlite:///path or valkey://host:port/0; empty: no live state")
+    store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
+    event_weights: dict[str, EventWeight] = Field(
+        DEFAULT_EVENT_WEIGHTS, description="event types that are taken (JSON), and what each adds to what is trending"
+    )
+    max_clock_ahead_s: float = Field(300.0, ge=0, description="events further in the future count as now")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="longest body of a request")
+    exploration: float = Field(0.05, ge=0, le=1, description="share of lists that try an item nobody knows yet")
+    rules_file: Path | None = Field(None, description="boost and pin rules for every list, YAML")
+    experiments_file: Path | None = Field(None, description="experiments and their arms, YAML; see docs/experiments.md")

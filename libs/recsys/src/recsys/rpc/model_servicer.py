@@ -48,4 +48,5 @@ class ModelServicer(ModelServiceServicer):
             ],
             held_versions=self._versions.held(),
             refused=self._versions.refused,
+            stream_sequence=manifest.stream_sequence,
         )

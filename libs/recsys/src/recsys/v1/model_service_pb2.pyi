@@ -23,7 +23,7 @@ class Metric(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
 
 class GetModelResponse(_message.Message):
-    __slots__ = ("artifact_version", "model", "dim", "user_count", "item_count", "trained_at", "metrics", "held_versions", "refused")
+    __slots__ = ("artifact_version", "model", "dim", "user_count", "item_count", "trained_at", "metrics", "held_versions", "refused", "stream_sequence")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DIM_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class GetModelResponse(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     HELD_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    STREAM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     model: str
     dim: int
@@ -42,4 +43,5 @@ class GetModelResponse(_message.Message):
     metrics: _containers.RepeatedCompositeFieldContainer[Metric]
     held_versions: _containers.RepeatedScalarFieldContainer[str]
     refused: str
-    def __init__(self, artifact_version: _Optional[str] = ..., model: _Optional[str] = ..., dim: _Optional[int] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., trained_at: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., held_versions: _Optional[_Iterable[str]] = ..., refused: _Optional[str] = ...) -> None: ...
+    stream_sequence: int
+    def __init__(self, artifact_version: _Optional[str] = ..., model: _Optional[str] = ..., dim: _Optional[int] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., trained_at: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., held_versions: _Optional[_Iterable[str]] = ..., refused: _Optional[str] = ..., stream_sequence: _Optional[int] = ...) -> None: ...

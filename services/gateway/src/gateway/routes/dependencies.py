@@ -9,8 +9,10 @@ from fastapi import Depends, Request
 
 from gateway.clients import Clients
 from gateway.experiments.live import Experiments
+from gateway.live import Live
 from gateway.recommend import Recommender
 from gateway.settings import Settings
+from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore
 
 
@@ -29,14 +31,22 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def _store(request: Request) -> FeatureStore:
-    store: FeatureStore = request.app.state.store
-    return store
+async def _live(request: Request) -> Live:
+    live: Live = request.app.state.live
+    return live
 
 
-async def _experiments(request: Request) -> Experiments:
-    experiments: Experiments = request.app.state.experiments
-    return experiments
+TheLive = Annotated[Live, Depends(_live)]
+
+
+async def _store(live: TheLive) -> FeatureStore:
+    if live.store is None:
+        raise StoreUnavailableError("this gateway has no feature store: set GATEWAY_FEATURE_STORE_URL")
+    return live.store
+
+
+async def _experiments(live: TheLive) -> Experiments:
+    return live.experiments
 
 
 TheRecommender = Annotated[Recommender, Depends(_recommender)]

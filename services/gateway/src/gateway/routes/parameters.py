@@ -9,9 +9,7 @@ from fastapi import Depends, HTTPException, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 
 from gateway import cursors
-
-MAX_COUNT = 100
-"""Of items in one answer. Part of the API, not a setting: callers read it in the OpenAPI document."""
+from gateway.requests import MAX_COUNT, MAX_ID_LENGTH, Words
 
 
 class IdConvertor(Convertor[str]):
@@ -28,8 +26,25 @@ class IdConvertor(Convertor[str]):
 
 register_url_convertor("id", IdConvertor())
 
-UserId = Annotated[str, Path(description="The shop's own id, percent-encoded.", examples=["13047"])]
-ItemId = Annotated[str, Path(description="The shop's own id, percent-encoded.", examples=["85123A"])]
+UserId = Annotated[
+    str,
+    Path(
+        description="The shop's own id, percent-encoded.",
+        examples=["13047"],
+        max_length=MAX_ID_LENGTH,
+    ),
+]
+ItemId = Annotated[
+    str,
+    Path(
+        description="The shop's own id, percent-encoded.",
+        examples=["85123A"],
+        max_length=MAX_ID_LENGTH,
+    ),
+]
+Categories = Annotated[
+    tuple[Words, ...], Query(alias="category", max_length=100, description="Only items of any of these, exactly.")
+]
 Count = Annotated[int, Query(ge=1, le=MAX_COUNT, description="How many to return at the most.")]
 PageSize = Annotated[int, Query(ge=1, le=MAX_COUNT, description="How many a page holds at the most.")]
 

@@ -1,14 +1,23 @@
-"""Users that the model knows, and what they already had."""
+"""Users: who the model knows, what they had, sessions that turn out to be theirs, and their right to be forgotten."""
 
+import asyncio
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+import grpc
+from fastapi import APIRouter, HTTPException, Query
 
 from gateway import presentation, schemas
+from gateway.clients import Clients
 from gateway.deadline import Deadline
+from gateway.live import now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
-from gateway.routes.dependencies import TheClients, TheSettings
+from gateway.requests import SessionToMerge, Words
+from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.interface import Profile, Subject
+from recsys.v1.model_service_pb2 import GetModelResponse
 
 router = APIRouter(prefix="/v1/users", tags=["users"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
 
@@ -18,7 +27,7 @@ async def list_users(
     clients: TheClients,
     settings: TheSettings,
     after_id: AfterId,
-    prefix: Annotated[str, Query(description="Only ids that start with this.")] = "",
+    prefix: Annotated[Words, Query(description="Only ids that start with this.")] = "",
     page_size: PageSize = 20,
 ) -> schemas.UserPage:
     """Users that the model knows, page by page."""
@@ -30,11 +39,54 @@ async def list_users(
 
 @router.get("/{user_id:id}/history")
 async def get_history(
-    user_id: UserId, clients: TheClients, settings: TheSettings, count: Count = 20
+    user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
 ) -> schemas.History:
-    """What a user already had, most recent first. A user that the model does not know has no history, and no error."""
+    """What a user already had, most recent first, live events too. A stranger has no history, and no error."""
     deadline = Deadline.after(settings.timeout_s)
+    subject = Subject("user", user_id)
+    try:
+        profile = await live.profile(subject, timeout_s=settings.store_timeout_s)
+    except StoreUnavailableError:
+        profile = Profile(subject, recent=(), had={})
     had = await clients.candidate_gen.get_history(user_id, count=count, timeout_s=deadline.remaining_s())
-    item_ids = [entry.item_id for entry in had.items]
-    described = await clients.reranker.get_items(item_ids, timeout_s=deadline.remaining_s())
-    return presentation.history(had, described)
+    item_ids = [stored.event.item_id for stored in profile.recent] + [entry.item_id for entry in had.items]
+    described = await clients.reranker.get_items(list(dict.fromkeys(item_ids)), timeout_s=deadline.remaining_s())
+    return presentation.history(had, profile.recent, described, count=count)
+
+
+@router.post("/{user_id:id}/sessions")
+async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore) -> schemas.MergedSession:
+    """Somebody signed in: what the session did, and what it will do, is the user's."""
+    moved = await store.merge_session(body.session_id, user_id=user_id)
+    return schemas.MergedSession(user_id=user_id, session_id=body.session_id, moved_events=moved)
+
+
+@router.get("/{user_id:id}/erasure", responses=documented(HTTPStatus.NOT_FOUND))
+async def get_erasure(
+    user_id: UserId, store: TheStore, clients: TheClients, settings: TheSettings
+) -> schemas.ErasureReport:
+    """How far the erasure of a user has come: store, lake, model."""
+    found = await store.erasure(user_id)
+    if found is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"user {user_id!r} was never erased")
+    return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
+
+
+@router.delete("/{user_id:id}", status_code=HTTPStatus.ACCEPTED)
+async def erase_user(
+    user_id: UserId, store: TheStore, clients: TheClients, settings: TheSettings
+) -> schemas.ErasureReport:
+    """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
+    found = await store.erase_user(user_id, now_ms=now_ms())
+    return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
+
+
+async def _oldest_model(clients: Clients, *, timeout_s: float) -> GetModelResponse | None:
+    """Of what the two services answer with, the one that knows less of the stream; none: one did not say."""
+    try:
+        models = await asyncio.gather(
+            clients.candidate_gen.get_model(timeout_s=timeout_s), clients.reranker.get_model(timeout_s=timeout_s)
+        )
+    except grpc.aio.AioRpcError:
+        return None
+    return min(models, key=lambda model: model.stream_sequence)

@@ -1,0 +1,123 @@
+"""Requests of the services out of what a caller asked for and what the feature store knows. Nothing is sent here."""
+
+from typing import Final
+
+from gateway.experiments.file import Arm
+from gateway.requests import Blend, Diversity, Filter, RecommendationRequest, Rule
+from recsys.feature_store.interface import Profile, Subject
+from recsys.v1 import candidate_gen_service_pb2 as first_stage
+from recsys.v1 import item_pb2
+from recsys.v1 import reranker_service_pb2 as second_stage
+
+PERSONAL_ALONE: Final = second_stage.BlendWeights(personal=1.0)
+"""Similar and popular items keep the order of their own scores, whatever a version's blend."""
+
+
+def subject_of(asked: RecommendationRequest) -> Subject | None:
+    """For whom; none: nobody in particular."""
+    if asked.user_id is not None:
+        return Subject("user", asked.user_id)
+    return Subject("session", asked.session_id) if asked.session_id is not None else None
+
+
+def candidates_request(
+    asked: RecommendationRequest, profile: Profile | None, *, count: int
+) -> first_stage.GetCandidatesRequest:
+    """What the first stage is asked."""
+    types = asked.exclude_seen if isinstance(asked.exclude_seen, list) else []
+    request = first_stage.GetCandidatesRequest(
+        count=count,
+        basket_item_ids=asked.item_ids,
+        include_seen=asked.exclude_seen is False,
+        seen_event_types=types,
+        explain=asked.explain,
+    )
+    if asked.filter != _ANY:
+        request.filter.CopyFrom(filter_of(asked.filter))
+    if profile is None:
+        return request
+    if profile.subject.kind == "user":
+        request.user_id = profile.subject.id
+    for stored in profile.recent:
+        request.events.add(
+            item_id=stored.event.item_id,
+            event_type=stored.event.event_type,
+            unix_ms=stored.event.unix_ms,
+            sequence=stored.sequence,
+        )
+    if not request.include_seen:
+        had = [ids for event_type, ids in profile.had.items() if not types or event_type in types]
+        request.seen_item_ids.extend(sorted(set().union(*had)))
+    return request
+
+
+def filter_of(only: Filter) -> item_pb2.Filter:
+    """What items may be answers."""
+    return item_pb2.Filter(
+        categories=only.categories,
+        min_price=only.min_price,
+        max_price=only.max_price,
+        attributes=only.attributes,
+        exclude_item_ids=only.exclude_item_ids,
+    )
+
+
+def rerank_request(
+    asked: RecommendationRequest,
+    arm: Arm | None,
+    *,
+    rules: tuple[Rule, ...],
+    count: int,
+    exploration: float,
+    seed: int,
+) -> second_stage.RerankRequest:
+    """What the second stage is asked, but for the candidates. The caller's own word counts before an arm's."""
+    blend = asked.blend or (arm.blend if arm else None)
+    diversity = asked.diversity or (arm.diversity if arm else None)
+    share = exploration if arm is None or arm.exploration is None else arm.exploration
+    request = second_stage.RerankRequest(count=count, explain=asked.explain, with_remainder=asked.paginate)
+    if blend is not None:
+        request.blend.CopyFrom(_blend(blend))
+    if diversity is not None:
+        request.diversity.CopyFrom(_diversity(diversity))
+    if share:
+        request.exploration.CopyFrom(second_stage.Exploration(share=share, seed=seed))
+    request.rules.extend(_rule(rule) for rule in (*rules, *asked.rules))
+    return request
+
+
+def hand_over(found: first_stage.GetCandidatesResponse, request: second_stage.RerankRequest) -> None:
+    """From the first stage's answer into the second's request, as it is."""
+    request.artifact_version = found.artifact_version
+    request.candidates.CopyFrom(found.candidates)
+    if found.query_vector:
+        request.query_vector = found.query_vector
+    else:
+        request.ClearField("query_vector")
+    if request.explain:
+        request.history.CopyFrom(found.history)
+
+
+_ANY: Final = Filter()
+
+
+def _blend(blend: Blend) -> second_stage.BlendWeights:
+    return second_stage.BlendWeights(personal=blend.personal, popularity=blend.popularity, recency=blend.recency)
+
+
+def _diversity(diversity: Diversity) -> second_stage.Diversity:
+    relevance_alone = 1.0
+    return second_stage.Diversity(
+        mmr_lambda=relevance_alone if diversity.mmr_lambda is None else diversity.mmr_lambda,
+        max_per_category=diversity.max_per_category or 0,
+    )
+
+
+def _rule(rule: Rule) -> second_stage.Rule:
+    return second_stage.Rule(
+        name=rule.name,
+        category=rule.category,
+        item_id=rule.item_id,
+        boost=rule.boost,
+        pin_position=rule.pin_position,
+    )
