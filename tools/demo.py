@@ -1,4 +1,6 @@
-"""The demo: trains where there is no model yet, and serves it as local processes. Run by `make demo` and `make train`.
+"""The demo: trains where there is no model yet, and serves it as local processes, which learn from what comes in.
+
+Run by `make demo` and `make train`.
 
 In: `python -m tools.demo run|train [--events FILE --mapping FILE [--catalogue FILE]]`; without files, the demo shop.
 Out: the addresses on the terminal, models in `.demo/volumes/` (one volume a data source), logs in `.demo/logs/`.
@@ -15,6 +17,7 @@ from types import FrameType
 from tools.local_stack import PYTHON, ROOT, LocalStack, Ports, StackError
 
 DEMO = ROOT / ".demo"
+RETRAIN = ["--every", "10m", "--min-new-events", "20"]  # if so many came in
 REFUSED = 3  # the trainer's exit status when the gate lets a model not go live
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -38,19 +41,24 @@ def volume_for(data: list[Path]) -> Path:
 def train(data: dict[str, Path], *, if_empty: bool, force: bool) -> Path:
     """Trains on these files (`{"events": …, "mapping": …}`; none: the demo shop) and returns the volume."""
     volume = volume_for(list(data.values()))
-    files = [word for name, path in data.items() for word in (f"--{name}", str(path))]
     how = [*(["--if-empty"] if if_empty else []), *(["--force"] if force else [])]
-    command = [str(PYTHON), "-m", "trainer", "train", *files, "--artifact-dir", str(volume), *how]
+    command = [str(PYTHON), "-m", "trainer", "train", *options(data), "--artifact-dir", str(volume), *how]
     if (status := subprocess.run(command, check=False).returncode) != 0:
         refused = "; FORCE=1 serves the model all the same" if status == REFUSED else ""
         raise StackError(f"training ended with status {status}{refused}")
     return volume
 
 
-def serve(volume: Path) -> None:
-    """Serves the volume until interrupted. Raises StackError when a process dies."""
-    print("starting candidate_gen, reranker, gateway and ui", flush=True)
-    with LocalStack(volume, ports=Ports.from_environment(), with_ui=True, log_dir=DEMO / "logs") as stack:
+def options(data: dict[str, Path]) -> list[str]:
+    """The files as the trainer's command line takes them."""
+    return [word for name, path in data.items() for word in (f"--{name}", str(path))]
+
+
+def serve(volume: Path, data: dict[str, Path]) -> None:
+    """Serves the volume until interrupted, and trains again on what comes in. Raises StackError when a process dies."""
+    jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(data)]}
+    print(f"starting candidate_gen, reranker, gateway, ui, {', '.join(jobs)}", flush=True)
+    with LocalStack(volume, ports=Ports.from_environment(), with_ui=True, jobs=jobs, log_dir=DEMO / "logs") as stack:
         print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  logs  {DEMO / 'logs'}")
         print("\n  Ctrl-C stops everything.", flush=True)
         stack.watch()
@@ -81,7 +89,7 @@ def main() -> int:
             train(data, if_empty=False, force=force)
         else:
             Ports.from_environment().check()
-            serve(train(data, if_empty=True, force=force))
+            serve(train(data, if_empty=True, force=force), data)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

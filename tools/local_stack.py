@@ -68,8 +68,9 @@ class Ports:
 class LocalStack:
     """candidate_gen, reranker, gateway and, if asked for, the page, on loopback. Use as a context manager.
 
+    `jobs` are further processes, once the gateway is ready: a module and its arguments (`{"event_sink": []}`).
     `environment` adds settings of the processes (`{"GATEWAY_CANDIDATES": "100"}`).
-    Each process logs to a file in `log_dir`.
+    The feature store is a file on the volume. Each process logs to a file in `log_dir`.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class LocalStack:
         *,
         ports: Ports,
         with_ui: bool = False,
+        jobs: dict[str, list[str]] | None = None,
         log_dir: Path,
         environment: dict[str, str] | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class LocalStack:
         self.ui_url = f"http://127.0.0.1:{ports.ui}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._with_ui = with_ui
+        self._jobs = jobs or {}
         self._log_dir = log_dir
         self._environment = (
             os.environ | {"PYTHONUNBUFFERED": "1"} | _settings(artifact_dir, ports) | (environment or {})
@@ -98,6 +101,8 @@ class LocalStack:
             for name in ("candidate_gen", "reranker", "gateway"):
                 self._start(name, PYTHON)
             self._wait(f"{self.gateway_url}/readyz")
+            for name, arguments in self._jobs.items():
+                self._start(name, PYTHON, *arguments)
             if self._with_ui:
                 self._start("ui", UI_PYTHON)
                 self._wait(f"{self.ui_url}/_stcore/health")
@@ -126,11 +131,16 @@ class LocalStack:
                 process.wait()
         self.processes.clear()
 
-    def _start(self, name: str, python: Path) -> None:
+    def _start(self, name: str, python: Path, *arguments: str) -> None:
         with (self._log_dir / f"{name}.log").open("wb") as log:
             # Its own session: a Ctrl-C reaches this process only, which then stops the others in order.
             self.processes[name] = subprocess.Popen(
-                [python, "-m", name], env=self._environment, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
+                [python, "-m", name, *arguments],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                start_new_session=True,
             )
 
     def _wait(self, url: str) -> None:
@@ -152,14 +162,21 @@ class LocalStack:
 
 
 def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
+    store = f"sqlite://{artifact_dir.resolve()}/features.db"
     return {
         "CANDIDATE_GEN_ARTIFACT_DIR": str(artifact_dir),
+        "CANDIDATE_GEN_FEATURE_STORE_URL": store,
         "CANDIDATE_GEN_PORT": str(ports.candidate_gen),
         "RERANKER_ARTIFACT_DIR": str(artifact_dir),
+        "RERANKER_FEATURE_STORE_URL": store,
         "RERANKER_PORT": str(ports.reranker),
+        "GATEWAY_FEATURE_STORE_URL": store,
         "GATEWAY_PORT": str(ports.gateway),
         "GATEWAY_CANDIDATE_GEN_TARGET": f"127.0.0.1:{ports.candidate_gen}",
         "GATEWAY_RERANKER_TARGET": f"127.0.0.1:{ports.reranker}",
+        "EVENT_SINK_ARTIFACT_DIR": str(artifact_dir),
+        "EVENT_SINK_FEATURE_STORE_URL": store,
+        "TRAINER_ARTIFACT_DIR": str(artifact_dir),
         "UI_PORT": str(ports.ui),
         "UI_GATEWAY_URL": f"http://127.0.0.1:{ports.gateway}",
     }

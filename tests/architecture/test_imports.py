@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer"}
+OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "event_sink", "feast_sync"}
 
 # folder → what nothing in it imports; a name stands for everything below it too
 FORBIDDEN = {
@@ -21,6 +21,8 @@ FORBIDDEN = {
     "services/gateway": OURS - {"recsys", "gateway"} | {"numpy", "faiss", "recsys.artifact"},
     "services/ui": OURS - {"ui"},
     "jobs/trainer": OURS - {"recsys", "trainer"} | {"recsys.rpc", "recsys.v1"},
+    "jobs/event_sink": OURS - {"recsys", "event_sink"} | {"recsys.artifact", "recsys.rpc", "recsys.v1"},
+    "jobs/feast_sync": OURS - {"recsys", "feast_sync"} | {"recsys.rpc", "recsys.v1"},
     "tests/e2e": OURS,
     "tests/browser": OURS,
 }
