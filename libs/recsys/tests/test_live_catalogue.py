@@ -105,6 +105,13 @@ def test_a_patch_is_laid_over_the_fields_that_it_names(catalogue: LiveCatalogue,
     assert rows(catalogue.mask(categories=["kitchen"])) == [MUG]
 
 
+def test_the_categories_of_many_rows_come_at_once(catalogue: LiveCatalogue, live: Live) -> None:
+    asked = np.array([MUG, LANTERN, RED, MUG])
+    assert catalogue.categories(asked) == ["kitchen", "light", "light", "kitchen"]
+    live.tell(record("1", {"title": "Rug"}, whole=True), record("A b", {"category": "gifts"}), record("0001", {}))
+    assert catalogue.categories(asked) == ["gifts", "light", None, "gifts"]
+
+
 def test_a_put_replaces_the_item_and_is_on_sale_unless_it_says_otherwise(catalogue: LiveCatalogue, live: Live) -> None:
     live.tell(record("1", {"title": "Rug"}, whole=True))
     assert catalogue.item(RED) == CatalogueItem("1", "Rug", None, None, None, available=True)
@@ -278,6 +285,7 @@ def test_after_any_changes_everything_agrees_with_a_plain_dictionary(
         live.tell(*changes)
         items = now(artifact, live.items)
         assert {item_id: catalogue.find(item_id) for item_id in IDS} == {item_id: items.get(item_id) for item_id in IDS}
+        assert {item_id for item_id in IDS if catalogue.has(item_id)} == set(items)
         assert found(catalogue) == sorted(items)
         assert found(catalogue, query="lantern") == sorted(
             item_id for item_id, item in items.items() if "lantern" in (item.title or "").lower()

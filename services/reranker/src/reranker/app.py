@@ -1,8 +1,9 @@
-"""What the process is made of: a watcher that holds scorers, and a server with the services that ask it."""
+"""What the process is made of: a watcher that holds rankers, and a server with the services that ask it."""
 
 from functools import partial
 
 from recsys.artifact.watcher import Watcher
+from recsys.feature_store.follower import LiveState
 from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer, ServerLimits
 from recsys.v1 import catalog_service_pb2, model_service_pb2, reranker_service_pb2
@@ -10,13 +11,13 @@ from recsys.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_ser
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from recsys.v1.reranker_service_pb2_grpc import add_RerankerServiceServicer_to_server
 from reranker.catalog_servicer import CatalogServicer
-from reranker.scorer import Scorer
+from reranker.ranker import Ranker
 from reranker.servicer import RerankerServicer
 from reranker.settings import Settings
 
 
-def create(settings: Settings) -> tuple[RpcServer, Watcher[Scorer]]:
-    """The server and what it answers from; neither is started."""
+def create(settings: Settings, live: LiveState) -> tuple[RpcServer, Watcher[Ranker]]:
+    """The server and what it answers from, beside the shop's live state; neither is started."""
     limits = ServerLimits(
         worker_threads=settings.worker_threads,
         maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
@@ -26,7 +27,7 @@ def create(settings: Settings) -> tuple[RpcServer, Watcher[Scorer]]:
     server = RpcServer(limits)
     watcher = Watcher(
         settings.artifact_dir,
-        load=Scorer,
+        load=partial(Ranker, live=live),
         poll_interval_s=settings.poll_interval_s,
         on_loaded=server.set_serving,
     )

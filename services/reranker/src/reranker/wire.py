@@ -1,7 +1,153 @@
-"""Catalogue items as the wire has them."""
+"""Requests as the ranking takes them, and rankings and items as the wire has them; arrays as a whole.
+
+What is wrong with a request whatever the model is refused here, by the name of the field.
+"""
+
+from collections.abc import Sequence
+from itertools import starmap
+from math import isfinite
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recsys.artifact.catalogue import CatalogueItem
-from recsys.v1.item_pb2 import Item
+from recsys.blend import BlendWeights
+from recsys.errors import InvalidArgumentError
+from recsys.v1 import reranker_service_pb2 as pb
+from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
+from recsys.v1.item_pb2 import (
+    BlendTerm,
+    CandidateSet,
+    CandidateSource,
+    Contribution,
+    Item,
+    SourceRank,
+)
+from recsys.v1.item_pb2 import Explanation as WireExplanation
+from recsys.v1.item_pb2 import RankedItem as WireRankedItem
+from reranker.explanation import Explanation
+from reranker.ranker import RankedItem, RestItem
+from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
+
+_FLOAT32 = np.dtype("<f4")
+
+
+def request_of(wire: pb.RerankRequest) -> RankRequest:
+    """The request as plain values. Raises: InvalidArgumentError."""
+    query = wire.WhichOneof("query")
+    has_vector = query == "query_vector" and wire.query_vector != b""
+    return RankRequest(
+        candidates=_proposed(wire.candidates, with_lists=wire.explain),
+        count=wire.count,
+        query_vector=_vector("query_vector", wire.query_vector) if has_vector else None,
+        item_id=wire.item_id if query == "item_id" else None,
+        blend=_weights(wire.blend) if wire.HasField("blend") else None,
+        diversity=_diversity(wire.diversity) if wire.HasField("diversity") else None,
+        rules=list(starmap(_rule, enumerate(wire.rules))),
+        exploration=_exploration(wire.exploration) if wire.HasField("exploration") else None,
+        explain=wire.explain,
+        history=_history(wire.history) if wire.explain else None,
+    )
+
+
+def _proposed(wire: CandidateSet, *, with_lists: bool) -> Proposed:
+    count = len(wire.rows)
+    for name, found in (("scores", len(wire.scores)), ("sources", len(wire.sources))):
+        if found != count:
+            raise InvalidArgumentError(f"candidates.{name}: expected {count} values, one for each row, found {found}")
+    scores = np.array(wire.scores, np.float32)
+    if not np.isfinite(scores).all():
+        raise InvalidArgumentError("candidates.scores: expected finite values, found NaN or infinity")
+    return Proposed(
+        rows=np.array(wire.rows, np.int64),
+        scores=scores,
+        sources=np.array(wire.sources, np.uint32),
+        new_item_ids=list(wire.new_item_ids),
+        lists=[SourceList(each.source, list(each.rows), list(each.scores)) for each in wire.lists if with_lists],
+    )
+
+
+def _vector(field: str, content: bytes) -> NDArray[np.float32]:
+    if len(content) % _FLOAT32.itemsize:
+        raise InvalidArgumentError(f"{field}: expected float32 values of 4 bytes each, found {len(content)} bytes")
+    vector = np.frombuffer(content, _FLOAT32)
+    if not np.isfinite(vector).all():
+        raise InvalidArgumentError(f"{field}: expected finite values, found NaN or infinity")
+    return vector
+
+
+def _weights(wire: pb.BlendWeights) -> BlendWeights:
+    weights = {"personal": wire.personal, "popularity": wire.popularity, "recency": wire.recency}
+    for name, weight in weights.items():
+        if not isfinite(weight) or weight < 0:
+            raise InvalidArgumentError(f"blend.{name}: expected 0 or more, found {weight}")
+    if not any(weights.values()):
+        raise InvalidArgumentError("blend: expected a weight above 0, found none")
+    return BlendWeights(**weights)
+
+
+def _diversity(wire: pb.Diversity) -> Diversity:
+    _check_share("diversity.mmr_lambda", wire.mmr_lambda)
+    return Diversity(mmr_lambda=wire.mmr_lambda, max_per_category=wire.max_per_category)
+
+
+def _exploration(wire: pb.Exploration) -> Exploration:
+    _check_share("exploration.share", wire.share)
+    return Exploration(share=wire.share, seed=wire.seed)
+
+
+def _check_share(field: str, found: float) -> None:
+    if not 0 <= found <= 1:  # NaN is neither
+        raise InvalidArgumentError(f"{field}: expected 0 to 1, found {found}")
+
+
+def _rule(at: int, wire: pb.Rule) -> Rule:
+    match, effect = wire.WhichOneof("match"), wire.WhichOneof("effect")
+    if match is None:
+        raise InvalidArgumentError(f"rules[{at}]: expected a category or an item_id, found neither")
+    if effect is None:
+        raise InvalidArgumentError(f"rules[{at}]: expected a boost or a pin_position, found neither")
+    if effect == "boost" and not (isfinite(wire.boost) and wire.boost > 0):
+        raise InvalidArgumentError(f"rules[{at}].boost: expected more than 0, found {wire.boost}")
+    if effect == "pin_position" and wire.pin_position == 0:
+        raise InvalidArgumentError(f"rules[{at}].pin_position: expected 1 or more, found 0")
+    return Rule(
+        name=wire.name,
+        category=wire.category if match == "category" else None,
+        item_id=wire.item_id if match == "item_id" else None,
+        boost=wire.boost if effect == "boost" else None,
+        pin_position=wire.pin_position if effect == "pin_position" else None,
+    )
+
+
+def _history(wire: WireHistory) -> HistoryVectors | None:
+    vectors, count = _vector("history.vectors", wire.vectors), len(wire.item_ids)
+    if len(vectors) % count if count else len(vectors):
+        raise InvalidArgumentError(
+            f"history.vectors: expected as many values for each of {count} items, found {len(vectors)} in all"
+        )
+    return HistoryVectors(list(wire.item_ids), vectors.reshape(count, -1)) if count else None
+
+
+def ranked_to_wire(ranked: RankedItem) -> WireRankedItem:
+    """An item where it stands."""
+    return WireRankedItem(
+        item=item_to_wire(ranked.item),
+        score=ranked.score,
+        sources=_sources(ranked.sources),
+        propensity=ranked.propensity,
+        explanation=None if ranked.explanation is None else _explanation(ranked.explanation),
+    )
+
+
+def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:
+    """What follows the page, as parallel arrays."""
+    return pb.Remainder(
+        item_ids=[each.item_id for each in rest],
+        scores=[each.score for each in rest],
+        sources=[each.sources for each in rest],
+    )
 
 
 def item_to_wire(item: CatalogueItem) -> Item:
@@ -13,4 +159,24 @@ def item_to_wire(item: CatalogueItem) -> Item:
         price=item.price,
         image_url=item.image_url,
         available=item.available,
+        attributes=item.attributes,
+    )
+
+
+def _sources(bits: int) -> list[CandidateSource]:
+    numbers = [source for source in range(1, bits.bit_length()) if bits >> source & 1]
+    return cast("list[CandidateSource]", numbers)  # plain numbers in the domain, and on the wire
+
+
+def _explanation(told: Explanation) -> WireExplanation:
+    return WireExplanation(
+        personal_score=told.personal_score,
+        terms=[BlendTerm(name=term.name, value=term.value, weight=term.weight) for term in told.terms],
+        sources=[
+            SourceRank(source=cast("CandidateSource", each.source), rank=each.rank, score=each.score)
+            for each in told.sources
+        ],
+        rank_by_score=told.rank_by_score,
+        contributions=[Contribution(item_id=each.item_id, value=each.value) for each in told.contributions],
+        rules=told.rules,
     )

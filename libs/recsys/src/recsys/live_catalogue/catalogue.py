@@ -7,7 +7,7 @@ is returned is shared and not to be changed.
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,18 @@ class LiveCatalogue:
         trained = self._trained_item(row)
         return trained if record is None else item_under(record, trained)
 
+    def categories(self, rows: NDArray[np.int64]) -> list[str | None]:
+        """The categories of many rows at once; none where an item has none."""
+        self.refresh()
+        texts = self._columns.texts("category")
+        categories: list[str | None] = [None] * len(rows) if texts is None else texts.at(rows)
+        by_row = self._overlay.by_row
+        if by_row:
+            for at, row in enumerate(rows.tolist()):
+                if row in by_row and says(by_row[row], "category"):
+                    categories[at] = cast("str | None", value_in(by_row[row], "category"))
+        return categories
+
     def find(self, item_id: str) -> CatalogueItem | None:
         """The item of this id; none for an unknown or deleted one."""
         self.refresh()
@@ -122,8 +134,13 @@ class LiveCatalogue:
         if row is None:
             new = self.new_item(item_id)
             return new.item if new is not None else None
-        record = self._overlay.by_row.get(row)
-        return None if record is not None and record.is_deleted else self.item(row)
+        return None if self._is_deleted(row) else self.item(row)
+
+    def has(self, item_id: str) -> bool:
+        """Whether there is an item of this id, on sale or not."""
+        self.refresh()
+        row = self.artifact.items.row_of(item_id)
+        return self.new_item(item_id) is not None if row is None else not self._is_deleted(row)
 
     def search(self, *, query: str, category: str, after_item_id: str, page_size: int) -> ItemPage:
         """The first items by id that hold every word of `query` in the title, whatever the case, and are of `category`.
@@ -137,6 +154,10 @@ class LiveCatalogue:
     def is_new(self, row: int) -> bool:
         """Whether the model knows nothing of an item of the version: its embedding is zero."""
         return not self.artifact.item_embeddings[row].any()
+
+    def _is_deleted(self, row: int) -> bool:
+        record = self._overlay.by_row.get(row)
+        return record is not None and record.is_deleted
 
     def _mask(self, condition: Condition) -> NDArray[np.bool_]:
         mask = self._masks.get(condition)

@@ -28,6 +28,11 @@ class Texts:
 
     codes: NDArray[np.int32]  # [n_items], -1: null
     code_of: dict[str, int]
+    texts: list[str | None]  # by code; the last one, asked by -1, is none
+
+    def at(self, rows: NDArray[np.int64]) -> list[str | None]:
+        """The texts of these rows."""
+        return [self.texts[code] for code in self.codes[rows].tolist()]
 
     def equal_any(self, wanted: Collection[str]) -> NDArray[np.bool_]:
         """bool [n_items]: which are one of these texts."""
@@ -85,9 +90,11 @@ class Columns:
             return None
         encoded = pc.dictionary_encode(column)
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        texts = encoded.dictionary.to_pylist()
         return Texts(
             codes=np.asarray(codes, np.int32),
-            code_of={text: code for code, text in enumerate(encoded.dictionary.to_pylist())},
+            code_of={text: code for code, text in enumerate(texts)},
+            texts=[*texts, None],
         )
 
 

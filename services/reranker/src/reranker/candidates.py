@@ -1,0 +1,144 @@
+"""The candidates that may be shown, and what is known of them; each fact is fetched when a stage first asks for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.errors import InvalidArgumentError
+from recsys.live_catalogue import LiveCatalogue, NewItem
+from reranker.request import Proposed
+
+RULE: Final = 7
+"""The source of what a pin put there, numbered as on the wire."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Items on sale, each once, by index 0 to n - 1."""
+
+    catalogue: LiveCatalogue
+    rows: NDArray[np.int64]  # [n]; n_items or more: no item of the model
+    scores: NDArray[np.float32]  # [n] of the source that proposed the item first
+    sources: NDArray[np.uint32]  # [n] bit 1 << source
+    new_items: Mapping[int, NewItem]  # row → item, for the rows of n_items or more
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def is_in_model(self) -> NDArray[np.bool_]:
+        """bool [n]: whether the version has the item."""
+        return self.rows < self.catalogue.artifact.manifest.item_count
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float64]:
+        """[n, dim] embeddings, zero for what the version does not have.
+
+        In double precision, so that equal vectors score equally wherever they stand in the array.
+        """
+        return self.of_model(self.catalogue.artifact.item_embeddings).astype(np.float64)
+
+    @cached_property
+    def categories(self) -> list[str | None]:
+        """[n]"""
+        if not self.new_items:
+            return self.catalogue.categories(self.rows)
+        known = iter(self.catalogue.categories(self.rows[self.is_in_model]))
+        new = self.new_items
+        return [new[row].item.category if row in new else next(known) for row in self.rows.tolist()]
+
+    def of_model(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Each candidate's part of an array by row of the version; 0 for what the version does not have."""
+        plain = np.asarray(values)  # indexing a memory map costs more
+        if not self.new_items:
+            return plain[self.rows]
+        part = plain[np.minimum(self.rows, len(plain) - 1)]
+        part[~self.is_in_model] = 0
+        return part
+
+    def item(self, index: int) -> CatalogueItem:
+        """The item as the shop describes it now."""
+        row = int(self.rows[index])
+        return self.new_items[row].item if row in self.new_items else self.catalogue.item(row)
+
+    def item_id(self, index: int) -> str:
+        """The shop's own id."""
+        row = int(self.rows[index])
+        return self.new_items[row].item.item_id if row in self.new_items else self.catalogue.artifact.items.id_of(row)
+
+    def index_of(self, item_id: str) -> int | None:
+        """Where an item stands; none where it is no candidate."""
+        row = self.catalogue.artifact.items.row_of(item_id)
+        if row is None:
+            row = next((new_row for new_row, new in self.new_items.items() if new.item.item_id == item_id), None)
+        found = [] if row is None else np.flatnonzero(self.rows == row).tolist()
+        return found[0] if found else None
+
+
+def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Sequence[str] = ()) -> Candidates:
+    """The proposed items that may be shown, in their order, and after them the pinned ones that nobody proposed.
+
+    Raises:
+        InvalidArgumentError: a row that the version does not have, or an item twice.
+    """
+    _check(proposed, catalogue)
+    n_items = catalogue.artifact.manifest.item_count
+    proposed_new = {row: catalogue.new_item(item_id) for row, item_id in enumerate(proposed.new_item_ids, n_items)}
+    new_items = {row: new for row, new in proposed_new.items() if new is not None and new.item.available}
+    rows = proposed.rows
+    shown = catalogue.available_mask()[np.minimum(rows, n_items - 1)]
+    if proposed_new:
+        shown = np.where(rows < n_items, shown, np.isin(rows, list(new_items)))
+    kept = Candidates(
+        catalogue=catalogue,
+        rows=rows[shown],
+        scores=proposed.scores[shown],
+        sources=proposed.sources[shown],
+        new_items=new_items,
+    )
+    missing = [item_id for item_id in dict.fromkeys(pinned_item_ids) if kept.index_of(item_id) is None]
+    return _with_pinned(kept, missing, first_new_row=n_items + len(proposed_new)) if missing else kept
+
+
+def _with_pinned(kept: Candidates, item_ids: Sequence[str], *, first_new_row: int) -> Candidates:
+    """With items that no source proposed, each once; those that are unknown or not on sale stay out."""
+    catalogue, new_items = kept.catalogue, dict(kept.new_items)
+    rows: list[int] = []
+    for new_row, item_id in enumerate(item_ids, first_new_row):
+        row = catalogue.artifact.items.row_of(item_id)
+        new = catalogue.new_item(item_id)
+        if row is not None and catalogue.available_mask()[row]:
+            rows.append(row)
+        elif new is not None and new.item.available:
+            new_items[new_row] = new
+            rows.append(new_row)
+    return Candidates(
+        catalogue=catalogue,
+        rows=np.append(kept.rows, np.array(rows, np.int64)),
+        scores=np.append(kept.scores, np.zeros(len(rows), np.float32)),
+        sources=np.append(kept.sources, np.full(len(rows), 1 << RULE, np.uint32)),
+        new_items=new_items,
+    )
+
+
+def _check(proposed: Proposed, catalogue: LiveCatalogue) -> None:
+    rows, manifest = proposed.rows, catalogue.artifact.manifest
+    if len(rows) == 0:
+        return
+    limit = manifest.item_count + len(proposed.new_item_ids)
+    highest = int(rows.max())
+    if highest >= limit:
+        raise InvalidArgumentError(
+            f"candidates.rows: expected rows below {limit} in version {manifest.version}, found {highest}"
+        )
+    distinct = set(rows.tolist())
+    if len(distinct) < len(rows):
+        twice = next(row for row in distinct if np.count_nonzero(rows == row) > 1)
+        raise InvalidArgumentError(f"candidates.rows: expected each row once, found {twice} more than once")
+    if len(set(proposed.new_item_ids)) < len(proposed.new_item_ids):
+        raise InvalidArgumentError("candidates.new_item_ids: expected each id once, found one more than once")

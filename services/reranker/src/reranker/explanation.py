@@ -1,0 +1,90 @@
+"""Why an item stands where it stands, in numbers that add up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.errors import InvalidArgumentError
+from reranker.request import HistoryVectors, RankRequest, SourceList
+from reranker.rules import Pins
+from reranker.scored import Scored
+
+_MOST_CONTRIBUTIONS: Final = 5
+
+
+@dataclass(frozen=True)
+class TermValue:
+    """One summand of an item's score."""
+
+    name: str
+    value: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class SourceRank:
+    """Where a source had the item in its own list."""
+
+    source: int
+    rank: int  # from 1
+    score: float
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What an item of the history adds to the personal score."""
+
+    item_id: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Of one ranked item. The score is Σ value × weight of the terms, times the boosts."""
+
+    personal_score: float
+    terms: list[TermValue]
+    sources: list[SourceRank]
+    rank_by_score: int  # from 1
+    contributions: list[Contribution]
+    rules: list[str]
+
+
+def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Explanation:
+    """Why a candidate stands where it stands."""
+    candidates, history = scored.candidates, request.history
+    pinned_by = [pins.name_of[index]] if index in pins.name_of else []
+    return Explanation(
+        personal_score=float(scored.fit.exact[index]),
+        terms=[TermValue(term.name, float(term.counted[index]), term.weight) for term in scored.blended.terms],
+        sources=_source_ranks(int(candidates.rows[index]), request.candidates.lists),
+        rank_by_score=scored.order.index(index) + 1,
+        contributions=[] if history is None else _contributions(candidates.vectors[index], history),
+        rules=[*scored.boosts.names(index), *pinned_by],
+    )
+
+
+def check_history(history: HistoryVectors, *, dim: int) -> None:
+    """Raises: InvalidArgumentError (vectors of another dimension)."""
+    if history.vectors.shape[1] != dim:
+        raise InvalidArgumentError(
+            f"history.vectors: expected {dim} float32 values for each item, found {history.vectors.shape[1]}"
+        )
+
+
+def _source_ranks(row: int, lists: Sequence[SourceList]) -> list[SourceRank]:
+    return [
+        SourceRank(each.source, each.rows.index(row) + 1, each.scores[each.rows.index(row)])
+        for each in lists
+        if row in each.rows
+    ]
+
+
+def _contributions(vector: NDArray[np.float64], history: HistoryVectors) -> list[Contribution]:
+    """The greatest by absolute value. The query vector is the sum of the history's, so all of them sum to the score."""
+    values = history.vectors.astype(np.float64) @ vector
+    most = np.argsort(-np.abs(values), kind="stable")[:_MOST_CONTRIBUTIONS]
+    return [Contribution(history.item_ids[at], float(values[at])) for at in most.tolist()]

@@ -1,0 +1,148 @@
+"""The order of the stages: candidates in, the first page of them described and the rest in order out.
+
+on sale → exact scores → blend → boosts → order, then pins → exploration → diversity, then description and explanation.
+Each stage is a module.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.artifact.reader import Artifact
+from recsys.live_catalogue import LiveCatalogue, LiveItems
+from reranker.blending import blended
+from reranker.candidates import RULE, Candidates, on_sale
+from reranker.diversity import diverse, full_categories, page_size
+from reranker.explanation import Explanation, check_history, explain
+from reranker.exploration import Explored, explored
+from reranker.request import Diversity, RankRequest
+from reranker.rules import Pins, boosting, boosts, pinned_item_ids, pinning, pins
+from reranker.scored import Scored
+from reranker.scoring import fit_of
+
+
+@dataclass(frozen=True)
+class RankedItem:
+    """An item where it stands."""
+
+    item: CatalogueItem
+    score: float
+    sources: int  # bit 1 << source for every source
+    propensity: float  # 1: no chance was involved
+    explanation: Explanation | None
+
+
+@dataclass(frozen=True)
+class RestItem:
+    """An item that follows the page."""
+
+    item_id: str
+    score: float
+    sources: int
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The first page, and what follows it by score, worked out only when it is read."""
+
+    items: list[RankedItem]
+    rest: Iterator[RestItem]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Candidates as they stand, by index, and what put some of them there."""
+
+    indices: list[int]
+    pins: Pins
+    chance: Explored | None
+
+
+class Ranker:
+    """Ranks the candidates of one artifact version, whose embeddings stay on disk, memory-mapped."""
+
+    def __init__(self, artifact: Artifact, *, live: LiveItems | None = None) -> None:
+        self.artifact = artifact
+        self.manifest = artifact.manifest
+        self.catalogue = LiveCatalogue(artifact, live)
+
+    def rank(self, request: RankRequest) -> Ranking:
+        """The best of the candidates that are on sale, with what the shop asks for laid over.
+
+        Raises:
+            InvalidArgumentError: a row or query item that the version does not have, a row twice, a vector of another
+                dimension.
+        """
+        if request.history is not None:
+            check_history(request.history, dim=self.manifest.dim)
+        pinned_ids = pinned_item_ids(pinning(request.rules, count=request.count))
+        scored = _scored(on_sale(request.candidates, self.catalogue, pinned_item_ids=pinned_ids), request)
+        page = _arranged(scored, request)
+        return Ranking(
+            items=[_described(index, scored, page, request) for index in page.indices], rest=_rest(scored, page)
+        )
+
+
+def _scored(candidates: Candidates, request: RankRequest) -> Scored:
+    boost_rules = boosting(request.rules)
+    fit = fit_of(candidates, request)
+    blend = blended(fit.ranked, candidates, request, is_boosted=bool(boost_rules))
+    boost = boosts(candidates, boost_rules)
+    scores = blend.scores * boost.factors
+    # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
+    ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
+    return Scored(candidates, fit, blend, boost, scores, order=np.lexsort((ties, -scores)).tolist())
+
+
+def _arranged(scored: Scored, request: RankRequest) -> _Page:
+    candidates, diversity = scored.candidates, request.diversity or Diversity()
+    size = page_size(candidates, diversity, count=request.count)
+    pin = pins(candidates, pinning(request.rules, count=request.count), order=scored.order, size=size)
+    chance = None
+    if request.exploration is not None:
+        full = full_categories(candidates, diversity, placed=pin.name_of)
+        chance = explored(candidates, request.exploration, pins=pin, size=size, full=full)
+    standing = dict(pin.index_at)
+    if chance is not None:
+        standing[chance.position] = chance.index
+    placed = set(standing.values())
+    others = [index for index in scored.order if index not in placed] if placed else scored.order
+    free = size - len(placed)
+    if request.diversity is not None:
+        others = diverse(candidates, diversity, scores=scored.scores, pool=others, placed=list(placed), count=free)
+    return _Page(_around(standing, others[:free], size=size), pin, chance)
+
+
+def _around(standing: dict[int, int], others: list[int], *, size: int) -> list[int]:
+    """The candidates of the page: those that stand at their positions, the others around them in their order."""
+    if not standing:
+        return others
+    following = iter(others)
+    positions = (standing[at] if at in standing else next(following, None) for at in range(size))
+    return [index for index in positions if index is not None]
+
+
+def _described(index: int, scored: Scored, page: _Page, request: RankRequest) -> RankedItem:
+    is_chance = page.chance is not None and page.chance.index == index
+    return RankedItem(
+        item=scored.candidates.item(index),
+        score=float(scored.scores[index]),
+        sources=_sources(index, scored, page),
+        propensity=page.chance.propensity if page.chance is not None and is_chance else 1.0,
+        explanation=explain(index, scored, page.pins, request) if request.explain else None,
+    )
+
+
+def _sources(index: int, scored: Scored, page: _Page) -> int:
+    return int(scored.candidates.sources[index]) | (1 << RULE if index in page.pins.name_of else 0)
+
+
+def _rest(scored: Scored, page: _Page) -> Iterator[RestItem]:
+    shown = set(page.indices)
+    for index in scored.order:
+        if index not in shown:
+            yield RestItem(
+                scored.candidates.item_id(index), float(scored.scores[index]), int(scored.candidates.sources[index])
+            )

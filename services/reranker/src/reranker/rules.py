@@ -1,0 +1,88 @@
+"""What the shop wants seen, whatever the model says: boosts change scores, pins take positions of the first page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reranker.candidates import Candidates
+from reranker.request import Rule
+
+
+@dataclass(frozen=True)
+class Boosts:
+    """What each candidate's score is multiplied by."""
+
+    factors: NDArray[np.float64]  # [n]
+    matches: list[tuple[Rule, NDArray[np.bool_]]]  # each boosting rule, and which candidates it matches
+
+    def names(self, index: int) -> list[str]:
+        """The rules that boosted a candidate."""
+        return [rule.name for rule, matches in self.matches if matches[index]]
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Positions (from 0) that are taken."""
+
+    index_at: dict[int, int] = field(default_factory=dict)  # position → candidate
+    name_of: dict[int, str] = field(default_factory=dict)  # candidate → rule
+
+
+def boosting(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that change scores."""
+    return [rule for rule in rules if rule.boost is not None]
+
+
+def pinning(rules: Iterable[Rule], *, count: int) -> list[Rule]:
+    """The rules that take one of the first `count` positions."""
+    return [rule for rule in rules if rule.pin_position is not None and rule.pin_position <= count]
+
+
+def pinned_item_ids(rules: Iterable[Rule]) -> list[str]:
+    """The items that rules name one by one."""
+    return [rule.item_id for rule in rules if rule.item_id is not None]
+
+
+def boosts(candidates: Candidates, rules: Sequence[Rule]) -> Boosts:
+    """The product of the factors of all rules that match."""
+    factors = np.ones(len(candidates))
+    matches = [(rule, _matches(rule, candidates)) for rule in rules]
+    for rule, matching in matches:
+        if rule.boost is not None:
+            factors[matching] *= rule.boost
+    return Boosts(factors, matches)
+
+
+def pins(candidates: Candidates, rules: Sequence[Rule], *, order: list[int], size: int) -> Pins:
+    """The best matching candidate for each rule, at its position or, if that is taken, at the next free one.
+
+    On a page that is too short for the position, the last free one.
+
+    Args:
+        order: candidates, the best first.
+        size: positions that there are.
+    """
+    taken = Pins()
+    for rule in rules:
+        matching = _matches(rule, candidates)
+        matching[list(taken.name_of)] = False  # no item stands in two places
+        best = next((index for index in order if matching[index]), None)
+        free = [at for at in range(size) if at not in taken.index_at]
+        if best is not None and free:
+            position = next((at for at in free if at + 1 >= (rule.pin_position or 1)), free[-1])
+            taken.index_at[position] = best
+            taken.name_of[best] = rule.name
+    return taken
+
+
+def _matches(rule: Rule, candidates: Candidates) -> NDArray[np.bool_]:
+    """bool [n]"""
+    if rule.category is not None:
+        return np.array([category == rule.category for category in candidates.categories], dtype=bool)
+    matching = np.zeros(len(candidates), dtype=bool)
+    index = candidates.index_of(rule.item_id or "")
+    if index is not None:
+        matching[index] = True
+    return matching

@@ -1,0 +1,65 @@
+"""How well each candidate fits, exactly: from the full-precision embeddings, not from the index's approximation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.errors import InvalidArgumentError
+from reranker.candidates import Candidates
+from reranker.request import RankRequest
+
+
+@dataclass(frozen=True)
+class Fit:
+    """float32 [n] each; where nothing is asked for, or nothing known, there is no exact score."""
+
+    exact: NDArray[np.float32]  # dot product or cosine; 0 where there is none
+    ranked: NDArray[np.float32]  # the same, and the lowest of them where there is none: what is ranked by
+
+
+def fit_of(candidates: Candidates, request: RankRequest) -> Fit:
+    """Dot products with the query vector, or cosines with the query item, or the candidates' own order.
+
+    Raises:
+        InvalidArgumentError: a vector of another dimension, or an item that the version does not have.
+    """
+    if request.query_vector is not None:
+        exact = _dot_products(candidates, request.query_vector)
+    elif request.item_id is not None:
+        exact = _cosines(candidates, request.item_id)
+    else:
+        # scores of different sources do not compare: a later one never lifts its item above an earlier candidate
+        return Fit(exact=np.zeros(len(candidates), np.float32), ranked=np.minimum.accumulate(candidates.scores))
+    return Fit(exact=exact, ranked=_lowest_for_new(candidates, exact))
+
+
+def _dot_products(candidates: Candidates, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    dim = candidates.catalogue.artifact.manifest.dim
+    if len(vector) != dim:
+        raise InvalidArgumentError(f"query_vector: expected {dim} float32 values, found {len(vector)}")
+    products: NDArray[np.float64] = candidates.vectors @ vector.astype(np.float64)
+    return products.astype(np.float32)
+
+
+def _cosines(candidates: Candidates, item_id: str) -> NDArray[np.float32]:
+    """0 where one of the two embeddings is zero."""
+    artifact = candidates.catalogue.artifact
+    row = artifact.items.row_of(item_id)
+    if row is None:
+        raise InvalidArgumentError(
+            f"item_id: expected an item of version {artifact.manifest.version}, found {item_id!r}"
+        )
+    query = artifact.item_embeddings[row].astype(np.float64)
+    norms = np.linalg.norm(candidates.vectors, axis=1) * np.linalg.norm(query)
+    cosines: NDArray[np.float64] = np.divide(
+        candidates.vectors @ query, norms, out=np.zeros_like(norms), where=norms > 0
+    )
+    return cosines.astype(np.float32)
+
+
+def _lowest_for_new(candidates: Candidates, exact: NDArray[np.float32]) -> NDArray[np.float32]:
+    known = candidates.is_in_model
+    if not candidates.new_items or not known.any():
+        return exact
+    return np.where(known, exact, exact[known].min())
