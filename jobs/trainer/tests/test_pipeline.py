@@ -150,6 +150,19 @@ def test_events_too_few_to_judge_make_a_first_version_but_replace_none(tmp_path:
     assert not train(tmp_path, shop=at_once, recipe=GOOD.model_copy(update={"recency_strength": 1.0})).activated
 
 
+def test_a_few_live_events_after_a_pause_of_a_year_do_not_end_the_judging_nor_are_all_that_is_popular(
+    tmp_path: Path,
+) -> None:
+    shop = two_tastes()
+    train(tmp_path, shop=shop)
+    live_events = shop.events.tail(2).with_columns(pl.col("timestamp") + pl.duration(days=400), user_id=pl.lit("new"))
+    outcome = train(tmp_path, shop=replace(shop, events=pl.concat([shop.events, live_events])))
+    assert outcome.activated
+    assert outcome.judgement is not None
+    assert outcome.judgement.window.test.nnz > 50
+    assert np.count_nonzero(live(tmp_path).popularity) > 5
+
+
 def test_a_shop_of_guests_only_is_served_though_nobody_can_be_judged(tmp_path: Path) -> None:
     shop = two_tastes(n_users=100, events_a_user=1)
     outcome = train(tmp_path, shop=shop)

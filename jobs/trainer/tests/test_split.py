@@ -118,6 +118,13 @@ def test_rolling_windows_lie_back_to_back_and_the_newest_ends_with_the_last_even
     assert [parts.test_unknown_items.tolist() for parts in windows] == [[10], [10], [10]]
 
 
+def test_a_window_of_too_few_events_begins_earlier_and_those_before_it_too() -> None:
+    frame = bought(*(("a", str(number), number) for number in range(50)), ("a", "late", 400))
+    windows = split.rolling(frame, weights=WEIGHTS, windows=2, horizon_days=10, least_events=5)
+    assert [parts.cut for parts in windows] == [day(36), day(46)]  # 4 events and the late one; then ten days as asked
+    assert [parts.test_unknown_items.tolist() for parts in windows] == [[10], [5]]
+
+
 def test_rolling_refuses_more_windows_than_there_is_history() -> None:
     frame = bought(("a", "x", 0), ("a", "y", 40), ("a", "z", 80))
     with pytest.raises(InvalidArgumentError, match="before the cut, found none"):

@@ -48,7 +48,8 @@ class Judgement:
 def held_out(frame: pl.DataFrame, *, weights: dict[str, float], settings: Settings, most: int = 2) -> list[Split]:
     """`most` windows, newest last: the last for judging, those before it for choosing. Fewer where the events end.
 
-    Windows are `horizon_days` long, or a quarter of the time that the events span where that is shorter.
+    Windows are `horizon_days` long, or a quarter of the time that the events span where that is shorter; and longer
+    where they would hold next to nothing, as after a pause between the shop's files and the first live events.
 
     Raises:
         DataError: there is no event.
@@ -57,9 +58,10 @@ def held_out(frame: pl.DataFrame, *, weights: dict[str, float], settings: Settin
         raise DataError("expected events to hold out, found none after checks")
     first, last = frame.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
     horizon_days = min(settings.horizon_days, (last - first) / timedelta(days=4))
+    least = min(max(frame.height // 200, 200), frame.height // 10)
     for windows in range(most, 0, -1):
         try:
-            held = split.rolling(frame, weights=weights, windows=windows, horizon_days=horizon_days)
+            held = split.rolling(frame, weights=weights, windows=windows, horizon_days=horizon_days, least_events=least)
         except InvalidArgumentError as error:
             _log.warning("too few events to hold out", extra={"windows": windows, "reason": str(error)})
             continue

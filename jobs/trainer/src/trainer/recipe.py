@@ -141,6 +141,13 @@ def recency_factors(known: Interactions, strength: float, *, recent_days: float)
 
 
 def recent_since(known: Interactions, recent_days: float) -> datetime:
-    """Where the last `recent_days` of what is known begin."""
+    """Where the last `recent_days` of what is known begin; earlier, where fewer than one pair in 200 is of them.
+
+    Else the first live events after a pause of months would be all that is popular.
+    """
     last = int(known.last_seen.max(initial=0))
-    return datetime.fromtimestamp(last, UTC) - timedelta(days=recent_days)
+    since = datetime.fromtimestamp(last, UTC) - timedelta(days=recent_days)
+    least = len(known.last_seen) // 200
+    if not least:
+        return since
+    return min(since, datetime.fromtimestamp(int(np.partition(known.last_seen, -least)[-least]), UTC))

@@ -92,9 +92,16 @@ def temporal(frame: pl.DataFrame, *, weights: Mapping[str, float], cut: datetime
 
 
 def rolling(
-    frame: pl.DataFrame, *, weights: Mapping[str, float], windows: int = 4, horizon_days: float = 30
+    frame: pl.DataFrame,
+    *,
+    weights: Mapping[str, float],
+    windows: int = 4,
+    horizon_days: float = 30,
+    least_events: int = 0,
 ) -> list[Split]:
     """Temporal splits over back-to-back windows, the last of which ends with the last event; newest last.
+
+    A window of fewer than `least_events` begins earlier: after a pause of months, a handful of events judges nothing.
 
     Raises:
         InvalidArgumentError: `windows` under 1, or a window without events in it or before it.
@@ -105,8 +112,15 @@ def rolling(
     if not isinstance(last, datetime):
         raise InvalidArgumentError("rolling split: expected events, found none")
     end = last + timedelta(microseconds=1)  # windows are half-open
-    cuts = [end - timedelta(days=horizon_days) * back for back in range(windows, 0, -1)]
-    return [temporal(frame, weights=weights, cut=cut, horizon_days=horizon_days) for cut in cuts]
+    splits = []
+    for _ in range(windows):
+        cut = end - timedelta(days=horizon_days)
+        newest = frame["timestamp"].filter(frame["timestamp"] < end).top_k(least_events)
+        if newest.len() and isinstance(begin := newest.min(), datetime):
+            cut = min(cut, begin)
+        splits.append(temporal(frame, weights=weights, cut=cut, horizon_days=(end - cut) / timedelta(days=1)))
+        end = cut
+    return splits[::-1]
 
 
 def leave_last_out(frame: pl.DataFrame, *, weights: Mapping[str, float]) -> Split:
