@@ -13,7 +13,7 @@ from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import ModelServiceStub
 from recsys.v1.reranker_service_pb2 import RerankRequest, RerankResponse
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
-from reranker.scorer import Scorer
+from reranker.ranker import Ranker
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,19 @@ class System:
     reranker: RerankerServiceStub
     models: tuple[ModelServiceStub, ModelServiceStub]
     retrievers: Watcher[Retriever]
-    scorers: Watcher[Scorer]
+    rankers: Watcher[Ranker]
 
     def candidates(self, user_id: str, *, count: int = 5, version: str = "") -> GetCandidatesResponse:
         request = GetCandidatesRequest(user_id=user_id, count=count, artifact_version=version)
         response: GetCandidatesResponse = self.candidate_gen.GetCandidates(request, timeout=TIMEOUT_S)
         return response
 
-    def rerank(self, user_id: str, found: GetCandidatesResponse, *, count: int = 5) -> RerankResponse:
+    def rerank(self, found: GetCandidatesResponse, *, count: int = 5) -> RerankResponse:
         request = RerankRequest(
-            artifact_version=found.artifact_version, user_id=user_id, candidates=found.candidates, count=count
+            artifact_version=found.artifact_version,
+            query_vector=found.query_vector,
+            candidates=found.candidates,
+            count=count,
         )
         response: RerankResponse = self.reranker.Rerank(request, timeout=TIMEOUT_S)
         return response
@@ -46,4 +49,4 @@ class System:
     def poll(self) -> None:
         """Let both services look for a new version."""
         self.retrievers.poll()
-        self.scorers.poll()
+        self.rankers.poll()

@@ -11,6 +11,7 @@ import candidate_gen.app
 import candidate_gen.settings
 import reranker.app
 import reranker.settings
+from recsys.feature_store.follower import LiveState
 from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
 from recsys.v1.model_service_pb2_grpc import ModelServiceStub
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
@@ -19,8 +20,10 @@ from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     volume = tmp_path / "volume"
-    first = candidate_gen.app.create(candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S))
-    second = reranker.app.create(reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S))
+    first = candidate_gen.app.create(
+        candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState()
+    )
+    second = reranker.app.create(reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState())
     with serving(*first) as to_candidate_gen, serving(*second) as to_reranker:
         yield System(
             volume=volume,
@@ -31,5 +34,5 @@ def system(tmp_path: Path) -> Iterator[System]:
                 ModelServiceStub(to_reranker),  # type: ignore[no-untyped-call] # generated
             ),
             retrievers=first[1],
-            scorers=second[1],
+            rankers=second[1],
         )

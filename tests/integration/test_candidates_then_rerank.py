@@ -17,7 +17,7 @@ def test_the_best_items_are_exactly_those_of_numpy(system: System, factory: str,
         exact[shop.histories[user]] = -np.inf
         best = [row for row in np.argsort(-exact)[:10].tolist() if exact[row] > -np.inf]
 
-        ranked = system.rerank(user_id, system.candidates(user_id, count=100), count=10)
+        ranked = system.rerank(system.candidates(user_id, count=100), count=10)
 
         assert [each.item.item_id for each in ranked.items] == [shop.item_ids[row] for row in best]
         np.testing.assert_allclose([each.score for each in ranked.items], exact[best], rtol=1e-5, atol=1e-6)
@@ -28,6 +28,6 @@ def test_the_checkerboard_comes_out_right(system: System) -> None:
     system.poll()
     for user in range(6):
         user_id = f"user-{user:02d}"
-        best = system.rerank(user_id, system.candidates(user_id, count=12), count=1).items[0]
+        best = system.rerank(system.candidates(user_id, count=12), count=1).items[0]
         assert best.item.item_id == f"item-{user:02d}"
         assert best.item.title == f"Item number {user}"

@@ -19,7 +19,7 @@ def turned() -> Shop:
 
 def first_item(system: System, *, version: str = "") -> tuple[str, str]:
     """Version and first item of user-00's answer from both stages."""
-    ranked = system.rerank("user-00", system.candidates("user-00", version=version))
+    ranked = system.rerank(system.candidates("user-00", version=version))
     return ranked.artifact_version, ranked.items[0].item.item_id
 
 
@@ -48,7 +48,7 @@ def test_candidates_of_a_version_that_is_gone_are_refused(system: System) -> Non
     for version in ("v2", "v3"):
         publish(turned(), system.volume, version=version)
         system.poll()
-    code, _ = failure_of(lambda: system.rerank("user-00", old))
+    code, _ = failure_of(lambda: system.rerank(old))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
 
 

@@ -5,22 +5,35 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 from in_process import NEVER_S, TIMEOUT_S, failure_of, serving
 from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish
 
 from candidate_gen.app import create
 from candidate_gen.settings import Settings
+from recsys.feature_store.follower import LiveState
 from recsys.v1.candidate_gen_service_pb2 import (
+    VECTOR_ORIGIN_FOLDED_IN,
+    VECTOR_ORIGIN_NONE,
+    VECTOR_ORIGIN_TRAINED,
     GetCandidatesRequest,
     GetCandidatesResponse,
     GetPopularItemsRequest,
     GetPopularItemsResponse,
     GetSimilarItemsRequest,
     GetSimilarItemsResponse,
+    RecentEvent,
 )
 from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
-from recsys.v1.item_pb2 import CANDIDATE_SOURCE_ANN, CANDIDATE_SOURCE_POPULAR, CANDIDATE_SOURCE_SIMILAR
+from recsys.v1.item_pb2 import (
+    CANDIDATE_SOURCE_ANN,
+    CANDIDATE_SOURCE_POPULAR,
+    CANDIDATE_SOURCE_SIMILAR,
+    CandidateSet,
+    CandidateSource,
+    Filter,
+)
 from recsys.v1.user_service_pb2 import GetHistoryRequest, GetHistoryResponse, ListUsersRequest, ListUsersResponse
 from recsys.v1.user_service_pb2_grpc import UserServiceStub
 
@@ -38,18 +51,26 @@ class Client:
         self, user_id: str, *, count: int = 5, include_seen: bool = False, version: str = ""
     ) -> GetCandidatesResponse:
         request = GetCandidatesRequest(
-            user_id=user_id, count=count, include_seen=include_seen, artifact_version=version
+            user_id=user_id,
+            count=count,
+            include_seen=include_seen,
+            artifact_version=version,
+            with_item_ids=True,
         )
         response: GetCandidatesResponse = self._candidates.GetCandidates(request, timeout=TIMEOUT_S)
         return response
 
+    def ask(self, request: GetCandidatesRequest) -> GetCandidatesResponse:
+        response: GetCandidatesResponse = self._candidates.GetCandidates(request, timeout=TIMEOUT_S)
+        return response
+
     def similar(self, item_id: str, *, count: int = 5) -> GetSimilarItemsResponse:
-        request = GetSimilarItemsRequest(item_id=item_id, count=count)
+        request = GetSimilarItemsRequest(item_id=item_id, count=count, with_item_ids=True)
         response: GetSimilarItemsResponse = self._candidates.GetSimilarItems(request, timeout=TIMEOUT_S)
         return response
 
     def popular(self, *, count: int = 5) -> GetPopularItemsResponse:
-        request = GetPopularItemsRequest(count=count)
+        request = GetPopularItemsRequest(count=count, with_item_ids=True)
         response: GetPopularItemsResponse = self._candidates.GetPopularItems(request, timeout=TIMEOUT_S)
         return response
 
@@ -66,7 +87,7 @@ class Client:
 
 @contextmanager
 def client_of(volume: Path) -> Iterator[Client]:
-    with serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S))) as channel:
+    with serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState())) as channel:
         yield Client(channel)
 
 
@@ -77,26 +98,51 @@ def client(tmp_path: Path) -> Iterator[Client]:
         yield client
 
 
-def test_a_known_user_gets_neighbours(client: Client) -> None:
+def proposed_by(source: CandidateSource, candidates: CandidateSet) -> int:
+    """How many of the candidates a source proposed."""
+    return sum(bits >> source & 1 for bits in candidates.sources)
+
+
+def test_a_known_user_gets_neighbours_of_the_trained_vector(client: Client) -> None:
     response = client.candidates("user-03", count=2, include_seen=True)
-    assert (response.artifact_version, response.user_known) == ("v1", True)
-    assert [each.item_id for each in response.candidates] == ["item-01", "item-03"]
-    assert {each.source for each in response.candidates} == {CANDIDATE_SOURCE_ANN}
+    assert (response.artifact_version, response.vector_origin) == ("v1", VECTOR_ORIGIN_TRAINED)
+    assert response.item_ids[:2] == ["item-01", "item-03"]
+    assert proposed_by(CANDIDATE_SOURCE_ANN, response.candidates) == 2
+    assert np.frombuffer(response.query_vector, "<f4").tolist() == [0, 1]
+    assert response.matching_items == 12
 
 
 def test_an_unknown_user_gets_popular_items(client: Client) -> None:
     response = client.candidates("nobody", count=2)
-    assert not response.user_known
-    assert response.candidates == client.popular(count=2).candidates
-    assert [each.item_id for each in response.candidates] == ["item-11", "item-10"]
-    assert {each.source for each in response.candidates} == {CANDIDATE_SOURCE_POPULAR}
+    assert (response.vector_origin, response.query_vector) == (VECTOR_ORIGIN_NONE, b"")
+    assert response.item_ids[:2] == client.popular(count=2).item_ids == ["item-11", "item-10"]
+    assert proposed_by(CANDIDATE_SOURCE_POPULAR, response.candidates) == len(response.item_ids)
+
+
+def test_live_events_of_a_stranger_are_folded_in_and_not_proposed_again(client: Client) -> None:
+    events = [RecentEvent(item_id=f"item-{row:02d}", event_type="purchase", sequence=1) for row in (3, 5)]
+    request = GetCandidatesRequest(events=events, seen_item_ids=["item-03", "item-05"], count=4, with_item_ids=True)
+    response = client.ask(request)
+    assert response.vector_origin == VECTOR_ORIGIN_FOLDED_IN
+    assert response.item_ids[:4] == ["item-01", "item-07", "item-09", "item-11"]
+    assert not {"item-03", "item-05"} & set(response.item_ids)
+
+
+def test_a_filter_holds_inside_the_search_and_is_explained(client: Client) -> None:
+    request = GetCandidatesRequest(
+        user_id="user-00", filter=Filter(categories=["odd"]), count=3, explain=True, with_item_ids=True
+    )
+    response = client.ask(request)
+    assert {int(item_id[-2:]) % 2 for item_id in response.item_ids} == {1}
+    assert response.matching_items == 6
+    assert {each.reason: each.count for each in response.dropped} == {"category": 6, "seen": 5}
+    assert {each.source for each in response.candidates.lists} >= {CANDIDATE_SOURCE_ANN, CANDIDATE_SOURCE_POPULAR}
 
 
 def test_similar_items_name_their_source(client: Client) -> None:
     response = client.similar("item-00", count=3)
     assert response.artifact_version == "v1"
-    assert {each.source for each in response.candidates} == {CANDIDATE_SOURCE_SIMILAR}
-    assert len(response.candidates) == 3
+    assert proposed_by(CANDIDATE_SOURCE_SIMILAR, response.candidates) == 3
 
 
 def test_a_history_has_times_and_types(client: Client) -> None:
@@ -117,7 +163,6 @@ def test_users_come_in_pages(client: Client) -> None:
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (lambda client: client.candidates(""), (INVALID, "user_id: expected a value, found none")),
         (lambda client: client.candidates("user-00", count=0), (INVALID, "count: expected 1 to 1000, found 0")),
         (lambda client: client.candidates("user-00", count=1001), (INVALID, "count: expected 1 to 1000, found 1001")),
         (lambda client: client.similar(""), (INVALID, "item_id: expected a value, found none")),

@@ -8,9 +8,10 @@ import pytest
 from tiny_artifact import publish, random_shop, serialized_index
 
 from candidate_gen.item_index import ItemIndex
-from candidate_gen.retriever import Retriever
+from candidate_gen.retriever import Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.errors import ArtifactError
+from recsys.feature_store.follower import LiveState
 
 VECTORS = np.random.default_rng(0).standard_normal((200, 8), dtype=np.float32)
 
@@ -24,7 +25,7 @@ def test_neighbours_come_without_padding(tmp_path: Path) -> None:
     path = written(tmp_path / "i.faiss", serialized_index(VECTORS).tobytes())
     found = ItemIndex(path, item_count=200, dim=8, search_effort=None).search(VECTORS[0], 500)
     assert sorted(found.rows.tolist()) == list(range(200))
-    assert found.scores[0] == (VECTORS @ VECTORS[0]).max()
+    assert found.scores[0] == pytest.approx((VECTORS @ VECTORS[0]).max())
 
 
 def test_the_search_effort_decides_how_much_is_looked_at(tmp_path: Path) -> None:
@@ -55,8 +56,11 @@ def test_an_index_of_other_vectors_is_refused(tmp_path: Path) -> None:
     other = replace(shop, item_embeddings=VECTORS)
     foreign = open_artifact(publish(other, tmp_path / "other"))
     artifact = open_artifact(publish(shop, tmp_path / "right"))
-    Retriever(artifact)  # as it is, it is taken
+    counts = SourceCounts()
+    Retriever(artifact, live=LiveState(), counts=counts)  # as it is, it is taken
+    wrong = replace(artifact, retrieval_index_path=foreign.retrieval_index_path)
     with pytest.raises(ArtifactError, match=r"retrieval\.faiss: expected 0\.50 of the sampled answers"):
-        Retriever(replace(artifact, retrieval_index_path=foreign.retrieval_index_path))
+        Retriever(wrong, live=LiveState(), counts=counts)
+    wrong = replace(artifact, similar_index_path=foreign.similar_index_path)
     with pytest.raises(ArtifactError, match=r"similar\.faiss: expected 0\.50 of the sampled answers"):
-        Retriever(replace(artifact, similar_index_path=foreign.similar_index_path))
+        Retriever(wrong, live=LiveState(), counts=counts)

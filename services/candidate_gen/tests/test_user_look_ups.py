@@ -9,6 +9,7 @@ from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish
 
 from candidate_gen import users
 from recsys.artifact.reader import Artifact, open_artifact
+from recsys.feature_store.follower import LiveState
 
 USER_IDS = ["a", "ab", "ab/c", "b", "ü1", "ü2"]
 
@@ -19,12 +20,12 @@ def artifact(tmp_path: Path) -> Artifact:
 
 
 def listed(artifact: Artifact, *, prefix: str = "", after: str = "", page_size: int = 10) -> tuple[list[str], bool]:
-    page = users.page(artifact, prefix=prefix, after_user_id=after, page_size=page_size)
+    page = users.page(artifact, LiveState(), prefix=prefix, after_user_id=after, page_size=page_size)
     return [user.user_id for user in page.users], page.has_more
 
 
 def test_a_history_is_most_recent_first_and_says_how_long_it_is(artifact: Artifact) -> None:
-    history = users.history(artifact, "b", count=2)
+    history = users.history(artifact, LiveState(), "b", count=2)
     assert history is not None
     assert history.items == [
         users.SeenItem(item_id="item-01", event_type="purchase", unix_s=FIRST_EVENT_UNIX_S),
@@ -34,7 +35,7 @@ def test_a_history_is_most_recent_first_and_says_how_long_it_is(artifact: Artifa
 
 
 def test_an_unknown_user_has_no_history(artifact: Artifact) -> None:
-    assert users.history(artifact, "nobody", count=2) is None
+    assert users.history(artifact, LiveState(), "nobody", count=2) is None
 
 
 def test_pages_hold_every_user_once(artifact: Artifact) -> None:
@@ -51,7 +52,7 @@ def test_a_prefix_restricts_also_from_a_cursor_before_it(artifact: Artifact) -> 
 
 
 def test_users_say_how_many_items_they_had(artifact: Artifact) -> None:
-    page = users.page(artifact, prefix="", after_user_id="", page_size=1)
+    page = users.page(artifact, LiveState(), prefix="", after_user_id="", page_size=1)
     assert page.users == [users.User(user_id="a", history_size=5)]
 
 

@@ -17,6 +17,7 @@ ITEM_04 = {
     "price": 2.5,
     "image_url": "https://shop.example/item-04.jpg",
     "available": True,
+    "attributes": {},
 }
 
 
@@ -116,7 +117,14 @@ async def test_the_history_says_what_its_items_are_where_the_catalogue_still_has
     response = await client.get("/v1/users/7/history", params={"count": 2})
 
     event = {"event_type": "purchase", "last_event_at": "2023-11-14T22:13:20Z"}
-    gone = {**dict.fromkeys(ITEM_04), "item_id": "missing", "available": False, **event, "event_type": "view"}
+    gone = {
+        **dict.fromkeys(ITEM_04),
+        "item_id": "missing",
+        "available": False,
+        "attributes": {},
+        **event,
+        "event_type": "view",
+    }
     assert response.json() == {
         "artifact_version": "v2",
         "user_known": True,

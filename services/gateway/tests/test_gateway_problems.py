@@ -95,7 +95,7 @@ async def test_a_parameter_that_cannot_be_is_named(
     assert received == []
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/users/7", "/v1/users/", "/v1/users/7", "/v1/items/", "/readyz/"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/users/7", "/v1/users/", "/v1/items/", "/readyz/"])
 async def test_a_route_that_does_not_exist_is_a_problem(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
 
@@ -104,7 +104,7 @@ async def test_a_route_that_does_not_exist_is_a_problem(client: httpx.AsyncClien
 
 
 async def test_a_method_that_is_not_allowed_says_which_one_is(client: httpx.AsyncClient) -> None:
-    response = await client.delete("/v1/items/7")
+    response = await client.delete("/v1/model")
 
     assert response.status_code == 405
     assert response.headers["allow"] == "GET"

@@ -20,8 +20,11 @@ LAST_OF_20 = {
     "price": None,
     "image_url": None,
     "available": True,
+    "attributes": {},
     "score": 19.0,
     "sources": ["ann"],
+    "propensity": 1.0,
+    "explanation": None,
 }
 
 
@@ -48,7 +51,7 @@ async def test_a_user_asks_for_many_candidates_and_gets_ten_items_unless_told(
     first, second = received
     assert first == GetCandidatesRequest(user_id="007", count=20, include_seen=True)
     assert isinstance(second, RerankRequest)
-    assert (second.user_id, second.count, second.artifact_version, len(second.candidates)) == ("007", 10, "v2", 20)
+    assert (second.query_vector, second.artifact_version, len(second.candidates.rows)) == (b"vector", "v2", 20)
     assert len(response.json()["items"]) == 10
 
 
@@ -85,13 +88,13 @@ async def test_an_item_that_the_model_does_not_know_has_no_similar_ones(client: 
     assert response.json()["detail"] == "no item 'missing' in the model"
 
 
-async def test_popular_items_fetch_no_more_than_they_show_and_are_ranked_for_nobody(
+async def test_popular_items_fetch_little_more_than_they_show_and_are_ranked_for_nobody(
     client: httpx.AsyncClient, received: list[Message]
 ) -> None:
     await client.get("/v1/items/popular", params={"count": 4})
 
     first, second = received
-    assert first == GetPopularItemsRequest(count=4)
+    assert first == GetPopularItemsRequest(count=4 + 5)  # a few to spare, for what the gateway must hide
     assert isinstance(second, RerankRequest)
     assert second.WhichOneof("query") is None
 

@@ -17,7 +17,6 @@ from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
 # What is older than that is left out. Measured on one core: README.md.
 _MOST_WORK: Final = 8_000_000
 _MOST_ITEMS: Final = 1_000
-_LEAST_DIAGONAL: Final = 1e-7  # of the largest: below it a direction is rounding, and must not be divided by
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class _Normal:
     """(diag(diagonal) + Σ excess_j y_j y_jᵀ) x = Σ right_j y_j, all float64."""
 
     vectors: NDArray[np.float64]  # [n, dim] y
-    diagonal: NDArray[np.float64]  # [dim], > 0
+    diagonal: NDArray[np.float64]  # [dim] > 0: the reader and the penalties see to it
     excess: NDArray[np.float64]  # [n]
     right: NDArray[np.float64]  # [n]
 
@@ -88,8 +87,7 @@ def _normal(
         excess = confidence
         observed = confidence.sum() + info.unobserved_weight * len(fold_in.item_scale)
         spectrum += info.regularization * observed**info.frequency_exponent
-    diagonal = np.maximum(spectrum, max(spectrum.max() * _LEAST_DIAGONAL, np.finfo(np.float32).tiny))
-    return _Normal(vectors=vectors, diagonal=diagonal, excess=excess, right=confidence)
+    return _Normal(vectors=vectors, diagonal=spectrum, excess=excess, right=confidence)
 
 
 def _bm25(info: ALSFoldIn, weights: NDArray[np.float64]) -> NDArray[np.float64]:

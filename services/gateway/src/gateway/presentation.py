@@ -12,7 +12,7 @@ import orjson
 from gateway import cursors, events, list_cursors, schemas
 from gateway.list_cursors import RestOfList
 from gateway.recommend import Recommended
-from recsys.feature_store.interface import Erasure, ItemRecord, StoredEvent
+from recsys.feature_store.interface import Erasure, ItemRecord, StoredEvent, Subject
 from recsys.observability.logging import request_id
 from recsys.v1 import (
     candidate_gen_service_pb2,
@@ -49,7 +49,7 @@ def recommendations(
         {
             "request_id": request_id.get(),
             "artifact_version": answer.ranked.artifact_version,
-            "subject": {f"{answer.subject.kind}_id": answer.subject.id} if answer.subject else None,
+            "subject": _subject(answer.subject) if answer.subject else None,
             "vector": origin,
             "user_known": origin != "none",
             "items": [_ranked_item(item) for item in items],
@@ -228,6 +228,11 @@ def _ranked_item(message: item_pb2.RankedItem) -> Json:
     ranked["propensity"] = message.propensity
     ranked["explanation"] = _explanation(message.explanation) if message.HasField("explanation") else None
     return ranked
+
+
+def _subject(subject: Subject) -> Json:
+    is_user = subject.kind == "user"
+    return {"user_id": subject.id if is_user else None, "session_id": None if is_user else subject.id}
 
 
 def _explanation(message: item_pb2.Explanation) -> Json:

@@ -30,10 +30,9 @@ def candidates_request(
         basket_item_ids=asked.item_ids,
         include_seen=asked.exclude_seen is False,
         seen_event_types=types,
+        filter=filter_of(asked.filter),
         explain=asked.explain,
     )
-    if asked.filter != _ANY:
-        request.filter.CopyFrom(filter_of(asked.filter))
     if profile is None:
         return request
     if profile.subject.kind == "user":
@@ -51,8 +50,10 @@ def candidates_request(
     return request
 
 
-def filter_of(only: Filter) -> item_pb2.Filter:
-    """What items may be answers."""
+def filter_of(only: Filter) -> item_pb2.Filter | None:
+    """What items may be answers; none: whatever is on sale."""
+    if only == _ANY:
+        return None
     return item_pb2.Filter(
         categories=only.categories,
         min_price=only.min_price,

@@ -1,0 +1,156 @@
+"""Events: what is stored, what is rejected and why, and that the next answer knows."""
+
+import json
+import time
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.message import Message
+
+from gateway.live import Live
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.interface import Subject
+from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
+
+pytestmark = pytest.mark.anyio
+
+VIEW = {"user_id": "7", "item_id": "item-03", "type": "view"}
+
+
+def asked_for(received: list[Message]) -> GetCandidatesRequest:
+    """The last request for candidates."""
+    [*_, last] = [one for one in received if isinstance(one, GetCandidatesRequest)]
+    return last
+
+
+async def test_an_event_is_in_the_very_next_request_for_candidates(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    posted = await client.post("/v1/events", json=VIEW | {"timestamp": 1_700_000_000, "event_id": "e1"})
+    assert posted.status_code == 200
+    assert posted.json() == {
+        "accepted": 1,
+        "duplicates": 0,
+        "rejected": [],
+        "unknown_items": 0,
+        "clock_skewed": 0,
+        "event_ids": ["e1"],
+    }
+    answer = (await client.post("/v1/recommendations", json={"user_id": "7"})).json()
+    request = asked_for(received)
+    [event] = request.events
+    assert (event.item_id, event.event_type, event.unix_ms) == ("item-03", "view", 1_700_000_000_000)
+    assert list(request.seen_item_ids) == ["item-03"]
+    assert (answer["vector"], answer["subject"]) == ("folded_in", {"user_id": "7", "session_id": None})
+
+
+async def test_a_batch_stores_the_good_rows_and_says_for_each_bad_one_why(
+    client: httpx.AsyncClient, live: Live
+) -> None:
+    rows: list[Any] = [
+        VIEW | {"event_id": "a"},
+        VIEW | {"type": "hover"},
+        {"item_id": "item-03", "type": "view"},
+        VIEW | {"event_id": "a"},
+        VIEW | {"value": "dear"},
+        "no event",
+        VIEW | {"timestamp": "yesterday"},
+        VIEW | {"surprise": 1},
+    ]
+    outcome = (await client.post("/v1/events", json={"events": rows})).json()
+    assert (outcome["accepted"], outcome["duplicates"], outcome["event_ids"]) == (2, 1, ["a", "a"])
+    reasons = {one["index"]: one["reason"] for one in outcome["rejected"]}
+    assert sorted(reasons) == [1, 2, 4, 5, 6, 7]
+    assert reasons[1] == "type: expected one of view, cart, purchase, remove; found 'hover'"
+    assert reasons[2] == "Value error, give user_id, session_id or both"
+    assert reasons[4].startswith("value: ")
+    assert "'dear'" in reasons[4]
+    assert reasons[6].startswith("timestamp: ")
+    assert reasons[7].startswith("surprise: ")
+    assert live.store is not None
+    assert len((await live.store.profile(Subject("user", "7"))).recent) == 1
+
+
+async def test_a_request_of_bad_events_only_is_422_with_each_reason(client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/events", json=VIEW | {"type": "hover"})
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["location"], error["message"][:15]) == ("events.0", "type: expected ")
+
+
+async def test_unknown_items_are_kept_and_counted(client: httpx.AsyncClient, received: list[Message]) -> None:
+    rows = [VIEW | {"item_id": one} for one in ("brand-new", "brand-new", "item-03", "other")]
+    assert (await client.post("/v1/events", json={"events": rows})).json()["unknown_items"] == 2
+    await client.post("/v1/recommendations", json={"user_id": "7"})
+    assert "brand-new" in {event.item_id for event in asked_for(received).events}
+
+
+async def test_events_are_taken_while_the_catalogue_cannot_be_asked(
+    client: httpx.AsyncClient, failures: dict[str, tuple[grpc.StatusCode, str]]
+) -> None:
+    failures["FindUnknownItems"] = (grpc.StatusCode.INTERNAL, "")
+    outcome = (await client.post("/v1/events", json=VIEW)).json()
+    assert (outcome["accepted"], outcome["unknown_items"]) == (1, None)
+
+
+async def test_a_time_in_the_future_counts_as_now_and_is_reported(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    ahead = time.time() + 3600
+    assert (await client.post("/v1/events", json=VIEW | {"timestamp": ahead})).json()["clock_skewed"] == 1
+    await client.post("/v1/recommendations", json={"user_id": "7"})
+    assert asked_for(received).events[0].unix_ms < (ahead - 1800) * 1000
+
+
+async def test_a_session_becomes_its_user_when_an_event_names_both(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    guest = {"session_id": "s", "item_id": "item-01", "type": "view"}
+    await client.post("/v1/events", json=guest)
+    await client.post("/v1/events", json=guest | {"user_id": "7", "item_id": "item-02"})
+    answer = (await client.post("/v1/recommendations", json={"session_id": "s"})).json()
+    assert answer["subject"] == {"user_id": "7", "session_id": None}
+    assert [event.item_id for event in asked_for(received).events] == ["item-02", "item-01"]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", '"x"', "3", '{"events": 3}', '{"events": []}', '{"events": [], "x": 1}']
+)
+async def test_a_body_that_holds_no_events_is_400(client: httpx.AsyncClient, body: str) -> None:
+    response = await client.post("/v1/events", content=body)
+    assert response.status_code == 400
+    assert response.json()["detail"].startswith("body: expected ")
+
+
+async def test_more_events_than_allowed_are_400_and_a_longer_body_is_413(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/v1/events", json={"events": [VIEW] * 1001})).status_code == 400
+    too_long = json.dumps({"events": [VIEW | {"event_id": "x" * 500}] * 3000})
+    response = await client.post("/v1/events", content=too_long)
+    assert response.status_code == 413
+    assert response.json()["detail"] == "body: expected at most 1,048,576 bytes"
+
+
+async def test_nothing_is_acknowledged_while_the_store_is_away(
+    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("the disk is full")
+
+    monkeypatch.setattr(live.store, "append", away)
+    response = await client.post("/v1/events", json=VIEW)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
+    assert "disk" not in response.text
+
+
+async def test_a_store_that_is_away_costs_an_answer_its_live_part_only(
+    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(live.store, "profile", away)
+    answer = (await client.post("/v1/recommendations", json={"user_id": "7"})).json()
+    assert (answer["degraded"], answer["level"], len(answer["items"])) == (True, "without_live_state", 10)

@@ -1,0 +1,229 @@
+"""A shop that changes while it is asked: items off sale, pages of a list, arms, exposures, users to be forgotten."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway import list_cursors
+from gateway.cursors import BadCursorError
+from gateway.experiments.file import Arm, Experiment
+from gateway.list_cursors import RestOfList
+from gateway.live import Live
+from gateway.requests import Blend
+from recsys.feature_store.interface import Exposure, Subject
+from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
+from recsys.v1.reranker_service_pb2 import RerankRequest
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
+    response = await client.post("/v1/recommendations", json=body)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [item["item_id"] for item in answer["items"]]
+
+
+async def test_everything_that_is_asked_reaches_the_services(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    await ask(
+        client,
+        user_id="7",
+        item_ids=["item-01"],
+        count=3,
+        filter={
+            "categories": ["Home"],
+            "min_price": 1,
+            "max_price": 2,
+            "attributes": {"brand": "A"},
+            "exclude_item_ids": ["item-02"],
+        },
+        exclude_seen=["purchase"],
+        blend={"personal": 0.5, "recency": 0.5},
+        diversity={"mmr_lambda": 0.7, "max_per_category": 2},
+        rules=[{"name": "sale", "category": "Home", "boost": 2}, {"name": "first", "item_id": "x", "pin_position": 1}],
+        explain=True,
+    )
+    first, second = received
+    assert isinstance(first, GetCandidatesRequest)
+    assert isinstance(second, RerankRequest)
+    assert list(first.filter.categories) == ["Home"]
+    assert (first.filter.min_price, first.filter.max_price, dict(first.filter.attributes)) == (1, 2, {"brand": "A"})
+    assert (list(first.basket_item_ids), list(first.seen_event_types), first.explain) == (
+        ["item-01"],
+        ["purchase"],
+        True,
+    )
+    assert (second.blend.personal, second.blend.popularity, second.blend.recency) == (0.5, 0, 0.5)
+    assert (second.diversity.mmr_lambda, second.diversity.max_per_category) == (0.7, 2)
+    assert [rule.WhichOneof("effect") for rule in second.rules] == ["boost", "pin_position"]
+    assert second.explain
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        ({"count": 0}, "body.count"),
+        ({"count": 10**30}, "body.count"),
+        ({"count": "10"}, "body.count"),
+        ({"user_id": "a", "session_id": "b"}, "body"),
+        ({"user_id": ""}, "body.user_id"),
+        ({"filter": {"min_price": 2, "max_price": 1}}, "body.filter"),
+        ({"filter": {"categories": "Home"}}, "body.filter.categories"),
+        ({"blend": {"personal": 0}}, "body.blend"),
+        ({"rules": [{"name": "x", "boost": 1}]}, "body.rules.0"),
+        ({"cursor": "x", "user_id": "a"}, "body"),
+        ({"surprise": 1}, "body.surprise"),
+    ],
+)
+async def test_what_cannot_be_is_422_and_names_the_place(
+    client: httpx.AsyncClient, body: dict[str, Any], location: str
+) -> None:
+    response = await client.post("/v1/recommendations", json=body)
+    assert response.status_code == 422
+    assert location in [error["location"] for error in response.json()["errors"]]
+
+
+async def test_an_item_taken_off_sale_is_in_no_answer_of_this_gateway_any_more(client: httpx.AsyncClient) -> None:
+    assert ids(await ask(client, user_id="7"))[0] == "item-19"
+    changed = await client.patch("/v1/items/item-19", json={"available": False})
+    assert changed.json()["items"][0]["item_id"] == "item-19"
+    assert (await client.delete("/v1/items/item-18")).status_code == 200
+    answer = await ask(client, user_id="7")
+    assert ids(answer)[0] == "item-17"
+    assert len(ids(answer)) == 10
+    for path in ("/v1/items/popular?count=30", "/v1/items/item-04/similar?count=30"):
+        shown = ids((await client.get(path)).json())
+        assert not {"item-18", "item-19"} & set(shown)
+        assert shown
+    await client.patch("/v1/items/item-19", json={"available": True})
+    assert ids(await ask(client, user_id="7"))[0] == "item-19"
+
+
+async def test_pages_neither_repeat_nor_skip_while_everything_changes(
+    client: httpx.AsyncClient, held: dict[str, list[str]]
+) -> None:
+    first = await ask(client, user_id="7", count=7, paginate=True)
+    await client.post("/v1/events", json={"user_id": "7", "item_id": "item-10", "type": "purchase"})
+    await client.patch("/v1/items/item-08", json={"available": False})
+    held["candidate_gen"] = held["reranker"] = ["v3"]
+    seen, cursor = ids(first), first["next_cursor"]
+    while cursor:
+        page = await ask(client, cursor=cursor, count=4)
+        assert page["items"]
+        seen += ids(page)
+        cursor = page["next_cursor"]
+    assert seen == [f"item-{number:02}" for number in range(19, -1, -1) if number != 8]
+
+
+async def test_a_page_keeps_scores_and_sources(client: httpx.AsyncClient) -> None:
+    first = await ask(client, user_id="7", count=19, paginate=True)
+    page = await ask(client, cursor=first["next_cursor"])
+    assert [(item["item_id"], item["score"], item["sources"]) for item in page["items"]] == [("item-00", 0.0, ["ann"])]
+    assert page["next_cursor"] is None
+
+
+async def test_a_list_without_paginate_has_no_cursor(client: httpx.AsyncClient) -> None:
+    assert (await ask(client, user_id="7", count=3))["next_cursor"] is None
+
+
+@given(cursor=st.text(max_size=200))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_made_up_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(BadCursorError):
+        list_cursors.decode(cursor)
+
+
+@given(
+    rest=st.lists(
+        st.tuples(st.text(min_size=1).filter(lambda text: text.isprintable()), st.floats(-9, 9), st.integers(0, 255)),
+        min_size=1,
+    )
+)
+def test_a_cursor_carries_a_list_unchanged(rest: list[tuple[str, float, int]]) -> None:
+    item_ids, scores, sources = (list(column) for column in zip(*rest, strict=True))
+    whole = RestOfList("v1", item_ids, scores, sources)
+    cursor = list_cursors.encode(whole)
+    assert cursor is not None
+    assert list_cursors.decode(cursor) == whole
+
+
+async def test_a_bulk_of_changes_is_applied_in_order(client: httpx.AsyncClient, live: Live) -> None:
+    changes = [
+        {"op": "put", "item_id": "new", "title": "T", "attributes": {"brand": "A", "size": "L"}},
+        {"op": "patch", "item_id": "new", "price": 2.5, "attributes": {"size": None}},
+        {"op": "delete", "item_id": "old"},
+    ]
+    done = (await client.post("/v1/items/bulk", json={"changes": changes})).json()
+    assert (done["changed"], [one["deleted"] for one in done["items"]]) == (3, [False, False, True])
+    fields = live.state.items["new"].fields
+    assert fields == {"title": "T", "price": 2.5, "attributes.brand": "A", "attributes.size": None}
+    assert live.state.items["old"].is_deleted
+
+
+async def test_a_patch_of_an_item_that_nobody_knows_is_404_and_a_put_creates_it(client: httpx.AsyncClient) -> None:
+    assert (await client.patch("/v1/items/fresh", json={"price": 1})).status_code == 404
+    assert (await client.put("/v1/items/fresh", json={"title": "Fresh"})).status_code == 200
+    assert (await client.patch("/v1/items/fresh", json={"price": 1})).status_code == 200
+
+
+async def test_the_history_has_live_events_first(client: httpx.AsyncClient) -> None:
+    await client.post("/v1/events", json={"user_id": "7", "item_id": "item-09", "type": "cart"})
+    history = (await client.get("/v1/users/7/history")).json()
+    newest = history["items"][0]
+    assert (newest["item_id"], newest["event_type"]) == ("item-09", "cart")
+    assert history["total"] == 8
+
+
+async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(client: httpx.AsyncClient, live: Live) -> None:
+    await client.post("/v1/events", json={"user_id": "7", "item_id": "item-09", "type": "cart"})
+    assert (await client.get("/v1/users/7/erasure")).status_code == 404
+    response = await client.delete("/v1/users/7")
+    assert response.status_code == 202
+    report = response.json()
+    assert (report["store_entries"] > 0, report["lake_rows"], report["model_is_newer"]) == (True, None, False)
+    assert (await client.get("/v1/users/7/erasure")).json() == report
+    assert live.store is not None
+    assert (await live.store.profile(Subject("user", "7"))).recent == ()
+
+
+async def test_a_recommendation_is_logged_with_its_arm_and_a_click_is_counted(
+    client: httpx.AsyncClient, live: Live, received: list[Message]
+) -> None:
+    assert live.store is not None
+    arms = (Arm(name="plain", share=0), Arm(name="fresh", share=1, blend=Blend(recency=0.5), candidates=25))
+    live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
+    await live.experiments.refresh(live.store)
+    answer = await ask(client, user_id="7", count=2)
+    assert answer["experiment"] == {"name": "exp", "arm": "fresh"}
+    first, second = received
+    assert isinstance(first, GetCandidatesRequest)
+    assert isinstance(second, RerankRequest)
+    assert (first.count, second.blend.recency) == (25, 0.5)
+    while not (entries := await live.store.read_stream(after_sequence=0, limit=5)):
+        await asyncio.sleep(0)  # the log writes its group behind the request
+    [exposure] = [entry.entry for entry in entries]
+    assert isinstance(exposure, Exposure)
+    assert (exposure.request_id, exposure.item_ids) == (answer["request_id"], ("item-24", "item-23"))
+    click = {"user_id": "7", "item_id": "item-24", "type": "view", "request_id": answer["request_id"], "position": 1}
+    await client.post("/v1/events", json=click)
+    [arm] = [each for each in (await client.get("/v1/experiments/exp")).json()["results"] if each["name"] == "fresh"]
+    assert (arm["exposures"], arm["ctr"], arm["clicked_units"]) == (1, 1.0, 1)
+
+
+async def test_without_a_store_events_are_503_with_the_setting_to_make_and_lists_are_served(
+    app: Any, client: httpx.AsyncClient
+) -> None:
+    app.state.live = Live()
+    assert (await client.post("/v1/events", json={"user_id": "7"})).status_code == 503
+    assert (await client.get("/v1/items/popular")).status_code == 200
