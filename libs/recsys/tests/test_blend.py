@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ def test_nothing_was_ever_seen() -> None:
     assert decayed_recency(np.zeros(0, np.int64), half_life_days=30).tolist() == []
 
 
+@settings(deadline=None)
 @given(FLOATS)
 def test_with_the_personal_score_alone_its_order_is_kept_exactly(personal: NDArray[np.float32]) -> None:
     others = np.arange(len(personal), dtype=np.float64)
@@ -62,6 +63,7 @@ def test_with_the_personal_score_alone_its_order_is_kept_exactly(personal: NDArr
     assert scores.tolist() == personal.astype(np.float64).tolist()
 
 
+@settings(deadline=None)
 @given(FLOATS, st.floats(0, 10), st.floats(0.1, 10), st.floats(0, 10))
 def test_a_blend_lies_between_0_and_the_sum_of_the_weights(
     values: NDArray[np.float32], personal: float, popularity: float, recency: float
