@@ -27,3 +27,7 @@ def test_the_environment_decides_and_nonsense_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setenv("RERANKER_PORT", "-1")
     with pytest.raises(ValidationError, match="port"):
         Settings()
+    monkeypatch.setenv("RERANKER_PORT", "0")
+    monkeypatch.setenv("RERANKER_FEATURE_STORE_URL", "redis://somewhere")
+    with pytest.raises(ValidationError, match="feature_store_url"):
+        Settings()

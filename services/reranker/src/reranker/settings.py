@@ -17,7 +17,9 @@ class Settings(BaseSettings):
     port: int = Field(50052, ge=0, le=65535, description="port to listen on; 0: the system chooses")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
     feature_store_url: str = Field(
-        "", description="what the shop changed: `sqlite:///…` or `valkey://…`; empty: the catalogue stays as trained"
+        "",
+        pattern="^(sqlite:///.+|valkey://.+)?$",
+        description="what the shop changed: `sqlite:///…` or `valkey://…`; empty: the catalogue stays as trained",
     )
     poll_interval_s: float = Field(1.0, gt=0, description="how often to look for a new version")
     max_candidates: int = Field(1000, ge=1, description="most candidates in one request")

@@ -54,6 +54,7 @@ class LiveCatalogue:
         self._overlay = EMPTY
         self._masks: dict[Condition, NDArray[np.bool_]] = {}
         self._joint_masks: dict[tuple[Condition, ...], NDArray[np.bool_]] = {}
+        self.refresh()  # a hundred thousand records take a second: here, and not in the first request
 
     def refresh(self) -> None:
         """Take in what changed, if something did. Every method does; a follower may call it first, off the requests."""
