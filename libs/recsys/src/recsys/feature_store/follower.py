@@ -71,16 +71,17 @@ class Following:
 
     async def _read_items(self) -> None:
         changed: dict[str, ItemRecord] = {}
-        while True:
+        until, is_full = self._items_until, True
+        while is_full:
             # a record that changes while pages are read moves behind them, and is read again there
-            page = await self._store.item_changes(after_sequence=self._items_until, limit=_CHANGES_AT_ONCE)
-            if not page:
-                break
+            page = await self._store.item_changes(after_sequence=until, limit=_CHANGES_AT_ONCE)
             changed |= {record.item_id: record for record in page}
-            self._items_until = page[-1].sequence
+            until = page[-1].sequence if page else until
+            is_full = len(page) == _CHANGES_AT_ONCE
         if changed:
             self._state.items = {**self._state.items, **changed}
             self._state.generation += 1
+        self._items_until = until  # not before: a store that goes away between pages is asked for them again
 
     async def _read_erasures(self) -> None:
         new = await self._store.erasures(after_sequence=self._erased_until)
@@ -102,35 +103,34 @@ class Follower:
     def __init__(self, store_url: str, state: LiveState) -> None:
         self._store_url = store_url
         self._state = state
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._store: FeatureStore | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def start(self, *, wait_s: float = 2.0) -> None:
         """Begin, and wait for the first complete reading; not for ever, since a store may be away.
 
-        Raises: InvalidArgumentError (no such kind of store).
+        Raises: InvalidArgumentError (no such kind of store), StoreUnavailableError (its file cannot be opened).
         """
-        self._store = open_store(self._store_url)
-        self._task = self._loop.create_task(Following(self._store, self._state).run())
+        store = open_store(self._store_url)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(self._loop, store), name="follower", daemon=True)
         self._thread.start()
         if not self._state.caught_up.wait(wait_s):
             _log.warning("serving without the live state: the feature store did not answer in time")
 
     def stop(self) -> None:
         """End the thread; the state stays as it is."""
-        if self._thread.ident is not None:
+        if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+            self._loop = self._thread = None
 
-    def _run(self) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, store: FeatureStore) -> None:
+        following = loop.create_task(Following(store, self._state).run())
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
-            assert self._task is not None
-            assert self._store is not None
-            self._task.cancel()
-            self._loop.run_until_complete(asyncio.gather(self._task, return_exceptions=True))
-            self._loop.run_until_complete(self._store.close())
-            self._loop.close()
+            following.cancel()
+            loop.run_until_complete(asyncio.gather(following, return_exceptions=True))
+            loop.run_until_complete(store.close())
+            loop.close()
