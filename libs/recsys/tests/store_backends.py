@@ -28,13 +28,23 @@ def need_docker() -> None:
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
-def valkey_container() -> Iterator[DockerContainer]:
-    """A Valkey server that flushes every write to disk."""
+def new_valkey() -> DockerContainer:
+    """A Valkey server that flushes every write to disk; not started yet."""
     need_docker()
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     container = DockerContainer(IMAGE).with_command(COMMAND).with_exposed_ports(6379)
-    with container.waiting_for(LogMessageWaitStrategy("Ready to accept connections")) as running:
+    return container.waiting_for(LogMessageWaitStrategy("Ready to accept connections"))
+
+
+def valkey_url(container: DockerContainer) -> str:
+    """Where the server answers; another port each time that it is started."""
+    return f"valkey://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+
+
+@pytest.fixture(scope="session")
+def valkey_container() -> Iterator[DockerContainer]:
+    """One server for all tests that leave it as it was."""
+    with new_valkey() as running:
         yield running
 
 
@@ -45,4 +55,4 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite://{tmp_path}/features.db"
     container = request.getfixturevalue("valkey_container")
     container.exec(["valkey-cli", "flushall"])
-    return f"valkey://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+    return valkey_url(container)
