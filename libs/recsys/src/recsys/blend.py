@@ -42,11 +42,15 @@ def blend(
     """
     if weights.is_personal_only:
         return np.asarray(personal, np.float64) * weights.personal
-    return (
-        weights.personal * scaled(personal)
-        + weights.popularity * scaled(popularity)
-        + weights.recency * scaled(recency)
-    )
+    scores = np.zeros(np.shape(personal))
+    for weight, values in (
+        (weights.personal, personal),
+        (weights.popularity, popularity),
+        (weights.recency, recency),
+    ):
+        if weight > 0:
+            scores += weight * scaled(values)
+    return scores
 
 
 def scaled(values: NDArray[np.floating]) -> NDArray[np.float64]:

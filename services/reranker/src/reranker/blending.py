@@ -46,14 +46,17 @@ def blended(
     if weights.is_personal_only:
         values = scaled(personal) if is_boosted else personal.astype(np.float64)
         return Blended(values * weights.personal, [Term("personal", personal, weights.personal, is_boosted)])
-    popularity, recency = _popularity(candidates), _recency(candidates)
+    nothing = np.zeros(len(candidates))  # what does not count need not be known
+    popularity = _popularity(candidates) if weights.popularity > 0 else nothing
+    recency = _recency(candidates) if weights.recency > 0 else nothing
+    terms = [
+        Term("personal", personal, weights.personal),
+        Term("popularity", popularity, weights.popularity),
+        Term("recency", recency, weights.recency),
+    ]
     return Blended(
         blend(personal=personal, popularity=popularity, recency=recency, weights=weights),
-        [
-            Term("personal", personal, weights.personal),
-            Term("popularity", popularity, weights.popularity),
-            Term("recency", recency, weights.recency),
-        ],
+        [term for term in terms if term.weight > 0],
     )
 
 
