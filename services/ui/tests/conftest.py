@@ -25,11 +25,28 @@ ITEM = {
     "image_url": None,
     "available": True,
 }
-RANKED = ITEM | {"score": 1.27, "sources": ["ann"]}
-SIMILAR = ITEM | {"item_id": "22423", "title": "Cake stand", "score": 0.9, "sources": ["similar"]}
+EXPLANATION = {
+    "personal_score": 1.27,
+    "terms": [{"name": "personal", "value": 1.27, "weight": 1.0}],
+    "sources": [{"source": "ann", "rank": 2, "score": 1.2}],
+    "rank_by_score": 1,
+    "contributions": [{"item_id": "84879", "value": 1.0}, {"item_id": "<b>", "value": 0.25}],
+    "rules": ["summer <sale>"],
+}
+RANKED = ITEM | {"score": 1.27, "sources": ["ann"], "propensity": 1.0, "explanation": EXPLANATION}
+SIMILAR = RANKED | {"item_id": "22423", "title": "Cake stand", "score": 0.9, "sources": ["similar"]}
 EVENT = ITEM | {"item_id": "84879", "title": "Bird ornament", "event_type": "purchase"}
 EVENT = EVENT | {"last_event_at": "2011-12-09T12:50:00Z"}
 VERSION = {"artifact_version": "v2"}
+RECOMMENDED = VERSION | {
+    "items": [RANKED],
+    "request_id": "r-1",
+    "user_known": True,
+    "vector": "trained",
+    "experiment": None,
+    "degraded": False,
+}
+OUTCOME = {"accepted": 1}
 SERVICE = {"artifact_version": "v2", "held_versions": ["v2", "v1"], "refused": None}
 MODEL = VERSION | {
     "model": "als",
@@ -53,9 +70,11 @@ class FakeGateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[str] = []
+        self.posted: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {
             "/v1/users": (200, VERSION | {"users": [{"user_id": "13047", "history_size": 3}], "next_cursor": None}),
-            "/v1/users/13047/recommendations": (200, VERSION | {"items": [RANKED], "user_known": True}),
+            "/v1/recommendations": (200, RECOMMENDED),
+            "/v1/events": (200, OUTCOME),
             "/v1/users/13047/history": (200, VERSION | {"items": [EVENT], "total": 3, "user_known": True}),
             "/v1/items/popular": (200, VERSION | {"items": [RANKED | {"sources": ["popular"]}]}),
             "/v1/items/85123A": (200, VERSION | ITEM),
@@ -78,6 +97,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(self.path)
+        self._answer()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posted.append((self.path, json.loads(body)))
+        self._answer()
+
+    def _answer(self) -> None:
         status, answer = self.server.answers.get(urlsplit(self.path).path, (404, {"title": "Not Found"}))
         body = json.dumps(answer).encode()
         self.send_response(status)

@@ -10,7 +10,7 @@ BARE = Item(item_id="a-1", title=None, category=None, price=None, image_url=None
 
 
 def ranked(*, score: float, sources: tuple[str, ...] = ("ann",)) -> RankedItem:
-    return RankedItem(**BARE.model_dump(), score=score, sources=sources)
+    return RankedItem(**BARE.model_dump(), score=score, sources=sources, propensity=1.0, explanation=None)
 
 
 def test_no_text_of_the_shop_becomes_markup() -> None:
@@ -23,6 +23,8 @@ def test_no_text_of_the_shop_becomes_markup() -> None:
         available=True,
         score=1.0,
         sources=(HOSTILE,),
+        propensity=1.0,
+        explanation=None,
     )
     html = cards.tile_html(item) + cards.facts_html(item) + cards.score_html(item, best=1.0)
     assert "<img src=x" not in html
@@ -78,5 +80,5 @@ def test_the_bar_is_the_share_of_the_best_score(score: float, best: float, share
 
 
 def test_every_source_has_its_badge_and_a_new_one_shows_its_own_name() -> None:
-    html = cards.score_html(ranked(score=1.0, sources=("ann", "popular", "trending")), best=1.0)
-    assert [label in html for label in (">for this user<", ">popular<", ">trending<")] == [True, True, True]
+    html = cards.score_html(ranked(score=1.0, sources=("ann", "popular", "clairvoyant")), best=1.0)
+    assert [label in html for label in (">for you<", ">popular<", ">clairvoyant<")] == [True, True, True]

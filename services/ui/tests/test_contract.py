@@ -13,16 +13,21 @@ import httpx
 import pytest
 
 from ui.gateway_client import GatewayClient, GatewayError
+from ui.visitor import Visitor
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "gateway" / "openapi.json"
 PLAIN_VALUES = {"string": "text", "integer": 3, "number": 0.5, "boolean": True}
 
+VISITOR = Visitor("13047", None)
 Schema = dict[str, Any]
 Call = Callable[[GatewayClient], object]
 
 CALLS: dict[str, Call] = {
     "/v1/users": lambda client: client.users(prefix="1", page_size=8),
-    "/v1/users/{user_id}/recommendations": lambda client: client.recommendations("1", count=12, include_seen=True),
+    "/v1/recommendations": lambda client: client.recommendations(VISITOR, count=12, include_seen=True),
+    "/v1/events": lambda client: client.post_event(
+        VISITOR, "85123A", event_type="cart", value=2.5, request_id="r", position=1
+    ),
     "/v1/users/{user_id}/history": lambda client: client.history("13047", count=12),
     "/v1/items/{item_id}/similar": lambda client: client.similar("85123A", count=12),
     "/v1/items/popular": lambda client: client.popular(count=12),
@@ -41,20 +46,30 @@ class DocumentedGateway:
         self._status = status
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        operation = self._operation(request.url.raw_path.partition(b"?")[0].decode())
+        path = request.url.raw_path.partition(b"?")[0].decode()
+        operation = self._operation(path, request.method.lower())
+        if request.content:
+            self._check_body(json.loads(request.content), operation["requestBody"]["content"]["application/json"])
         declared = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
         assert set(request.url.params) <= declared
         (content,) = operation["responses"][str(self._status)]["content"].values()
         return httpx.Response(self._status, json=self._sample(content["schema"]))
 
-    def _operation(self, path: str) -> Schema:
+    def _check_body(self, body: dict[str, Any], content: Schema) -> None:
+        """Every field that is sent is declared."""
+        schema = content["schema"]
+        schema = schema["anyOf"][0] if "anyOf" in schema else schema
+        declared = self._document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+        assert set(body) <= set(declared)
+
+    def _operation(self, path: str, method: str) -> Schema:
         """The path's operation; a literal path wins over one with a parameter."""
         matching = [
             template
             for template in self._document["paths"]
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
         ]
-        operation: Schema = self._document["paths"][min(matching, key=lambda template: "{" in template)]["get"]
+        operation: Schema = self._document["paths"][min(matching, key=lambda template: "{" in template)][method]
         return operation
 
     def _sample(self, schema: Schema) -> object:

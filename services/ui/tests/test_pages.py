@@ -31,12 +31,14 @@ def links(app: AppTest) -> dict[str, str]:
     return {element.proto.label.strip("` "): element.proto.query_string for element in app.get("page_link")}
 
 
-def test_a_visitor_without_a_user_sees_popular_items_and_users_to_pick(app: AppTest) -> None:
+def test_a_visitor_without_a_user_sees_popular_items_and_users_to_pick(app: AppTest, fake_gateway: FakeGateway) -> None:
+    status, answer = fake_gateway.answers["/v1/recommendations"]
+    fake_gateway.answers["/v1/recommendations"] = (status, answer | {"user_known": False, "vector": "none"})
     app.run()
     assert not app.exception
     assert [header.value for header in app.header] == ["Popular now"]
     assert links(app)["13047"] == "user=13047"
-    assert links(app)["Heart holder"] == "item=85123A"
+    assert links(app)["Heart holder"] == "item=85123A&list=r-1&position=1"
 
 
 def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_gateway: FakeGateway) -> None:
@@ -49,10 +51,10 @@ def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_ga
 def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app: AppTest) -> None:
     open_page(app, HOME, user="13047")
     assert [header.value for header in app.header] == ["Recommended", "History"]
-    assert links(app)["Heart holder"] == "item=85123A&user=13047"
+    assert links(app)["Heart holder"] == "item=85123A&user=13047&list=r-1&position=1"
     assert links(app)["Bird ornament"] == "item=84879&user=13047"
     assert "1.270" in html(app)
-    assert "for this user" in html(app)
+    assert "for you" in html(app)
     assert "purchase · 9 Dec 2011" in html(app)
     assert "the last 1 of 3 items" in html(app)
 
@@ -60,12 +62,13 @@ def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app:
 def test_the_switch_asks_for_items_that_the_user_already_had(app: AppTest, fake_gateway: FakeGateway) -> None:
     open_page(app, HOME, user="13047")
     app.toggle(key="include_seen").set_value(True).run()
-    assert "/v1/users/13047/recommendations?count=12&include_seen=true" in fake_gateway.requests
+    asked = {"user_id": "13047", "count": 12, "exclude_seen": False, "explain": True}
+    assert fake_gateway.posted[-1] == ("/v1/recommendations", asked)
 
 
 def test_an_unknown_user_reads_why_the_items_are_popular_ones(app: AppTest, fake_gateway: FakeGateway) -> None:
-    popular = fake_gateway.answers["/v1/items/popular"][1]
-    fake_gateway.answers["/v1/users/nobody/recommendations"] = (200, popular | {"user_known": False})
+    answer = fake_gateway.answers["/v1/recommendations"][1]
+    fake_gateway.answers["/v1/recommendations"] = (200, answer | {"user_known": False, "vector": "none"})
     fake_gateway.answers["/v1/users/nobody/history"] = (200, {"items": [], "total": 0})
     open_page(app, HOME, user="nobody")
     assert "The model does not know user “nobody” yet, so here is what is popular with everyone." in html(app)
@@ -83,6 +86,56 @@ def test_an_item_shows_its_details_and_similar_items_and_the_way_back(app: AppTe
 
 def test_an_item_page_without_an_item_says_where_to_find_one(app: AppTest) -> None:
     assert "No item is chosen. Open one from the catalogue." in html(open_page(app, ITEM))
+
+
+def test_what_an_anonymous_visitor_does_is_posted_with_the_list_that_it_answers(
+    app: AppTest, fake_gateway: FakeGateway
+) -> None:
+    app.run()
+    [session] = {body["session_id"] for _, body in fake_gateway.posted}
+    assert [header.value for header in app.header] == ["For you"]
+    app.button(key="cart-recommended-0").click().run()
+    app.button(key="purchase-recommended-0").click().run()
+    events = [body for path, body in fake_gateway.posted if path == "/v1/events"]
+    answers = {"session_id": session, "item_id": "85123A", "request_id": "r-1", "position": 1}
+    assert events == [answers | {"type": "cart"}, answers | {"type": "purchase", "value": 2.55}]
+    assert fake_gateway.posted[-1][0] == "/v1/recommendations"  # the next list knows
+    assert [toast.value for toast in app.toast] == ["Bought: Heart holder"]
+
+
+def test_opening_an_item_is_one_view_however_often_the_page_runs(app: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(app, ITEM, item="85123A", user="13047", list="r-1", position="3").run()
+    app.button(key="cart-item").click().run()
+    events = [body for path, body in fake_gateway.posted if path == "/v1/events"]
+    view = {"user_id": "13047", "item_id": "85123A", "type": "view", "request_id": "r-1", "position": 3}
+    assert events == [view, {"user_id": "13047", "item_id": "85123A", "type": "cart", "request_id": "r-1"}]
+
+
+def test_why_this_says_what_it_is_made_of_and_nothing_of_the_shops_is_markup(app: AppTest) -> None:
+    app.run()
+    page = html(app)
+    assert "84879 (80%), &lt;b&gt; (20%)" in page
+    assert "for you #2" in page
+    assert "1.2700 = personal 1 × 1.270" in page
+    assert "summer &lt;sale&gt;" in page
+
+
+def test_an_event_that_cannot_be_noted_is_said_and_the_page_goes_on(app: AppTest, fake_gateway: FakeGateway) -> None:
+    app.run()
+    fake_gateway.fail("/v1/events", 503, detail="the feature store cannot be reached")
+    app.button(key="cart-recommended-0").click().run()
+    assert not app.exception
+    assert "the feature store cannot be reached" in app.toast[0].value
+    assert links(app)["Heart holder"]
+
+
+def test_an_experiment_and_a_missing_feature_store_are_shown(app: AppTest, fake_gateway: FakeGateway) -> None:
+    answer = fake_gateway.answers["/v1/recommendations"][1]
+    changed = {"experiment": {"name": "recency", "arm": "fresh"}, "degraded": True}
+    fake_gateway.answers["/v1/recommendations"] = (200, answer | changed)
+    app.run()
+    assert "experiment recency: fresh" in html(app)
+    assert "the feature store is away" in html(app)
 
 
 def test_the_catalogue_is_searched_by_words_and_category(app: AppTest, fake_gateway: FakeGateway) -> None:
@@ -140,8 +193,8 @@ def test_the_model_page_says_why_a_version_was_refused(app: AppTest, fake_gatewa
 @pytest.mark.parametrize(
     ("page", "query", "failing"),
     [
-        (HOME, {}, "/v1/items/popular"),
-        (HOME, {"user": "13047"}, "/v1/users/13047/recommendations"),
+        (HOME, {}, "/v1/recommendations"),
+        (HOME, {"user": "13047"}, "/v1/recommendations"),
         (HOME, {"user": "13047"}, "/v1/users/13047/history"),
         (ITEM, {"item": "85123A"}, "/v1/items/85123A"),
         (ITEM, {"item": "85123A"}, "/v1/items/85123A/similar"),

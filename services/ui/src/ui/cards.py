@@ -13,44 +13,85 @@ from zlib import crc32
 
 import streamlit as st
 
-from ui.models import HistoryItem, Item, RankedItem
+from ui import shopping
+from ui.models import Explanation, HistoryItem, Item, RankedItem
+from ui.visitor import Visitor
 
 HOME_PAGE = "views/recommendations.py"
 ITEM_PAGE = "views/item.py"
 CATALOGUE_PAGE = "views/catalogue.py"
 
 SOURCE_LABELS = {
-    "ann": ("for this user", "near the user's taste in the model"),
+    "ann": ("for you", "near the visitor's taste in the model"),
+    "session": ("goes with", "near the items looked at last"),
     "popular": ("popular", "bought or viewed by many users lately"),
+    "trending": ("trending", "rising over the last day"),
+    "new": ("new", "nobody knows it yet"),
     "similar": ("similar", "near this item in the model"),
+    "rule": ("picked", "put here by a rule of the shop"),
 }
+ORIGINS = {"trained": "from the history", "folded_in": "from what was done just now"}
 
 
-def grid(items: Sequence[Item], *, name: str, user_id: str | None) -> None:
-    """Cards side by side, as many as the screen is wide. `name` tells the grids of one page apart."""
+def grid(items: Sequence[Item], *, name: str, visitor: Visitor, request_id: str | None = None) -> None:
+    """Cards side by side, as many as the screen is wide. `name` tells the grids of one page apart.
+
+    `request_id` is of the recommendation that the items are from: what is done with them answers it.
+    """
     best = max((item.score for item in items if isinstance(item, RankedItem)), default=0.0)
     with st.container(key=f"grid-{name}"):
         for position, item in enumerate(items):
             with st.container(key=f"card-{name}-{position}", gap=None):
                 st.html(tile_html(item))
-                item_link(item, user_id=user_id)
+                shown = {"list": request_id, "position": str(position + 1)} if request_id else {}
+                item_link(item, visitor=visitor, **shown)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
+                if request_id:
+                    _actions(item, visitor, name=f"{name}-{position}", request_id=request_id, position=position + 1)
 
 
-def history_rows(items: Sequence[HistoryItem], *, user_id: str) -> None:
+def _actions(item: Item, visitor: Visitor, *, name: str, request_id: str, position: int) -> None:
+    """What can be done with a recommended item, and why it is here."""
+    with st.container(key=f"actions-{name}", horizontal=True, gap="xsmall"):
+        shopping.buttons(item, visitor, name=name, request_id=request_id, position=position)
+        if isinstance(item, RankedItem) and item.explanation is not None:
+            with st.popover("Why this", icon=":material/help:", key=f"why-{name}"):
+                st.html(why_html(item, item.explanation))
+
+
+def why_html(item: RankedItem, why: Explanation) -> str:
+    """The explanation of an item as a list of sentences."""
+    lines = []
+    if why.contributions:
+        whole = sum(abs(one.value) for one in why.contributions)
+        because = [f"{escape(one.item_id)} ({abs(one.value) / whole:.0%})" for one in why.contributions if whole > 0]
+        lines.append(f"<dt>Because of</dt><dd>{', '.join(because)}</dd>")
+    places = [f"{escape(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
+    lines.append(f"<dt>Proposed by</dt><dd>{', '.join(places) or 'a rule of the shop'}</dd>")
+    terms = [f"{escape(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]
+    lines.append(f"<dt>Score</dt><dd>{item.score:.4f} = {' + '.join(terms)}</dd>")
+    lines.append(f"<dt>Personal score</dt><dd>{why.personal_score:.4f}, rank {why.rank_by_score} by score</dd>")
+    if why.rules:
+        lines.append(f"<dt>Rules</dt><dd>{escape(', '.join(why.rules))}</dd>")
+    if item.propensity < 1:
+        lines.append(f"<dt>Exploration</dt><dd>put here by chance, {item.propensity:.2%}</dd>")
+    return f'<dl class="why">{"".join(lines)}</dl>'
+
+
+def history_rows(items: Sequence[HistoryItem], *, visitor: Visitor) -> None:
     """One line an item: what it was, what the user did, and when."""
     with st.container(key="history", gap=None):
         for position, item in enumerate(items):
             with st.container(key=f"event-{position}", gap=None):
                 st.html(tile_html(item))
-                item_link(item, user_id=user_id)
+                item_link(item, visitor=visitor)
                 when = f"{item.last_event_at.day} {item.last_event_at:%b %Y}"
                 st.html(f'<p class="facts">{escape(item.event_type)} · {when}</p>')
 
 
-def item_link(item: Item, *, user_id: str | None) -> None:
-    """A link to the item's page; it keeps the user in the address, for the way back."""
-    params = {"item": item.item_id} | ({"user": user_id} if user_id else {})
+def item_link(item: Item, *, visitor: Visitor, **shown: str) -> None:
+    """A link to the item's page; it keeps the user in the address, for the way back, and which list `shown` it."""
+    params = {"item": item.item_id} | ({"user": visitor.user_id} if visitor.user_id else {}) | shown
     st.page_link(ITEM_PAGE, label=literal(name_of(item)), icon="", width="stretch", query_params=params)
 
 

@@ -1,13 +1,15 @@
 """Every request to the gateway: arguments in, parsed answers out, and whatever goes wrong as a sentence."""
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import httpx
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
-from ui.models import History, Item, ItemPage, Model, Ranking, Recommendations, UserPage
+from ui.models import EventOutcome, History, Item, ItemPage, Model, Ranking, Recommendations, UserPage
 from ui.settings import Settings
+from ui.visitor import Visitor
 
 
 class GatewayError(Exception):
@@ -46,10 +48,25 @@ class GatewayClient:
         """Users that the model knows whose id starts with `prefix`, by id."""
         return self._get(UserPage, "/v1/users", prefix=prefix, page_size=page_size)
 
-    def recommendations(self, user_id: str, *, count: int, include_seen: bool) -> Recommendations:
-        """Items for a user; popular ones for a user that the model does not know."""
-        path = f"/v1/users/{_segment(user_id)}/recommendations"
-        return self._get(Recommendations, path, count=count, include_seen=include_seen)
+    def recommendations(self, visitor: Visitor, *, count: int, include_seen: bool) -> Recommendations:
+        """Items for a user or a session, each with its explanation; popular ones where nothing is known yet."""
+        asked = {**visitor.fields, "count": count, "exclude_seen": not include_seen, "explain": True}
+        return self._post(Recommendations, "/v1/recommendations", asked)
+
+    def post_event(
+        self,
+        visitor: Visitor,
+        item_id: str,
+        *,
+        event_type: str,
+        value: float | None,
+        request_id: str | None,
+        position: int | None,
+    ) -> EventOutcome:
+        """What the visitor did with an item; `request_id` and `position` say which list showed it, and where."""
+        given = {"item_id": item_id, "type": event_type, "value": value, "request_id": request_id, "position": position}
+        event = visitor.fields | {name: value for name, value in given.items() if value is not None}
+        return self._post(EventOutcome, "/v1/events", event)
 
     def history(self, user_id: str, *, count: int) -> History:
         """What the user already had; empty for a user that the model does not know."""
@@ -77,8 +94,14 @@ class GatewayClient:
 
     def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
         given = {name: value for name, value in params.items() if value != ""}
+        return self._ask(answer, self._http.build_request("GET", path, params=given))
+
+    def _post[A: BaseModel](self, answer: type[A], path: str, body: Mapping[str, object]) -> A:
+        return self._ask(answer, self._http.build_request("POST", path, json=body))
+
+    def _ask[A: BaseModel](self, answer: type[A], request: httpx.Request) -> A:
         try:
-            response = self._http.get(path, params=given)
+            response = self._http.send(request)
         except httpx.TimeoutException as error:
             raise GatewayError("The recommendation service took too long to answer. Please try again.") from error
         except httpx.ConnectError as error:
@@ -93,7 +116,7 @@ class GatewayClient:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
             raise GatewayError(
-                f"The recommendation service's answer to {path} is not one that this page understands; "
+                f"The recommendation service's answer to {request.url.path} is not one that this page understands; "
                 "the two may be of different releases."
             ) from error
 

@@ -22,11 +22,46 @@ class Item(Answer):
     available: bool
 
 
+class BlendTerm(Answer):
+    """One part of a score: weight × value."""
+
+    name: str
+    value: float
+    weight: float
+
+
+class SourceRank(Answer):
+    """Where a source had the item in its own list, from 1."""
+
+    source: str
+    rank: int
+
+
+class Contribution(Answer):
+    """What an item of the history added to the personal score."""
+
+    item_id: str
+    value: float
+
+
+class Explanation(Answer):
+    """Why an item stands where it stands."""
+
+    personal_score: float
+    terms: tuple[BlendTerm, ...]
+    sources: tuple[SourceRank, ...]
+    rank_by_score: int
+    contributions: tuple[Contribution, ...]
+    rules: tuple[str, ...]
+
+
 class RankedItem(Item):
     """An item with its place in a ranking: the higher the score, the better."""
 
     score: float
     sources: tuple[str, ...]
+    propensity: float
+    explanation: Explanation | None
 
 
 class HistoryItem(Item):
@@ -43,10 +78,27 @@ class Ranking(Answer):
     items: tuple[RankedItem, ...]
 
 
-class Recommendations(Ranking):
-    """A user's ranking; of popular items where the model does not know the user."""
+class Arm(Answer):
+    """The experiment that the visitor takes part in."""
 
+    name: str
+    arm: str
+
+
+class Recommendations(Ranking):
+    """A visitor's ranking; of popular, trending and new items where nothing is known of the visitor."""
+
+    request_id: str
     user_known: bool
+    vector: str
+    experiment: Arm | None
+    degraded: bool
+
+
+class EventOutcome(Answer):
+    """What became of events."""
+
+    accepted: int
 
 
 class History(Answer):

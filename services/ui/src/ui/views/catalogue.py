@@ -5,6 +5,7 @@ import streamlit as st
 from ui import cards
 from ui.gateway_client import gateway
 from ui.models import ItemPage
+from ui.visitor import current
 
 PAGE_SIZE = 24
 
@@ -43,7 +44,7 @@ def show_page(page: ItemPage, *, cursors: list[str]) -> None:
     """One page of the answer, and the way to the next and the previous one."""
     if not page.items:
         cards.notice("No item matches. Try fewer words, or another category.")
-    cards.grid(page.items, name="catalogue", user_id=None)
+    cards.grid(page.items, name="catalogue", visitor=current())
     with st.container(key="paging", horizontal=True, horizontal_alignment="center", vertical_alignment="center"):
         if cursors:
             st.button("Previous", icon=":material/chevron_left:", on_click=turn_back, args=[cursors])

@@ -4,9 +4,10 @@ from html import escape
 
 import streamlit as st
 
-from ui import cards
+from ui import cards, shopping
 from ui.gateway_client import gateway
 from ui.models import Item
+from ui.visitor import Visitor, current
 
 SIMILAR_SHOWN = 12
 
@@ -27,24 +28,30 @@ def show_details(item: Item) -> None:
         )
 
 
-def show_item(item_id: str, *, user_id: str | None) -> None:
-    """The item, then the items like it."""
-    show_details(gateway().item(item_id))
+def show_item(item_id: str, visitor: Visitor) -> None:
+    """The item, which is thereby viewed, then the items like it."""
+    item = gateway().item(item_id)
+    shopping.viewed(item, visitor)
+    show_details(item)
+    with st.container(key="actions-item", horizontal=True, gap="small"):
+        shopping.buttons(item, visitor, name="item", request_id=st.query_params.get("list"))
     st.header("Similar items", anchor=False)
     similar = gateway().similar(item_id, count=SIMILAR_SHOWN).items
     if not similar:
         cards.notice("The model knows nothing like this item.")
-    cards.grid(similar, name="similar", user_id=user_id)
+    cards.grid(similar, name="similar", visitor=visitor)
 
 
 item_id = st.query_params.get("item")
-user_id = st.query_params.get("user")
-if user_id:
-    label = f"Back to user {cards.literal(user_id)}"
-    st.page_link(cards.HOME_PAGE, label=label, icon=":material/arrow_back:", query_params={"user": user_id})
+visitor = current()
+if visitor.user_id:
+    label = f"Back to user {cards.literal(visitor.user_id)}"
+    st.page_link(cards.HOME_PAGE, label=label, icon=":material/arrow_back:", query_params={"user": visitor.user_id})
+elif st.query_params.get("list"):
+    st.page_link(cards.HOME_PAGE, label="Back to the list", icon=":material/arrow_back:")
 else:
     st.page_link(cards.CATALOGUE_PAGE, label="To the catalogue", icon=":material/arrow_back:")
 if item_id:
-    show_item(item_id, user_id=user_id)
+    show_item(item_id, visitor)
 else:
     cards.notice("No item is chosen. Open one from the catalogue.")

@@ -1,4 +1,4 @@
-"""Recommendations: pick or type a user; what they had stands beside what the model proposes (`?user=…`)."""
+"""Recommendations: shop as an anonymous visitor, or pick or type a user, whose history stands beside (`?user=…`)."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,6 +8,7 @@ import streamlit as st
 from ui import cards
 from ui.gateway_client import gateway
 from ui.models import History, Recommendations, User
+from ui.visitor import Visitor, current
 
 ITEMS_SHOWN = 12
 USERS_SHOWN = 8
@@ -37,51 +38,64 @@ def _with_typed(users: Sequence[User], typed: str) -> list[str]:
     return found if not typed or typed in found else [typed, *found]
 
 
-def show_popular() -> None:
-    """What a visitor sees before a user is chosen."""
-    st.header("Popular now", anchor=False)
-    cards.grid(gateway().popular(count=ITEMS_SHOWN).items, name="popular", user_id=None)
+def show_anonymous(visitor: Visitor) -> None:
+    """What somebody sees who did not sign in: popular items at first, personal ones after the first click."""
+    answer = gateway().recommendations(visitor, count=ITEMS_SHOWN, include_seen=False)
+    st.header("For you" if answer.user_known else "Popular now", anchor=False)
+    say_how(answer)
+    cards.grid(answer.items, name="recommended", visitor=visitor, request_id=answer.request_id)
 
 
-def show_user(user_id: str) -> None:
+def show_user(user_id: str, visitor: Visitor) -> None:
     """Recommendations, with the history beside them (below them on a phone)."""
     wide, narrow = st.columns([7, 3], gap="large")
     with wide:
         st.header("Recommended", anchor=False)
         include_seen = st.toggle("Include what they already had", key="include_seen")
-        answer = gateway().recommendations(user_id, count=ITEMS_SHOWN, include_seen=include_seen)
-        show_recommendations(answer, user_id=user_id)
+        answer = gateway().recommendations(visitor, count=ITEMS_SHOWN, include_seen=include_seen)
+        show_recommendations(answer, visitor, user_id=user_id)
     with narrow:
         st.header("History", anchor=False)
-        show_history(gateway().history(user_id, count=ITEMS_SHOWN), user_id=user_id)
+        show_history(gateway().history(user_id, count=ITEMS_SHOWN), visitor)
 
 
-def show_recommendations(answer: Recommendations, *, user_id: str) -> None:
+def say_how(answer: Recommendations) -> None:
+    """What the list was made from, and what is being tried on this visitor."""
+    said = [cards.ORIGINS[answer.vector]] if answer.vector in cards.ORIGINS else []
+    said += [f"experiment {answer.experiment.name}: {answer.experiment.arm}"] if answer.experiment else []
+    said += ["without what happened just now: the feature store is away"] if answer.degraded else []
+    if said:
+        st.html(f'<p class="facts">{escape(" · ".join(said))}</p>')
+
+
+def show_recommendations(answer: Recommendations, visitor: Visitor, *, user_id: str) -> None:
     """The ranking; for an unknown user with the reason why it is not personal."""
+    say_how(answer)
     if not answer.user_known:
         cards.notice(f"The model does not know user “{user_id}” yet, so here is what is popular with everyone.")
     if not answer.items:
         cards.notice("There is nothing left to recommend: this user already had every item on sale.")
-    cards.grid(answer.items, name="recommended", user_id=user_id)
+    cards.grid(answer.items, name="recommended", visitor=visitor, request_id=answer.request_id)
 
 
-def show_history(history: History, *, user_id: str) -> None:
+def show_history(history: History, visitor: Visitor) -> None:
     """The user's last items."""
     if not history.items:
         cards.notice("No history yet.")
         return
-    cards.history_rows(history.items, user_id=user_id)
+    cards.history_rows(history.items, visitor=visitor)
     if history.total > len(history.items):
         st.html(f'<p class="facts">the last {len(history.items)} of {history.total:,} items</p>')
 
 
-user_id = st.query_params.get("user")
+visitor = current()
+user_id = visitor.user_id
 if user_id:
     st.html(f'<p class="kicker">For user</p><h1 class="page-title">{escape(user_id)}</h1>')
 else:
-    st.html('<p class="kicker">Recommendations</p><h1 class="page-title">Who is it for?</h1>')
+    st.html('<p class="kicker">Anonymous visitor</p><h1 class="page-title">Who is it for?</h1>')
 pick_user()
 if user_id:
-    show_user(user_id)
+    show_user(user_id, visitor)
 else:
-    show_popular()
+    show_anonymous(visitor)
