@@ -10,10 +10,10 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
-from valkey.asyncio import Valkey
+from valkey.asyncio import BlockingConnectionPool, Valkey
 from valkey.asyncio.retry import Retry
 from valkey.backoff import NoBackoff
-from valkey.exceptions import ValkeyError
+from valkey.exceptions import ResponseError, ValkeyError
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import codec, valkey_scripts
@@ -50,6 +50,7 @@ _MOST_CONNECTIONS: Final = 64
 _MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
 _LEAST_WEIGHT: Final = 1e-9
 _TRIES: Final = 20
+_STREAM_PART: Final = 5_000  # entries looked at in one go, in some tens of milliseconds
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
@@ -58,26 +59,28 @@ class ValkeyStore(FeatureStore):
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client: Any = Valkey.from_url(  # the library's own types leave out half of what it takes
+        pool = BlockingConnectionPool.from_url(
             url,
             decode_responses=True,
             socket_connect_timeout=_CONNECT_S,
             socket_timeout=_ANSWER_S,
             retry=Retry(NoBackoff(), 1),
-            retry_on_error=[ConnectionError],
             max_connections=_MOST_CONNECTIONS,
+            timeout=_ANSWER_S,  # more at once wait for a connection
         )
+        self._client: Any = Valkey.from_pool(pool)  # the library's own types leave out half of what it takes
         self._is_checked = False
         self._append = self._client.register_script(valkey_scripts.APPEND)
         self._profile = self._client.register_script(valkey_scripts.PROFILE)
         self._merge = self._client.register_script(valkey_scripts.MERGE)
+        self._erase_part = self._client.register_script(valkey_scripts.ERASE_PART)
         self._erase = self._client.register_script(valkey_scripts.ERASE)
         self._expose = self._client.register_script(valkey_scripts.EXPOSE)
         self._change_items = self._client.register_script(valkey_scripts.CHANGE_ITEMS)
         self._item_changes = self._client.register_script(valkey_scripts.ITEM_CHANGES)
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        arguments: list[object] = [
+        arguments: list[str | int | float] = [
             EVENT_ID_DAYS * _DAY_S,
             RECENT_EVENTS,
             _MOST_EXPONENT,
@@ -153,11 +156,23 @@ class ValkeyStore(FeatureStore):
             sessions = sorted(await self._ask(lambda: self._client.smembers(f"sessions:{user_id}")))
             hashes = tuple(sha256(session.encode()).hexdigest() for session in sessions)
             erasure = Erasure(user_hash, 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
-            arguments = [user_id, user_hash, codec.erasure_to_text(erasure), *sessions]
+            until, removed = await self._erase_from_stream([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
+            arguments = [user_id, user_hash, codec.erasure_to_text(erasure), until, removed, *sessions]
             entered = await self._ask(lambda arguments=arguments: self._erase(args=arguments))
             if entered:
                 return replace(erasure, sequence=entered[0], store_entries=entered[1])
         raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
+
+    async def _erase_from_stream(self, keys: list[str]) -> tuple[str, int]:
+        """Remove entries part by part, so that a long stream holds nobody up; up to where, and how many."""
+        until, removed = "0-0", 0
+        while True:
+            arguments = [until, _STREAM_PART, *keys]
+            last, count = await self._ask(lambda arguments=arguments: self._erase_part(args=arguments))
+            removed += count
+            if not last:
+                return until, removed
+            until = last
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         entered = await self._ask(lambda: self._client.hgetall("erasures"))
@@ -196,7 +211,7 @@ class ValkeyStore(FeatureStore):
         return int(await self._ask(lambda: self._client.xlen("stream")))
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        arguments: list[object] = [EXPOSURE_DAYS * _DAY_S]
+        arguments: list[str | int | float] = [EXPOSURE_DAYS * _DAY_S]
         for exposure in exposures:
             arguments += [
                 exposure.request_id,
@@ -238,11 +253,13 @@ class ValkeyStore(FeatureStore):
     async def _check_durability(self) -> None:
         if self._is_checked:
             return
-        self._is_checked = True
         try:
             found = await self._client.config_get(*_DURABLE)
-        except (ValkeyError, OSError):  # not allowed here, or away: the write itself will tell
+        except ResponseError:  # not allowed to ask
+            found = _DURABLE
+        except (ValkeyError, OSError):  # away: the write itself will tell
             return
+        self._is_checked = True
         if found != _DURABLE:
             _log.warning("this server may lose what it acknowledges", extra={"expected": _DURABLE, "found": found})
 

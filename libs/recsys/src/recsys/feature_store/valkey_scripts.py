@@ -170,15 +170,28 @@ redis.call("DEL", "exposures:" .. session)
 return moved
 """
 
-# ARGV: user id, user hash, text of the erasure with REMOVED where the count of entries goes, then the user's sessions
-# as the caller knows them. Returns {sequence, entries removed}, or nothing where there are others by now.
+# ARGV: id of the entry before the first, most entries, then keys of subjects. Removes their entries of this part of the
+# stream. Returns {id of the last entry or "" at the end of the stream, entries removed}.
+ERASE_PART: Final = """
+local keys, removed = {}, 0
+for at = 3, #ARGV do keys[ARGV[at]] = true end
+local entries = redis.call("XRANGE", "stream", "(" .. ARGV[1], "+", "COUNT", ARGV[2])
+for _, entry in ipairs(entries) do
+  if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
+end
+return {#entries < tonumber(ARGV[2]) and "" or entries[#entries][1], removed}
+"""
+
+# ARGV: user id, user hash, text of the erasure with REMOVED where the count of entries goes, id of the last entry of
+# the stream that ERASE_PART did, entries that it removed, then the user's sessions as the caller knows them. Returns
+# {sequence, entries removed in all}, or nothing where there are other sessions by now.
 REMOVED: Final = -987654321
 ERASE: Final = (
     _UNITS
     + """
 local sessions = redis.call("SMEMBERS", "sessions:" .. ARGV[1])
-local keys, removed = {["u:" .. ARGV[1]] = true}, #sessions
-for at = 4, #ARGV do keys["s:" .. ARGV[at]] = true end
+local keys, removed = {["u:" .. ARGV[1]] = true}, tonumber(ARGV[5]) + #sessions
+for at = 6, #ARGV do keys["s:" .. ARGV[at]] = true end
 for _, session in ipairs(sessions) do
   if not keys["s:" .. session] then return {} end
 end
@@ -194,14 +207,8 @@ for key, _ in pairs(keys) do
   end
   redis.call("DEL", "recent:" .. key, "had:" .. key, "units:" .. key, "exposures:" .. key)
 end
-local from = "-"
-while true do
-  local entries = redis.call("XRANGE", "stream", from, "+", "COUNT", 1000)
-  for _, entry in ipairs(entries) do
-    if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
-  end
-  if #entries < 1000 then break end
-  from = "(" .. entries[#entries][1]
+for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[4], "+")) do
+  if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
 end
 local text = string.gsub(ARGV[3], "%-987654321", string.format("%d", removed), 1)
 local sequence = enter("erasure", "", text)
