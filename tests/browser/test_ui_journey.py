@@ -37,7 +37,7 @@ def test_a_visitor_picks_a_user_opens_an_item_and_sees_similar_ones(
     history = ask(gateway_url, f"{path}/history", count=12)["items"]
 
     laptop.goto(ui_url)
-    expect(cards(laptop, "popular")).not_to_have_count(0)
+    expect(cards(laptop, "recommended")).not_to_have_count(0)
     laptop.locator(".st-key-users").get_by_role("link", name=user_id, exact=True).click()
     expect(laptop.locator(TITLE)).to_have_text(user_id)
     expect(cards(laptop, "recommended")).to_have_text([name_of(item) for item in recommended])

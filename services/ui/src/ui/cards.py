@@ -55,7 +55,7 @@ def _actions(item: Item, visitor: Visitor, *, name: str, request_id: str, positi
     with st.container(key=f"actions-{name}", horizontal=True, gap="xsmall"):
         shopping.buttons(item, visitor, name=name, request_id=request_id, position=position)
         if isinstance(item, RankedItem) and item.explanation is not None:
-            with st.popover("Why this", icon=":material/help:", key=f"why-{name}"):
+            with st.popover("Why", icon=":material/help:", key=f"why-{name}"):
                 st.html(why_html(item, item.explanation))
 
 

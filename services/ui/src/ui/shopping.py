@@ -6,7 +6,7 @@ from ui.gateway_client import GatewayError, gateway
 from ui.models import Item
 from ui.visitor import Visitor
 
-_ACTIONS = {"cart": ("Add to cart", ":material/add_shopping_cart:"), "purchase": ("Buy", ":material/shopping_bag:")}
+_ACTIONS = {"cart": ("Cart", ":material/add_shopping_cart:"), "purchase": ("Buy", ":material/shopping_bag:")}
 _SAID = {"cart": "In the cart", "purchase": "Bought"}
 
 
