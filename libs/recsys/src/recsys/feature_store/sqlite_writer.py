@@ -19,6 +19,8 @@ from recsys.feature_store import sqlite_schema
 T = TypeVar("T")
 
 _MOST_AT_ONCE: Final = 64
+# Of one statement and what it was given; any other error of SQLite is one of the file, and so of all who wait.
+_OF_ONE_WRITE: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class SqliteWriter:
 
 
 def _in_one_transaction(connection: sqlite3.Connection, writes: list[_Write]) -> list[Any]:
-    """Results, or exceptions of single writes. Raises: sqlite3.Error, where nothing was written."""
+    """Results, or exceptions of single writes. Raises: sqlite3.Error; nothing was written then."""
     outcomes: list[Any] = []
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -94,9 +96,9 @@ def _in_one_transaction(connection: sqlite3.Connection, writes: list[_Write]) ->
             connection.execute("SAVEPOINT one")
             try:
                 outcomes.append(write.work(connection))
-            except sqlite3.Error:
-                raise
             except Exception as error:  # handed to the caller as it is
+                if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_ONE_WRITE):
+                    raise
                 connection.execute("ROLLBACK TO one")
                 outcomes.append(error)
             connection.execute("RELEASE one")
