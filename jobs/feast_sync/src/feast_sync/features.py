@@ -31,6 +31,7 @@ from recsys.feature_store.interface import JsonScalar
 _IDS_A_CALL: Final = 1_000
 
 Reference = Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+$")]
+ItemField = Annotated[str, Field(pattern=r"^(title|category|price|image_url|available|attributes\..+)$")]
 Features = Mapping[str, JsonScalar]
 
 
@@ -38,19 +39,26 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class EntityFeatures(_Table):
-    """What is wanted of one kind of entity."""
+class UserFeatures(_Table):
+    """What is wanted of users, under names of the shop's choice."""
 
     join_key: str
     features: dict[str, Reference] = Field(min_length=1)
+
+
+class ItemFeatures(_Table):
+    """What is wanted of items, under the names of the catalogue."""
+
+    join_key: str
+    features: dict[ItemField, Reference] = Field(min_length=1)
 
 
 class FeastConfig(_Table):
     """The whole file."""
 
     repo: Path
-    items: EntityFeatures | None = None
-    users: EntityFeatures | None = None
+    items: ItemFeatures | None = None
+    users: UserFeatures | None = None
 
 
 def read_config(path: Path) -> FeastConfig:
@@ -87,7 +95,7 @@ class FeastFeatures:
         """The same for users."""
         return self._read(self._config.users, user_ids)
 
-    def _read(self, wanted: EntityFeatures | None, ids: Sequence[str]) -> dict[str, Features]:
+    def _read(self, wanted: ItemFeatures | UserFeatures | None, ids: Sequence[str]) -> dict[str, Features]:
         if wanted is None:
             return {}
         found: dict[str, Features] = {}
@@ -96,7 +104,7 @@ class FeastFeatures:
             found |= dict(zip(part, self._read_part(wanted, part), strict=True))
         return {one: features for one, features in found.items() if features}
 
-    def _read_part(self, wanted: EntityFeatures, ids: Sequence[str]) -> Iterator[Features]:
+    def _read_part(self, wanted: ItemFeatures | UserFeatures, ids: Sequence[str]) -> Iterator[Features]:
         try:
             columns = self._store.get_online_features(
                 features=list(wanted.features.values()),

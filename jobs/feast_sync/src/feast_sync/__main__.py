@@ -1,0 +1,83 @@
+"""`python -m feast_sync`: item features of a Feast online store into ours, again and again, until SIGTERM.
+
+`python -m feast_sync show --user ID` or `--item ID` prints what Feast says of one.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from feast_sync.features import FeastFeatures, read_config
+from feast_sync.settings import Settings
+from feast_sync.sync import sync_items
+from recsys.artifact import layout
+from recsys.artifact.reader import open_artifact
+from recsys.errors import ArtifactError, DataError, RecsysError, StoreUnavailableError
+from recsys.feature_store.follower import Following, LiveState
+from recsys.feature_store.interface import FeatureStore
+from recsys.feature_store.opening import open_store
+from recsys.live_catalogue import LiveCatalogue
+from recsys.observability.logging import configure
+
+_log = logging.getLogger(__name__)
+
+
+async def turn(settings: Settings, features: FeastFeatures, store: FeatureStore, live: LiveState) -> int:
+    """One look at Feast, the live version and our store. Raises: RecsysError."""
+    version = layout.current_version(settings.artifact_dir)
+    if version is None:
+        raise ArtifactError(f"no version has been published in {settings.artifact_dir} yet")
+    catalogue = LiveCatalogue(open_artifact(layout.version_dir(settings.artifact_dir, version)), live)
+    return await sync_items(catalogue, features, store)
+
+
+async def run(settings: Settings, features: FeastFeatures) -> None:
+    """Turn until told to end; what fails is logged and tried again."""
+    told_to_end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
+    store: FeatureStore = open_store(settings.feature_store_url)
+    live = LiveState()
+    following = Following(store, live)
+    while not told_to_end.is_set():
+        try:
+            await following.turn()
+            await turn(settings, features, store, live)
+        except (ArtifactError, DataError, StoreUnavailableError) as error:
+            _log.warning("not synced; trying again", extra={"reason": str(error)})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(told_to_end.wait(), settings.interval_s)
+    await store.close()
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", choices=["show"])
+    parser.add_argument("--user")
+    parser.add_argument("--item")
+    arguments = parser.parse_args()
+    try:
+        settings = Settings()
+        features = FeastFeatures(read_config(settings.config))
+        configure(service="feast_sync", level=settings.log_level)
+        if arguments.command == "show":
+            users = features.of_users([arguments.user]) if arguments.user else {}
+            items = features.of_items([arguments.item]) if arguments.item else {}
+            sys.stdout.write(json.dumps({"users": users, "items": items}, indent=2, default=dict) + "\n")
+            return
+        asyncio.run(run(settings, features))
+    except ValidationError as error:
+        sys.exit(f"settings: {error}")
+    except RecsysError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

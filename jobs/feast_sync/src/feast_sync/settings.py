@@ -1,0 +1,21 @@
+"""Everything that can be set on the job, as environment variables `FEAST_SYNC_…`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once, in `__main__`, and passed down."""
+
+    model_config = SettingsConfigDict(env_prefix="FEAST_SYNC_", frozen=True)
+
+    config: Path = Field(description="TOML: the Feast repository and its features; see `feast_sync.features`")
+    artifact_dir: Path = Field(
+        description="volume that the trainer publishes on: its live version says which items there are"
+    )
+    feature_store_url: str = Field(description="ours, to which changes go: `sqlite:///path` or `valkey://host:port/0`")
+    interval_s: float = Field(60.0, gt=0, description="how often to look for changes")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")

@@ -1,0 +1,69 @@
+"""Item features of Feast into the shop's live catalogue: what differs is patched, and nothing else is touched.
+
+So a price or a stock flag that a team keeps in Feast holds in filters, rules and answers within an interval.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final, Protocol
+
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.feature_store.interface import FeatureStore, ItemChange, JsonScalar
+from recsys.live_catalogue import LiveCatalogue
+
+_log = logging.getLogger(__name__)
+
+_ITEMS_AT_ONCE: Final = 1_000
+_ATTRIBUTE: Final = "attributes."
+
+
+class ItemFeatures(Protocol):
+    """Where features come from: `feast_sync.features.FeastFeatures`."""
+
+    def of_items(self, item_ids: list[str]) -> Mapping[str, Mapping[str, JsonScalar]]: ...
+
+
+async def sync_items(catalogue: LiveCatalogue, features: ItemFeatures, store: FeatureStore) -> int:
+    """Patch every item whose features differ from what the catalogue says now; returns how many.
+
+    Raises:
+        DataError: Feast cannot be read. StoreUnavailableError: ours cannot be written.
+    """
+    patched = 0
+    item_ids = _item_ids(catalogue)
+    while ids := list(islice(item_ids, _ITEMS_AT_ONCE)):
+        wanted = features.of_items(ids)
+        changes = [
+            ItemChange(item_id, "patch", differing)
+            for item_id, fields in wanted.items()
+            if (item := catalogue.find(item_id)) is not None and (differing := _differing(item, fields))
+        ]
+        if changes:
+            await store.change_items(changes, now_ms=time.time_ns() // 1_000_000)
+            patched += len(changes)
+    _log.info("items synced", extra={"patched": patched})
+    return patched
+
+
+def _item_ids(catalogue: LiveCatalogue) -> Iterator[str]:
+    ids = catalogue.artifact.items
+    yield from (ids.id_of(row) for row in range(len(ids)))
+    yield from (new.item.item_id for new in catalogue.new_items())
+
+
+def _differing(item: CatalogueItem, fields: Mapping[str, JsonScalar]) -> dict[str, JsonScalar]:
+    """The fields whose value the catalogue does not say yet. Attributes are text."""
+    ours = {
+        name: str(value) if name.startswith(_ATTRIBUTE) and value is not None else value
+        for name, value in fields.items()
+    }
+    return {name: value for name, value in ours.items() if _value_of(item, name) != value}
+
+
+def _value_of(item: CatalogueItem, name: str) -> JsonScalar:
+    if name.startswith(_ATTRIBUTE):
+        return item.attributes.get(name.removeprefix(_ATTRIBUTE))
+    value: JsonScalar = getattr(item, name)
+    return value
