@@ -14,7 +14,7 @@ from recsys.blend import BlendWeights
 from recsys.feature_store.follower import LiveState
 from reranker.candidates import RULE
 from reranker.ranker import Ranker
-from reranker.request import RankRequest, Rule
+from reranker.request import Filter, RankRequest, Rule
 
 DAY_S = 86_400
 
@@ -138,3 +138,19 @@ def test_a_pin_beyond_the_page_does_nothing_and_on_a_short_page_it_stands_last(b
     assert rows_of(board.rank(request(0, 2, 4, rules=beyond))) == [0, 2, 4]
     short = [Rule("far", item_id="item-01", pin_position=9), Rule("too", item_id="item-03", pin_position=9)]
     assert rows_of(board.rank(request(0, 1, 3, count=10, rules=short))) == [0, 3, 1]
+
+
+def test_a_pinned_item_must_pass_what_the_caller_asked_for(board: Ranker) -> None:
+    pin = [Rule("first", item_id="item-03", pin_position=1)]
+    assert ids(board.rank(request(0, 2, rules=pin)))[0] == "item-03"
+    for wanted in (
+        Filter(categories=["even"]),
+        Filter(min_price=3.5),
+        Filter(max_price=2.5),
+        Filter(attributes={"colour": "red"}),
+        Filter(exclude_item_ids=["item-03"]),
+    ):
+        assert "item-03" not in ids(board.rank(request(0, 2, rules=pin, filter=wanted)))
+    assert ids(board.rank(request(0, 2, rules=pin, filter=Filter(categories=["odd"], min_price=3, max_price=3))))[
+        0
+    ] == ("item-03")

@@ -77,12 +77,17 @@ class Ranker:
         """
         if request.history is not None:
             check_history(request.history, dim=self.manifest.dim)
-        pinned_ids = pinned_item_ids(pinning(request.rules, count=request.count))
+        named = pinned_item_ids(pinning(request.rules, count=request.count))
+        pinned_ids = [item_id for item_id in named if self._may_pin(item_id, request)]
         scored = _scored(on_sale(request.candidates, self.catalogue, pinned_item_ids=pinned_ids), request)
         page = _arranged(scored, request)
         return Ranking(
             items=[_described(index, scored, page, request) for index in page.indices], rest=_rest(scored, page)
         )
+
+    def _may_pin(self, item_id: str, request: RankRequest) -> bool:
+        item = self.catalogue.find(item_id)
+        return item is not None and request.filter.passes(item)
 
 
 def _scored(candidates: Candidates, request: RankRequest) -> Scored:

@@ -3,12 +3,13 @@
 `wire` reads them from a request, and checks what can be checked without a model.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.catalogue import CatalogueItem
 from recsys.blend import BlendWeights
 
 
@@ -41,6 +42,31 @@ class Rule:
     item_id: str | None = None
     boost: float | None = None  # above 0
     pin_position: int | None = None  # from 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a pinned item must be. Every condition that is given must hold."""
+
+    categories: Sequence[str] = ()  # any of these
+    min_price: float | None = None
+    max_price: float | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    exclude_item_ids: Sequence[str] = ()
+
+    def passes(self, item: CatalogueItem) -> bool:
+        """Whether an item may be an answer. One without a price does not pass a bound."""
+        is_bounded = self.min_price is not None or self.max_price is not None
+        if is_bounded and item.price is None:
+            return False
+        price = item.price or 0.0
+        return (
+            (not self.categories or item.category in self.categories)
+            and (self.min_price is None or price >= self.min_price)
+            and (self.max_price is None or price <= self.max_price)
+            and all(item.attributes.get(name) == value for name, value in self.attributes.items())
+            and item.item_id not in self.exclude_item_ids
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +104,7 @@ class RankRequest:
     blend: BlendWeights | None = None  # none: what the trainer found best
     diversity: Diversity | None = None
     rules: Sequence[Rule] = ()
+    filter: Filter = Filter()
     exploration: Exploration | None = None
     explain: bool = False
     history: HistoryVectors | None = None

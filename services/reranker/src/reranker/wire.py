@@ -25,10 +25,11 @@ from recsys.v1.item_pb2 import (
     SourceRank,
 )
 from recsys.v1.item_pb2 import Explanation as WireExplanation
+from recsys.v1.item_pb2 import Filter as WireFilter
 from recsys.v1.item_pb2 import RankedItem as WireRankedItem
 from reranker.explanation import Explanation
 from reranker.ranker import RankedItem, RestItem
-from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
+from reranker.request import Diversity, Exploration, Filter, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
 _FLOAT32 = np.dtype("<f4")
 
@@ -45,9 +46,20 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
         blend=_weights(wire.blend) if wire.HasField("blend") else None,
         diversity=_diversity(wire.diversity) if wire.HasField("diversity") else None,
         rules=list(starmap(_rule, enumerate(wire.rules))),
+        filter=_filter(wire.filter),
         exploration=_exploration(wire.exploration) if wire.HasField("exploration") else None,
         explain=wire.explain,
         history=_history(wire.history) if wire.explain else None,
+    )
+
+
+def _filter(wire: WireFilter) -> Filter:
+    return Filter(
+        categories=list(wire.categories),
+        min_price=wire.min_price if wire.HasField("min_price") else None,
+        max_price=wire.max_price if wire.HasField("max_price") else None,
+        attributes=dict(wire.attributes),
+        exclude_item_ids=list(wire.exclude_item_ids),
     )
 
 

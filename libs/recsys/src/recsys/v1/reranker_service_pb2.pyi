@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RerankRequest(_message.Message):
-    __slots__ = ("artifact_version", "query_vector", "item_id", "candidates", "count", "blend", "diversity", "rules", "exploration", "explain", "history", "with_remainder")
+    __slots__ = ("artifact_version", "query_vector", "item_id", "candidates", "count", "blend", "diversity", "rules", "exploration", "explain", "history", "with_remainder", "filter")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     QUERY_VECTOR_FIELD_NUMBER: _ClassVar[int]
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class RerankRequest(_message.Message):
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     WITH_REMAINDER_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     query_vector: bytes
     item_id: str
@@ -34,7 +35,8 @@ class RerankRequest(_message.Message):
     explain: bool
     history: _candidate_gen_service_pb2.HistoryVectors
     with_remainder: bool
-    def __init__(self, artifact_version: _Optional[str] = ..., query_vector: _Optional[bytes] = ..., item_id: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., count: _Optional[int] = ..., blend: _Optional[_Union[BlendWeights, _Mapping]] = ..., diversity: _Optional[_Union[Diversity, _Mapping]] = ..., rules: _Optional[_Iterable[_Union[Rule, _Mapping]]] = ..., exploration: _Optional[_Union[Exploration, _Mapping]] = ..., explain: _Optional[bool] = ..., history: _Optional[_Union[_candidate_gen_service_pb2.HistoryVectors, _Mapping]] = ..., with_remainder: _Optional[bool] = ...) -> None: ...
+    filter: _item_pb2.Filter
+    def __init__(self, artifact_version: _Optional[str] = ..., query_vector: _Optional[bytes] = ..., item_id: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., count: _Optional[int] = ..., blend: _Optional[_Union[BlendWeights, _Mapping]] = ..., diversity: _Optional[_Union[Diversity, _Mapping]] = ..., rules: _Optional[_Iterable[_Union[Rule, _Mapping]]] = ..., exploration: _Optional[_Union[Exploration, _Mapping]] = ..., explain: _Optional[bool] = ..., history: _Optional[_Union[_candidate_gen_service_pb2.HistoryVectors, _Mapping]] = ..., with_remainder: _Optional[bool] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ...) -> None: ...
 
 class BlendWeights(_message.Message):
     __slots__ = ("personal", "popularity", "recency")
