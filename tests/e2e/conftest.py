@@ -45,8 +45,8 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerCompose]
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rest(compose: DockerCompose) -> Iterator[httpx.Client]:
-    """The REST API as published."""
+    """The REST API as published: starting again may publish it on another port."""
     with httpx.Client(base_url=f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}", timeout=10) as client:
         yield client
