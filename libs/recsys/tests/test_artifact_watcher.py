@@ -42,7 +42,7 @@ def test_the_version_before_stays_and_the_one_before_that_goes(volume) -> None:
         watcher.poll()
     assert watcher.held() == [THIRD, SECOND]
     assert watcher.get(SECOND) == f"model of {SECOND}"
-    with pytest.raises(VersionNotHeldError, match=f"'{FIRST}' is not held; held: {SECOND}, {THIRD}"):
+    with pytest.raises(VersionNotHeldError, match=f"'{FIRST}' is not held; held: {THIRD}, {SECOND}"):
         watcher.get(FIRST)
 
 
@@ -145,3 +145,58 @@ def test_a_passing_fault_of_the_volume_is_tried_again(volume) -> None:
     assert watcher.refused == "too many open files"
     watcher.poll()
     assert (watcher.current(), watcher.refused) == (FIRST, "")
+
+
+def test_a_version_that_somebody_holds_answers_until_it_is_released(volume) -> None:
+    loads = []
+
+    def load(artifact: Artifact) -> str:
+        loads.append(artifact.manifest.version)
+        return artifact.manifest.version
+
+    watcher = watch(volume, load=load)
+    volume.publish(FIRST)
+    writer.hold(volume.path, FIRST)
+    watcher.poll()
+    for version in (SECOND, THIRD):
+        volume.publish(version)
+        watcher.poll()
+    assert watcher.held() == [THIRD, SECOND, FIRST]
+    assert (watcher.get(FIRST), watcher.current()) == (FIRST, THIRD)
+    assert loads == [FIRST, SECOND, THIRD]  # in memory all the time
+    writer.release(volume.path, FIRST)
+    watcher.poll()
+    assert watcher.held() == [THIRD, SECOND]
+
+
+def test_a_version_held_later_is_loaded_and_going_live_again_needs_no_load(volume) -> None:
+    loads = []
+
+    def load(artifact: Artifact) -> str:
+        loads.append(artifact.manifest.version)
+        return artifact.manifest.version
+
+    watcher = watch(volume, load=load)
+    for version in (FIRST, SECOND, THIRD):
+        volume.publish(version)
+        watcher.poll()
+    writer.hold(volume.path, FIRST)
+    watcher.poll()
+    writer.activate(volume.path, FIRST)
+    watcher.poll()
+    assert watcher.held() == [FIRST, THIRD]
+    assert loads == [FIRST, SECOND, THIRD, FIRST]
+
+
+def test_a_version_to_hold_that_is_bad_is_told_of_once_and_disturbs_nothing(volume, caplog) -> None:
+    volume.publish(FIRST)
+    volume.publish(SECOND)
+    writer.hold(volume.path, FIRST)
+    (volume.path / "versions" / FIRST / "items.arrow").write_bytes(b"")
+    watcher = watch(volume)
+    watcher.poll()
+    watcher.poll()
+    assert watcher.held() == [SECOND]
+    assert [record.message for record in caplog.records].count("version to hold refused") == 1
+    with pytest.raises(VersionNotHeldError):
+        watcher.get(FIRST)

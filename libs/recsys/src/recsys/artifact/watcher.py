@@ -1,7 +1,7 @@
 """Follows `CURRENT` on the volume: loads a new version beside the one being served, then swaps one reference.
 
-The version before stays for requests that are pinned to it. A version that cannot be loaded is refused, with the
-reason kept for people to see, and the one being served stays.
+The version before stays for requests that are pinned to it, and so do those that `trainer hold` names, for experiments.
+A version that cannot be loaded is refused, with the reason kept for people to see, and the one being served stays.
 """
 
 import logging
@@ -20,7 +20,7 @@ Model = TypeVar("Model")
 
 
 class Watcher(Generic[Model]):
-    """Holds what a service made of the current version and of the one before it."""
+    """Holds what a service made of the current version, of the one before it, and of those named in `HELD`."""
 
     def __init__(
         self,
@@ -36,7 +36,9 @@ class Watcher(Generic[Model]):
         self._poll_interval_s = poll_interval_s
         self._on_loaded = on_loaded
         self._held: dict[str, Model] = {}  # newest last; replaced, never changed, so that readers need no lock
+        self._pinned: dict[str, Model] = {}  # the same; those of `HELD` that are not held anyway
         self._last_tried: tuple[str, int] | None = None
+        self._cannot_be_pinned: set[str] = set()  # tried once, and told of
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="artifact-watcher", daemon=True)
         self.refused = ""
@@ -66,17 +68,22 @@ class Watcher(Generic[Model]):
             raise ModelNotLoadedError(self.refused or f"no version has been published in {self._volume} yet")
         if not version:
             return next(reversed(held.values()))
-        try:
-            return held[version]
-        except KeyError:
-            raise VersionNotHeldError(version, held=list(held)) from None
+        model = held.get(version) or self._pinned.get(version)
+        if model is None:
+            raise VersionNotHeldError(version, held=self.held())
+        return model
 
     def held(self) -> list[str]:
         """Versions that can answer, the current one first."""
-        return list(reversed(self._held))
+        return list(dict.fromkeys([*reversed(self._held), *self._pinned]))
 
     def poll(self) -> None:
-        """Look at `CURRENT` once, and take the version that it names if it is new."""
+        """Look at `CURRENT` and `HELD` once, and take the versions that they name and that are new."""
+        self._take_current()
+        if self._held:
+            self._pin()
+
+    def _take_current(self) -> None:
         try:
             named = layout.current_version(self._volume)
             if named is None:
@@ -93,8 +100,8 @@ class Watcher(Generic[Model]):
 
     def _take(self, version: str) -> None:
         held = dict(self._held)
-        if version in held:
-            model = held.pop(version)  # back to the version before: it is still in memory
+        if version in held or version in self._pinned:
+            model = held.pop(version, None) or self._pinned[version]  # back to one that is still in memory
         else:
             try:
                 model = self._load(open_artifact(layout.version_dir(self._volume, version)))
@@ -110,6 +117,32 @@ class Watcher(Generic[Model]):
         self.refused = ""
         _log.info("artifact version taken", extra={"artifact_version": version})
         self._on_loaded()
+
+    def _pin(self) -> None:
+        try:
+            named = layout.held_versions(self._volume)
+        except OSError as error:
+            _log.warning("the versions to hold cannot be read", extra={"reason": str(error)})
+            return
+        self._cannot_be_pinned &= set(named)  # named anew, it is tried anew
+        pinned: dict[str, Model] = {}
+        for version in named:
+            model = self._held.get(version) or self._pinned.get(version) or self._load_pinned(version)
+            if model is not None:
+                pinned[version] = model
+        self._pinned = pinned
+
+    def _load_pinned(self, version: str) -> Model | None:
+        if version in self._cannot_be_pinned:
+            return None
+        try:
+            model = self._load(open_artifact(layout.version_dir(self._volume, version)))
+        except (ArtifactError, OSError) as error:
+            self._cannot_be_pinned.add(version)
+            _log.error("version to hold refused", extra={"artifact_version": version, "reason": str(error)})
+            return None
+        _log.info("version held", extra={"artifact_version": version})
+        return model
 
     def _refuse(self, reason: str) -> None:
         if reason != self.refused:
