@@ -74,10 +74,12 @@ async def test_a_batch_stores_the_good_rows_and_says_for_each_bad_one_why(
 
 
 async def test_a_request_of_bad_events_only_is_422_with_each_reason(client: httpx.AsyncClient) -> None:
-    response = await client.post("/v1/events", json=VIEW | {"type": "hover"})
+    response = await client.post("/v1/events", json=VIEW | {"type": "hover", "event_id": "e"})
     assert response.status_code == 422
-    [error] = response.json()["errors"]
-    assert (error["location"], error["message"][:15]) == ("events.0", "type: expected ")
+    problem = response.json()
+    reason = "type: expected one of view, cart, purchase, remove; found 'hover'"
+    assert problem["rejected"] == [{"index": 0, "event_id": "e", "reason": reason}]
+    assert problem["detail"] == f"no event was stored: {reason}"
 
 
 async def test_unknown_items_are_kept_and_counted(client: httpx.AsyncClient, received: list[Message]) -> None:

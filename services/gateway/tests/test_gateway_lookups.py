@@ -130,6 +130,7 @@ async def test_the_history_says_what_its_items_are_where_the_catalogue_still_has
         "user_known": True,
         "total": 7,
         "items": [{**ITEM_04, **event}, gone],
+        "degraded": False,
     }
     assert received == [GetHistoryRequest(user_id="7", count=2), GetItemsRequest(item_ids=["item-04", "missing"])]
 

@@ -18,7 +18,7 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        is_announced = announced.isdigit() and int(announced) > self._limit
+        is_announced = announced.isdigit() and int(announced[:19]) > self._limit
         received = 0
 
         async def limited() -> Message:

@@ -11,6 +11,7 @@ import grpc
 from pydantic import ValidationError
 
 from gateway.clients import Clients
+from gateway.exposures import ExposureLog
 from gateway.live import now_ms
 from gateway.requests import EventIn
 from gateway.settings import Settings
@@ -47,7 +48,9 @@ class _Row:
     is_skewed: bool
 
 
-async def take(rows: Sequence[Any], *, store: FeatureStore, clients: Clients, settings: Settings) -> Outcome:
+async def take(
+    rows: Sequence[Any], *, store: FeatureStore, exposures: ExposureLog, clients: Clients, settings: Settings
+) -> Outcome:
     """Store the good rows.
 
     Args:
@@ -66,8 +69,10 @@ async def take(rows: Sequence[Any], *, store: FeatureStore, clients: Clients, se
             rejected.append(Rejected(index, _id_of(row), _reason(error)))
     if not good:
         return Outcome(rejected=rejected)
-    for session_id, user_id in {(row.session_id, row.event.subject.id) for row in good if row.session_id is not None}:
-        await store.merge_session(session_id, user_id=user_id)
+    merges = {(row.session_id, row.event.subject.id): None for row in good if row.session_id is not None}
+    for session_id, user_id in merges:
+        await _merge(session_id, user_id=user_id, store=store)
+    await exposures.settle(row.event.request_id for row in good if row.event.request_id is not None)
     appended, unknown_items = await asyncio.gather(
         store.append([row.event for row in good], now_ms=arrived_ms),
         _count_unknown([row.event.item_id for row in good], clients),
@@ -105,6 +110,13 @@ def _checked(row: EventIn, *, arrived_ms: int, settings: Settings) -> _Row:
 
 def _unix_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+async def _merge(session_id: str, *, user_id: str, store: FeatureStore) -> None:
+    """Make a session its user's; one that is already costs a look, and no flush to disk."""
+    profile = await store.profile(Subject("session", session_id))
+    if profile.subject != Subject("user", user_id):
+        await store.merge_session(session_id, user_id=user_id)
 
 
 async def _count_unknown(item_ids: list[str], clients: Clients) -> int | None:

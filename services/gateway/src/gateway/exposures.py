@@ -2,63 +2,81 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Exposure, FeatureStore
+from recsys.feature_store.interface import Exposure, FeatureStore, Subject
 
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING: Final = 10_000
 _GROUP: Final = 500
 _PAUSE_S: Final = 0.05  # lets a group gather, so that a flush to disk serves many
+_RETRY_S: Final = 1.0  # after a failure, while exposures gather
+_FAREWELL_S: Final = 3.0  # for what still waits when the process ends
 
 
 class ExposureLog:
     """A bounded queue before the store. What does not fit is dropped, and counted: a request never waits for it."""
 
-    def __init__(self, store: FeatureStore | None) -> None:
+    def __init__(self, store: FeatureStore | None, *, most_waiting: int = _MOST_WAITING) -> None:
         self._store = store
-        self._waiting: asyncio.Queue[Exposure | None] = asyncio.Queue()
+        self._most_waiting = most_waiting
+        self._waiting: dict[str, Exposure] = {}  # by request id, in order
+        self._some_wait = asyncio.Event()
+        self._writing = asyncio.Lock()
         self.dropped = 0
 
     def add(self, exposure: Exposure) -> None:
         """Have it written soon; without a store it goes nowhere."""
         if self._store is None:
             return
-        if self._waiting.qsize() >= _MOST_WAITING:
+        if len(self._waiting) >= self._most_waiting:
             self.dropped += 1
             return
-        self._waiting.put_nowait(exposure)
-
-    def end(self) -> None:
-        """Let `run` return when everything that waits has been tried once."""
-        self._waiting.put_nowait(None)
+        self._waiting.setdefault(exposure.request_id, exposure)
+        self._some_wait.set()
 
     async def run(self) -> None:
-        """Write until `end`."""
-        is_last = False
-        while not is_last:
-            group, is_last = self._with_those_waiting(await self._waiting.get())
-            if group:
-                await self._write(group)
-            if not is_last:
-                await asyncio.sleep(_PAUSE_S)
+        """Write until cancelled. While the store is away exposures wait; that is logged once."""
+        is_away = False
+        while True:
+            await self._some_wait.wait()
+            await asyncio.sleep(_RETRY_S if is_away else _PAUSE_S)
+            try:
+                await self.flush()
+                is_away = False
+            except StoreUnavailableError as error:
+                if not is_away:
+                    logger.warning("exposures wait for the feature store", extra={"reason": str(error)})
+                is_away = True
 
-    def _with_those_waiting(self, first: Exposure | None) -> tuple[list[Exposure], bool]:
-        group: list[Exposure] = []
-        one = first
-        while one is not None:
-            group.append(one)
-            if len(group) >= _GROUP or self._waiting.empty():
-                return group, False
-            one = self._waiting.get_nowait()
-        return group, True
+    async def flush(self) -> None:
+        """Write all that waits now. Raises: StoreUnavailableError; what was not written still waits."""
+        async with self._writing:
+            while self._waiting and self._store is not None:
+                group = list(islice(self._waiting.values(), _GROUP))
+                await self._store.record_exposures(group)
+                for exposure in group:
+                    self._waiting.pop(exposure.request_id, None)
+            self._some_wait.clear()
 
-    async def _write(self, group: list[Exposure]) -> None:
-        assert self._store is not None
+    async def settle(self, request_ids: Iterable[str]) -> None:
+        """Have these exposures written before an event that answers one of them. Raises: StoreUnavailableError."""
+        if not self._waiting.keys().isdisjoint(request_ids):
+            await self.flush()
+
+    def forget(self, subject: Subject) -> None:
+        """Let nothing wait any more that was shown to somebody who is to be forgotten."""
+        self._waiting = {key: each for key, each in self._waiting.items() if each.subject != subject}
+
+    async def finish(self) -> None:
+        """Write what is left when the process ends, as far as the store lets it."""
         try:
-            await self._store.record_exposures(group)
-        except StoreUnavailableError as error:
-            self.dropped += len(group)
-            logger.warning("exposures lost", extra={"count": len(group), "reason": str(error)})
+            async with asyncio.timeout(_FAREWELL_S):
+                await self.flush()
+        except (StoreUnavailableError, TimeoutError) as error:
+            self.dropped += len(self._waiting)
+            logger.warning("exposures lost", extra={"count": len(self._waiting), "reason": str(error)})

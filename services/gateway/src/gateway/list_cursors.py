@@ -6,47 +6,68 @@ events, models or the catalogue, and no server keeps anything for them.
 
 import base64
 import binascii
-import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Final, Literal
 
-import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.cursors import BadCursorError
-from recsys.v1.reranker_service_pb2 import Remainder
+from gateway.requests import MAX_CURSOR_LENGTH
+from gateway.schemas import ArmOut, Level, SubjectOut, VectorOrigin
 
-_FORMAT: Final = 1
 _MOST_ITEMS: Final = 2_000
 _MOST_BYTES: Final = 2_000_000  # unpacked
 
 
-@dataclass(frozen=True)
-class RestOfList:
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class ListFacts(_Content):
+    """What every page says of the list that it is cut off."""
+
+    artifact_version: str
+    subject: SubjectOut | None
+    vector: VectorOrigin
+    matching: Annotated[int, Field(ge=0, lt=1 << 64)]
+    experiment: ArmOut | None
+    level: Level
+
+
+class RestOfList(_Content):
     """Ranked items not shown yet, in order: parallel lists."""
 
-    artifact_version: str  # that ranked them
-    item_ids: Sequence[str]
-    scores: Sequence[float]
-    sources: Sequence[int]  # bit sets
+    format: Literal[2] = 2
+    facts: ListFacts
+    item_ids: Annotated[list[str], Field(max_length=_MOST_ITEMS)]
+    scores: list[Annotated[float, Field(allow_inf_nan=False)]]
+    sources: list[Annotated[int, Field(ge=0, lt=1 << 32)]]  # bit sets
 
-    @classmethod
-    def of(cls, artifact_version: str, remainder: Remainder) -> "RestOfList":
-        """What the reranker left over."""
-        return cls(artifact_version, list(remainder.item_ids), list(remainder.scores), list(remainder.sources))
+    @model_validator(mode="after")
+    def _is_parallel(self) -> "RestOfList":
+        if not len(self.item_ids) == len(self.scores) == len(self.sources):
+            raise ValueError("lists of different lengths")
+        return self
 
-    def after(self, count: int) -> "RestOfList":
-        """Without the first ones."""
-        return RestOfList(self.artifact_version, self.item_ids[count:], self.scores[count:], self.sources[count:])
+    def part(self, start: int, end: int | None = None) -> "RestOfList":
+        """The items from place `start` up to before `end`."""
+        return RestOfList(
+            facts=self.facts,
+            item_ids=self.item_ids[start:end],
+            scores=self.scores[start:end],
+            sources=self.sources[start:end],
+        )
 
 
 def encode(rest: RestOfList) -> str | None:
-    """The cursor; none where nothing is left."""
+    """The cursor; none where nothing is left. Of ids so long that it would be too long, it carries the first ones."""
     if not rest.item_ids:
         return None
-    content = orjson.dumps([_FORMAT, rest.artifact_version, rest.item_ids, rest.scores, rest.sources])
-    return base64.urlsafe_b64encode(zlib.compress(content, level=1)).decode()
+    content = rest.model_dump_json().encode()
+    cursor = base64.urlsafe_b64encode(zlib.compress(content, level=1)).decode()
+    if len(content) > _MOST_BYTES or len(cursor) > MAX_CURSOR_LENGTH:
+        return encode(rest.part(0, len(rest.item_ids) // 2))
+    return cursor
 
 
 def decode(cursor: str) -> RestOfList:
@@ -55,35 +76,11 @@ def decode(cursor: str) -> RestOfList:
         packed = base64.b64decode(cursor, altchars=b"-_", validate=True)
         unpacking = zlib.decompressobj()
         content = unpacking.decompress(packed, _MOST_BYTES)
-        if not unpacking.eof:
+        if not unpacking.eof or unpacking.unused_data:
             raise BadCursorError(_NOT_OURS)
-        made_of = orjson.loads(content)
-    except (binascii.Error, ValueError, zlib.error) as error:
+        return RestOfList.model_validate_json(content)
+    except (binascii.Error, zlib.error, ValidationError, ValueError) as error:
         raise BadCursorError(_NOT_OURS) from error
-    if not (isinstance(made_of, list) and len(made_of) == 5 and made_of[0] == _FORMAT and isinstance(made_of[1], str)):
-        raise BadCursorError(_NOT_OURS)
-    _, version, item_ids, scores, sources = made_of
-    if not (_are(item_ids, _is_id) and _are(scores, _is_score) and _are(sources, _is_bit_set)):
-        raise BadCursorError(_NOT_OURS)
-    if not 0 < len(item_ids) == len(scores) == len(sources) <= _MOST_ITEMS:
-        raise BadCursorError(_NOT_OURS)
-    return RestOfList(version, item_ids, scores, sources)
 
 
 _NOT_OURS: Final = "the cursor is not one that this API gave out"
-
-
-def _are(values: Any, is_one: Any) -> bool:
-    return isinstance(values, list) and all(map(is_one, values))
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_score(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_bit_set(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.experiments import file as experiments_file
 from gateway.experiments.live import Experiments
@@ -18,6 +19,8 @@ from recsys.errors import StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore, ItemRecord, Profile, Subject
 from recsys.feature_store.opening import open_store
+
+_FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; a store that is away does not stop it
 
 logger = logging.getLogger(__name__)
 
@@ -35,24 +38,35 @@ class Live:
     state: LiveState = field(default_factory=LiveState)
     experiments: Experiments = field(default_factory=Experiments)
     exposures: ExposureLog = field(default_factory=lambda: ExposureLog(None))
+    _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
 
     async def profile(self, subject: Subject, *, timeout_s: float) -> Profile:
         """What somebody did lately. Raises: StoreUnavailableError, also when the store is slow."""
         if self.store is None:
             return Profile(subject, recent=(), had={})
         try:
-            return await asyncio.wait_for(self.store.profile(subject), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self.store.profile(subject)
         except TimeoutError as error:
             raise StoreUnavailableError(f"no answer within {timeout_s} s") from error
 
     def take(self, records: Iterable[ItemRecord]) -> None:
         """Know at once what this process has just written; the follower tells the other processes."""
-        self.state.items = {**self.state.items, **{record.item_id: record for record in records}}
-        self.state.generation += 1
+        followed = self.state.items
+        for item_id in [each for each in self._written if self.record(each) is followed.get(each)]:
+            del self._written[item_id]
+        self._written.update({record.item_id: record for record in records})
+
+    def record(self, item_id: str) -> ItemRecord | None:
+        """What the shop said of an item since the model was trained, as far as this process knows."""
+        followed, written = self.state.items.get(item_id), self._written.get(item_id)
+        if written is None or (followed is not None and followed.sequence >= written.sequence):
+            return followed
+        return written
 
     def is_hidden(self, item_id: str) -> bool:
         """Whether an item must not leave the gateway, whatever a service says: off sale or deleted."""
-        record = self.state.items.get(item_id)
+        record = self.record(item_id)
         return record is not None and (record.is_deleted or record.fields.get("available") is False)
 
 
@@ -66,17 +80,28 @@ async def go_live(settings: Settings) -> AsyncIterator[Live]:
         return
     store = open_store(settings.feature_store_url)
     live = Live(store=store, experiments=experiments, exposures=ExposureLog(store))
-    following = [
-        asyncio.create_task(Following(store, live.state).run()),
+    following = Following(store, live.state)
+    await _first_look(following)
+    tasks = [
+        asyncio.create_task(following.run()),
         asyncio.create_task(experiments.follow(store)),
+        asyncio.create_task(live.exposures.run()),
     ]
-    writing = asyncio.create_task(live.exposures.run())
     try:
         yield live
     finally:
-        for task in following:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
-        live.exposures.end()
-        await writing
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await live.exposures.finish()
         await store.close()
+
+
+async def _first_look(following: Following) -> None:
+    try:
+        async with asyncio.timeout(_FIRST_LOOK_S):
+            await following.turn()
+    except (StoreUnavailableError, TimeoutError) as error:
+        logger.warning(
+            "serving without the live state: the feature store does not answer", extra={"reason": str(error)}
+        )

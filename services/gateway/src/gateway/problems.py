@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.requests import EventBatch
+from gateway.schemas import RejectedEvent
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
@@ -44,6 +45,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked for.", examples=["/v1/items/85123A"])
     request_id: str = Field(description="The id under which the log lines of all services stand.")
     errors: list[InvalidField] | None = Field(None, description="For 422: every parameter that cannot be.")
+    rejected: list[RejectedEvent] | None = Field(None, description="For 422 of events: why none could be stored.")
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,11 @@ OF_THE_SERVICES = (
 
 
 class EventsRejectedError(Exception):
-    """None of a request's events could be stored: location and reason of each."""
+    """None of a request's events could be stored."""
 
-    def __init__(self, reasons: list[tuple[str, str]]) -> None:
-        super().__init__(f"{len(reasons)} events rejected")
-        self.reasons = reasons
+    def __init__(self, rejected: list[RejectedEvent]) -> None:
+        super().__init__(f"{len(rejected)} events rejected")
+        self.rejected = rejected
 
 
 def install(app: FastAPI) -> None:
@@ -127,19 +129,25 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     fields = [
-        InvalidField(location=".".join(str(part) for part in one["loc"]), message=one["msg"]) for one in error.errors()
+        InvalidField(location=_printable(".".join(map(str, one["loc"]))), message=_printable(one["msg"]))
+        for one in error.errors()
     ]
     detail = "; ".join(f"{field.location}: {field.message}" for field in fields)
     return _response(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=detail, errors=fields)
 
 
+def _printable(text: str) -> str:
+    """A key of a body may hold half a surrogate pair, which no answer can."""
+    return text.encode("utf-8", "replace").decode()
+
+
 async def _events_rejected(request: Request, error: EventsRejectedError) -> Response:
-    fields = [InvalidField(location=location, message=reason) for location, reason in error.reasons]
+    first, *others = error.rejected
     return _response(
         request,
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        detail="no event was stored: each was rejected for the reason in errors",
-        errors=fields,
+        detail=f"no event was stored: {first.reason}" + (f"; and {len(others)} more, see rejected" if others else ""),
+        rejected=error.rejected,
     )
 
 
@@ -182,6 +190,7 @@ def _response(
     detail: str,
     headers: Mapping[str, str] | None = None,
     errors: list[InvalidField] | None = None,
+    rejected: list[RejectedEvent] | None = None,
 ) -> Response:
     problem = Problem(
         type="about:blank",
@@ -191,6 +200,7 @@ def _response(
         instance=request.scope["raw_path"].decode(),
         request_id=request_id.get(),
         errors=errors,
+        rejected=rejected,
     )
     body = problem.model_dump_json(exclude_none=True)
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

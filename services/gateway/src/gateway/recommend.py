@@ -1,13 +1,13 @@
 """The use-case: candidates from the first stage, the best of them from the second, by what happened up to now.
 
-In: for whom or for what, and how. Out: both services' answers, all of one artifact version.
+In: for whom or for what, and how. Out: what may be shown, all of one artifact version.
 Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Literal, TypeVar
+from typing import TypeVar
 
 import grpc
 
@@ -17,6 +17,7 @@ from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
 from gateway.live import Live
 from gateway.requests import Filter, RecommendationRequest, Rule
+from gateway.schemas import Level
 from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Profile, Subject
@@ -26,12 +27,20 @@ from recsys.v1.candidate_gen_service_pb2 import (
     GetPopularItemsRequest,
     GetSimilarItemsRequest,
 )
-from recsys.v1.reranker_service_pb2 import RerankRequest, RerankResponse
+from recsys.v1.item_pb2 import RankedItem
+from recsys.v1.reranker_service_pb2 import Remainder, RerankRequest
 
 T = TypeVar("T")
 
-Level = Literal["full", "without_live_state"]
-_SPARE: Final = 5  # asked for beyond the count, for what the gateway itself must hide
+
+@dataclass(frozen=True)
+class Shown:
+    """What the second stage ranked, without what this process knows to be off sale."""
+
+    artifact_version: str
+    items: list[RankedItem]
+    beyond: list[RankedItem]  # ranked, but beyond the count
+    remainder: Remainder
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,11 @@ class Recommended:
     """A ranked list for somebody, and what it was made of."""
 
     found: GetCandidatesResponse
-    ranked: RerankResponse
+    shown: Shown
     subject: Subject | None
     assignment: Assignment | None
     level: Level
+    is_explained: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,6 @@ class Recommender:
             asked,
             arm,
             rules=self.rules,
-            count=asked.count + _SPARE,
             exploration=self.settings.exploration,
             seed=int.from_bytes(sha256(request_id.get().encode()).digest()[:8]),
         )
@@ -76,19 +85,19 @@ class Recommender:
             to_find.artifact_version = version
             found = await self.clients.candidate_gen.get_candidates(to_find, timeout_s=self._first_stage_s(deadline))
             wire.hand_over(found, to_rank)
-            ranked = await self.clients.reranker.rerank(to_rank, timeout_s=deadline.remaining_s())
-            return Recommended(found, ranked, subject, assignment, level)
+            shown = await self._best(to_rank, count=asked.count, deadline=deadline)
+            return Recommended(found, shown, subject, assignment, level, is_explained=asked.explain)
 
         return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
 
-    async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RerankResponse:
+    async def similar_to(self, item_id: str, *, count: int, only: Filter) -> Shown:
         """Items like an item."""
         deadline = Deadline.after(self.settings.timeout_s)
 
-        async def attempt(version: str) -> RerankResponse:
+        async def attempt(version: str) -> Shown:
             request = GetSimilarItemsRequest(
                 item_id=item_id,
-                count=max(count + _SPARE, self.settings.candidates),
+                count=max(count, self.settings.candidates),
                 artifact_version=version,
                 filter=wire.filter_of(only),
             )
@@ -97,31 +106,39 @@ class Recommender:
                 artifact_version=found.artifact_version,
                 item_id=item_id,
                 candidates=found.candidates,
-                count=count + _SPARE,
                 blend=wire.PERSONAL_ALONE,
             )
-            return await self.clients.reranker.rerank(to_rank, timeout_s=deadline.remaining_s())
+            return await self._best(to_rank, count=count, deadline=deadline)
 
         return await self._from_one_version(attempt, deadline)
 
-    async def popular(self, *, count: int, only: Filter) -> RerankResponse:
+    async def popular(self, *, count: int, only: Filter) -> Shown:
         """Popular items, which keep their order in the second stage."""
         deadline = Deadline.after(self.settings.timeout_s)
 
-        async def attempt(version: str) -> RerankResponse:
-            request = GetPopularItemsRequest(
-                count=count + _SPARE, artifact_version=version, filter=wire.filter_of(only)
-            )
+        async def attempt(version: str) -> Shown:
+            request = GetPopularItemsRequest(count=count, artifact_version=version, filter=wire.filter_of(only))
             found = await self.clients.candidate_gen.get_popular_items(request, timeout_s=self._first_stage_s(deadline))
             to_rank = RerankRequest(
-                artifact_version=found.artifact_version,
-                candidates=found.candidates,
-                count=count + _SPARE,
-                blend=wire.PERSONAL_ALONE,
+                artifact_version=found.artifact_version, candidates=found.candidates, blend=wire.PERSONAL_ALONE
             )
-            return await self.clients.reranker.rerank(to_rank, timeout_s=deadline.remaining_s())
+            return await self._best(to_rank, count=count, deadline=deadline)
 
         return await self._from_one_version(attempt, deadline)
+
+    async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> Shown:
+        """The best `count` that may be shown.
+
+        Where a service does not know yet what is off sale, it is asked for as many more as had to be hidden. It is not
+        asked for more from the start: diversity, pins and exploration are laid out over just the items of the page.
+        """
+        request.count = count
+        while True:
+            ranked = await self.clients.reranker.rerank(request, timeout_s=deadline.remaining_s())
+            items = [each for each in ranked.items if not self.live.is_hidden(each.item.item_id)]
+            if len(items) >= count or len(ranked.items) < request.count:
+                return Shown(ranked.artifact_version, items[:count], items[count:], ranked.remainder)
+            request.count += count - len(items)
 
     def _first_stage_s(self, deadline: Deadline) -> float:
         return deadline.remaining_s() * self.settings.candidate_share

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule"]
 VectorOrigin = Literal["trained", "folded_in", "none"]
+Level = Literal["full", "without_live_state"]
 
 _VERSION = Field(description="The artifact version that answered.", examples=["20250101T000000Z-als"])
 _NEXT_CURSOR = Field(description="Give this as `cursor` to get the next page; null at the end.", examples=["MTAwMDI"])
@@ -98,6 +99,9 @@ class ArmOut(_Schema):
 
     name: str
     arm: str
+    version_not_held: str | None = Field(
+        description="The arm's own artifact version, where the services do not hold it: the live one answered."
+    )
 
 
 class Recommendations(RankedItems):
@@ -115,7 +119,7 @@ class Recommendations(RankedItems):
     dropped: dict[str, int] | None = Field(description="With `explain`: how many items each condition alone drops.")
     experiment: ArmOut | None
     next_cursor: str | None = Field(description="With `paginate`: the next page; null at the end.")
-    level: Literal["full", "without_live_state"] = Field(description="What the answer could be made of.")
+    level: Level = Field(description="What the answer could be made of.")
     degraded: bool = Field(description="The level is not `full`.")
 
 
@@ -205,6 +209,7 @@ class History(_Schema):
     user_known: bool
     total: int = Field(description="Items in the whole history, of which `items` are the most recent.")
     items: list[HistoryItem]
+    degraded: bool = Field(description="Without live events: the feature store did not answer.")
 
 
 class User(_Schema):

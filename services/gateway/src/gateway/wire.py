@@ -68,15 +68,14 @@ def rerank_request(
     arm: Arm | None,
     *,
     rules: tuple[Rule, ...],
-    count: int,
     exploration: float,
     seed: int,
 ) -> second_stage.RerankRequest:
-    """What the second stage is asked, but for the candidates. The caller's own word counts before an arm's."""
+    """What the second stage is asked, but for candidates and count. The caller's own word counts before an arm's."""
     blend = asked.blend or (arm.blend if arm else None)
     diversity = asked.diversity or (arm.diversity if arm else None)
     share = exploration if arm is None or arm.exploration is None else arm.exploration
-    request = second_stage.RerankRequest(count=count, explain=asked.explain, with_remainder=asked.paginate)
+    request = second_stage.RerankRequest(explain=asked.explain, with_remainder=asked.paginate)
     if blend is not None:
         request.blend.CopyFrom(_blend(blend))
     if diversity is not None:

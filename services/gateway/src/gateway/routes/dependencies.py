@@ -3,16 +3,16 @@
 Asynchronous although they wait for nothing: FastAPI runs other dependencies in a thread.
 """
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
 from gateway.clients import Clients
 from gateway.experiments.live import Experiments
 from gateway.live import Live
 from gateway.recommend import Recommender
 from gateway.settings import Settings
-from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore
 
 
@@ -41,7 +41,7 @@ TheLive = Annotated[Live, Depends(_live)]
 
 async def _store(live: TheLive) -> FeatureStore:
     if live.store is None:
-        raise StoreUnavailableError("this gateway has no feature store: set GATEWAY_FEATURE_STORE_URL")
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "no feature store: set GATEWAY_FEATURE_STORE_URL")
     return live.store
 
 

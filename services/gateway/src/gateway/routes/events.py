@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from gateway import events, presentation, schemas
 from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, EventsRejectedError, documented
 from gateway.requests import MAX_EVENTS, EventBatch, EventIn
-from gateway.routes.dependencies import TheClients, TheSettings, TheStore
+from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 
 router = APIRouter(prefix="/v1/events", tags=["events"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
 
@@ -28,16 +28,19 @@ _BODY = {
 
 
 @router.post("", response_model=schemas.EventOutcome, openapi_extra=_BODY)
-async def post_events(request: Request, store: TheStore, clients: TheClients, settings: TheSettings) -> Response:
+async def post_events(
+    request: Request, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
+) -> Response:
     """One event, or up to 1,000 of them. Those accepted are on disk and count in the very next answer.
 
     A bad event is rejected alone, with its reason. A repeated `event_id` changes nothing, so sending again is safe.
     """
-    outcome = await events.take(_rows(await request.body()), store=store, clients=clients, settings=settings)
+    rows = _rows(await request.body())
+    outcome = await events.take(rows, store=store, exposures=live.exposures, clients=clients, settings=settings)
+    answer = presentation.event_outcome(outcome)
     if not outcome.event_ids:
-        raise EventsRejectedError([(f"events.{one.index}", one.reason) for one in outcome.rejected])
-    body = presentation.event_outcome(outcome).model_dump_json()
-    return Response(body, media_type="application/json")
+        raise EventsRejectedError(answer.rejected)
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _rows(body: bytes) -> list[Any]:

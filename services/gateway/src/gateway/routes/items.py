@@ -5,22 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
 
-from gateway import presentation, schemas
-from gateway.live import now_ms
+from gateway import catalogue, presentation, schemas
 from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
-from gateway.requests import (
-    MAX_COUNT,
-    DeleteChange,
-    ItemChanges,
-    ItemPatch,
-    ItemPut,
-    PatchChange,
-    PutChange,
-    Words,
-)
+from gateway.requests import MAX_COUNT, ItemChanges, ItemPatch, ItemPut, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, ItemId, PageSize
-from recsys.feature_store.interface import ItemChange, JsonScalar
+from recsys.feature_store.interface import ItemChange
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
 
@@ -29,6 +19,7 @@ router = APIRouter(prefix="/v1/items", tags=["items"], responses=documented(*OF_
 async def list_items(
     clients: TheClients,
     settings: TheSettings,
+    live: TheLive,
     after_id: AfterId,
     query: Annotated[
         str, Query(max_length=200, description="Every word must stand somewhere in the title, whatever the case.")
@@ -52,37 +43,42 @@ async def list_items(
             page_size=page_size,
             timeout_s=settings.timeout_s,
         )
-        return presentation.item_page(found)
+        now = [catalogue.as_now(item.item_id, item, live) for item in found.items]
+        return presentation.item_page(
+            found.artifact_version,
+            [item for item in now if item is not None],
+            next_after=found.items[-1].item_id if found.has_more else None,
+        )
     if query or category or after_id:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "ids cannot be combined with query, category or cursor")
-    named = await clients.reranker.get_items(ids, timeout_s=settings.timeout_s)
-    return schemas.ItemPage(
-        artifact_version=named.artifact_version, items=presentation.items(named.items), next_cursor=None
-    )
+    version, items = await catalogue.items_of(ids, live=live, clients=clients, timeout_s=settings.timeout_s)
+    return presentation.item_page(version, items)
 
 
-@router.get(
-    "/{item_id:id}",
-    responses=documented(HTTPStatus.NOT_FOUND),
-)
-async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings) -> schemas.SingleItem:
+@router.get("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND))
+async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings, live: TheLive) -> schemas.SingleItem:
     """One item."""
-    found = await clients.reranker.get_items([item_id], timeout_s=settings.timeout_s)
-    if not found.items:
+    version, items = await catalogue.items_of([item_id], live=live, clients=clients, timeout_s=settings.timeout_s)
+    if not items:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"no item {item_id!r} in the model")
-    return presentation.single_item(found.items[0], artifact_version=found.artifact_version)
+    return presentation.single_item(items[0], artifact_version=version)
 
 
-@router.post("/bulk")
-async def change_items(body: ItemChanges, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
+@router.post("/bulk", responses=documented(HTTPStatus.NOT_FOUND))
+async def change_items(
+    body: ItemChanges, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
+) -> schemas.ItemChangesDone:
     """Create, update and delete up to 1,000 items, in order, all or none."""
-    return await _changed([_change_of(one) for one in body.changes], store=store, live=live)
+    changes = catalogue.changes_of(body.changes)
+    await _expect_existing(changes, live, clients, timeout_s=settings.timeout_s)
+    return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
 @router.put("/{item_id:id}")
 async def put_item(item_id: ItemId, body: ItemPut, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
     """Create an item, or say anew all that there is to say of it. It may be recommended within two seconds."""
-    return await _changed([ItemChange(item_id, "put", _fields(body))], store=store, live=live)
+    changes = [catalogue.change_of(item_id, body)]
+    return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
 @router.patch("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND))
@@ -90,32 +86,20 @@ async def patch_item(
     item_id: ItemId, body: ItemPatch, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ItemChangesDone:
     """Change a part of an item: what is not given stays. Taken off sale, it is gone from every answer."""
-    if item_id not in live.state.items:
-        unknown = await clients.reranker.find_unknown_items([item_id], timeout_s=settings.timeout_s)
-        if unknown:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"no item {item_id!r} to change; PUT creates it")
-    return await _changed([ItemChange(item_id, "patch", _fields(body))], store=store, live=live)
+    changes = [catalogue.change_of(item_id, body)]
+    await _expect_existing(changes, live, clients, timeout_s=settings.timeout_s)
+    return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
 @router.delete("/{item_id:id}")
 async def delete_item(item_id: ItemId, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
     """An item that is no more: in no answer, and not found. Once more changes nothing."""
-    return await _changed([ItemChange(item_id, "delete")], store=store, live=live)
+    changes = [ItemChange(item_id, "delete")]
+    return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
-async def _changed(changes: list[ItemChange], *, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
-    records = await store.change_items(changes, now_ms=now_ms())
-    live.take(records)
-    return presentation.item_changes(records)
-
-
-def _change_of(one: PutChange | PatchChange | DeleteChange) -> ItemChange:
-    if isinstance(one, DeleteChange):
-        return ItemChange(one.item_id, "delete")
-    return ItemChange(one.item_id, one.op, _fields(one))
-
-
-def _fields(body: ItemPut | ItemPatch) -> dict[str, JsonScalar]:
-    """What was given, in the feature store's names; of a patch, no more than that."""
-    given = body.model_dump(exclude={"op", "item_id", "attributes"}, exclude_unset=True)
-    return given | {f"attributes.{name}": value for name, value in body.attributes.items()}
+async def _expect_existing(changes: list[ItemChange], live: TheLive, clients: TheClients, *, timeout_s: float) -> None:
+    missing = await catalogue.missing(changes, live=live, clients=clients, timeout_s=timeout_s)
+    if missing:
+        named = ", ".join(map(repr, missing[:10]))
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"nothing was changed: no item {named} to patch; a put creates it")

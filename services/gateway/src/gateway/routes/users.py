@@ -7,16 +7,14 @@ from typing import Annotated
 import grpc
 from fastapi import APIRouter, HTTPException, Query
 
-from gateway import presentation, schemas
+from gateway import history, presentation, schemas
 from gateway.clients import Clients
-from gateway.deadline import Deadline
 from gateway.live import now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
 from gateway.requests import SessionToMerge, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
-from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Profile, Subject
+from recsys.feature_store.interface import Subject
 from recsys.v1.model_service_pb2 import GetModelResponse
 
 router = APIRouter(prefix="/v1/users", tags=["users"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
@@ -42,16 +40,9 @@ async def get_history(
     user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
 ) -> schemas.History:
     """What a user already had, most recent first, live events too. A stranger has no history, and no error."""
-    deadline = Deadline.after(settings.timeout_s)
-    subject = Subject("user", user_id)
-    try:
-        profile = await live.profile(subject, timeout_s=settings.store_timeout_s)
-    except StoreUnavailableError:
-        profile = Profile(subject, recent=(), had={})
-    had = await clients.candidate_gen.get_history(user_id, count=count, timeout_s=deadline.remaining_s())
-    item_ids = [stored.event.item_id for stored in profile.recent] + [entry.item_id for entry in had.items]
-    described = await clients.reranker.get_items(list(dict.fromkeys(item_ids)), timeout_s=deadline.remaining_s())
-    return presentation.history(had, profile.recent, described, count=count)
+    return presentation.history(
+        await history.of_user(user_id, count=count, live=live, clients=clients, settings=settings)
+    )
 
 
 @router.post("/{user_id:id}/sessions")
@@ -74,9 +65,10 @@ async def get_erasure(
 
 @router.delete("/{user_id:id}", status_code=HTTPStatus.ACCEPTED)
 async def erase_user(
-    user_id: UserId, store: TheStore, clients: TheClients, settings: TheSettings
+    user_id: UserId, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ErasureReport:
     """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
+    live.exposures.forget(Subject("user", user_id))
     found = await store.erase_user(user_id, now_ms=now_ms())
     return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
 

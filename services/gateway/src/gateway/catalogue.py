@@ -1,0 +1,103 @@
+"""The use-case of items that change: changes into the store, and the catalogue with them laid over.
+
+The services learn of a change within a quarter of a second. What this process wrote itself it knows at once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
+
+import grpc
+
+from gateway.clients import Clients
+from gateway.live import Live, now_ms
+from gateway.requests import DeleteChange, ItemPatch, ItemPut, PatchChange, PutChange
+from recsys.feature_store.interface import FeatureStore, ItemChange, ItemRecord, JsonScalar
+from recsys.v1.item_pb2 import Item
+
+_ATTRIBUTES: Final = "attributes."  # how the feature store names them
+
+
+def change_of(item_id: str, body: ItemPut | ItemPatch) -> ItemChange:
+    """What was given, in the feature store's names; of a patch, no more than that."""
+    given: dict[str, JsonScalar] = body.model_dump(exclude={"op", "item_id", "attributes"}, exclude_unset=True)
+    fields = given | {f"{_ATTRIBUTES}{name}": value for name, value in body.attributes.items()}
+    return ItemChange(item_id, "put" if isinstance(body, ItemPut) else "patch", fields)
+
+
+def changes_of(bodies: Iterable[PutChange | PatchChange | DeleteChange]) -> list[ItemChange]:
+    """The same for many."""
+    return [
+        ItemChange(body.item_id, "delete") if isinstance(body, DeleteChange) else change_of(body.item_id, body)
+        for body in bodies
+    ]
+
+
+async def change(changes: Sequence[ItemChange], *, store: FeatureStore, live: Live) -> list[ItemRecord]:
+    """Make changes durable, all or none. From now on this process answers by them. Raises: StoreUnavailableError."""
+    records = await store.change_items(changes, now_ms=now_ms())
+    live.take(records)
+    return records
+
+
+async def missing(changes: Sequence[ItemChange], *, live: Live, clients: Clients, timeout_s: float) -> list[str]:
+    """Ids of items to be patched that do not exist.
+
+    While the catalogue cannot be asked, an item passes for one that exists: taking it off sale must not depend on that.
+    """
+    exists: dict[str, bool | None] = {}  # none: the catalogue must say
+    for each in changes:
+        if each.kind != "patch":
+            exists[each.item_id] = each.kind == "put"
+        elif each.item_id not in exists:
+            exists[each.item_id] = _exists(live.record(each.item_id))
+        if each.kind == "patch" and exists[each.item_id] is False:
+            return [each.item_id]
+    unsure = [item_id for item_id, known in exists.items() if known is None]
+    try:
+        return await clients.reranker.find_unknown_items(unsure, timeout_s=timeout_s) if unsure else []
+    except grpc.aio.AioRpcError:
+        return []
+
+
+def _exists(record: ItemRecord | None) -> bool | None:
+    if record is None or not (record.is_whole or record.is_deleted):
+        return None
+    return not record.is_deleted
+
+
+async def items_of(
+    item_ids: Sequence[str], *, live: Live, clients: Clients, timeout_s: float
+) -> tuple[str, list[Item]]:
+    """The artifact version that answered, and those of the items that exist now, in the order asked for."""
+    found = await clients.reranker.get_items(item_ids, timeout_s=timeout_s)
+    described = {item.item_id: item for item in found.items}
+    now = (as_now(item_id, described.get(item_id), live) for item_id in item_ids)
+    return found.artifact_version, [item for item in now if item is not None]
+
+
+def as_now(item_id: str, described: Item | None, live: Live) -> Item | None:
+    """An item as the catalogue describes it, with what this process knows laid over; none: it does not exist."""
+    record = live.record(item_id)
+    if record is None:
+        return described
+    if record.is_deleted or (described is None and not record.is_whole):
+        return None
+    item = Item(item_id=item_id, available=True)
+    if described is not None and not record.is_whole:
+        item.CopyFrom(described)
+    for name, value in record.fields.items():
+        _lay_over(item, name, value)
+    return item
+
+
+def _lay_over(item: Item, name: str, value: JsonScalar) -> None:
+    if name.startswith(_ATTRIBUTES):
+        item.attributes.pop(name.removeprefix(_ATTRIBUTES), None)
+        if value is not None:
+            item.attributes[name.removeprefix(_ATTRIBUTES)] = str(value)
+    elif name == "available":
+        item.available = value is not False
+    elif value is None:
+        item.ClearField(cast(Any, name))
+    else:
+        setattr(item, name, value)

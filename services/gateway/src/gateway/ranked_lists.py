@@ -1,0 +1,161 @@
+"""From the services' protobuf answers to the JSON of ranked lists.
+
+They are the hot path and go straight to JSON bytes: as pydantic models through FastAPI's response validation a request
+for ten took 280 µs instead of 220 (in process, no services). A test holds the bytes to the schemas.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from gateway import list_cursors, schemas
+from gateway.list_cursors import ListFacts
+from gateway.paging import ListedItem, Page
+from gateway.recommend import Recommended, Shown
+from recsys.feature_store.interface import Subject
+from recsys.observability.logging import request_id
+from recsys.v1 import candidate_gen_service_pb2, item_pb2
+
+_SOURCES: Final[dict[int, schemas.Source]] = {
+    item_pb2.CANDIDATE_SOURCE_ANN: "ann",
+    item_pb2.CANDIDATE_SOURCE_POPULAR: "popular",
+    item_pb2.CANDIDATE_SOURCE_SIMILAR: "similar",
+    item_pb2.CANDIDATE_SOURCE_SESSION: "session",
+    item_pb2.CANDIDATE_SOURCE_TRENDING: "trending",
+    item_pb2.CANDIDATE_SOURCE_NEW: "new",
+    item_pb2.CANDIDATE_SOURCE_RULE: "rule",
+}
+_ORIGINS: Final[dict[int, schemas.VectorOrigin]] = {
+    candidate_gen_service_pb2.VECTOR_ORIGIN_TRAINED: "trained",
+    candidate_gen_service_pb2.VECTOR_ORIGIN_FOLDED_IN: "folded_in",
+}
+Json = dict[str, object]
+
+
+def facts_of(answer: Recommended) -> ListFacts:
+    """What is true of the list as a whole."""
+    return ListFacts(
+        artifact_version=answer.shown.artifact_version,
+        subject=_subject(answer.subject),
+        vector=_ORIGINS.get(answer.found.vector_origin, "none"),
+        matching=answer.found.matching_items,
+        experiment=_arm(answer),
+        level=answer.level,
+    )
+
+
+def first_page(answer: Recommended, facts: ListFacts, *, asked: int, next_cursor: str | None) -> bytes:
+    """JSON of `schemas.Recommendations`."""
+    dropped = {each.reason: each.count for each in answer.found.dropped} if answer.is_explained else None
+    items = [_ranked_item(item) for item in answer.shown.items]
+    return _recommendations(items, facts, asked=asked, dropped=dropped, next_cursor=next_cursor)
+
+
+def further_page(page: Page, *, asked: int) -> bytes:
+    """JSON of `schemas.Recommendations`."""
+    items = [_listed_item(item) for item in page.items]
+    return _recommendations(
+        items, page.rest.facts, asked=asked, dropped=None, next_cursor=list_cursors.encode(page.rest)
+    )
+
+
+def ranked_items(shown: Shown) -> bytes:
+    """JSON of `schemas.RankedItems`."""
+    return orjson.dumps(
+        {"artifact_version": shown.artifact_version, "items": [_ranked_item(item) for item in shown.items]}
+    )
+
+
+def item_json(message: item_pb2.Item) -> Json:
+    """JSON of `schemas.Item`."""
+    return {
+        "item_id": message.item_id,
+        "title": message.title if message.HasField("title") else None,
+        "category": message.category if message.HasField("category") else None,
+        "price": message.price if message.HasField("price") else None,
+        "image_url": message.image_url if message.HasField("image_url") else None,
+        "available": message.available,
+        "attributes": dict(message.attributes),
+    }
+
+
+def _recommendations(
+    items: Sequence[Json],
+    facts: ListFacts,
+    *,
+    asked: int,
+    dropped: dict[str, int] | None,
+    next_cursor: str | None,
+) -> bytes:
+    return orjson.dumps(
+        {
+            "request_id": request_id.get(),
+            "artifact_version": facts.artifact_version,
+            "subject": vars(facts.subject) if facts.subject else None,
+            "vector": facts.vector,
+            "user_known": facts.vector != "none",
+            "items": items,
+            "fill": {"asked": asked, "returned": len(items), "matching": facts.matching},
+            "dropped": dropped,
+            "experiment": vars(facts.experiment) if facts.experiment else None,
+            "next_cursor": next_cursor,
+            "level": facts.level,
+            "degraded": facts.level != "full",
+        }
+    )
+
+
+def _subject(subject: Subject | None) -> schemas.SubjectOut | None:
+    if subject is None:
+        return None
+    is_user = subject.kind == "user"
+    return schemas.SubjectOut(user_id=subject.id if is_user else None, session_id=None if is_user else subject.id)
+
+
+def _arm(answer: Recommended) -> schemas.ArmOut | None:
+    if answer.assignment is None:
+        return None
+    arm = answer.assignment.arm
+    is_other = arm.artifact_version not in (None, answer.shown.artifact_version)
+    return schemas.ArmOut(
+        name=answer.assignment.experiment, arm=arm.name, version_not_held=arm.artifact_version if is_other else None
+    )
+
+
+def _ranked_item(message: item_pb2.RankedItem) -> Json:
+    ranked = item_json(message.item)
+    ranked["score"] = message.score
+    # A newer service may know a source that this gateway does not: it is left out.
+    ranked["sources"] = [_SOURCES[number] for number in message.sources if number in _SOURCES]
+    ranked["propensity"] = message.propensity
+    ranked["explanation"] = _explanation(message.explanation) if message.HasField("explanation") else None
+    return ranked
+
+
+def _listed_item(listed: ListedItem) -> Json:
+    ranked = item_json(listed.item)
+    ranked["score"] = listed.score
+    ranked["sources"] = [name for number, name in _SOURCES.items() if listed.sources & 1 << number]
+    ranked["propensity"] = 1.0  # chance plays on the first page only
+    ranked["explanation"] = None
+    return ranked
+
+
+def _explanation(message: item_pb2.Explanation) -> Json:
+    return {
+        "personal_score": message.personal_score,
+        "terms": [{"name": one.name, "value": one.value, "weight": one.weight} for one in message.terms],
+        "sources": _source_ranks(message.sources),
+        "rank_by_score": message.rank_by_score,
+        "contributions": [{"item_id": one.item_id, "value": one.value} for one in message.contributions],
+        "rules": list(message.rules),
+    }
+
+
+def _source_ranks(messages: Iterable[item_pb2.SourceRank]) -> list[Json]:
+    return [
+        {"source": _SOURCES[one.source], "rank": one.rank, "score": one.score}
+        for one in messages
+        if one.source in _SOURCES
+    ]
