@@ -3,8 +3,8 @@
     make benchmark-serving            # or: .venv/bin/python -m benchmarks.serving [--items 40000 1000000] [--seconds 5]
 
 In one run, on the same cores: this system (real processes: gateway, candidate_gen, reranker, the embedded feature
-store; REST at the front), the baseline `benchmarks.one_process_service` with one and with two workers, and an empty endpoint.
-Every figure of ours stands as a ratio to the baseline too. Needs wrk (`apt-get install wrk`).
+store; REST at the front), the baseline `benchmarks.one_process_service` with one and with two workers, and an empty
+endpoint. Every figure of ours stands as a ratio to the baseline too. Needs wrk (`apt-get install wrk`).
 """
 
 import argparse

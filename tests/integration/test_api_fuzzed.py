@@ -1,4 +1,4 @@
-"""The REST API of the real processes against what schemathesis makes of its OpenAPI document: never a 500, never a leak."""
+"""The REST API of the real processes against what schemathesis makes of its document: never a 500, never a leak."""
 
 import json
 import re
