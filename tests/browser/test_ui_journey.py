@@ -129,3 +129,14 @@ def test_the_page_asks_nobody_but_its_own_server(laptop: Page, ui_url: str, gate
     laptop.goto(f"{ui_url}/model")
     expect(laptop.locator(TITLE)).to_have_text(ask(gateway_url, "/v1/model")["artifact_version"])
     assert hosts == {urlsplit(ui_url).netloc}
+
+
+def test_what_an_anonymous_visitor_does_changes_the_next_list_and_says_why(laptop: Page, ui_url: str) -> None:
+    laptop.goto(ui_url)
+    expect(laptop.get_by_role("heading", name="Popular now")).to_be_visible()
+    bought = cards(laptop, "recommended").first.inner_text()
+    laptop.locator(".st-key-card-recommended-0").get_by_role("button", name="Buy").click()
+    expect(laptop.get_by_role("heading", name="For you")).to_be_visible()
+    expect(cards(laptop, "recommended").filter(has_text=re.compile(rf"^{re.escape(bought)}$"))).to_have_count(0)
+    laptop.locator(".st-key-card-recommended-0").get_by_role("button", name="Why").click()
+    expect(laptop.locator(".why dt").first).to_have_text("Because of")
