@@ -1,12 +1,15 @@
 """Events: what is stored, what is rejected and why, and that the next answer knows."""
 
+import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import httpx
 import pytest
+from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.live import Live
@@ -16,6 +19,7 @@ from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
 
 pytestmark = pytest.mark.anyio
 
+JSON = {"Content-Type": "application/json"}
 VIEW = {"user_id": "7", "item_id": "item-03", "type": "view"}
 
 
@@ -156,3 +160,74 @@ async def test_a_store_that_is_away_costs_an_answer_its_live_part_only(
     monkeypatch.setattr(live.store, "profile", away)
     answer = (await client.post("/v1/recommendations", json={"user_id": "7"})).json()
     assert (answer["degraded"], answer["level"], len(answer["items"])) == (True, "without_live_state", 10)
+
+
+async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_away(
+    app: FastAPI, client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(live.store, "profile", slow)
+    impatient = app.state.settings.model_copy(update={"store_timeout_s": 0.01})
+    app.state.recommender = replace(app.state.recommender, settings=impatient)
+    answer = (await client.post("/v1/recommendations", json={"session_id": "s"})).json()
+    assert (answer["level"], len(answer["items"])) == ("without_live_state", 10)
+    assert answer["subject"] == {"user_id": None, "session_id": "s"}
+    app.state.settings = impatient
+    history = (await client.get("/v1/users/7/history")).json()
+    assert (history["degraded"], history["total"]) == (True, 7)
+
+
+async def test_a_session_that_is_its_users_already_is_not_merged_again(
+    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert live.store is not None
+    merges: list[str] = []
+    merge = live.store.merge_session
+
+    async def counted(session_id: str, *, user_id: str) -> int:
+        merges.append(user_id)
+        return await merge(session_id, user_id=user_id)
+
+    monkeypatch.setattr(live.store, "merge_session", counted)
+    both = VIEW | {"session_id": "s"}
+    await client.post("/v1/events", json={"events": [both, both]})
+    await client.post("/v1/events", json=both)
+    await client.post("/v1/events", json=both | {"user_id": "8"})
+    assert merges == ["7", "8"]
+
+
+@pytest.mark.parametrize("key", ["\ud800", "\x00"])
+async def test_a_key_that_no_answer_can_repeat_is_refused_all_the_same(client: httpx.AsyncClient, key: str) -> None:
+    response = await client.post("/v1/recommendations", content=json.dumps({key: 1}), headers=JSON)
+    assert response.status_code == 422
+    assert (await client.post("/v1/events", content=json.dumps(VIEW | {key: 1}))).status_code in (400, 422)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "NaN",
+        '{"blend": {"personal": NaN}}',
+        '{"blend": {"personal": 1e999}}',
+        '{"count": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+        '{"user_id": "\\ud800"}',
+        "\x00",
+        "",
+    ],
+)
+async def test_a_body_that_is_no_sound_json_is_the_callers_fault(client: httpx.AsyncClient, body: str) -> None:
+    for method, path in [
+        ("POST", "/v1/recommendations"),
+        ("POST", "/v1/events"),
+        ("POST", "/v1/items/bulk"),
+        ("PUT", "/v1/items/x"),
+        ("PATCH", "/v1/items/item-04"),
+        ("POST", "/v1/users/7/sessions"),
+    ]:
+        response = await client.request(method, path, content=body, headers=JSON)
+        assert response.status_code in (400, 422), (path, response.text)
+        assert response.headers["content-type"] == "application/problem+json"
+        assert (await client.request(method, path, content=b"\xff\xfe{}", headers=JSON)).status_code in (400, 422)

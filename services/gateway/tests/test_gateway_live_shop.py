@@ -7,9 +7,10 @@ import pytest
 from google.protobuf.message import Message
 
 from gateway.experiments.file import Arm, Experiment
-from gateway.live import Live
+from gateway.live import Live, go_live
 from gateway.requests import Blend
-from recsys.feature_store.interface import Event, Exposure, Subject
+from gateway.settings import Settings
+from recsys.feature_store.interface import Erasure, Event, Exposure, ItemChange, Subject
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -62,6 +63,7 @@ async def test_everything_that_is_asked_reaches_the_services(
     assert (second.diversity.mmr_lambda, second.diversity.max_per_category) == (0.7, 2)
     assert [rule.WhichOneof("effect") for rule in second.rules] == ["boost", "pin_position"]
     assert second.explain
+    assert second.filter == first.filter  # a pinned item need not be a candidate
 
 
 @pytest.mark.parametrize(
@@ -167,9 +169,48 @@ async def test_a_recommendation_is_logged_with_its_arm_and_a_click_is_counted(
     assert (arm["exposures"], arm["ctr"], arm["clicked_units"]) == (1, 1.0, 1)
 
 
+async def test_an_arm_whose_version_is_not_held_is_answered_by_the_live_one_and_says_so(
+    client: httpx.AsyncClient, live: Live, held: dict[str, list[str]]
+) -> None:
+    assert live.store is not None
+    arms = (Arm(name="plain", share=0), Arm(name="old", share=1, artifact_version="v1"))
+    live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
+    await live.experiments.refresh(live.store)
+    pinned = await ask(client, user_id="7")
+    assert (pinned["artifact_version"], pinned["experiment"]["version_not_held"]) == ("v1", None)
+    held["reranker"] = ["v2"]
+    fallen_back = await ask(client, user_id="7")
+    assert (fallen_back["artifact_version"], fallen_back["experiment"]["version_not_held"]) == ("v2", "v1")
+
+
+async def test_what_was_shown_to_an_erased_user_is_not_written_any_more(client: httpx.AsyncClient, live: Live) -> None:
+    await ask(client, user_id="7")
+    await client.delete("/v1/users/7")
+    await live.exposures.flush()
+    assert live.store is not None
+    assert [type(each.entry) for each in await live.store.read_stream(after_sequence=0, limit=5)] == [Erasure]
+
+
+async def test_what_is_off_sale_when_the_process_starts_is_known_before_it_answers(live: Live, store_url: str) -> None:
+    assert live.store is not None
+    await live.store.change_items([ItemChange("a", "delete")], now_ms=1)
+    async with go_live(Settings(feature_store_url=store_url)) as another:
+        assert another.is_hidden("a")
+
+
+async def test_a_user_who_is_in_the_trained_history_and_live_has_each_item_once(client: httpx.AsyncClient) -> None:
+    await client.post("/v1/events", json={"user_id": "7", "item_id": "item-04", "type": "view"})
+    history = (await client.get("/v1/users/7/history", params={"count": 1})).json()
+    assert [(each["item_id"], each["event_type"]) for each in history["items"]] == [("item-04", "view")]
+    assert history["total"] == 7
+
+
 async def test_without_a_store_events_are_503_with_the_setting_to_make_and_lists_are_served(
     app: Any, client: httpx.AsyncClient
 ) -> None:
     app.state.live = Live()
-    assert (await client.post("/v1/events", json={"user_id": "7"})).status_code == 503
+    response = await client.post("/v1/events", json={"user_id": "7"})
+    assert response.status_code == 503
+    assert response.json()["detail"] == "no feature store: set GATEWAY_FEATURE_STORE_URL"
     assert (await client.get("/v1/items/popular")).status_code == 200
+    assert (await ask(client, user_id="7"))["level"] == "full"

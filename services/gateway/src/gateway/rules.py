@@ -32,5 +32,5 @@ def read(path: Path) -> tuple[Rule, ...]:
         return tuple(_Document.model_validate(document).rules)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise DataError(f"{path}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error

@@ -83,6 +83,9 @@ def rerank_request(
     if share:
         request.exploration.CopyFrom(second_stage.Exploration(share=share, seed=seed))
     request.rules.extend(_rule(rule) for rule in (*rules, *asked.rules))
+    only = filter_of(asked.filter)
+    if only is not None and request.rules:  # a pinned item need not be a candidate, but it must pass too
+        request.filter.CopyFrom(only)
     return request
 
 

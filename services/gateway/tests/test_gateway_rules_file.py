@@ -1,0 +1,78 @@
+"""The file of shop-wide rules: what it says reaches every list; what it says wrongly is named by file and key."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from google.protobuf.message import Message
+
+from gateway import rules
+from gateway.app import create_app
+from gateway.requests import Rule
+from gateway.settings import Settings
+from recsys.errors import DataError
+from recsys.v1.reranker_service_pb2 import RerankRequest
+
+GOOD = """
+rules:
+  - {name: summer sale, category: Garden, boost: 1.5}
+  - {name: gift card first, item_id: GIFT, pin_position: 1}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "rules.yml"
+
+
+def test_rules_are_read_in_the_order_of_the_file(path: Path) -> None:
+    path.write_text(GOOD)
+
+    assert rules.read(path) == (
+        Rule(name="summer sale", category="Garden", boost=1.5),
+        Rule(name="gift card first", item_id="GIFT", pin_position=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("rules: [{name: x, category: a, boost: 0}]", "rules.0.boost: Input should be greater than 0, found '0'"),
+        ("rules: [{name: x, category: a, boost: 2}, {name: y}]", "rules.1: Value error, give one of category"),
+        ("rules: [{name: x, category: a, boots: 2}]", "rules.0.boots: Extra inputs are not permitted, found '2'"),
+        ("rules: [{name: x, item_id: 7, boost: 2}]", "rules.0.item_id: Input should be a valid string, found '7'"),
+        ("rule: []", "rules: Field required"),
+        ("- 1", "the whole: Input should be a valid dictionary"),
+        ("", "the whole: Input should be a valid dictionary"),
+        ("rules: [", "expected YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_file_and_key(path: Path, text: str, says: str) -> None:
+    path.write_text(text)
+
+    with pytest.raises(DataError) as caught:
+        rules.read(path)
+
+    assert str(caught.value).startswith(f"{path}: {says}")
+
+
+def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(DataError, match=r"rules\.yml: cannot be read: No such file or directory"):
+        rules.read(path)
+
+
+@pytest.mark.anyio
+async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path, received: list[Message]) -> None:
+    path.write_text(GOOD)
+    settings: Settings = app.state.settings
+    with_rules = create_app(settings.model_copy(update={"rules_file": path}), app.state.clients, app.state.live)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:
+        body = {"rules": [{"name": "mine", "category": "Home", "boost": 2}]}
+        assert (await client.post("/v1/recommendations", json=body)).status_code == 200
+        assert (await client.get("/v1/users/7/recommendations")).status_code == 200
+
+    of_post, of_get = [request for request in received if isinstance(request, RerankRequest)]
+    assert [rule.name for rule in of_post.rules] == ["summer sale", "gift card first", "mine"]
+    assert [rule.name for rule in of_get.rules] == ["summer sale", "gift card first"]
