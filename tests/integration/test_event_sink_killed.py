@@ -6,7 +6,6 @@ What the store acknowledged is in the lake once, and the stream is empty: nothin
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +15,7 @@ from random import Random
 from typing import Final
 
 import pytest
+from store_backends import new_valkey
 from testcontainers.core.container import DockerContainer
 
 from recsys.errors import StoreUnavailableError
@@ -32,23 +32,11 @@ SINK: Final = [sys.executable, "-m", "event_sink"]
 
 
 class Valkey:
-    """A container with the settings of the compose file, on a port that stays when it is started again."""
+    """A server on a port that stays when it is started again."""
 
-    def __init__(self) -> None:
-        self.port = Ports.free().gateway
-        self._container = DockerContainer("valkey/valkey:8.1-trixie").with_bind_ports("6379/tcp", self.port)
-        self._container.with_command("valkey-server --appendonly yes --appendfsync always --protected-mode no --bind *")
-
-    def __enter__(self) -> "Valkey":
-        self._container.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._container.stop()
-
-    @property
-    def url(self) -> str:
-        return f"valkey://127.0.0.1:{self.port}/0"
+    def __init__(self, container: DockerContainer, port: int) -> None:
+        self.url = f"valkey://127.0.0.1:{port}/0"
+        self._container = container
 
     def kill_and_start(self) -> None:
         container = self._container.get_wrapped_container()
@@ -58,14 +46,9 @@ class Valkey:
 
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
-    if (
-        shutil.which("docker") is None
-        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
-    ):
-        reason = "docker does not answer"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with Valkey() as running:
-        yield running
+    port = Ports.free().gateway
+    with new_valkey().with_bind_ports("6379/tcp", port) as running:
+        yield Valkey(running, port)
 
 
 class Shop:
