@@ -1,0 +1,159 @@
+"""Durable events a second and latency of profiles of both feature stores, beside what writes the same text plainly.
+
+    .venv/bin/python -m benchmarks.feature_store [--memory [USERS]]
+
+Eight writers at once, batches of 1, 100 and 1000. Everything is flushed to disk before it counts: SQLite in WAL mode
+with synchronous = FULL, Valkey (in a container, by docker) with appendfsync always. Baselines, in the same rounds: one
+INSERT and its commit an event, from eight threads; one XADD an event, from eight tasks. They keep a log and nothing
+else: no profile, no duplicates found, nothing counted. With --memory: bytes that a user with 20 events takes.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+from benchmarks import feature_store_memory, plain_log
+from recsys.feature_store.interface import Event, FeatureStore, Subject
+from recsys.feature_store.opening import open_store
+
+WRITERS = 8
+BATCHES = (1, 100, 1000)
+ROUNDS = 3
+SECONDS = 2.0  # of each measurement
+USERS, ITEMS = 2_000, 10_000
+PROFILES = 2_000
+_SERVER = 'valkey-server --appendonly yes --appendfsync always --save ""'
+
+
+class Shop:
+    """Events at random, seeded: their ids are as long as a UUID is."""
+
+    def __init__(self, users: int = USERS) -> None:
+        self._random = random.Random(0)
+        self._users = users
+
+    def event(self, user: int | None = None) -> Event:
+        """The next one."""
+        number = self._random.randrange(self._users) if user is None else user
+        return Event(
+            event_id=str(UUID(int=self._random.getrandbits(128))),
+            subject=Subject("user", f"user-{number}"),
+            item_id=f"item-{self._random.randrange(ITEMS)}",
+            event_type=self._random.choices(("view", "cart", "purchase"), (0.9, 0.07, 0.03))[0],
+            unix_ms=now_ms(),
+            weight=1.0,
+        )
+
+
+def now_ms() -> int:
+    """Unix milliseconds."""
+    return int(time.time() * 1000)
+
+
+@contextmanager
+def valkey() -> Iterator[str]:
+    """The address of a server of its own."""
+    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+    container = DockerContainer("valkey/valkey:8.1-trixie").with_command(_SERVER).with_exposed_ports(6379)
+    with container.waiting_for(LogMessageWaitStrategy("Ready to accept connections")) as running:
+        yield f"valkey://{running.get_container_host_ip()}:{running.get_exposed_port(6379)}/0"
+
+
+async def events_per_s(append: Callable[[list[Event]], Awaitable[object]], shop: Shop, *, batch: int) -> float:
+    """What eight writers get acknowledged; the events are made beforehand, as far as they go."""
+    ready = [[shop.event() for _ in range(batch)] for _ in range(max(WRITERS * 4, 60_000 // batch))]
+    begun, acknowledged = time.perf_counter(), 0
+
+    async def write() -> None:
+        nonlocal acknowledged
+        while ready and time.perf_counter() - begun < SECONDS:
+            events = ready.pop()
+            await append(events)
+            acknowledged += len(events)
+
+    await asyncio.gather(*(write() for _ in range(WRITERS)))
+    return acknowledged / (time.perf_counter() - begun)
+
+
+async def read_us(read: Callable[[int], Awaitable[object]]) -> float:
+    """Median of one read after the other, microseconds."""
+    rng, spent = random.Random(0), []
+    for _ in range(PROFILES):
+        user = rng.randrange(USERS)
+        begun = time.perf_counter()
+        await read(user)
+        spent.append((time.perf_counter() - begun) * 1e6)
+    return statistics.median(spent)
+
+
+async def measure(name: str, store: FeatureStore, log: plain_log.PlainLog) -> None:
+    """Print a backend's rows."""
+    shop = Shop()
+    for user in range(USERS):
+        events = [shop.event(user) for _ in range(20)]
+        await store.append(events, now_ms=now_ms())
+        await log.fill(user, events)
+    profile_us = await read_us(lambda user: store.profile(Subject("user", f"user-{user}")))
+    plain_us = await read_us(log.read)
+    plain: list[float] = []
+    found: dict[int, list[float]] = {batch: [] for batch in BATCHES}
+    for _ in range(ROUNDS):
+        plain.append(await log.events_per_s([shop.event() for _ in range(60_000)], writers=WRITERS, seconds=SECONDS))
+        for batch in BATCHES:
+            per_s = await events_per_s(lambda events: store.append(events, now_ms=now_ms()), shop, batch=batch)
+            found[batch].append(per_s)
+    print(f"| {name} | {log.NAME} | {statistics.median(plain):,.0f} | 1 |")
+    for batch, figures in found.items():
+        ratios = sorted(one / other for one, other in zip(figures, plain, strict=True))
+        print(
+            f"| {name} | feature store, batches of {batch} | {statistics.median(figures):,.0f} "
+            f"| {statistics.median(ratios):.2f} ({ratios[0]:.2f} – {ratios[-1]:.2f}) |"
+        )
+    print(
+        f"| {name} | p50 of a profile; of the plain read of 20 texts | {profile_us:.0f} µs; {plain_us:.0f} µs "
+        f"| {profile_us / plain_us:.2f} |",
+        flush=True,
+    )
+
+
+async def speed(folder: Path, valkey_url: str) -> None:
+    """Print the table."""
+    print(
+        "| | durable writes, 8 writers | events/s | ratio: median of 3 rounds (range) |\n|---|---|---|---|", flush=True
+    )
+    for name, url, log in (
+        ("SQLite", f"sqlite://{folder}/features.db", plain_log.SqliteLog(folder / "plain.db")),
+        ("Valkey", valkey_url, plain_log.ValkeyLog(valkey_url)),
+    ):
+        store = open_store(url)
+        await measure(name, store, log)
+        await store.close()
+        await log.close()
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memory", type=int, nargs="?", const=20_000, metavar="USERS", help="default 20,000")
+    users = parser.parse_args().memory
+    with TemporaryDirectory() as folder, valkey() as url:
+        if users is None:
+            asyncio.run(speed(Path(folder), url))
+        else:
+            events = Shop(users).event
+            asyncio.run(feature_store_memory.report(Path(folder), url, users=users, event=events))
+
+
+if __name__ == "__main__":
+    main()
