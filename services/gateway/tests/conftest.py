@@ -3,8 +3,12 @@
 The fakes keep what a test may change or look at in plain lists and dictionaries, each a fixture of its own.
 """
 
+import asyncio
 import math
-from collections.abc import AsyncIterator
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -354,3 +359,48 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says its address when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.address: Future[str] = Future()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        port = self.servers[0].sockets[0].getsockname()[1]
+        self.address.set_result(f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of the application over both fakes and a real embedded store, served over HTTP from a thread of its own."""
+    store_url = f"sqlite://{tmp_path_factory.mktemp('served')}/features.db"
+    ready: Future[_AnnouncingServer] = Future()
+
+    async def serve() -> None:
+        script = Script()
+        async with _serving(script, "candidate_gen") as candidate_gen, _serving(script, "reranker") as reranker:
+            settings = Settings(
+                candidate_gen_target=candidate_gen,
+                reranker_target=reranker,
+                timeout_s=10,
+                store_timeout_s=10,
+                feature_store_url=store_url,
+            )
+            async with connect(settings) as clients, go_live(settings) as live:
+                app = create_app(settings, clients, live)
+                server = _AnnouncingServer(
+                    uvicorn.Config(app, port=0, http="httptools", ws="none", lifespan="off", log_config=None)
+                )
+                ready.set_result(server)
+                await server.serve()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="gateway", daemon=True)
+    thread.start()
+    server = ready.result(timeout=20)
+    yield server.address.result(timeout=20)
+    server.should_exit = True
+    thread.join()

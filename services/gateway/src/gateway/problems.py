@@ -202,5 +202,5 @@ def _response(
         errors=errors,
         rejected=rejected,
     )
-    body = problem.model_dump_json(exclude_none=True)
+    body = problem.model_dump_json(exclude={name for name, value in problem if value is None})
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
