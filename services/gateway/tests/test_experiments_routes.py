@@ -14,6 +14,7 @@ from gateway.live import Live
 from gateway.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
+from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import ArmTotals, ExperimentState, Subject
 
 pytestmark = pytest.mark.anyio
@@ -26,12 +27,15 @@ RECENCY = Experiment(
 
 @dataclass
 class FakeStore:
-    """States and totals in memory."""
+    """States and totals in memory; away when a test says so."""
 
     states: dict[str, ExperimentState] = field(default_factory=dict)
     totals: dict[str, dict[str, ArmTotals]] = field(default_factory=dict)
+    is_away: bool = False
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
+        if self.is_away:
+            raise StoreUnavailableError("no store at 127.0.0.1:6379")
         return dict(self.states)
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
@@ -158,4 +162,25 @@ async def test_an_experiment_that_the_file_does_not_have_is_not_found(
 
     assert response.status_code == 404
     assert response.json()["detail"] == "no experiment 'breadth' in the file; there are: recency"
+    assert store.states == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/experiments"),
+        ("GET", "/experiments/recency"),
+        ("POST", "/experiments/recency/stop"),
+        ("POST", "/experiments/recency/shares"),
+    ],
+)
+async def test_while_the_store_is_away_nothing_is_changed_and_the_caller_is_told_to_try_again(
+    api: httpx.AsyncClient, store: FakeStore, method: str, path: str
+) -> None:
+    store.is_away = True
+
+    response = await api.request(method, path, json={"shares": {"control": 0.1}})
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert "127.0.0.1" not in response.text
     assert store.states == {}

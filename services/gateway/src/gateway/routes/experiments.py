@@ -1,6 +1,5 @@
 """Online experiments: what runs, what it shows, and how to stop it or change its shares."""
 
-import time
 from http import HTTPStatus
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Path
 
 from gateway.experiments import report, schemas
 from gateway.experiments.live import Experiments
+from gateway.live import now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheExperiments, TheStore
 from recsys.errors import InvalidArgumentError
@@ -46,7 +46,7 @@ async def stop_experiment(
 ) -> schemas.ExperimentSummary:
     """Put nobody into the experiment any more, for good. Once more changes nothing; its report stays."""
     _expect_known(name, experiments)
-    return report.summary(await experiments.stop(name, store=store, now_ms=time.time_ns() // 1_000_000))
+    return report.summary(await experiments.stop(name, store=store, now_ms=now_ms()))
 
 
 @router.post("/{name}/shares", responses=documented(HTTPStatus.NOT_FOUND))
