@@ -254,7 +254,8 @@ def test_the_asyncio_channel_tries_again_too() -> None:
             response: GetModelResponse = await stub.GetModel(GetModelRequest(), timeout=TIMEOUT_S)
             return response.artifact_version
 
-    with running(started(servicer)) as (_, target):
+    with running(started(servicer)) as (server, target):
+        server.set_serving()
         assert asyncio.run(ask(target)) == "v1"
 
 
@@ -272,7 +273,7 @@ def test_a_call_leaves_one_line_with_its_outcome_and_request_id(caplog: pytest.L
     caplog.handler.setFormatter(JsonFormatter(service="test"))
     servicer = ScriptedServicer(version_1)
     with (
-        caplog.at_level(logging.INFO, logger="recsys.rpc.interceptor"),
+        caplog.at_level(logging.DEBUG, logger="recsys.rpc.interceptor"),
         running(started(servicer)) as (_, target),
         open_blocking_channel(target) as channel,
     ):

@@ -7,6 +7,7 @@ RecsysError
 ├── ModelNotLoadedError       no artifact has been loaded yet
 ├── StoreUnavailableError     the feature store cannot be reached, or cannot write; nothing was acknowledged
 ├── ArtifactError             an artifact on disk is not what its manifest says: names the file, expected and found
+├── CertificateError          a file for encrypted connections cannot be used: names the file
 └── DataError                 the shop's input cannot be read: names the file, and the row where one is to blame
 """
 
@@ -43,6 +44,10 @@ class StoreUnavailableError(RecsysError):
 
 class ArtifactError(RecsysError):
     """An artifact on disk is not what its manifest says."""
+
+
+class CertificateError(RecsysError):
+    """A file for encrypted connections cannot be used."""
 
 
 class DataError(RecsysError):

@@ -20,6 +20,9 @@ request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode  # `json.dumps` makes one for each call
+
+
 class JsonFormatter(logging.Formatter):
     """A record as one JSON object: time, level, service, logger, message, request_id and the record's own fields."""
 
@@ -39,7 +42,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):

@@ -1,7 +1,9 @@
 """How a process reaches a gRPC service: one channel for each process and target.
 
-A call that fails with UNAVAILABLE, and no other, is tried again within its deadline: every method of ours is
-idempotent. The deadline is the caller's to give, on every call.
+`host:port` names a service, whose replicas are all addresses that the name service knows for the host. Calls go to
+each in turn, except to those that say NOT_SERVING. A call that fails with UNAVAILABLE, and no other, is tried again
+within its deadline, on another replica if there is one: every method of ours is idempotent. The deadline is the
+caller's to give, on every call.
 """
 
 import json
@@ -9,37 +11,66 @@ from typing import Final
 
 import grpc
 
+from recsys.rpc.limits import MAX_MESSAGE_BYTES
+from recsys.rpc.tls import TlsFiles, channel_credentials
+
 _SERVICE_CONFIG: Final = {
+    "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
             "name": [{}],  # every method
             "retryPolicy": {
-                "maxAttempts": 3,
+                "maxAttempts": 4,
                 "initialBackoff": "0.02s",
                 "maxBackoff": "0.2s",
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
-    ]
+    ],
+    # The budget: a failure takes a token, a success gives back a tenth, and below half of them nothing is tried again.
+    # So a replica may die under 500 calls in flight, and a service that fails as a whole sees a tenth more calls.
+    "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.1},
 }
+_HEALTH_CHECKED: Final = _SERVICE_CONFIG | {"healthCheckConfig": {"serviceName": ""}}
 _OPTIONS: Final = [
-    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # a replica whose machine is gone says nothing: it is asked, and given up after the timeout
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # a service that was restarted is found again in a second, not in grpc's two minutes
     ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # servers end their connections from time to time, and with each the name service is asked again, but not more often
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]
 
 
-def open_channel(target: str) -> grpc.aio.Channel:
-    """An asyncio channel to `host:port`. It connects by itself, and again after a break."""
-    return grpc.aio.insecure_channel(target, options=_OPTIONS)
+def open_channel(target: str, *, tls: TlsFiles | None = None, server_name: str = "") -> grpc.aio.Channel:
+    """An asyncio channel to the replicas of a service. It connects by itself, and again after a break.
+
+    `server_name` is what a server's certificate is for, if not the target's host. Raises: CertificateError.
+    """
+    options = _options(_HEALTH_CHECKED, server_name)
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, channel_credentials(tls), options=options)
 
 
-def open_blocking_channel(target: str) -> grpc.Channel:
-    """The same for threads and scripts."""
-    return grpc.insecure_channel(target, options=_OPTIONS)
+def open_blocking_channel(
+    target: str, *, tls: TlsFiles | None = None, server_name: str = "", health_checked: bool = False
+) -> grpc.Channel:
+    """The same for threads and scripts. These want to see a server that is NOT_SERVING, unless `health_checked`."""
+    options = _options(_HEALTH_CHECKED if health_checked else _SERVICE_CONFIG, server_name)
+    if tls is None:
+        return grpc.insecure_channel(target, options=options)
+    return grpc.secure_channel(target, channel_credentials(tls), options=options)
+
+
+def _options(service_config: dict[str, object], server_name: str) -> list[tuple[str, str | int]]:
+    name = [("grpc.ssl_target_name_override", server_name)] if server_name else []
+    return [*_OPTIONS, ("grpc.service_config", json.dumps(service_config)), *name]

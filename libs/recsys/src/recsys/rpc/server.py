@@ -19,18 +19,27 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
-from recsys.rpc.interceptor import RpcInterceptor
+from recsys.observability.metrics import Metrics
+from recsys.rpc.interceptor import Policy, RpcInterceptor
+from recsys.rpc.limits import MAX_MESSAGE_BYTES
+from recsys.rpc.tls import TlsFiles, server_credentials
+from recsys.rpc.workers import Workers
 
 _log = logging.getLogger(__name__)
 
 _OPTIONS: Final = [
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent share of the traffic
     # accept the pings of recsys.rpc.channel instead of hanging up on them
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]
 
-_MOST_HEALTH_WATCHES: Final = 64  # one for each channel of a client that watches; a thread each
+_MOST_HEALTH_WATCHES: Final = 256  # one for each channel of a client that watches; a thread each
+# Calls that grpc lets in beside those that `Workers` count: health watches must not fall to an overload, since a client
+# that loses its watch takes the server for a dead one; and refusals, which are told by threads of ours.
+_BESIDES: Final = _MOST_HEALTH_WATCHES + 256
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,11 @@ class ServerLimits:
     maximum_concurrent_rpcs: int  # being answered or waiting; one more is RESOURCE_EXHAUSTED
     default_deadline_s: float  # for a call that came without one
     grace_s: float  # for calls in flight when the server is told to end
+    slow_s: float = 0.25  # a call that took longer is logged although it went well
+    stream_threads: int = 4  # streaming calls at once, in threads of their own
+    stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
+    # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
+    connection_age_s: float = 10.0
 
 
 def _nothing() -> None:
@@ -50,9 +64,20 @@ def _nothing() -> None:
 class RpcServer:
     """A gRPC server; every service and the whole are NOT_SERVING until `set_serving`."""
 
-    def __init__(self, limits: ServerLimits, *, prepare_worker: Callable[[], None] = _nothing) -> None:
-        """`prepare_worker` runs once in each worker thread, for settings that a library keeps by thread."""
+    def __init__(
+        self,
+        limits: ServerLimits,
+        *,
+        prepare_worker: Callable[[], None] = _nothing,
+        metrics: Metrics | None = None,
+        tls: TlsFiles | None = None,
+    ) -> None:
+        """`prepare_worker` runs once in each worker thread, for settings that a library keeps by thread.
+
+        Without `tls` the server speaks plain text. Raises: CertificateError.
+        """
         self._limits = limits
+        self._credentials = server_credentials(tls) if tls is not None else None
         self._names = [health.OVERALL_HEALTH]
         # not the non-blocking default: there, a client that cancels its watch while a change is being told to another
         # one deadlocks the whole server (grpcio-health-checking 1.85)
@@ -60,11 +85,12 @@ class RpcServer:
             experimental_non_blocking=False,
             experimental_thread_pool=ThreadPoolExecutor(_MOST_HEALTH_WATCHES, thread_name_prefix="health"),
         )
+        policy = _policy(limits, prepare_worker=prepare_worker, metrics=metrics or Metrics())
         self._server = grpc.server(
-            ThreadPoolExecutor(limits.worker_threads, thread_name_prefix="rpc", initializer=prepare_worker),
-            interceptors=[RpcInterceptor(default_deadline_s=limits.default_deadline_s)],
-            options=_OPTIONS,
-            maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs,
+            policy.workers,
+            interceptors=[RpcInterceptor(policy)],
+            options=[*_OPTIONS, ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000))],
+            maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs + limits.stream_threads + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
@@ -80,9 +106,13 @@ class RpcServer:
         """Listen, and return the port: the system chooses one for 0. Raises: RuntimeError (the port is taken)."""
         reflected = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(reflected, self._server)
-        bound = self._server.add_insecure_port(f"{host}:{port}")
+        address = f"{host}:{port}"
+        if self._credentials is None:
+            bound = self._server.add_insecure_port(address)
+        else:
+            bound = self._server.add_secure_port(address, self._credentials)
         self._server.start()
-        _log.info("listening", extra={"host": host, "port": bound})
+        _log.info("listening", extra={"host": host, "port": bound, "tls": self._credentials is not None})
         return bound
 
     def set_serving(self) -> None:
@@ -98,6 +128,22 @@ class RpcServer:
     def _set_health(self, status: int) -> None:
         for name in self._names:
             self._health.set(name, status)
+
+
+def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics: Metrics) -> Policy:
+    return Policy(
+        default_deadline_s=limits.default_deadline_s,
+        stream_deadline_s=limits.stream_deadline_s,
+        slow_s=limits.slow_s,
+        metrics=metrics.rpc,
+        workers=Workers(
+            "rpc", threads=limits.worker_threads, most=limits.maximum_concurrent_rpcs, prepare=prepare_worker
+        ),
+        stream_workers=Workers(
+            "stream", threads=limits.stream_threads, most=limits.stream_threads, prepare=prepare_worker
+        ),
+        refusers=Workers("refuse", threads=1, most=1),
+    )
 
 
 def end_signals() -> SimpleQueue[int]:

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 
 from recsys.errors import (
     ArtifactError,
+    CertificateError,
     DataError,
     InvalidArgumentError,
     ItemNotFoundError,
@@ -22,6 +23,7 @@ from recsys.errors import (
 )
 
 ERROR_DOMAIN: Final = "recsys"
+_LONGEST_MESSAGE: Final = 1000  # a client refuses more than 8 KiB of trailers; a message may quote what was asked for
 
 STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
     InvalidArgumentError: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
@@ -30,6 +32,7 @@ STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
     ModelNotLoadedError: (grpc.StatusCode.UNAVAILABLE, "MODEL_NOT_LOADED"),
     StoreUnavailableError: (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE"),
     ArtifactError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
+    CertificateError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     DataError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
 }
 
@@ -56,8 +59,16 @@ def deadline_exceeded() -> grpc.Status:
     )
 
 
+def overloaded() -> grpc.Status:
+    """The status of a call that came when too many others were being answered or waiting."""
+    return _status(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED", message="too many requests are being answered already"
+    )
+
+
 def _status(code: grpc.StatusCode, *, reason: str, message: str) -> grpc.Status:
-    rich = Status(code=code.value[0], message=message)
+    short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
+    rich = Status(code=code.value[0], message=short)
     rich.details.add().Pack(ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
     status: grpc.Status = rpc_status.to_status(rich)
     return status
