@@ -28,7 +28,7 @@ _LEAST_WEIGHT: Final = 1e-9
 def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
     """See `interface.FeatureStore.append`."""
     connection.execute("DELETE FROM event_ids WHERE at_ms < ?", (now_ms - EVENT_ID_DAYS * DAY_MS,))
-    outcomes, touched = [], set()
+    outcomes, touched, new = [], set(), []
     for event in events:
         known = connection.execute("SELECT sequence FROM event_ids WHERE event_id = ?", (event.event_id,)).fetchone()
         if known:
@@ -40,8 +40,10 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: i
         _store(connection, event, key=key, sequence=sequence, now_ms=now_ms)
         sqlite_experiments.count_event(connection, event, key=key)
         touched.add(key)
+        new.append(event)
         outcomes.append(Appended(sequence, is_duplicate=False))
     _cap_recent(connection, touched)
+    _count(connection, [event for event in new if event.weight])
     return outcomes
 
 
@@ -132,21 +134,26 @@ def _store(connection: sqlite3.Connection, event: Event, *, key: str, sequence: 
     connection.execute("INSERT INTO stream VALUES (?, 'event', ?, ?)", (sequence, key, text))
     connection.execute("INSERT INTO recent VALUES (?, ?, ?, ?)", (key, sequence, event.unix_ms, text))
     connection.execute("INSERT OR IGNORE INTO had VALUES (?, ?, ?)", (key, event.event_type, event.item_id))
-    if event.weight:
-        for half_life_s in HALF_LIVES_S:
-            _count(connection, event, half_life_s=half_life_s)
 
 
-def _count(connection: sqlite3.Connection, event: Event, *, half_life_s: int) -> None:
-    landmark = landmark_of(connection, half_life_s)
-    if landmark is None or event.unix_ms - landmark > _MOST_EXPONENT * half_life_s * 1000:
-        landmark = _move_landmark(connection, half_life_s, landmark=landmark, to_ms=event.unix_ms)
-    weight = event.weight * 2.0 ** ((event.unix_ms - landmark) / (half_life_s * 1000))
-    connection.execute(
-        "INSERT INTO trending VALUES (?, ?, ?) "
-        "ON CONFLICT (half_life_s, item_id) DO UPDATE SET weight = weight + excluded.weight",
-        (half_life_s, event.item_id, weight),
-    )
+def _count(connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+    """Add to the trending counters, once an item."""
+    if not events:
+        return
+    newest_ms = max(event.unix_ms for event in events)
+    for half_life_s in HALF_LIVES_S:
+        landmark = landmark_of(connection, half_life_s)
+        if landmark is None or newest_ms - landmark > _MOST_EXPONENT * half_life_s * 1000:
+            landmark = _move_landmark(connection, half_life_s, landmark=landmark, to_ms=newest_ms)
+        weights: dict[str, float] = {}
+        for event in events:
+            scaled = event.weight * 2.0 ** ((event.unix_ms - landmark) / (half_life_s * 1000))
+            weights[event.item_id] = weights.get(event.item_id, 0.0) + scaled
+        connection.executemany(
+            "INSERT INTO trending VALUES (?, ?, ?) "
+            "ON CONFLICT (half_life_s, item_id) DO UPDATE SET weight = weight + excluded.weight",
+            [(half_life_s, item_id, weight) for item_id, weight in weights.items()],
+        )
 
 
 def _move_landmark(connection: sqlite3.Connection, half_life_s: int, *, landmark: int | None, to_ms: int) -> int:

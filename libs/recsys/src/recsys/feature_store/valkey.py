@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 _DAY_S: Final = 86_400
 _CONNECT_S: Final = 0.25
-_ANSWER_S: Final = 1.0  # a batch of a thousand events with its flush to disk takes a tenth of it
+_ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for one another, a tenth of a second each
 _MOST_CONNECTIONS: Final = 64
 _MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
 _LEAST_WEIGHT: Final = 1e-9

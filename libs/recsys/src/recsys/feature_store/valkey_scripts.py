@@ -60,9 +60,6 @@ end
 APPEND: Final = (
     _UNITS
     + """
-local half_lives = {}
-for half_life in string.gmatch(ARGV[5], "%d+") do half_lives[#half_lives + 1] = half_life end
-
 local function landmark_for(half_life, unix_ms)
   local landmark = tonumber(redis.call("GET", "landmark:" .. half_life))
   if landmark and unix_ms - landmark <= tonumber(ARGV[3]) * half_life * 1000 then return landmark end
@@ -74,6 +71,21 @@ local function landmark_for(half_life, unix_ms)
   end
   redis.call("SET", "landmark:" .. half_life, string.format("%d", unix_ms))
   return unix_ms
+end
+
+local counted, newest_ms = {}, nil  -- {item, unix_ms, weight}
+local function count()
+  if not newest_ms then return end
+  for half_life in string.gmatch(ARGV[5], "%d+") do
+    local landmark, weights = landmark_for(half_life, newest_ms), {}
+    for _, one in ipairs(counted) do
+      local scaled = one[3] * 2 ^ ((one[2] - landmark) / (half_life * 1000))
+      weights[one[1]] = (weights[one[1]] or 0) + scaled
+    end
+    for item, weight in pairs(weights) do
+      redis.call("ZINCRBY", "trending:" .. half_life, string.format("%.17g", -weight), item)
+    end
+  end
 end
 
 local function click(request_id)
@@ -97,7 +109,7 @@ local function convert(key, unix_ms, value)
   end
 end
 
-local outcomes = {}
+local outcomes, touched = {}, {}
 for at = 6, #ARGV, 9 do
   local id, key, item, event_type, unix_ms, weight, value, request_id, text = unpack(ARGV, at, at + 8)
   local known = redis.call("GET", "id:" .. id)
@@ -110,22 +122,21 @@ for at = 6, #ARGV, 9 do
     end
     local sequence = enter("event", key, text)
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
-    local recent = "recent:" .. key
-    redis.call("ZADD", recent, unix_ms, string.format("%016d|", sequence) .. text)
-    redis.call("ZREMRANGEBYRANK", recent, 0, -(tonumber(ARGV[2]) + 1))
+    redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
+    touched[key] = true
     redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item)
-    if tonumber(weight) ~= 0 then
-      for _, half_life in ipairs(half_lives) do
-        local landmark = landmark_for(half_life, tonumber(unix_ms))
-        local scaled = tonumber(weight) * 2 ^ ((tonumber(unix_ms) - landmark) / (half_life * 1000))
-        redis.call("ZINCRBY", "trending:" .. half_life, string.format("%.17g", -scaled), item)
-      end
+    unix_ms, weight = tonumber(unix_ms), tonumber(weight)
+    if weight ~= 0 then
+      counted[#counted + 1] = {item, unix_ms, weight}
+      newest_ms = math.max(newest_ms or unix_ms, unix_ms)
     end
     if request_id ~= "" then click(request_id) end
-    if event_type == "purchase" then convert(key, tonumber(unix_ms), tonumber(value) or 0) end
+    if event_type == "purchase" then convert(key, unix_ms, tonumber(value) or 0) end
     outcomes[#outcomes + 1] = {sequence, 0}
   end
 end
+for key, _ in pairs(touched) do redis.call("ZREMRANGEBYRANK", "recent:" .. key, 0, -(tonumber(ARGV[2]) + 1)) end
+count()
 return outcomes
 """
 )
