@@ -125,7 +125,10 @@ def test_plain_grpc_gives_the_same_items_with_the_same_scores_as_rest(system: Sy
         found = system.candidate_gen.GetCandidates(GetCandidatesRequest(user_id=user_id, count=100), timeout=TIMEOUT_S)
         ranked = system.reranker.Rerank(
             RerankRequest(
-                artifact_version=found.artifact_version, user_id=user_id, candidates=found.candidates, count=10
+                artifact_version=found.artifact_version,
+                query_vector=found.query_vector,
+                candidates=found.candidates,
+                count=10,
             ),
             timeout=TIMEOUT_S,
         )
