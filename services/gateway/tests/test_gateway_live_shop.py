@@ -1,14 +1,17 @@
 """A shop that changes while it is asked: items off sale, pages of a list, arms, exposures, users to be forgotten."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.experiments.file import Arm, Experiment
 from gateway.live import Live, go_live
-from gateway.requests import Blend
+from gateway.recommend import Recommender
+from gateway.requests import Blend, Diversity
 from gateway.settings import Settings
 from recsys.feature_store.interface import Erasure, Event, Exposure, ItemChange, Subject
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
@@ -214,3 +217,19 @@ async def test_without_a_store_events_are_503_with_the_setting_to_make_and_lists
     assert response.json()["detail"] == "no feature store: set GATEWAY_FEATURE_STORE_URL"
     assert (await client.get("/v1/items/popular")).status_code == 200
     assert (await ask(client, user_id="7"))["level"] == "full"
+
+
+async def test_weights_of_the_request_count_before_those_of_the_settings(
+    app: FastAPI, client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    recommender: Recommender = app.state.recommender
+    settings = recommender.settings.model_copy(
+        update={"blend": Blend(recency=0.5), "diversity": Diversity(max_per_category=3)}
+    )
+    app.state.recommender = replace(recommender, settings=settings)
+    await ask(client, user_id="7")
+    await ask(client, user_id="7", blend={"popularity": 0.25}, diversity={"mmr_lambda": 0.5})
+    of_the_settings, of_the_request = (one for one in received if isinstance(one, RerankRequest))
+    assert (of_the_settings.blend.recency, of_the_settings.diversity.max_per_category) == (0.5, 3)
+    assert (of_the_request.blend.popularity, of_the_request.blend.recency) == (0.25, 0)
+    assert (of_the_request.diversity.mmr_lambda, of_the_request.diversity.max_per_category) == (0.5, 0)

@@ -77,7 +77,7 @@ class Recommender:
             asked,
             arm,
             rules=self.rules,
-            exploration=self.settings.exploration,
+            settings=self.settings,
             seed=int.from_bytes(sha256(request_id.get().encode()).digest()[:8]),
         )
 

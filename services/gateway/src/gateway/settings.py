@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.requests import Blend, Diversity
+
 DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
 
 EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -32,6 +34,10 @@ class Settings(BaseSettings):
     )
     max_clock_ahead_s: float = Field(300.0, ge=0, description="events further in the future count as now")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="longest body of a request")
+    blend: Blend | None = Field(
+        None, description="weights of personal, popularity and recency (JSON); none: those the trainer found best"
+    )
+    diversity: Diversity | None = Field(None, description="mmr_lambda and max_per_category of every list (JSON)")
     exploration: float = Field(0.05, ge=0, le=1, description="share of lists that try an item nobody knows yet")
     rules_file: Path | None = Field(None, description="boost and pin rules for every list, YAML")
     experiments_file: Path | None = Field(None, description="experiments and their arms, YAML; see docs/experiments.md")

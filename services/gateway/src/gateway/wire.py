@@ -4,6 +4,7 @@ from typing import Final
 
 from gateway.experiments.file import Arm
 from gateway.requests import Blend, Diversity, Filter, RecommendationRequest, Rule
+from gateway.settings import Settings
 from recsys.feature_store.interface import Profile, Subject
 from recsys.v1 import candidate_gen_service_pb2 as first_stage
 from recsys.v1 import item_pb2
@@ -68,13 +69,16 @@ def rerank_request(
     arm: Arm | None,
     *,
     rules: tuple[Rule, ...],
-    exploration: float,
+    settings: Settings,
     seed: int,
 ) -> second_stage.RerankRequest:
-    """What the second stage is asked, but for candidates and count. The caller's own word counts before an arm's."""
-    blend = asked.blend or (arm.blend if arm else None)
-    diversity = asked.diversity or (arm.diversity if arm else None)
-    share = exploration if arm is None or arm.exploration is None else arm.exploration
+    """What the second stage is asked, but for candidates and count.
+
+    The caller's own word counts before an arm's, and an arm's before the settings'.
+    """
+    blend = asked.blend or (arm.blend if arm else None) or settings.blend
+    diversity = asked.diversity or (arm.diversity if arm else None) or settings.diversity
+    share = settings.exploration if arm is None or arm.exploration is None else arm.exploration
     request = second_stage.RerankRequest(explain=asked.explain, with_remainder=asked.paginate)
     if blend is not None:
         request.blend.CopyFrom(_blend(blend))
