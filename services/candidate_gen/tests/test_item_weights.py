@@ -3,7 +3,7 @@
 import numpy as np
 from live_shop import Did
 
-from candidate_gen.item_weights import NO_HISTORY, EventWeights, TrainedHistory, live_items, together
+from candidate_gen.item_weights import NO_HISTORY, EventWeights, TrainedHistory, acts_since, together
 
 WEIGHTS = EventWeights({"view": 1.0, "cart": 3.0, "purchase": 5.0, "impression": 0.0})
 TRAINED = TrainedHistory(
@@ -13,7 +13,7 @@ TRAINED = TrainedHistory(
 
 def after(*events: Did, basket: tuple[str, ...] = (), trained: TrainedHistory = TRAINED) -> dict[int, float]:
     """Row → weight, most recent first. Items are called by their rows, from 0 to 9."""
-    live = live_items(
+    live = acts_since(
         events,
         basket,
         after_sequence=0,
@@ -58,7 +58,7 @@ def test_unknown_items_and_types_without_weight_change_nothing() -> None:
 
 def test_events_that_the_version_knows_already_do_not_count_twice() -> None:
     events = [Did("9", "view", sequence=8), Did("8", "view", sequence=7)]
-    live = live_items(events, (), after_sequence=7, row_of=int, weights=WEIGHTS)
+    live = acts_since(events, (), after_sequence=7, row_of=int, weights=WEIGHTS)
     assert [each.row for each in live] == [9]
 
 

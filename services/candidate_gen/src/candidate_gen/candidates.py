@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.assortment import Assortment
 from candidate_gen.item_index import Neighbours
-from candidate_gen.live_items import LiveItems
 from candidate_gen.merging import Proposals, merge
 
 
@@ -22,16 +22,16 @@ class Candidates:
     lists: list[Proposals]  # what each source proposed, where that was asked for
 
 
-def candidates_of(proposals: Sequence[Proposals], live_items: LiveItems, *, with_lists: bool = False) -> Candidates:
+def candidates_of(proposals: Sequence[Proposals], assortment: Assortment, *, with_lists: bool = False) -> Candidates:
     """The proposals merged; of the items that the shop added since, only the proposed ones are named."""
     merged = merge(proposals)
-    new_rows = merged.rows[merged.rows >= live_items.n_items].tolist() if live_items.new_ids else []
-    place = {row: live_items.n_items + at for at, row in enumerate(new_rows)}
+    new_rows = merged.rows[merged.rows >= assortment.n_items].tolist() if assortment.new_ids else []
+    place = {row: assortment.n_items + at for at, row in enumerate(new_rows)}
     return Candidates(
         rows=_renumbered(merged.rows, place),
         scores=merged.scores,
         sources=merged.sources,
-        new_item_ids=[live_items.new_ids[row - live_items.n_items] for row in new_rows],
+        new_item_ids=[assortment.new_ids[row - assortment.n_items] for row in new_rows],
         lists=[
             Proposals(each.source, Neighbours(_renumbered(each.found.rows, place), each.found.scores))
             for each in proposals

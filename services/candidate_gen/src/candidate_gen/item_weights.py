@@ -63,21 +63,21 @@ class EventWeights:
 
 
 @dataclass(frozen=True)
-class LiveItem:
+class Act:
     """One thing that somebody did with an item that the version knows."""
 
     row: int
     event_type: str
 
 
-def live_items(
+def acts_since(
     events: Sequence[LiveEvent],
     basket_item_ids: Sequence[str],
     *,
     after_sequence: int,
     row_of: Callable[[str], int | None],
     weights: EventWeights,
-) -> list[LiveItem]:
+) -> list[Act]:
     """What changes the history, most recent first: a cart, as if just bought, and events later than `after_sequence`.
 
     Items that the version does not know, and types without weight, change nothing.
@@ -89,10 +89,10 @@ def live_items(
         and (event.event_type == REMOVE or weights.of_type.get(event.event_type, 0) > 0)
     ]
     named = [*((item_id, PURCHASE) for item_id in basket_item_ids), *counts]
-    return [LiveItem(row, event_type) for item_id, event_type in named if (row := row_of(item_id)) is not None]
+    return [Act(row, event_type) for item_id, event_type in named if (row := row_of(item_id)) is not None]
 
 
-def together(trained: TrainedHistory, live: Sequence[LiveItem], weights: EventWeights) -> ItemWeights:
+def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights) -> ItemWeights:
     """The trained history and what came after it; `live` is most recent first."""
     if not live:
         return ItemWeights(rows=trained.rows, weights=trained.weights)

@@ -27,7 +27,7 @@ NOT_SEEN: Final = Seen()
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Rows of `LiveItems`, which may repeat."""
+    """Rows of `Assortment`, which may repeat."""
 
     excluded: NDArray[np.int64]  # named by the request, or in the cart
     seen: NDArray[np.int64]

@@ -23,7 +23,7 @@ class Source(IntEnum):
 
 @dataclass(frozen=True)
 class Proposals:
-    """What one source proposed: rows of `LiveItems` and scores, best first, no row twice."""
+    """What one source proposed: rows of `Assortment` and scores, best first, no row twice."""
 
     source: Source
     found: Neighbours

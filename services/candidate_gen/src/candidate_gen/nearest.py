@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.assortment import ItemSet
 from candidate_gen.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.item_vectors import ExactScores
-from candidate_gen.live_items import ItemSet
 
 # Up to so many items, each is scored exactly: 20,000 of a million in 1.0 ms, of which an index with a selector finds a
 # third of the nearest in 0.25 ms (README.md). An exhaustive index is quicker from a tenth of the catalogue on.

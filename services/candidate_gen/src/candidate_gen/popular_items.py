@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.assortment import ItemSet, first_of
 from candidate_gen.item_index import Neighbours
-from candidate_gen.live_items import ItemSet, first_of
 
 
 class PopularItems:

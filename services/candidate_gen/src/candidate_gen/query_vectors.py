@@ -20,7 +20,7 @@ from candidate_gen.item_weights import (
     ItemWeights,
     LiveEvent,
     TrainedHistory,
-    live_items,
+    acts_since,
     together,
 )
 from recsys.artifact.reader import Artifact
@@ -70,7 +70,7 @@ class QueryVectors:
         later ones and without a cart, the embedding stays as trained; so it does in a version without fold-in.
         Only with `explain` is the history of a trained vector looked up.
         """
-        live = live_items(
+        live = acts_since(
             events,
             basket_item_ids,
             after_sequence=_BEFORE_ALL if user_row is None else self._up_to_sequence,

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.assortment import Assortment, ItemSet
 from candidate_gen.candidates import Candidates, candidates_of
 from candidate_gen.erased_users import is_erased
 from candidate_gen.filters import NO_FILTER, Filter
@@ -21,7 +22,6 @@ from candidate_gen.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.item_vectors import ExactScores, ItemVectors, unit
 from candidate_gen.item_weights import REMOVE, LiveEvent
 from candidate_gen.left_out import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
-from candidate_gen.live_items import ItemSet, LiveItems
 from candidate_gen.merging import Proposals, Source
 from candidate_gen.nearest import Space, few_of
 from candidate_gen.new_items import new_items
@@ -105,7 +105,7 @@ class Retriever:
         self._popular = PopularItems(artifact.popularity)
         self._trending = TrendingItems(live, row_of=self._row_of)
         self._session = SessionNeighbours(self._similar, count=counts.session)
-        self._items: tuple[int, LiveItems] = self._take_items()
+        self._items: tuple[int, Assortment] = self._take_items()
 
     def user_row(self, user_id: str) -> int | None:
         """The row of a user; none for one that the version does not know, or must have forgotten."""
@@ -116,17 +116,17 @@ class Retriever:
 
         For whom there is no vector, popular items take the place of the index.
         """
-        live_items = self._live_items()
+        assortment = self._assortment()
         user_row = self.user_row(asker.user_id)
-        left_out = self._left_out(conditions, live_items, user_row=user_row, basket_item_ids=asker.basket_item_ids)
-        items = live_items.matching(conditions.filter).without(left_out.rows)
+        left_out = self._left_out(conditions, assortment, user_row=user_row, basket_item_ids=asker.basket_item_ids)
+        items = assortment.matching(conditions.filter).without(left_out.rows)
         query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
-        proposals = self._proposals(asker, query, live_items, items, count=count)
+        proposals = self._proposals(asker, query, assortment, items, count=count)
         return Retrieved(
-            candidates=candidates_of(proposals, live_items, with_lists=explain),
+            candidates=candidates_of(proposals, assortment, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
-            dropped=_dropped(live_items, conditions, left_out) if explain else {},
+            dropped=_dropped(assortment, conditions, left_out) if explain else {},
         )
 
     def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -142,21 +142,21 @@ class Retriever:
         row = self._row_of(item_id)
         if row is None:
             raise ItemNotFoundError(item_id)
-        live_items = self._live_items()
+        assortment = self._assortment()
         query = unit(self._similar.exact.vectors.embeddings[row])
-        left_out = self._left_out(conditions, live_items)
-        items = live_items.matching_trained(conditions.filter).without(np.append(left_out.rows, row))
+        left_out = self._left_out(conditions, assortment)
+        items = assortment.matching_trained(conditions.filter).without(np.append(left_out.rows, row))
         found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found)], live_items)
+        return candidates_of([Proposals(Source.SIMILAR, found)], assortment)
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
-        live_items = self._live_items()
-        items = live_items.matching(conditions.filter).without(self._left_out(conditions, live_items).rows)
-        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], live_items)
+        assortment = self._assortment()
+        items = assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
+        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], assortment)
 
     def _proposals(
-        self, asker: Asker, query: QueryVector, live_items: LiveItems, items: ItemSet, *, count: int
+        self, asker: Asker, query: QueryVector, assortment: Assortment, items: ItemSet, *, count: int
     ) -> list[Proposals]:
         """What each source proposes, the most personal first."""
         counts = self._counts
@@ -164,12 +164,12 @@ class Retriever:
         popular = self._popular.best(items, counts.popular if has_vector else max(count, counts.popular))
         found = [Proposals(Source.ANN, self._nearest(query.vector, items, count))] if has_vector else []
         is_short = len((found[0].found if has_vector else popular).rows) < count
-        new = new_items(live_items, items, count if is_short else counts.new, user_id=asker.user_id)
+        new = new_items(assortment, items, count if is_short else counts.new, user_id=asker.user_id)
         return [
             *found,
             Proposals(Source.SESSION, self._session.best(self._recent(asker), items.rows)),
             Proposals(Source.POPULAR, popular),
-            Proposals(Source.TRENDING, self._trending.best(live_items, items, counts.trending)),
+            Proposals(Source.TRENDING, self._trending.best(assortment, items, counts.trending)),
             Proposals(Source.NEW, new),
         ]
 
@@ -191,14 +191,14 @@ class Retriever:
     def _left_out(
         self,
         conditions: Conditions,
-        live_items: LiveItems,
+        assortment: Assortment,
         *,
         user_row: int | None = None,
         basket_item_ids: Sequence[str] = (),
     ) -> LeftOut:
         def find(item_id: str) -> int | None:
             row = self._row_of(item_id)
-            return live_items.new_row_of(item_id) if row is None else row
+            return assortment.new_row_of(item_id) if row is None else row
 
         excluded = rows_of(chain(conditions.exclude_item_ids, basket_item_ids), find)
         seen = conditions.seen
@@ -210,20 +210,20 @@ class Retriever:
         before = seen_in_training(self.artifact.history, user_row, seen.event_types)
         return LeftOut(excluded, np.concatenate([before, later]))
 
-    def _live_items(self) -> LiveItems:
+    def _assortment(self) -> Assortment:
         """The items of this moment; taken anew when one has changed."""
-        generation, live_items = self._items
+        generation, assortment = self._items
         if generation != self.live.generation:
             self._items = self._take_items()
             return self._items[1]
-        return live_items
+        return assortment
 
-    def _take_items(self) -> tuple[int, LiveItems]:
+    def _take_items(self) -> tuple[int, Assortment]:
         generation = self.live.generation  # read first: what changes meanwhile is then taken once more
-        return generation, LiveItems(self._catalogue, untrained=self._untrained, few=few_of(self.manifest.item_count))
+        return generation, Assortment(self._catalogue, untrained=self._untrained, few=few_of(self.manifest.item_count))
 
 
-def _dropped(live_items: LiveItems, conditions: Conditions, left_out: LeftOut) -> dict[str, int]:
-    counts = live_items.dropped(conditions.filter)
+def _dropped(assortment: Assortment, conditions: Conditions, left_out: LeftOut) -> dict[str, int]:
+    counts = assortment.dropped(conditions.filter)
     counts |= {"excluded": len(np.unique(left_out.excluded)), "seen": len(np.unique(left_out.seen))}
     return {reason: count for reason, count in counts.items() if count}

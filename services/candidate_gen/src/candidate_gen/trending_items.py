@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.assortment import Assortment, ItemSet, first_of
 from candidate_gen.item_index import NONE, Neighbours
-from candidate_gen.live_items import ItemSet, LiveItems, first_of
 from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import TrendingItem
 
@@ -23,28 +23,28 @@ class TrendingItems:
         self._live = live
         self._row_of = row_of
         # replaced, never changed, so that readers need no lock
-        self._held: tuple[list[TrendingItem], LiveItems | None, Neighbours] = ([], None, NONE)
+        self._held: tuple[list[TrendingItem], Assortment | None, Neighbours] = ([], None, NONE)
 
-    def best(self, live_items: LiveItems, items: ItemSet, count: int) -> Neighbours:
+    def best(self, assortment: Assortment, items: ItemSet, count: int) -> Neighbours:
         """The `count` heaviest items of a set, heaviest first."""
         listed = self._live.trending.get(HALF_LIFE_S)
         if not listed:
             return NONE
         held_list, held_items, order = self._held
-        if held_list is not listed or held_items is not live_items:
-            order = self._in_rows(listed, live_items)
-            self._held = (listed, live_items, order)
+        if held_list is not listed or held_items is not assortment:
+            order = self._in_rows(listed, assortment)
+            self._held = (listed, assortment, order)
         first = first_of(order.rows, items.rows, count)
         return Neighbours(order.rows[first], order.scores[first])
 
-    def _in_rows(self, listed: list[TrendingItem], live_items: LiveItems) -> Neighbours:
-        rows = np.fromiter((self._row(item.item_id, live_items) for item in listed), np.int64, len(listed))
+    def _in_rows(self, listed: list[TrendingItem], assortment: Assortment) -> Neighbours:
+        rows = np.fromiter((self._row(item.item_id, assortment) for item in listed), np.int64, len(listed))
         weights: NDArray[np.float32] = np.fromiter((item.weight for item in listed), np.float32, len(listed))
         known = rows != _NO_ROW
         return Neighbours(rows[known], weights[known])
 
-    def _row(self, item_id: str, live_items: LiveItems) -> int:
+    def _row(self, item_id: str, assortment: Assortment) -> int:
         row = self._row_of(item_id)
         if row is None:
-            row = live_items.new_row_of(item_id)
+            row = assortment.new_row_of(item_id)
         return _NO_ROW if row is None else row

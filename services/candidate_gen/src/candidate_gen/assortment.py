@@ -33,7 +33,7 @@ class ItemSet:
         return ItemSet(left, None if self.few is None else self.few[left.has(self.few)])
 
 
-class LiveItems:
+class Assortment:
     """Items of one version and one state of the shop."""
 
     def __init__(self, catalogue: LiveCatalogue, *, untrained: NDArray[np.int64], few: int) -> None:
