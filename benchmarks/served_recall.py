@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shop_source import Source
 from recsys.artifact.manifest import Manifest
 from tools.local_stack import PYTHON, LocalStack, Ports
-from trainer import bootstrap, interactions, metrics, pipeline, split
+from trainer import blending, bootstrap, interactions, metrics, pipeline, split
 from trainer import recipe as recipes
 from trainer.evaluation import Evaluation, evaluate, find_hits
 from trainer.models.baselines import popularity
@@ -132,7 +132,8 @@ def compare(source: Source, folder: Path) -> Comparison:
     recent = window.train.recent_users(recipes.recent_since(window.train, settings.recent_days))
     available = on_sale(shop, window)
     popular = popularity(recent, n_users=len(window.train.user_ids))
-    offline = evaluate(OnSale(fitted, available), window, ks=(K,))
+    ranked = blending.scorer(fitted, window.train, live.blend, recent_days=settings.recent_days)
+    offline = evaluate(OnSale(ranked, available), window, ks=(K,))
     offline_popular = evaluate(OnSale(popular, available), window, ks=(K,))
     served_ids, popular_ids = ask(settings.artifact_dir, window, offline.user_rows, folder=folder)
     served = judge(served_ids, window, offline)
@@ -185,10 +186,10 @@ def ask(
     volume: Path, window: Split, user_rows: NDArray[np.int64], *, folder: Path
 ) -> tuple[list[list[str]], list[str]]:
     """Start the services; the served list of each of the users, and the popular items."""
-    # what counts here is what is answered, not how soon: this machine may be busy
-    patience = {"GATEWAY_TIMEOUT_S": "30"}
+    # what counts here is what is answered, not how soon: this machine may be busy; and nothing that chance put there
+    settings = {"GATEWAY_TIMEOUT_S": "30", "GATEWAY_EXPLORATION": "0"}
     with (
-        LocalStack(volume, ports=Ports.free(), log_dir=folder / "logs", environment=patience) as stack,
+        LocalStack(volume, ports=Ports.free(), log_dir=folder / "logs", environment=settings) as stack,
         httpx.Client(base_url=stack.gateway_url, timeout=60) as client,
         ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool,
     ):
