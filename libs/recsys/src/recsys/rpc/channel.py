@@ -34,9 +34,11 @@ _SERVICE_CONFIG: Final = {
 }
 _HEALTH_CHECKED: Final = _SERVICE_CONFIG | {"healthCheckConfig": {"serviceName": ""}}
 _OPTIONS: Final = [
-    # a replica whose machine is gone says nothing: it is asked, and given up after the timeout
-    ("grpc.keepalive_time_ms", 10_000),
+    # a replica that hangs, or whose machine is gone, says nothing: it is given up when it answers no ping; grpc sends
+    # some with the data, and waits a minute for these unless it is told
+    ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # a service that was restarted is found again in a second, not in grpc's two minutes

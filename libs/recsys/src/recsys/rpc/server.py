@@ -6,6 +6,7 @@ reflection, and a drain on SIGTERM.
 
 import logging
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,13 +31,15 @@ _log = logging.getLogger(__name__)
 _OPTIONS: Final = [
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent share of the traffic
     # accept the pings of recsys.rpc.channel instead of hanging up on them
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 2_500),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]
 
 _MOST_HEALTH_WATCHES: Final = 256  # one for each channel of a client that watches; a thread each
+_QUIET_S: Final = 0.1  # no call for so long: all clients that watch the health have heard
+_LONGEST_NOTICE_S: Final = 2.0  # for clients that do not
 # Calls that grpc lets in beside those that `Workers` count: health watches must not fall to an overload, since a client
 # that loses its watch takes the server for a dead one; and refusals, which are told by threads of ours.
 _BESIDES: Final = _MOST_HEALTH_WATCHES + 256
@@ -85,7 +88,7 @@ class RpcServer:
             experimental_non_blocking=False,
             experimental_thread_pool=ThreadPoolExecutor(_MOST_HEALTH_WATCHES, thread_name_prefix="health"),
         )
-        policy = _policy(limits, prepare_worker=prepare_worker, metrics=metrics or Metrics())
+        self._policy = policy = _policy(limits, prepare_worker=prepare_worker, metrics=metrics or Metrics())
         self._server = grpc.server(
             policy.workers,
             interceptors=[RpcInterceptor(policy)],
@@ -120,10 +123,23 @@ class RpcServer:
         self._set_health(HealthCheckResponse.SERVING)
 
     def drain(self) -> None:
-        """Say NOT_SERVING, take no new calls, and let those in flight end within the grace."""
+        """Say NOT_SERVING, wait until clients have heard it, and let the calls in flight end within the grace."""
         _log.info("draining", extra={"grace_s": self._limits.grace_s})
         self._health.enter_graceful_shutdown()
+        self._wait_until_no_call_comes()
         self._server.stop(self._limits.grace_s).wait()
+
+    def _wait_until_no_call_comes(self) -> None:
+        # grpc cancels calls that arrived when it is told to stop and that it has not yet handed to Python: a client
+        # does not try these again
+        for _ in range(round(_LONGEST_NOTICE_S / _QUIET_S)):
+            before = self._arrived()
+            threading.Event().wait(_QUIET_S)
+            if self._arrived() == before:
+                return
+
+    def _arrived(self) -> int:
+        return self._policy.workers.arrived + self._policy.stream_workers.arrived
 
     def _set_health(self, status: int) -> None:
         for name in self._names:

@@ -14,6 +14,7 @@ class Workers(ThreadPoolExecutor):
         super().__init__(threads, thread_name_prefix=name, initializer=prepare)
         self._most = most
         self._calls = 0
+        self.arrived = 0  # calls since the start
         self._lock = threading.Lock()
 
     def busy(self) -> bool:
@@ -34,6 +35,7 @@ class Workers(ThreadPoolExecutor):
         future = super().submit(call, *arguments, **named)
         with self._lock:
             self._calls += 1
+            self.arrived += 1
         future.add_done_callback(self._ended)
         return future
 
