@@ -1,5 +1,6 @@
 """The service over gRPC: what it answers, and the status of what it refuses."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,6 +140,20 @@ def test_a_filter_holds_inside_the_search_and_is_explained(client: Client) -> No
     assert {each.source for each in response.candidates.lists} >= {CANDIDATE_SOURCE_ANN, CANDIDATE_SOURCE_POPULAR}
 
 
+def test_what_the_vector_is_made_of_adds_up_to_it(client: Client) -> None:
+    events = [RecentEvent(item_id=f"item-{row:02d}", event_type="purchase", sequence=1) for row in (3, 4)]
+    response = client.ask(GetCandidatesRequest(user_id="user-01", events=events, count=1, explain=True))
+    vectors = np.frombuffer(response.history.vectors, "<f4").reshape(len(response.history.item_ids), 2)
+    assert response.vector_origin == VECTOR_ORIGIN_FOLDED_IN
+    assert set(response.history.item_ids) == {"item-03", "item-04", "item-05", "item-07", "item-09", "item-11"}
+    np.testing.assert_allclose(vectors.sum(axis=0), np.frombuffer(response.query_vector, "<f4"), rtol=1e-5)
+
+
+def test_an_unknown_category_matches_nothing(client: Client) -> None:
+    response = client.ask(GetCandidatesRequest(user_id="user-00", filter=Filter(categories=["none such"]), count=3))
+    assert (list(response.candidates.rows), response.matching_items) == ([], 0)
+
+
 def test_similar_items_name_their_source(client: Client) -> None:
     response = client.similar("item-00", count=3)
     assert response.artifact_version == "v1"
@@ -165,6 +180,14 @@ def test_users_come_in_pages(client: Client) -> None:
     [
         (lambda client: client.candidates("user-00", count=0), (INVALID, "count: expected 1 to 1000, found 0")),
         (lambda client: client.candidates("user-00", count=1001), (INVALID, "count: expected 1 to 1000, found 1001")),
+        (
+            lambda client: client.ask(GetCandidatesRequest(count=1, filter=Filter(min_price=2, max_price=1))),
+            (INVALID, "filter: expected min_price of at most max_price, found 2 and 1"),
+        ),
+        (
+            lambda client: client.ask(GetCandidatesRequest(count=1, filter=Filter(max_price=math.nan))),
+            (INVALID, "filter.max_price: expected a number, found NaN"),
+        ),
         (lambda client: client.similar(""), (INVALID, "item_id: expected a value, found none")),
         (lambda client: client.similar("item-00", count=0), (INVALID, "count: expected 1 to 1000, found 0")),
         (lambda client: client.similar("stranger"), (grpc.StatusCode.NOT_FOUND, "no item 'stranger' in the model")),

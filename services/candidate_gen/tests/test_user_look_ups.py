@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from live_shop import erase
 from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish
 
 from candidate_gen import users
@@ -59,3 +60,12 @@ def test_users_say_how_many_items_they_had(artifact: Artifact) -> None:
 def test_a_model_without_users_has_an_empty_page(tmp_path: Path) -> None:
     nobody = replace(checkerboard(users=0), user_embeddings=np.zeros((0, 2), np.float32))
     assert listed(open_artifact(publish(nobody, tmp_path))) == ([], False)
+
+
+def test_an_erased_user_is_in_no_page_and_has_no_history(artifact: Artifact) -> None:
+    live = LiveState()
+    erase(live, "ab")
+    assert users.history(artifact, live, "ab", count=2) is None
+    page = users.page(artifact, live, prefix="", after_user_id="", page_size=2)
+    assert ([user.user_id for user in page.users], page.has_more) == (["a", "ab/c"], True)
+    assert users.page(artifact, live, prefix="ab", after_user_id="ab/c", page_size=1).has_more is False

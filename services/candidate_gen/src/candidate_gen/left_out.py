@@ -35,12 +35,13 @@ class LeftOut:
     @property
     def rows(self) -> NDArray[np.int64]:
         """All of them."""
-        return np.concatenate([self.excluded, self.seen])
+        return np.concatenate([self.excluded, self.seen]) if len(self.excluded) else self.seen
 
 
 def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArray[np.int64]:
     """The rows of those ids that `find` knows."""
-    return np.array([row for item_id in item_ids if (row := find(item_id)) is not None], np.int64)
+    rows = [row for item_id in item_ids if (row := find(item_id)) is not None]
+    return np.array(rows, np.int64) if rows else NO_ROWS
 
 
 def seen_in_training(history: History, user_row: int, event_types: Sequence[str]) -> NDArray[np.int64]:

@@ -40,10 +40,11 @@ class Merged:
 
 def merge(proposals: Sequence[Proposals]) -> Merged:
     """One list out of several, without a step for each item."""
-    rows = np.concatenate([each.found.rows for each in proposals])
-    scores = np.concatenate([each.found.scores for each in proposals])
-    bits = np.concatenate([np.full(len(each.found.rows), 1 << each.source, np.uint32) for each in proposals])
-    if len(proposals) == 1 or len(rows) == 0:
+    some = [each for each in proposals if len(each.found.rows)] or proposals[:1]
+    rows = np.concatenate([each.found.rows for each in some])
+    scores = np.concatenate([each.found.scores for each in some])
+    bits = np.concatenate([np.full(len(each.found.rows), 1 << each.source, np.uint32) for each in some])
+    if len(some) == 1:
         return Merged(rows, scores, bits)
     by_row = np.argsort(rows, kind="stable")
     ordered = rows[by_row]

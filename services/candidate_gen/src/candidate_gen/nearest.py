@@ -48,7 +48,8 @@ class Space:
         for factor in _EFFORTS:
             found = self.index.search(query, wanted, among=among, effort=factor * effort)
             if len(found.rows) == wanted:
-                return best(found.rows, found.scores, wanted)
+                is_in_order = bool((found.scores[1:] < found.scores[:-1]).all())  # but for equal scores, it always is
+                return found if is_in_order else best(found.rows, found.scores, wanted)
         rows = items.rows.rows()
         rows = rows[rows < n_items]
         return best(rows, self.exact.of_all(query[np.newaxis])[0, rows], wanted)

@@ -208,7 +208,7 @@ class Retriever:
         if user_row is None:
             return LeftOut(excluded, later)
         before = seen_in_training(self.artifact.history, user_row, seen.event_types)
-        return LeftOut(excluded, np.concatenate([before, later]))
+        return LeftOut(excluded, np.concatenate([before, later]) if len(later) else before)
 
     def _assortment(self) -> Assortment:
         """The items of this moment; taken anew when one has changed."""

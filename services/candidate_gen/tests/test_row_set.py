@@ -1,0 +1,36 @@
+"""Sets of rows as bitmaps against sets of Python."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from candidate_gen.assortment import first_of
+from candidate_gen.row_set import RowSet
+
+masks = st.lists(st.booleans(), min_size=1, max_size=200)
+
+
+@given(mask=masks, data=st.data())
+def test_a_bitmap_tells_what_the_mask_told(mask: list[bool], data: st.DataObject) -> None:
+    rows = RowSet.of(np.array(mask))
+    members = {row for row, is_in in enumerate(mask) if is_in}
+    gone = data.draw(st.lists(st.integers(0, len(mask) - 1), max_size=20))
+    left = rows.without(np.array(gone, np.int64))
+    limit = data.draw(st.integers(0, len(mask)))
+    every = np.arange(len(mask))
+    assert rows.has(every).tolist() == mask
+    assert rows.rows().tolist() == sorted(members)
+    assert (rows.size, rows.size_below(limit)) == (len(members), sum(row < limit for row in members))
+    assert (left.rows().tolist(), left.size) == (sorted(members - set(gone)), len(members - set(gone)))
+    assert rows.rows().tolist() == sorted(members)  # the one without them is another
+
+
+@given(mask=masks, count=st.integers(0, 30), start=st.integers(0, 300), seed=st.integers(0, 99))
+def test_the_first_of_an_order_come_from_the_start_on_and_around(
+    mask: list[bool], count: int, start: int, seed: int
+) -> None:
+    order = np.random.default_rng(seed).permutation(len(mask))
+    start %= len(mask)
+    expected = [row for row in [*order[start:].tolist(), *order[:start].tolist()] if mask[row]][:count]
+    found = first_of(order, RowSet.of(np.array(mask)), count, start=start)
+    assert order[found].tolist() == expected
