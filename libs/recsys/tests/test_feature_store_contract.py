@@ -213,6 +213,48 @@ async def test_what_an_erased_user_does_afterwards_is_new_and_stays(store: Featu
     assert await store.erasure("anna") == noted
 
 
+async def test_what_a_session_did_before_its_first_user_goes_with_that_user_and_no_other(store: FeatureStore) -> None:
+    await store.append([event(1, subject=GUEST)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna")
+    await store.merge_session("guest", user_id="ben")
+    await store.append([event(2, subject=GUEST)], now_ms=NOW_MS)
+    of_ben = await store.erase_user("ben", now_ms=NOW_MS)
+    assert of_ben.session_hashes == ()
+    left = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)]
+    assert left == [event(1, subject=GUEST), of_ben]
+    assert (await store.profile(GUEST)).subject == GUEST  # ben's trace in the session is gone too
+    of_anna = await store.erase_user("anna", now_ms=NOW_MS)
+    assert of_anna.session_hashes == (sha256(b"guest").hexdigest(),)
+    assert [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)] == [of_ben, of_anna]
+
+
+async def test_an_erased_first_user_of_a_session_leaves_it_to_the_present_one(store: FeatureStore) -> None:
+    await store.append([event(1, "a", subject=GUEST)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna")
+    await store.merge_session("guest", user_id="ben")
+    await store.erase_user("anna", now_ms=NOW_MS)
+    await store.append([event(2, "b", subject=GUEST)], now_ms=NOW_MS)
+    assert (await store.profile(Subject("user", "ben"))).had == {"view": {"b"}}
+
+
+async def test_a_user_erased_twice_has_both_erasures_and_the_later_one_is_told(store: FeatureStore) -> None:
+    first = await store.erase_user("anna", now_ms=NOW_MS)
+    other = await store.erase_user("ben", now_ms=NOW_MS)
+    second = await store.erase_user("anna", now_ms=NOW_MS + 1)
+    assert await store.erasures() == [first, other, second]
+    assert await store.erasures(after_sequence=first.sequence) == [other, second]
+    assert await store.erasure("anna") == second
+    await store.note_lake_erasure(first.user_hash, lake_rows=3, now_ms=NOW_MS + 2)
+    assert [one.lake_rows for one in await store.erasures()] == [3, None, 3]
+
+
+async def test_an_event_from_years_ahead_leaves_counters_that_can_be_read(store: FeatureStore) -> None:
+    ahead_ms = NOW_MS + 3 * 365 * 86_400_000
+    await store.append([replace(event(1, "early"), unix_ms=ahead_ms)], now_ms=NOW_MS)
+    [item] = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    assert item.item_id == "early"
+
+
 async def test_the_stream_is_read_in_order_and_trimmed_while_the_rest_stays(store: FeatureStore) -> None:
     appended = await store.append([event(n, f"i{n}") for n in range(5)], now_ms=NOW_MS)
     sequences = [one.sequence for one in appended]

@@ -1,5 +1,6 @@
 """What a follower keeps in memory, and what happens to it while the store is away."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -39,6 +40,7 @@ class Wrapped:
         self._store = store
         self.before_page: Callable[[int], Any] | None = None
         self.away = False
+        self.fault: Exception | None = None
         self.pages = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -52,6 +54,8 @@ class Wrapped:
             await self.before_page(self.pages)
         if self.away:
             raise StoreUnavailableError("away")
+        if self.fault is not None:
+            raise self.fault
         return await self._store.item_changes(after_sequence=after_sequence, limit=limit)
 
 
@@ -171,13 +175,36 @@ async def test_the_log_says_once_that_the_store_is_away_and_once_that_it_is_back
     async def come_and_go(page: int) -> None:
         wrapped.away = page <= 3
         if page == 6:
-            raise InvalidArgumentError("the test ends here")
+            raise asyncio.CancelledError  # as the follower ends
 
     wrapped.before_page = come_and_go
-    with pytest.raises(InvalidArgumentError):
+    with pytest.raises(asyncio.CancelledError):
         await Following(wrapped, LiveState()).run()
     assert [record.message for record in caplog.records] == [
         "the feature store is away; the last state stays",
+        "the feature store is back",
+    ]
+
+
+async def test_what_cannot_be_read_is_told_once_and_what_comes_after_is_followed(
+    store: FeatureStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, logger=follower.__name__)
+    monkeypatch.setattr(follower, "POLL_INTERVAL_S", 0.0)
+    wrapped, state = Wrapped(store), LiveState()
+    await put(store, "a")
+
+    async def be_faulty(page: int) -> None:
+        wrapped.fault = ValueError("no JSON") if page <= 3 else None
+        if page == 6:
+            raise asyncio.CancelledError
+
+    wrapped.before_page = be_faulty
+    with pytest.raises(asyncio.CancelledError):
+        await Following(wrapped, state).run()
+    assert prices(state) == {"a": 1.0}
+    assert [record.message for record in caplog.records] == [
+        "the feature store cannot be followed; the last state stays",
         "the feature store is back",
     ]
 

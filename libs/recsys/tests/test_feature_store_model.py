@@ -1,4 +1,4 @@
-"""Both stores beside a model of a few lines: whatever is appended and merged, in whatever order, they agree."""
+"""Both stores beside a model of a few lines: whatever is appended, merged and erased, in whatever order, they agree."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,6 +41,7 @@ class Model:
         self.owners: dict[str, Subject] = {}  # event id → who it belongs to by now
         self.users: dict[str, str] = {}  # session → user
         self.forgotten: set[str] = set()  # ids of events beyond the most recent ones
+        self.erased: set[str] = set()  # ids of events of users who were erased: still known, for no second coming
 
     def resolve(self, subject: Subject) -> Subject:
         user = self.users.get(subject.id) if subject.kind == "session" else None
@@ -63,6 +64,12 @@ class Model:
         self.owners = {one: user if owner == session else owner for one, owner in self.owners.items()}
         self._cap(user)
         return moved
+
+    def erase(self, user_id: str) -> None:
+        user = Subject("user", user_id)
+        self.erased |= {one for one, owner in self.owners.items() if owner == user}
+        self.owners = {one: owner for one, owner in self.owners.items() if owner != user}
+        self.users = {session: owner for session, owner in self.users.items() if owner != user_id}
 
     def recent(self, subject: Subject) -> list[str]:
         """Ids, most recent first."""
@@ -106,6 +113,13 @@ class StoreMachine(RuleBasedStateMachine):
         moved = self.runner.run(self.store.merge_session(session_id, user_id=user_id))
         assert moved == self.model.merge(session_id, user_id)
 
+    @rule(user_id=names)
+    def erase(self, user_id: str) -> None:
+        erasure = self.runner.run(self.store.erase_user(user_id, now_ms=NOW_MS))
+        assert erasure.sequence > max((stored.sequence for stored in self.model.stream.values()), default=0)
+        assert self.runner.run(self.store.erasure(user_id)) == erasure
+        self.model.erase(user_id)
+
     @rule(subject=subjects)
     def ask(self, subject: Subject) -> None:
         profile: Profile = self.runner.run(self.store.profile(subject))
@@ -122,7 +136,8 @@ class StoreMachine(RuleBasedStateMachine):
     def the_stream_has_every_event_once_and_in_order(self) -> None:
         stream = self.runner.run(self.store.read_stream(after_sequence=0, limit=1000))
         found = [(entry.sequence, entry.entry.event_id) for entry in stream if isinstance(entry.entry, Event)]
-        assert found == sorted((stored.sequence, one) for one, stored in self.model.stream.items())
+        stored = {one: stored.sequence for one, stored in self.model.stream.items() if one not in self.model.erased}
+        assert found == sorted((sequence, one) for one, sequence in stored.items())
 
     def teardown(self) -> None:
         self.runner.run(self.store.close())

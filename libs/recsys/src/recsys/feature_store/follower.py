@@ -55,7 +55,7 @@ class Following:
 
     async def run(self) -> None:
         """Turn for ever."""
-        is_away = False
+        is_away = is_faulty = False
         while True:
             try:
                 await self.turn()
@@ -63,10 +63,14 @@ class Following:
                 if not is_away:
                     _log.warning("the feature store is away; the last state stays", extra={"reason": str(error)})
                 is_away = True
+            except Exception:  # one entry that cannot be read must not end it: what comes next is read again
+                if not is_faulty:
+                    _log.exception("the feature store cannot be followed; the last state stays")
+                is_faulty = True
             else:
-                if is_away:
+                if is_away or is_faulty:
                     _log.info("the feature store is back")
-                is_away = False
+                is_away = is_faulty = False
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _read_items(self) -> None:

@@ -68,7 +68,7 @@ class SqliteStore(FeatureStore):
             landmark = sqlite_events.landmark_of(connection, half_life_s)
             if landmark is None:
                 return []
-            decay = 2.0 ** max(-1000.0, (landmark - now_ms) / (half_life_s * 1000))
+            decay = 2.0 ** min(1000.0, max(-1000.0, (landmark - now_ms) / (half_life_s * 1000)))
             rows = connection.execute(
                 "SELECT item_id, weight FROM trending WHERE half_life_s = ? ORDER BY weight DESC, item_id LIMIT ?",
                 (half_life_s, limit),

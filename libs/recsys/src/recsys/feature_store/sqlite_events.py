@@ -73,6 +73,8 @@ def had_by(connection: sqlite3.Connection, subject: Subject) -> dict[str, frozen
 def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: str) -> int:
     """See `interface.FeatureStore.merge_session`."""
     session, user = codec.key_of(Subject("session", session_id)), codec.key_of(Subject("user", user_id))
+    if resolve(connection, Subject("session", session_id)).kind == "session":
+        connection.execute("INSERT OR IGNORE INTO pasts VALUES (?, ?)", (user_id, session_id))
     connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (session_id, user_id))
     moved = connection.execute("UPDATE recent SET subject = ? WHERE subject = ?", (user, session)).rowcount
     for table in ("had", "units"):  # what the user has already stays as it is
@@ -85,14 +87,15 @@ def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: s
 
 def erase_user(connection: sqlite3.Connection, user_id: str, *, now_ms: int) -> Erasure:
     """See `interface.FeatureStore.erase_user`."""
-    sessions = [row[0] for row in connection.execute("SELECT session_id FROM sessions WHERE user_id = ?", (user_id,))]
+    sessions = [row[0] for row in connection.execute("SELECT session_id FROM pasts WHERE user_id = ?", (user_id,))]
     subjects = [Subject("user", user_id), *(Subject("session", session) for session in sessions)]
     removed = 0
     for key in map(codec.key_of, subjects):
         removed += sqlite_experiments.forget(connection, key)
         for table in ("recent", "had", "stream"):
             removed += connection.execute(f"DELETE FROM {table} WHERE subject = ?", (key,)).rowcount
-    removed += connection.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,)).rowcount
+    for table in ("sessions", "pasts"):
+        removed += connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,)).rowcount
     sequence = next_number(connection, "stream")
     hashes = tuple(sha256(session.encode()).hexdigest() for session in sessions)
     erasure = Erasure(sha256(user_id.encode()).hexdigest(), sequence, now_ms, removed, session_hashes=hashes)

@@ -4,7 +4,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-# Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim.
+# Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
+# whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event_ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL)
@@ -18,6 +19,8 @@ CREATE TABLE IF NOT EXISTS had (
   PRIMARY KEY (subject, event_type, item_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sessions (session_id TEXT PRIMARY KEY, user_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
+CREATE TABLE IF NOT EXISTS pasts (user_id TEXT NOT NULL, session_id TEXT NOT NULL, PRIMARY KEY (user_id, session_id))
+  WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS trending (
   half_life_s INTEGER NOT NULL, item_id TEXT NOT NULL, weight REAL NOT NULL,
   PRIMARY KEY (half_life_s, item_id)) WITHOUT ROWID;

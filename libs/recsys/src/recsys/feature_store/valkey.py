@@ -75,6 +75,7 @@ class ValkeyStore(FeatureStore):
         self._merge = self._client.register_script(valkey_scripts.MERGE)
         self._erase_part = self._client.register_script(valkey_scripts.ERASE_PART)
         self._erase = self._client.register_script(valkey_scripts.ERASE)
+        self._erasures = self._client.register_script(valkey_scripts.ERASURES)
         self._expose = self._client.register_script(valkey_scripts.EXPOSE)
         self._change_items = self._client.register_script(valkey_scripts.CHANGE_ITEMS)
         self._item_changes = self._client.register_script(valkey_scripts.ITEM_CHANGES)
@@ -125,7 +126,7 @@ class ValkeyStore(FeatureStore):
             return []
         # weights are kept negative, so that equal ones come by id
         listed = await self._ask(lambda: self._client.zrange(f"trending:{half_life_s}", 0, limit - 1, withscores=True))
-        decay = 2.0 ** max(-1000.0, (int(landmark) - now_ms) / (half_life_s * 1000))
+        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (half_life_s * 1000)))
         return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
@@ -153,7 +154,7 @@ class ValkeyStore(FeatureStore):
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
         user_hash = sha256(user_id.encode()).hexdigest()
         for _ in range(_TRIES):
-            sessions = sorted(await self._ask(lambda: self._client.smembers(f"sessions:{user_id}")))
+            sessions = sorted(await self._ask(lambda: self._client.smembers(f"pasts:{user_id}")))
             hashes = tuple(sha256(session.encode()).hexdigest() for session in sessions)
             erasure = Erasure(user_hash, 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
             until, removed = await self._erase_from_stream([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
@@ -175,21 +176,27 @@ class ValkeyStore(FeatureStore):
             until = last
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
-        entered = await self._ask(lambda: self._client.hgetall("erasures"))
-        found = [_erasure(sequence, text) for sequence, text in entered.items() if int(sequence) > after_sequence]
-        return sorted(found, key=lambda each: each.sequence)
+        found = await self._ask(lambda: self._erasures(args=[after_sequence]))
+        return [_erasure(sequence, text) for sequence, text in found]
 
     async def erasure(self, user_id: str) -> Erasure | None:
-        user_hash = sha256(user_id.encode()).hexdigest()
-        of_user = [each for each in await self.erasures() if each.user_hash == user_hash]
-        return of_user[-1] if of_user else None
+        return max(
+            await self._erasures_of(sha256(user_id.encode()).hexdigest()), key=lambda each: each.sequence, default=None
+        )
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
-        for erasure in await self.erasures():
-            if erasure.user_hash == user_hash and erasure.lake_rows is None:
+        for erasure in await self._erasures_of(user_hash):
+            if erasure.lake_rows is None:
                 noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
                 text = f"{user_hash}|{codec.erasure_to_text(noted)}"
                 await self._ask(lambda noted=noted, text=text: self._client.hset("erasures", str(noted.sequence), text))
+
+    async def _erasures_of(self, user_hash: str) -> list[Erasure]:
+        sequences = list(await self._ask(lambda: self._client.smembers(f"erasures:{user_hash}")))
+        if not sequences:
+            return []
+        texts = await self._ask(lambda: self._client.hmget("erasures", sequences))
+        return [_erasure(sequence, text) for sequence, text in zip(sequences, texts, strict=True)]
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
         entries = await self._ask(

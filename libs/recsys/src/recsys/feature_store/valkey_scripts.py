@@ -6,11 +6,13 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     id:EVENT_ID                       the event's sequence, for EVENT_ID_DAYS
     recent:K                          sorted set: "SEQUENCE|EVENT" by time, capped
     had:K                             set of "EVENT_TYPE\\0ITEM_ID"
-    session:ID, sessions:USER_ID      the user of a merged session; a user's sessions
+    session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
+    pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
     trending:HALF_LIFE_S, landmark:…  sorted set of items by −weight, as of the landmark
     items, items:order                hash of records; sorted set of ids by sequence
     stream                            stream of SEQUENCE-0: k kind, s subject, e entry
-    erasures                          hash SEQUENCE → "USER_HASH|ERASURE"
+    erasures, erasures:order          hash SEQUENCE → "USER_HASH|ERASURE"; sorted set of sequences
+    erasures:USER_HASH                set of the user's sequences
     exposure:REQUEST_ID, exposures:K  hash s subject, x experiment, a arm, c clicked; set of ids; EXPOSURE_DAYS
     arms:EXPERIMENT                   hash "ARM|COUNT" → number
     units:K                           hash EXPERIMENT → "ARM|first_ms|clicked|converted|revenue"
@@ -156,6 +158,7 @@ MERGE: Final = """
 local session, user = "s:" .. ARGV[1], "u:" .. ARGV[2]
 local before = redis.call("GET", "session:" .. ARGV[1])
 if before and before ~= ARGV[2] then redis.call("SREM", "sessions:" .. before, ARGV[1]) end
+if not before then redis.call("SADD", "pasts:" .. ARGV[2], ARGV[1]) end
 redis.call("SET", "session:" .. ARGV[1], ARGV[2])
 redis.call("SADD", "sessions:" .. ARGV[2], ARGV[1])
 local moved = redis.call("ZCARD", "recent:" .. session)
@@ -194,20 +197,20 @@ return {#entries < tonumber(ARGV[2]) and "" or entries[#entries][1], removed}
 """
 
 # ARGV: user id, user hash, text of the erasure with REMOVED where the count of entries goes, id of the last entry of
-# the stream that ERASE_PART did, entries that it removed, then the user's sessions as the caller knows them. Returns
-# {sequence, entries removed in all}, or nothing where there are other sessions by now.
+# the stream that ERASE_PART did, entries that it removed, then the user's pasts as the caller knows them. Returns
+# {sequence, entries removed in all}, or nothing where there are others by now.
 REMOVED: Final = -987654321
 ERASE: Final = (
     _UNITS
     + """
-local sessions = redis.call("SMEMBERS", "sessions:" .. ARGV[1])
-local keys, removed = {["u:" .. ARGV[1]] = true}, tonumber(ARGV[5]) + #sessions
+local sessions, pasts = redis.call("SMEMBERS", "sessions:" .. ARGV[1]), redis.call("SMEMBERS", "pasts:" .. ARGV[1])
+local keys, removed = {["u:" .. ARGV[1]] = true}, tonumber(ARGV[5]) + #sessions + #pasts
 for at = 6, #ARGV do keys["s:" .. ARGV[at]] = true end
-for _, session in ipairs(sessions) do
+for _, session in ipairs(pasts) do
   if not keys["s:" .. session] then return {} end
 end
 for _, session in ipairs(sessions) do redis.call("DEL", "session:" .. session) end
-redis.call("DEL", "sessions:" .. ARGV[1])
+redis.call("DEL", "sessions:" .. ARGV[1], "pasts:" .. ARGV[1])
 for key, _ in pairs(keys) do
   removed = removed + redis.call("ZCARD", "recent:" .. key) + redis.call("SCARD", "had:" .. key)
   local units = redis.call("HGETALL", "units:" .. key)
@@ -224,9 +227,19 @@ end
 local text = string.gsub(ARGV[3], "%-987654321", string.format("%d", removed), 1)
 local sequence = enter("erasure", "", text)
 redis.call("HSET", "erasures", sequence, ARGV[2] .. "|" .. text)
+redis.call("ZADD", "erasures:order", sequence, sequence)
+redis.call("SADD", "erasures:" .. ARGV[2], sequence)
 return {sequence, removed}
 """
 )
+
+# ARGV: after sequence. Returns {sequence, text} pairs.
+ERASURES: Final = """
+local sequences = redis.call("ZRANGE", "erasures:order", "(" .. ARGV[1], "+inf", "BYSCORE")
+local found = {}
+for at, sequence in ipairs(sequences) do found[at] = {sequence, redis.call("HGET", "erasures", sequence)} end
+return found
+"""
 
 # ARGV: exposure seconds, then 8 an exposure: request id, subject key or "", experiment or "", arm or "", is empty,
 # unix_ms, latency, text.
