@@ -4,8 +4,8 @@
 
 Trains on a shop's events (without files: the demo shop) up to a cut, `TRAINER_HORIZON_DAYS` before the last event;
 serves the version with the real processes; asks REST for the list of every user of before the cut who has items new to
-them after it; and prints one table. "offline" is the same recipe fitted again and ranked exactly by the trainer: its
-lists must be those served, item for item.
+them after it; and prints one table. "offline" is the same recipe fitted again and ranked exactly by the trainer, with
+the blend that the version is served with: its lists must be those served, item for item.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.shop_source import Source
-from recsys.artifact.manifest import Manifest
+from recsys.artifact.manifest import BlendInfo, Manifest
 from tools.local_stack import PYTHON, LocalStack, Ports
 from trainer import blending, bootstrap, interactions, metrics, pipeline, split
 from trainer import recipe as recipes
@@ -57,15 +57,16 @@ class Lists:
 
 
 @dataclass(frozen=True)
-class OnSale:
+class OnSale(Embeddings):
     """A model that recommends only what the shop sells: so does the API."""
 
-    model: Scorer
     available: NDArray[np.bool_]  # [n_items]
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The model's scores, -inf for items not on sale: float32 [len(user_rows), n_items]."""
-        return np.where(self.available, self.model.scores(user_rows), np.float32(-np.inf))
+        scores = self.user[user_rows] @ self.item.T
+        scores[:, ~self.available] = -np.inf
+        return scores
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Comparison:
 
     version: str
     recipe: str
+    blend: BlendInfo
     cut: datetime
     served: Lists
     offline: Lists
@@ -93,6 +95,7 @@ class Comparison:
         lines = [
             f"version {self.version}, cut {self.cut:%Y-%m-%d %H:%M:%S} UTC, {len(self.same_list):,} users",
             f"recipe {self.recipe}",
+            f"blend {self.blend}",
             f"{'':22}" + "".join(f"{metric:>28}" for metric in METRICS),
         ]
         for name, lists in rows.items():
@@ -132,22 +135,24 @@ def compare(source: Source, folder: Path) -> Comparison:
     recent = window.train.recent_users(recipes.recent_since(window.train, settings.recent_days))
     available = on_sale(shop, window)
     popular = popularity(recent, n_users=len(window.train.user_ids))
-    ranked = blending.scorer(fitted, window.train, live.blend, recent_days=settings.recent_days)
-    offline = evaluate(OnSale(ranked, available), window, ks=(K,))
-    offline_popular = evaluate(OnSale(popular, available), window, ks=(K,))
+    sold = OnSale(fitted.user, fitted.item, available)  # first what is on sale, then the blend of what is best there
+    scorer = blending.scorer(sold, window.train, live.blend, recent_days=settings.recent_days)
+    offline = evaluate(scorer, window, ks=(K,))
+    offline_popular = evaluate(OnSale(popular.user, popular.item, available), window, ks=(K,))
     served_ids, popular_ids = ask(settings.artifact_dir, window, offline.user_rows, folder=folder)
     served = judge(served_ids, window, offline)
     same_list = (served.rows == offline.ranked).all(axis=1)
     return Comparison(
         version=live.version,
         recipe=str(live.training["recipe"]),
+        blend=live.blend,
         cut=cut,
         served=served,
         offline=Lists.of(offline),
         served_popular=judge(unseen(popular_ids, window, offline.user_rows), window, offline),
         offline_popular=Lists.of(offline_popular),
         same_list=same_list,
-        score_gap=score_gap(fitted, offline.user_rows[~same_list], served.rows[~same_list], offline.ranked[~same_list]),
+        score_gap=score_gap(scorer, offline.user_rows[~same_list], served.rows[~same_list], offline.ranked[~same_list]),
     )
 
 
@@ -226,12 +231,16 @@ def judge(lists: Sequence[Sequence[str]], window: Split, judged: Evaluation) -> 
 
 
 def score_gap(
-    fitted: Embeddings, user_rows: NDArray[np.int64], served: NDArray[np.int32], offline: NDArray[np.int32]
+    scorer: Scorer, user_rows: NDArray[np.int64], served: NDArray[np.int32], offline: NDArray[np.int32]
 ) -> float:
-    """How far apart two sets of lists are by the offline scores, place by place; 0 if they differ in ties only."""
-    users = fitted.user[user_rows].astype(np.float64)
-    scores = (np.einsum("ud,ukd->uk", users, fitted.item[rows].astype(np.float64)) for rows in (served, offline))
-    return float(np.abs(np.subtract(*scores)).max(initial=0.0))
+    """How far apart two sets of lists are by the offline scores, place by place; 0 if they differ in ties only.
+
+    Infinite where an item was served that offline is no candidate.
+    """
+    scores = scorer.scores(user_rows).astype(np.float64)
+    of_served, of_offline = (np.take_along_axis(scores, rows, axis=1) for rows in (served, offline))
+    is_ranked = offline >= 0
+    return float(np.abs(of_served[is_ranked] - of_offline[is_ranked]).max(initial=0.0))
 
 
 def main() -> None:
