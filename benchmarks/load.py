@@ -38,7 +38,7 @@ class Load:
     cpu_ms: float  # of the serving processes, a request
 
 
-def run(url: str, path: str, *, pids: Sequence[int], users: int, connections: int, seconds: float) -> Load:
+def run(url: str, path: str, *, pids: Sequence[int], users: int, connections: int, seconds: int) -> Load:
     """Ask `url` + `path` (with one %d… for a user's number) for `seconds`; `pids` are the processes that serve it."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT.format(users=users, path=path))

@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, nargs="+", default=[40_000, 1_000_000])
     parser.add_argument("--users", type=int, help="default: as many as items")
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: apt-get install wrk")
@@ -70,7 +70,7 @@ def main() -> None:
         print(f"\nthroughput at {many:,} items over that at {few:,}: {ours[many] / ours[few]:.2f}")
 
 
-def compare(volume: Path, *, n_users: int, seconds: float) -> float:
+def compare(volume: Path, *, n_users: int, seconds: int) -> float:
     """One table for one volume; returns our requests/s at the most connections."""
     results: dict[str, dict[int, Load]] = {}
     for workers in (1, 2):
@@ -86,7 +86,7 @@ def compare(volume: Path, *, n_users: int, seconds: float) -> float:
     return results["this system"][CONNECTIONS[-1]].per_s
 
 
-def measure(target: Target, *, n_users: int, seconds: float, about: bool = True) -> dict[int, Load]:
+def measure(target: Target, *, n_users: int, seconds: int, about: bool = True) -> dict[int, Load]:
     """The loads by connections, after a cold start's first requests."""
     if about:
         cold = [timed_get(target.url + target.path % (n * 7919 % n_users)) for n in range(_COLD_REQUESTS)]
