@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from recsys.artifact.catalogue import CatalogueItem
 from recsys.feature_store.interface import FeatureStore, ItemChange, JsonScalar
 from recsys.live_catalogue import LiveCatalogue
+from recsys.live_catalogue.conditions import value_of
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +60,4 @@ def _differing(item: CatalogueItem, fields: Mapping[str, JsonScalar]) -> dict[st
         name: str(value) if name.startswith(_ATTRIBUTE) and value is not None else value
         for name, value in fields.items()
     }
-    return {name: value for name, value in ours.items() if _value_of(item, name) != value}
-
-
-def _value_of(item: CatalogueItem, name: str) -> JsonScalar:
-    if name.startswith(_ATTRIBUTE):
-        return item.attributes.get(name.removeprefix(_ATTRIBUTE))
-    value: JsonScalar = getattr(item, name)
-    return value
+    return {name: value for name, value in ours.items() if value_of(item, name) != value}

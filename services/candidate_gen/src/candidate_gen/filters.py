@@ -6,6 +6,7 @@ from typing import Final
 
 from recsys.artifact.catalogue import CatalogueItem
 from recsys.errors import InvalidArgumentError
+from recsys.live_catalogue.conditions import conditions_of, passes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,13 @@ class Filter:
 
     def passes(self, item: CatalogueItem) -> bool:
         """Whether one item is what the filter asks for; whether it is on sale is another question."""
-        if self.categories and item.category not in self.categories:
-            return False
-        if self.min_price is not None and (item.price is None or item.price < self.min_price):
-            return False
-        if self.max_price is not None and (item.price is None or item.price > self.max_price):
-            return False
-        return all(item.attributes.get(name) == value for name, value in self.attributes)
+        conditions = conditions_of(
+            categories=self.categories,
+            min_price=self.min_price,
+            max_price=self.max_price,
+            attributes=dict(self.attributes),
+        )
+        return passes(item, conditions)
 
 
 NO_FILTER: Final = Filter()

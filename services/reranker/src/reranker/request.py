@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.artifact.catalogue import CatalogueItem
 from recsys.blend import BlendWeights
+from recsys.live_catalogue.conditions import conditions_of, passes
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,13 @@ class Filter:
 
     def passes(self, item: CatalogueItem) -> bool:
         """Whether an item may be an answer. One without a price does not pass a bound."""
-        is_bounded = self.min_price is not None or self.max_price is not None
-        if is_bounded and item.price is None:
-            return False
-        price = item.price or 0.0
-        return (
-            (not self.categories or item.category in self.categories)
-            and (self.min_price is None or price >= self.min_price)
-            and (self.max_price is None or price <= self.max_price)
-            and all(item.attributes.get(name) == value for name, value in self.attributes.items())
-            and item.item_id not in self.exclude_item_ids
+        conditions = conditions_of(
+            categories=self.categories,
+            min_price=self.min_price,
+            max_price=self.max_price,
+            attributes=self.attributes,
         )
+        return item.item_id not in self.exclude_item_ids and passes(item, conditions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Conditions on an item: each holds of a single value, or of a whole column at once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.catalogue import CatalogueItem
 from recsys.feature_store.interface import JsonScalar
 from recsys.live_catalogue.columns import ATTRIBUTES, Columns
 
@@ -88,3 +89,15 @@ def conditions_of(
         conditions.append(PriceBetween(lowest, inf if max_price is None else max_price))
     conditions += [OneOf(f"{ATTRIBUTES}{name}", frozenset([attributes[name]])) for name in sorted(attributes)]
     return tuple(conditions)
+
+
+def passes(item: CatalogueItem, conditions: Iterable[Condition]) -> bool:
+    """Whether all of them hold of one item."""
+    return all(condition.accepts(value_of(item, condition.field)) for condition in conditions)
+
+
+def value_of(item: CatalogueItem, field: str) -> JsonScalar:
+    """What an item says of a field, as records name it; none: nothing."""
+    if field.startswith(ATTRIBUTES):
+        return item.attributes.get(field.removeprefix(ATTRIBUTES))
+    return cast("JsonScalar", getattr(item, field))
