@@ -76,7 +76,6 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/recommendations": (200, RECOMMENDED),
             "/v1/events": (200, OUTCOME),
             "/v1/users/13047/history": (200, VERSION | {"items": [EVENT], "total": 3, "user_known": True}),
-            "/v1/items/popular": (200, VERSION | {"items": [RANKED | {"sources": ["popular"]}]}),
             "/v1/items/85123A": (200, VERSION | ITEM),
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),

@@ -96,7 +96,7 @@ def test_a_refusal_becomes_a_sentence(response: httpx.Response, sentence: str) -
 @pytest.mark.parametrize("body", ["not JSON", "[]", '{"items": 3}'])
 def test_an_answer_of_another_shape_becomes_a_sentence(body: str) -> None:
     with pytest.raises(GatewayError, match="is not one that this page understands"):
-        client(lambda _: httpx.Response(200, text=body)).popular(count=3)
+        client(lambda _: httpx.Response(200, text=body)).similar("85123A", count=3)
 
 
 def test_an_error_keeps_the_request_id_for_the_log() -> None:

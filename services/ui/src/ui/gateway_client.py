@@ -76,10 +76,6 @@ class GatewayClient:
         """Items like this one."""
         return self._get(Ranking, f"/v1/items/{_segment(item_id)}/similar", count=count)
 
-    def popular(self, *, count: int) -> Ranking:
-        """The most popular items."""
-        return self._get(Ranking, "/v1/items/popular", count=count)
-
     def search(self, *, query: str, category: str, page_size: int, cursor: str) -> ItemPage:
         """Items by words of the title and by exact category; an empty string means any, or the first page."""
         return self._get(ItemPage, "/v1/items", query=query, category=category, page_size=page_size, cursor=cursor)

@@ -16,9 +16,8 @@ from recsys.feature_store.interface import (
     StoredEvent,
     Subject,
 )
-from recsys.feature_store.sqlite_schema import next_number
+from recsys.feature_store.sqlite_schema import DAY_MS, next_number
 
-DAY_MS: Final = 86_400_000
 # Weights are kept as if decayed from a landmark onwards: weight × 2^((t − landmark) / half-life). Beyond this exponent
 # the landmark moves up, long before a float ends (2^1023).
 _MOST_EXPONENT: Final = 500

@@ -6,10 +6,9 @@ from typing import Final
 
 from recsys.feature_store import codec
 from recsys.feature_store.interface import EXPOSURE_DAYS, ArmTotals, Event, Exposure
-from recsys.feature_store.sqlite_schema import next_number
+from recsys.feature_store.sqlite_schema import DAY_MS, next_number
 
 PURCHASE: Final = "purchase"
-_DAY_MS: Final = 86_400_000
 
 
 def record(connection: sqlite3.Connection, exposures: Sequence[Exposure]) -> None:
@@ -27,7 +26,7 @@ def record(connection: sqlite3.Connection, exposures: Sequence[Exposure]) -> Non
             )
             _count_exposure(connection, exposure, key=key)
     if exposures:
-        oldest_ms = max(exposure.unix_ms for exposure in exposures) - EXPOSURE_DAYS * _DAY_MS
+        oldest_ms = max(exposure.unix_ms for exposure in exposures) - EXPOSURE_DAYS * DAY_MS
         connection.execute("DELETE FROM exposures WHERE at_ms < ?", (oldest_ms,))
 
 

@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS units (
 CREATE INDEX IF NOT EXISTS units_by_experiment ON units (experiment);
 CREATE TABLE IF NOT EXISTS experiment_states (experiment TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 """
+DAY_MS: Final = 86_400_000
 _BUSY_MS: Final = 5_000  # another process writes: its transactions are short
 
 
