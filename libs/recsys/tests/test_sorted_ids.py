@@ -1,5 +1,6 @@
 """Ids survive unchanged and are found by binary search, whatever characters they are made of."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -34,6 +35,7 @@ def test_the_first_row_from_an_id_splits_the_ids_before_it_from_the_rest(ids: se
 def test_a_part_of_an_array_is_read_at_its_own_offset() -> None:
     rows = SortedIds(pa.array(["a", "b", "c", "d"], pa.large_string()).slice(1, 2))
     assert [rows.id_of(row) for row in range(len(rows))] == ["b", "c"]
+    assert rows.ids_of(np.array([1, 0, 1])) == ["c", "b", "c"]
     assert rows.row_of("a") is None
 
 
@@ -41,3 +43,5 @@ def test_a_part_of_an_array_is_read_at_its_own_offset() -> None:
 def test_a_row_outside_is_an_index_error(row: int) -> None:
     with pytest.raises(IndexError):
         sorted_ids({"a", "b"}).id_of(row)
+    with pytest.raises(IndexError):
+        sorted_ids({"a", "b"}).ids_of(np.array([0, row]))

@@ -68,6 +68,14 @@ class ItemIndex:
         found = rows[0] >= 0  # FAISS pads with -1
         return Neighbours(rows=rows[0][found], scores=scores[0][found])
 
+    def search_many(
+        self, queries: NDArray[np.float32], fetch: int, *, among: NDArray[np.uint8] | None, effort: float
+    ) -> NDArray[np.int64]:
+        """The same for queries, float32 [n, dim]: the rows alone, int64 [n, fetch], -1 where no more were found."""
+        selector = None if among is None else _faiss.IDSelectorBitmap(among)
+        rows: NDArray[np.int64] = self._index.search(queries, fetch, params=self._parameters(selector, effort))[1]
+        return rows
+
     def check_agreement(
         self,
         queries: NDArray[np.float32],

@@ -91,14 +91,14 @@ class Retriever:
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
         vectors = ItemVectors(artifact.item_embeddings)
         open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
-        self._retrieval = Space(
+        self.retrieval = Space(
             open_index(artifact.retrieval_index_path, search_effort=artifact.manifest.index.search_effort),
             ExactScores(vectors, is_cosine=artifact.manifest.index.metric == "cosine"),
         )
         self._similar = Space(
             open_index(artifact.similar_index_path, search_effort=None), ExactScores(vectors, is_cosine=True)
         )
-        check_indexes(self._retrieval, self._similar, artifact)
+        check_indexes(self.retrieval, self._similar, artifact)
         self._untrained = np.flatnonzero(vectors.norms == 0)
         self._catalogue = LiveCatalogue(artifact, live)
         self._queries = QueryVectors(artifact, row_of=self._row_of)
@@ -128,6 +128,11 @@ class Retriever:
             matching_items=items.rows.size,
             dropped=_dropped(assortment, conditions, left_out) if explain else {},
         )
+
+    def items(self, conditions: Conditions) -> ItemSet:
+        """The items of this moment that may be answers, to whoever asks."""
+        assortment = self._assortment()
+        return assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
 
     def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows of the history, [n], and what each item adds to the query vector: float32 [n, dim]."""
@@ -174,7 +179,7 @@ class Retriever:
         ]
 
     def _nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
-        return self._retrieval.nearest(unit(vector) if self._retrieval.exact.is_cosine else vector, items, count)
+        return self.retrieval.nearest(unit(vector) if self.retrieval.exact.is_cosine else vector, items, count)
 
     def _recent(self, asker: Asker) -> list[int]:
         """Rows of the most recent items of the version, each once: of the cart, then of the events."""
