@@ -49,6 +49,11 @@ def seen_in_training(history: History, user_row: int, event_types: Sequence[str]
     start, stop = int(history.indptr[user_row]), int(history.indptr[user_row + 1])
     rows = history.items[start:stop]
     if event_types:
-        wanted = sum(1 << n for n, name in enumerate(history.event_types[:_TYPES_IN_A_SET]) if name in event_types)
-        rows = rows[(history.type_sets[start:stop] & np.uint32(wanted)) != 0]
+        rows = rows[(history.type_sets[start:stop] & types_bits(history, event_types)) != 0]
     return rows.astype(np.int64)
+
+
+def types_bits(history: History, event_types: Sequence[str]) -> np.uint32:
+    """These event types as `history.type_sets` has them."""
+    names = history.event_types[:_TYPES_IN_A_SET]
+    return np.uint32(sum(1 << n for n, name in enumerate(names) if name in event_types))

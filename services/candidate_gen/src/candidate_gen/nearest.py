@@ -43,8 +43,7 @@ class Space:
         if wanted == 0:
             return NONE
         among = None if size == n_items else items.rows.bitmap
-        # the sparser the set, the deeper its best stand in the ranking of all
-        effort = (n_items / size) ** (1 / 3)
+        effort = effort_among(n_items, size)
         for factor in _EFFORTS:
             found = self.index.search(query, wanted, among=among, effort=factor * effort)
             if len(found.rows) == wanted:
@@ -53,6 +52,11 @@ class Space:
         rows = items.rows.rows()
         rows = rows[rows < n_items]
         return best(rows, self.exact.of_all(query[np.newaxis])[0, rows], wanted)
+
+
+def effort_among(n_items: int, size: int) -> float:
+    """What a search among `size` > 0 of the items takes: the sparser the set, the deeper its best stand among all."""
+    return float((n_items / size) ** (1 / 3))
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Neighbours:
