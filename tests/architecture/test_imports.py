@@ -48,11 +48,14 @@ def is_below(name: str, forbidden: set[str]) -> bool:
 
 
 def layer(module: str) -> int:
-    """Where a module of a gRPC service stands, counted outwards: domain, servicers and `wire`, `app`, `__main__`."""
+    """Where a module of a gRPC service stands, counted outwards.
+
+    The domain, servicers and `wire`, `app` and `settings`, `__main__`.
+    """
     last = module.rpartition(".")[2]
     if last == "__main__":
         return 3
-    if last == "app":
+    if last in ("app", "settings"):
         return 2
     return 1 if last == "wire" or last.endswith("servicer") else 0
 

@@ -12,6 +12,7 @@ import candidate_gen.settings
 import reranker.app
 import reranker.settings
 from recsys.feature_store.follower import LiveState
+from recsys.observability.metrics import Metrics
 from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
 from recsys.v1.model_service_pb2_grpc import ModelServiceStub
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
@@ -21,9 +22,11 @@ from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
 def system(tmp_path: Path) -> Iterator[System]:
     volume = tmp_path / "volume"
     first = candidate_gen.app.create(
-        candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState()
+        candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), Metrics()
     )
-    second = reranker.app.create(reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState())
+    second = reranker.app.create(
+        reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), Metrics()
+    )
     with serving(*first) as to_candidate_gen, serving(*second) as to_reranker:
         yield System(
             volume=volume,

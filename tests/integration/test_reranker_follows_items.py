@@ -12,6 +12,7 @@ from tiny_artifact import checkerboard, publish
 from recsys.feature_store.follower import Follower, LiveState
 from recsys.feature_store.interface import ItemChange
 from recsys.feature_store.opening import open_store
+from recsys.observability.metrics import Metrics
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
 from recsys.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from recsys.v1.item_pb2 import CandidateSet, Item
@@ -25,7 +26,7 @@ class Client:
     """What the shop's visitors and its staff see."""
 
     def __init__(self, volume: Path, live: LiveState) -> None:
-        self._served = serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), live))
+        self._served = serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), live, Metrics()))
 
     @contextmanager
     def connected(self) -> Iterator["Client"]:

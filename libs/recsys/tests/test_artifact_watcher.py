@@ -6,15 +6,34 @@ from recsys.artifact import writer
 from recsys.artifact.reader import Artifact
 from recsys.artifact.watcher import Watcher
 from recsys.errors import ArtifactError, ModelNotLoadedError, VersionNotHeldError
+from recsys.observability.metrics import Metrics
 
-FIRST, SECOND, THIRD = (f"2026010{day}T000000Z-als-00000000" for day in (1, 2, 3))
+FIRST, SECOND, THIRD, FOURTH = (f"2026010{day}T000000Z-als-00000000" for day in (1, 2, 3, 4))
+
+
+class Clock:
+    """The watcher's clock, set by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("recsys.artifact.watcher.time", clock)
+    return clock
 
 
 def watch(volume, **options) -> Watcher[str]:
     def load(artifact: Artifact) -> str:
         return f"model of {artifact.manifest.version}"
 
-    return Watcher(volume.path, poll_interval_s=60, **{"load": load} | options)
+    defaults = {"load": load, "metrics": Metrics().artifact}
+    return Watcher(volume.path, poll_interval_s=60, **defaults | options)
 
 
 def test_without_a_version_there_is_no_model(volume) -> None:
@@ -117,7 +136,7 @@ def test_a_fault_while_loading_does_not_end_the_watch(volume) -> None:
             raise RuntimeError("a bug")
         return artifact.manifest.version
 
-    watcher: Watcher[str] = Watcher(volume.path, load=load, poll_interval_s=0.01)
+    watcher: Watcher[str] = Watcher(volume.path, load=load, poll_interval_s=0.01, metrics=Metrics().artifact)
     watcher.start()
     volume.publish(FIRST)
     volume.publish(SECOND)
@@ -147,7 +166,7 @@ def test_a_passing_fault_of_the_volume_is_tried_again(volume) -> None:
     assert (watcher.current(), watcher.refused) == (FIRST, "")
 
 
-def test_a_version_that_somebody_holds_answers_until_it_is_released(volume) -> None:
+def test_a_version_that_somebody_holds_answers_until_it_is_released(volume, clock: Clock) -> None:
     loads = []
 
     def load(artifact: Artifact) -> str:
@@ -165,8 +184,99 @@ def test_a_version_that_somebody_holds_answers_until_it_is_released(volume) -> N
     assert (watcher.get(FIRST), watcher.current()) == (FIRST, THIRD)
     assert loads == [FIRST, SECOND, THIRD]  # in memory all the time
     writer.release(volume.path, FIRST)
+    clock.now_s += 61
     watcher.poll()
     assert watcher.held() == [THIRD, SECOND]
+
+
+def test_a_version_that_requests_ask_for_stays_until_they_have_ceased_for_a_minute(volume, clock: Clock) -> None:
+    watcher = watch(volume)
+    for version in (FIRST, SECOND):
+        volume.publish(version)
+        watcher.poll()
+    for version in (THIRD, FOURTH):
+        watcher.get(FIRST)  # as where candidate_gen refuses what the reranker takes
+        volume.publish(version)
+        clock.now_s += 59
+        watcher.poll()
+        assert watcher.get(FIRST) == f"model of {FIRST}"
+    assert watcher.held() == [FOURTH, THIRD, FIRST]
+    clock.now_s += 61
+    watcher.poll()
+    assert watcher.held() == [FOURTH, THIRD]
+
+
+def test_a_new_version_is_held_at_once_and_answers_when_its_time_has_come(volume, clock: Clock) -> None:
+    watcher = watch(volume, take_after_s=2)
+    volume.publish(FIRST)
+    watcher.poll()
+    assert watcher.current() == f"model of {FIRST}"  # the first one has nothing to wait for
+    volume.publish(SECOND)
+    watcher.poll()
+    assert (watcher.current(), watcher.get(SECOND)) == (f"model of {FIRST}", f"model of {SECOND}")
+    assert watcher.held() == [FIRST, SECOND]
+    clock.now_s += 1.9
+    watcher.poll()
+    assert watcher.held() == [FIRST, SECOND]
+    clock.now_s += 0.1
+    watcher.poll()
+    assert watcher.held() == [SECOND, FIRST]
+    assert watcher.current() == f"model of {SECOND}"
+
+
+def test_what_was_named_and_named_otherwise_before_its_time_never_answers(volume, clock: Clock) -> None:
+    watcher = watch(volume, take_after_s=2)
+    for version in (FIRST, SECOND):
+        volume.publish(version)
+        watcher.poll()
+    writer.activate(volume.path, FIRST)
+    clock.now_s += 2
+    watcher.poll()
+    assert watcher.current() == f"model of {FIRST}"
+    assert watcher.held() == [FIRST]
+
+
+def test_a_version_is_warmed_before_it_is_held_and_refused_where_that_fails(volume) -> None:
+    seen_while_warming = []
+
+    def warm(model: str) -> None:
+        seen_while_warming.append((model, watcher.held()))
+        if SECOND in model:
+            raise ArtifactError("similar.faiss: answers nothing")
+
+    watcher = watch(volume, warm=warm)
+    for version in (FIRST, SECOND, THIRD):
+        volume.publish(version)
+        watcher.poll()
+    assert seen_while_warming == [
+        (f"model of {FIRST}", []),
+        (f"model of {SECOND}", [FIRST]),
+        (f"model of {THIRD}", [FIRST]),
+    ]
+    assert watcher.held() == [THIRD, FIRST]
+
+
+def test_what_is_held_taken_and_refused_is_in_the_metrics(volume) -> None:
+    metrics = Metrics()
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"recsys_artifact_{name}", labels)
+
+    watcher = watch(volume, metrics=metrics.artifact)
+    volume.publish(FIRST)
+    watcher.poll()
+    assert value("held", version=FIRST) == 1
+    assert all(value("load_seconds", step=step) is not None for step in ("open", "build", "warm"))
+    (volume.publish(SECOND) / "items.arrow").unlink()
+    watcher.poll()
+    watcher.poll()
+    assert value("refusals_total") == 1
+    assert value("refused", reason=watcher.refused) == 1
+    refused = watcher.refused
+    volume.publish(THIRD)
+    watcher.poll()
+    assert (value("held", version=FIRST), value("held", version=THIRD)) == (0, 1)
+    assert (value("refused", reason=refused), value("refusals_total")) == (None, 1)
 
 
 def test_a_version_held_later_is_loaded_and_going_live_again_needs_no_load(volume) -> None:

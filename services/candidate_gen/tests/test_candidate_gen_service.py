@@ -14,6 +14,7 @@ from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish
 from candidate_gen.app import create
 from candidate_gen.settings import Settings
 from recsys.feature_store.follower import LiveState
+from recsys.observability.metrics import Metrics
 from recsys.v1.candidate_gen_service_pb2 import (
     VECTOR_ORIGIN_FOLDED_IN,
     VECTOR_ORIGIN_NONE,
@@ -88,7 +89,7 @@ class Client:
 
 @contextmanager
 def client_of(volume: Path) -> Iterator[Client]:
-    with serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState())) as channel:
+    with serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), Metrics())) as channel:
         yield Client(channel)
 
 

@@ -12,6 +12,7 @@ from live_shop import change, record
 from tiny_artifact import checkerboard, publish
 
 from recsys.feature_store.follower import LiveState
+from recsys.observability.metrics import Metrics
 from recsys.v1 import candidate_gen_service_pb2, item_pb2
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.catalog_service_pb2 import (
@@ -74,7 +75,7 @@ class Client:
 
 @contextmanager
 def client_of(volume: Path, live: LiveState) -> Iterator[Client]:
-    with serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), live)) as channel:
+    with serving(*create(Settings(artifact_dir=volume, poll_interval_s=NEVER_S), live, Metrics())) as channel:
         yield Client(channel)
 
 

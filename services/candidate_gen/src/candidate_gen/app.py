@@ -10,24 +10,27 @@ from candidate_gen.settings import Settings
 from candidate_gen.user_servicer import UserServicer
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
+from recsys.observability.metrics import Metrics
 from recsys.rpc.model_servicer import ModelServicer
-from recsys.rpc.server import RpcServer, ServerLimits
+from recsys.rpc.server import RpcServer
 from recsys.v1 import candidate_gen_service_pb2, model_service_pb2, user_service_pb2
 from recsys.v1.candidate_gen_service_pb2_grpc import add_CandidateGenServiceServicer_to_server
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from recsys.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
 
 
-def create(settings: Settings, live: LiveState) -> tuple[RpcServer, Watcher[Retriever]]:
-    """The server and what it answers from, beside the shop's live state; neither is started."""
-    limits = ServerLimits(
-        worker_threads=settings.worker_threads,
-        maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
-        default_deadline_s=settings.default_deadline_s,
-        grace_s=settings.grace_s,
-    )
+def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcServer, Watcher[Retriever]]:
+    """The server and what it answers from, beside the shop's live state; neither is started.
+
+    Raises: CertificateError.
+    """
     # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
-    server = RpcServer(limits, prepare_worker=partial(faiss.omp_set_num_threads, 1))
+    server = RpcServer(
+        settings.limits(),
+        prepare_worker=partial(faiss.omp_set_num_threads, 1),
+        metrics=metrics,
+        tls=settings.tls_files(),
+    )
     counts = SourceCounts(
         session=settings.session_count,
         popular=settings.popular_count,
@@ -38,6 +41,7 @@ def create(settings: Settings, live: LiveState) -> tuple[RpcServer, Watcher[Retr
         settings.artifact_dir,
         load=partial(Retriever, live=live, counts=counts),
         poll_interval_s=settings.poll_interval_s,
+        metrics=metrics.artifact,
         on_loaded=server.set_serving,
     )
     candidates = CandidateGenServicer(watcher, max_count=settings.max_count)

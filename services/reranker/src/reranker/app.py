@@ -4,8 +4,9 @@ from functools import partial
 
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
+from recsys.observability.metrics import Metrics
 from recsys.rpc.model_servicer import ModelServicer
-from recsys.rpc.server import RpcServer, ServerLimits
+from recsys.rpc.server import RpcServer
 from recsys.v1 import catalog_service_pb2, model_service_pb2, reranker_service_pb2
 from recsys.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_server
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
@@ -16,19 +17,17 @@ from reranker.servicer import RerankerServicer
 from reranker.settings import Settings
 
 
-def create(settings: Settings, live: LiveState) -> tuple[RpcServer, Watcher[Ranker]]:
-    """The server and what it answers from, beside the shop's live state; neither is started."""
-    limits = ServerLimits(
-        worker_threads=settings.worker_threads,
-        maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
-        default_deadline_s=settings.default_deadline_s,
-        grace_s=settings.grace_s,
-    )
-    server = RpcServer(limits)
+def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcServer, Watcher[Ranker]]:
+    """The server and what it answers from, beside the shop's live state; neither is started.
+
+    Raises: CertificateError.
+    """
+    server = RpcServer(settings.limits(), metrics=metrics, tls=settings.tls_files())
     watcher = Watcher(
         settings.artifact_dir,
         load=partial(Ranker, live=live),
         poll_interval_s=settings.poll_interval_s,
+        metrics=metrics.artifact,
         on_loaded=server.set_serving,
     )
     rerank = RerankerServicer(watcher, max_candidates=settings.max_candidates)

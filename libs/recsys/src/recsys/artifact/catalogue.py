@@ -57,9 +57,7 @@ class Catalogue:
             for name in batch.schema.names
             if name.startswith(ATTRIBUTE)
         }
-        self.available: NDArray[np.bool_] = np.asarray(
-            batch.column("available").to_numpy(zero_copy_only=False), dtype=bool
-        )
+        self.available: NDArray[np.bool_] = _as_mask(batch.column("available"))
 
     def item(self, row: int) -> CatalogueItem:
         """The item of a row."""
@@ -102,4 +100,9 @@ class Catalogue:
 
 
 def _as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:
-    return np.asarray(pc.fill_null(matches, False).to_numpy(zero_copy_only=False), dtype=bool)
+    """A byte for each bit; no value is no match."""
+    # `to_numpy` would import pandas where it is installed: half a second of a service's start
+    known = pc.fill_null(matches, False)
+    _, bits = known.buffers()
+    end = known.offset + len(known)
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=end, bitorder="little")[known.offset :].view(np.bool_)

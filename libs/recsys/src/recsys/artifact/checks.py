@@ -1,13 +1,15 @@
 """What a reader checks before it serves a version: checksums, finite numbers, rows and codes that exist.
 
-Everything is looked at in blocks and by several threads, because a service that starts waits for it: nearly all of that
-is SHA-256 (docs/artifact-format.md has figures).
+Everything is read in blocks, and by several threads where somebody waits for it: nearly all of that is SHA-256
+(docs/artifact-format.md has figures). The large arrays are read from their files and not through their maps, where each
+page that was looked at would count as the process's memory.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +20,20 @@ from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry
 from recsys.errors import ArtifactError
 
-_BLOCK_ROWS = 16_384
+_BLOCK_BYTES = 4 * 1024 * 1024
 _TYPES_IN_A_SET = 32
-_THREADS = 4
 
 
-def check_files(version_dir: Path, entries: Mapping[str, FileEntry]) -> None:
+def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, threads: int) -> None:
     """Every file is there, as long as it should be, and has its checksum. Raises: ArtifactError."""
     largest_first = sorted(entries.items(), key=lambda entry: -entry[1].bytes)
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda entry: _check_file(version_dir / entry[0], entry[1]), largest_first))
 
 
-def check_finite(arrays: Mapping[Path, NDArray[np.float32]]) -> None:
+def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, threads: int) -> None:
     """No array (of 1 or 2 dimensions) holds NaN or infinity. Raises: ArtifactError."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(_check_finite, arrays, arrays.values()))
 
 
@@ -44,19 +45,23 @@ def check_history(version_dir: Path, history: History, *, n_items: int) -> None:
         raise ArtifactError(f"{path}: expected to rise from 0 to {len(items)}, found {indptr[0]} to {indptr[-1]}")
     if len(items) == 0:
         return
-    if items.min() < 0 or items.max() >= n_items:
-        path = version_dir / layout.HISTORY_ITEMS
-        raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {items.min()} to {items.max()}")
-    if types.max() >= len(history.event_types):
-        path = version_dir / layout.HISTORY_TYPES
-        raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {types.max()}")
-    if not history.weights.min() > 0:
-        path = version_dir / layout.HISTORY_WEIGHTS
-        raise ArtifactError(f"{path}: expected values above 0, found {history.weights.min()}")
+    path = version_dir / layout.HISTORY_ITEMS
+    least, most = _range(path, items)
+    if least < 0 or most >= n_items:
+        raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {least} to {most}")
+    path = version_dir / layout.HISTORY_TYPES
+    _, most = _range(path, types)
+    if most >= len(history.event_types):
+        raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {most}")
+    path = version_dir / layout.HISTORY_WEIGHTS
+    lightest, _ = _range(path, history.weights)
+    if not lightest > 0:
+        raise ArtifactError(f"{path}: expected values above 0, found {lightest}")
+    path = version_dir / layout.HISTORY_TYPE_SETS
     largest = (1 << min(len(history.event_types), _TYPES_IN_A_SET)) - 1
-    if history.type_sets.max() > largest:
-        path = version_dir / layout.HISTORY_TYPE_SETS
-        raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {history.type_sets.max():#x}")
+    _, most = _range(path, history.type_sets)
+    if most > largest:
+        raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {most:#x}")
 
 
 def check_first_seen(path: Path, first_seen: NDArray[np.int64]) -> None:
@@ -96,8 +101,32 @@ def _check_file(path: Path, entry: FileEntry) -> None:
 
 
 def _check_finite(path: Path, array: NDArray[np.float32]) -> None:
-    for start in range(0, len(array), _BLOCK_ROWS):
-        finite = np.isfinite(array[start : start + _BLOCK_ROWS])
+    start = 0
+    for block in _blocks(path, array):
+        finite = np.isfinite(block)
         if not finite.all():
-            row = start + int(np.argwhere(~finite)[0][0])
+            row = (start + int(np.argmin(finite))) * len(array) // array.size
             raise ArtifactError(f"{path}: expected finite values, found NaN or infinity in row {row}")
+        start += len(block)
+
+
+def _range(path: Path, array: NDArray[Any]) -> tuple[Any, Any]:
+    """The least and the greatest value."""
+    ranges = [(block.min(), block.max()) for block in _blocks(path, array)]
+    return min(least for least, _ in ranges), max(most for _, most in ranges)
+
+
+def _blocks(path: Path, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The values in their order, flat, a block at a time; a block is good until the next one is asked for."""
+    if not isinstance(array, np.memmap):  # empty, or what a reader makes up for format 1
+        if array.size:
+            yield array.ravel()
+        return
+    block = np.empty(_BLOCK_BYTES // array.itemsize, array.dtype)
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(array.offset)
+            while size := file.readinto(block.data):
+                yield block[: size // array.itemsize]
+    except OSError as error:
+        raise ArtifactError(f"{path}: expected {array.nbytes} bytes of values, found: {error.strerror}") from error

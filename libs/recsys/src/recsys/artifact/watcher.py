@@ -1,42 +1,85 @@
-"""Follows `CURRENT` on the volume: loads a new version beside the one being served, then swaps one reference.
+"""Follows `CURRENT` on the volume: makes a new version ready beside the one being served, then swaps one reference.
 
-The version before stays for requests that are pinned to it, and so do those that `trainer hold` names, for experiments.
-A version that cannot be loaded is refused, with the reason kept for people to see, and the one being served stays.
+A version is ready when its files are checked, the service has built from it what it answers with, and that has answered
+a few requests. The version before stays, and so do those that requests still ask for by name, and those that
+`trainer hold` names. A version that cannot be made ready is refused, with the reason kept for people to see, and the
+one being served stays.
 """
 
 import logging
+import os
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from recsys.artifact import layout
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.errors import ArtifactError, ModelNotLoadedError, VersionNotHeldError
+from recsys.observability.metrics import ArtifactMetrics
 
 _log = logging.getLogger(__name__)
+
+_ASKED_FOR_S: Final = 60.0  # so long after a request named it, a version stays
+_NICENESS: Final = 10  # of the thread that makes versions ready while others answer
 
 Model = TypeVar("Model")
 
 
+@dataclass(frozen=True)
+class _Held(Generic[Model]):
+    """What is in memory. Replaced as a whole, never changed, so that readers need no lock."""
+
+    models: Mapping[str, Model] = field(default_factory=dict)
+    current: str = ""  # none yet
+    previous: str = ""
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A version that is ready and will be the current one."""
+
+    version: str
+    at_s: float
+
+
 class Watcher(Generic[Model]):
-    """Holds what a service made of the current version, of the one before it, and of those named in `HELD`."""
+    """Holds what a service made of the current version, of the one before it, and of others that are still needed."""
 
     def __init__(
         self,
         volume: Path,
         *,
         load: Callable[[Artifact], Model],
+        warm: Callable[[Model], None] = lambda _: None,
         poll_interval_s: float,
+        take_after_s: float = 0.0,
+        metrics: ArtifactMetrics,
         on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        """`load` turns an open artifact into what the service answers with; `on_loaded` is called after each swap."""
+        """Nothing is read yet.
+
+        Args:
+            load: turns an open artifact into what the service answers with.
+            warm: lets that answer a few requests.
+            take_after_s: so long after it was named, a new version becomes the current one; it is held before.
+            on_loaded: is called after each swap.
+        """
         self._volume = volume
         self._load = load
+        self._warm = warm
         self._poll_interval_s = poll_interval_s
+        self._take_after_s = take_after_s
+        self._metrics = metrics
         self._on_loaded = on_loaded
-        self._held: dict[str, Model] = {}  # newest last; replaced, never changed, so that readers need no lock
-        self._pinned: dict[str, Model] = {}  # the same; those of `HELD` that are not held anyway
+        self._held: _Held[Model] = _Held()
+        self._due: _Due | None = None
+        self._pinned: set[str] = set()  # named in `HELD`
+        self._asked_s: dict[str, float] = {}  # when a version that is not the current one was last asked for
         self._last_tried: tuple[str, int] | None = None
         self._cannot_be_pinned: set[str] = set()  # tried once, and told of
         self._stopped = threading.Event()
@@ -45,7 +88,7 @@ class Watcher(Generic[Model]):
 
     def start(self) -> None:
         """Look once, now, and from then on in the background."""
-        self.poll()
+        self._look()
         self._thread.start()
 
     def stop(self) -> None:
@@ -64,26 +107,30 @@ class Watcher(Generic[Model]):
         Raises: ModelNotLoadedError, VersionNotHeldError.
         """
         held = self._held
-        if not held:
+        if not held.current:
             raise ModelNotLoadedError(self.refused or f"no version has been published in {self._volume} yet")
-        if not version:
-            return next(reversed(held.values()))
-        model = held.get(version) or self._pinned.get(version)
+        if not version or version == held.current:
+            return held.models[held.current]
+        model = held.models.get(version)
         if model is None:
             raise VersionNotHeldError(version, held=self.held())
+        self._asked_s[version] = time.monotonic()
         return model
 
     def held(self) -> list[str]:
         """Versions that can answer, the current one first."""
-        return list(dict.fromkeys([*reversed(self._held), *self._pinned]))
+        held = self._held
+        first = [version for version in (held.current, held.previous) if version]
+        return list(dict.fromkeys([*first, *held.models]))
 
     def poll(self) -> None:
-        """Look at `CURRENT` and `HELD` once, and take the versions that they name and that are new."""
-        self._take_current()
-        if self._held:
-            self._pin()
+        """Look at `CURRENT` and `HELD` once, take the versions that they name, and let go of what nobody needs."""
+        self._follow_current()
+        if self._held.current:
+            self._follow_pins()
+            self._let_go()
 
-    def _take_current(self) -> None:
+    def _follow_current(self) -> None:
         try:
             named = layout.current_version(self._volume)
             if named is None:
@@ -96,63 +143,104 @@ class Watcher(Generic[Model]):
             return
         if attempt != self._last_tried:
             self._last_tried = attempt
-            self._take(named)
+            self._due = self._made_due(named)
+        if self._due is not None and time.monotonic() >= self._due.at_s:
+            self._take(self._due.version)
+            self._due = None
+
+    def _made_due(self, version: str) -> _Due | None:
+        wait_s = self._take_after_s if self._held.current not in ("", version) else 0.0
+        at_s = time.monotonic() + wait_s
+        try:
+            self._hold(version)
+        except ArtifactError as error:
+            self._refuse(str(error))
+            return None
+        except OSError as error:  # not the version's fault: too many open files, a volume that went away
+            self._last_tried = None
+            self._refuse(str(error))
+            return None
+        self._tell_refused("")
+        return _Due(version, at_s)
 
     def _take(self, version: str) -> None:
-        held = dict(self._held)
-        if version in held or version in self._pinned:
-            model = held.pop(version, None) or self._pinned[version]  # back to one that is still in memory
-        else:
-            try:
-                model = self._load(open_artifact(layout.version_dir(self._volume, version)))
-            except ArtifactError as error:
-                self._refuse(str(error))
-                return
-            except OSError as error:  # not the version's fault: too many open files, a volume that went away
-                self._last_tried = None
-                self._refuse(str(error))
-                return
-        previous = list(held.items())[-1:]
-        self._held = dict([*previous, (version, model)])
-        self.refused = ""
-        _log.info("artifact version taken", extra={"artifact_version": version})
+        held = self._held
+        if version != held.current:
+            self._held = _Held(held.models, current=version, previous=held.current)
+        self._metrics.holds(self.held())
         self._on_loaded()
+        _log.info("artifact version taken", extra={"artifact_version": version})
 
-    def _pin(self) -> None:
+    def _hold(self, version: str) -> None:
+        """Make a version ready, unless it is. Raises: ArtifactError, OSError."""
+        if version in self._held.models:
+            return
+        with self._timed("open"):
+            # at the start nobody waits for the processor; later those who ask for answers do
+            threads = 1 if self._held.current else os.cpu_count() or 1
+            artifact = open_artifact(layout.version_dir(self._volume, version), threads=threads)
+        with self._timed("build"):
+            model = self._load(artifact)
+        with self._timed("warm"):
+            self._warm(model)
+        held = self._held
+        self._held = _Held({**held.models, version: model}, current=held.current, previous=held.previous)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._metrics.took(step, time.monotonic() - started)
+
+    def _follow_pins(self) -> None:
         try:
-            named = layout.held_versions(self._volume)
+            self._pinned = set(layout.held_versions(self._volume))
         except OSError as error:
             _log.warning("the versions to hold cannot be read", extra={"reason": str(error)})
             return
-        self._cannot_be_pinned &= set(named)  # named anew, it is tried anew
-        pinned: dict[str, Model] = {}
-        for version in named:
-            model = self._held.get(version) or self._pinned.get(version) or self._load_pinned(version)
-            if model is not None:
-                pinned[version] = model
-        self._pinned = pinned
+        self._cannot_be_pinned &= self._pinned  # named anew, it is tried anew
+        for version in sorted(self._pinned - self._held.models.keys() - self._cannot_be_pinned):
+            try:
+                self._hold(version)
+            except (ArtifactError, OSError) as error:
+                self._cannot_be_pinned.add(version)
+                _log.error("version to hold refused", extra={"artifact_version": version, "reason": str(error)})
+            else:
+                _log.info("version held", extra={"artifact_version": version})
 
-    def _load_pinned(self, version: str) -> Model | None:
-        if version in self._cannot_be_pinned:
-            return None
-        try:
-            model = self._load(open_artifact(layout.version_dir(self._volume, version)))
-        except (ArtifactError, OSError) as error:
-            self._cannot_be_pinned.add(version)
-            _log.error("version to hold refused", extra={"artifact_version": version, "reason": str(error)})
-            return None
-        _log.info("version held", extra={"artifact_version": version})
-        return model
+    def _let_go(self) -> None:
+        held, now_s = self._held, time.monotonic()
+        # the other service may refuse what this one took, and then asks for the version before for ever
+        needed = {version for version, asked_s in self._asked_s.copy().items() if now_s - asked_s < _ASKED_FOR_S}
+        needed |= {held.current, held.previous, *self._pinned}
+        if self._due is not None:
+            needed.add(self._due.version)
+        if gone := held.models.keys() - needed:
+            models = {version: model for version, model in held.models.items() if version in needed}
+            self._held = _Held(models, current=held.current, previous=held.previous)
+            for version in gone:
+                self._asked_s.pop(version, None)
+        self._metrics.holds(self.held())
 
     def _refuse(self, reason: str) -> None:
         if reason != self.refused:
             _log.error("artifact version refused", extra={"reason": reason, "held": self.held()})
+        self._tell_refused(reason)
+
+    def _tell_refused(self, reason: str) -> None:
+        if reason != self.refused:
+            self._metrics.refused(reason)
         self.refused = reason
 
     def _run(self) -> None:
+        if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._stopped.wait(self._poll_interval_s):
-            try:
-                self.poll()
-            except Exception:  # a fault in loading must not end the watch: the next version may be a good one
-                _log.exception("artifact version refused")
-                self.refused = "internal error while loading; see the log"
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            self.poll()
+        except Exception:  # a fault in loading must not end the watch: the next version may be a good one
+            _log.exception("artifact version refused")
+            self._tell_refused("internal error while loading; see the log")

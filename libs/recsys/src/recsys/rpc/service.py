@@ -1,0 +1,91 @@
+"""What the gRPC services that answer from an artifact have in common: their settings, and the life of the process.
+
+Settings come in; settings → server → live state → model → answers is what a process does with them, until SIGTERM.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_serializer
+from pydantic_settings import BaseSettings
+
+from recsys.artifact.watcher import Watcher
+from recsys.errors import CertificateError
+from recsys.feature_store.follower import Follower, LiveState
+from recsys.observability.logging import configure
+from recsys.observability.metrics import Metrics, served
+from recsys.rpc.server import RpcServer, ServerLimits, end_signals
+from recsys.rpc.tls import TlsSettings
+
+_log = logging.getLogger(__name__)
+
+
+class ServiceSettings(TlsSettings, BaseSettings):
+    """Read once, by `run`, and passed down."""
+
+    artifact_dir: Path = Field(description="volume that the trainer publishes on")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(ge=0, le=65535, description="port to listen on; 0: the system chooses")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
+    metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
+    feature_store_url: str = Field(
+        "", pattern="^(sqlite:///.+|valkey://.+)?$", description="the shop's live state; empty: nothing live"
+    )
+    poll_interval_s: float = Field(1.0, gt=0, description="how often to look for a new version")
+    worker_threads: int = Field(8, ge=1, description="requests answered at once")
+    maximum_concurrent_rpcs: int = Field(128, ge=1, description="requests answered or waiting; more are refused")
+    default_deadline_s: float = Field(2.0, gt=0, description="for a request that came without a deadline")
+    grace_s: float = Field(5.0, ge=0, description="for requests in flight when told to end")
+
+    def limits(self) -> ServerLimits:
+        """What the server lets happen at once."""
+        return ServerLimits(
+            worker_threads=self.worker_threads,
+            maximum_concurrent_rpcs=self.maximum_concurrent_rpcs,
+            default_deadline_s=self.default_deadline_s,
+            grace_s=self.grace_s,
+        )
+
+    @field_serializer("feature_store_url")
+    def _without_password(self, url: str) -> str:
+        """Settings are logged."""
+        return re.sub("//[^/]*@", "//***@", url)
+
+
+AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+def run(
+    name: str,
+    settings_type: type[AnySettings],
+    create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]],
+) -> None:
+    """Serve until the process is told to end. A wrong setting or certificate ends it at once, with a sentence."""
+    try:
+        settings = settings_type()
+    except ValidationError as error:
+        sys.exit(f"settings: {error}")
+    configure(service=name, level=settings.log_level)
+    _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
+    told_to_end = end_signals()
+    live, metrics = LiveState(), Metrics()
+    try:
+        server, watcher = create(settings, live, metrics)
+    except CertificateError as error:
+        sys.exit(str(error))
+    with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
+        server.start(host=settings.host, port=settings.port)
+        follower = Follower(settings.feature_store_url, live) if settings.feature_store_url else None
+        if follower is not None:
+            follower.start()  # before the model: the first answer knows already what is off sale
+        watcher.start()
+        told_to_end.get()
+        server.drain()
+        watcher.stop()
+        if follower is not None:
+            follower.stop()
