@@ -57,7 +57,7 @@ class Catalogue:
             for name in batch.schema.names
             if name.startswith(ATTRIBUTE)
         }
-        self.available: NDArray[np.bool_] = _as_mask(batch.column("available"))
+        self.available: NDArray[np.bool_] = as_mask(batch.column("available"))
 
     def item(self, row: int) -> CatalogueItem:
         """The item of a row."""
@@ -90,19 +90,19 @@ class Catalogue:
             block = self._batch.slice(start, _SEARCH_BLOCK)
             keep = np.ones(block.num_rows, dtype=bool)
             for word in words:
-                keep &= _as_mask(pc.match_substring(block.column("title"), word, ignore_case=True))
+                keep &= as_mask(pc.match_substring(block.column("title"), word, ignore_case=True))
             if category:
-                keep &= _as_mask(pc.equal(block.column("category"), category))
+                keep &= as_mask(pc.equal(block.column("category"), category))
             found.extend((start + np.flatnonzero(keep)).tolist())
             if len(found) >= limit:
                 break
         return found[:limit]
 
 
-def _as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:
+def as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:
     """A byte for each bit; no value is no match."""
-    # `to_numpy` would import pandas where it is installed: half a second of a service's start
-    known = pc.fill_null(matches, False)
+    # `to_numpy` and `fill_null` import pandas where it is installed: a service does not need it to start
+    known = pc.fill_null(matches, False) if matches.null_count else matches
     _, bits = known.buffers()
     end = known.offset + len(known)
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=end, bitorder="little")[known.offset :].view(np.bool_)

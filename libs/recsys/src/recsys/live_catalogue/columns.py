@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsys.artifact.catalogue import Catalogue
+from recsys.artifact.catalogue import Catalogue, as_mask
 from recsys.feature_store.interface import JsonScalar
 
 ATTRIBUTES: Final = "attributes."
@@ -67,7 +67,7 @@ class Columns:
     def prices(self) -> NDArray[np.float64]:
         """float64 [n_items], NaN where there is none."""
         prices = self._catalogue.column("price")
-        return self._once(self._prices, "price", lambda: _values(pc.fill_null(prices, nan), np.dtype(np.float64)))
+        return self._once(self._prices, "price", lambda: _numbers(prices, np.dtype(np.float64), missing=nan))
 
     def value(self, field: str, row: int) -> JsonScalar:
         """`category`, `price`, `available` or `attributes.NAME` of a row."""
@@ -92,7 +92,7 @@ class Columns:
         if column is None:
             return None
         encoded = pc.dictionary_encode(column)
-        codes = _values(pc.fill_null(encoded.indices, -1), np.dtype(np.int32))
+        codes = _numbers(encoded.indices, np.dtype(np.int32), missing=-1)
         texts = encoded.dictionary.to_pylist()
         return Texts(
             codes=codes,
@@ -101,8 +101,9 @@ class Columns:
         )
 
 
-def _values(column: pa.Array, dtype: np.dtype[Number]) -> NDArray[Number]:
-    """A column of numbers without nulls, as it lies in memory."""
-    # `to_numpy` would import pandas where it is installed: half a second of a service's start
+def _numbers(column: pa.Array, dtype: np.dtype[Number], *, missing: float) -> NDArray[Number]:
+    """A column of numbers; a copy with `missing` for each null, where there are any."""
+    # `to_numpy` and `fill_null` import pandas where it is installed, half a second in the middle of a request
     _, values = column.buffers()
-    return np.frombuffer(values, dtype, count=len(column), offset=column.offset * dtype.itemsize)
+    numbers = np.frombuffer(values, dtype, count=len(column), offset=column.offset * dtype.itemsize)
+    return np.where(as_mask(column.is_valid()), numbers, dtype.type(missing)) if column.null_count else numbers
