@@ -40,6 +40,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
     watcher = Watcher(
         settings.artifact_dir,
         load=partial(Retriever, live=live, counts=counts),
+        warm=Retriever.warm,
         poll_interval_s=settings.poll_interval_s,
         metrics=metrics.artifact,
         on_loaded=server.set_serving,

@@ -29,12 +29,15 @@ from candidate_gen.popular_items import PopularItems
 from candidate_gen.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.session_neighbours import RECENT_ITEMS, SessionNeighbours
 from candidate_gen.trending_items import TrendingItems
+from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
 from recsys.feature_store.follower import LiveState
 from recsys.live_catalogue import LiveCatalogue
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
+_WARMING_REQUESTS: Final = 16
+_WARMING_COUNT: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,14 @@ class Retriever:
         self._trending = TrendingItems(live, row_of=self._row_of)
         self._session = SessionNeighbours(self._similar, count=counts.session)
         self._items: tuple[int, Assortment] = self._take_items()
+
+    def warm(self) -> None:
+        """Answer a few requests, so that nobody else's is the first."""
+        for row in spread(len(self.artifact.users), _WARMING_REQUESTS):
+            self.candidates(Asker(user_id=self.artifact.users.id_of(row)), Conditions(), count=_WARMING_COUNT)
+        for row in spread(len(self.artifact.items), _WARMING_REQUESTS):
+            self.similar(self.artifact.items.id_of(row), Conditions(), count=_WARMING_COUNT)
+        self.popular(Conditions(), count=_WARMING_COUNT)
 
     def user_row(self, user_id: str) -> int | None:
         """The row of a user; none for one that the version does not know, or must have forgotten."""

@@ -26,6 +26,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
     watcher = Watcher(
         settings.artifact_dir,
         load=partial(Ranker, live=live),
+        warm=Ranker.warm,
         poll_interval_s=settings.poll_interval_s,
         metrics=metrics.artifact,
         on_loaded=server.set_serving,

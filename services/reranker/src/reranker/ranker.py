@@ -6,10 +6,12 @@ Each stage is a module.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from recsys.artifact.catalogue import CatalogueItem
+from recsys.artifact.paging import page_in, spread
 from recsys.artifact.reader import Artifact
 from recsys.live_catalogue import LiveCatalogue, LiveItems
 from reranker.blending import blended
@@ -17,10 +19,14 @@ from reranker.candidates import RULE, Candidates, on_sale
 from reranker.diversity import diverse, full_categories, page_size
 from reranker.explanation import Explanation, check_history, explain
 from reranker.exploration import Explored, explored
-from reranker.request import Diversity, RankRequest
+from reranker.request import Diversity, Proposed, RankRequest
 from reranker.rules import Pins, boosting, boosts, pinned_item_ids, pinning, pins
 from reranker.scored import Scored
 from reranker.scoring import fit_of
+
+_WARMING_REQUESTS: Final = 16
+_WARMING_CANDIDATES: Final = 200
+_WARMING_ITEMS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,15 @@ class Ranker:
         self.artifact = artifact
         self.manifest = artifact.manifest
         self.catalogue = LiveCatalogue(artifact, live)
+
+    def warm(self) -> None:
+        """Rank for a few users, so that nobody else's request is the first."""
+        page_in(self.artifact.item_embeddings)
+        rows = np.array(spread(len(self.artifact.items), _WARMING_CANDIDATES))
+        for user_row in spread(len(self.artifact.users), _WARMING_REQUESTS):
+            candidates = Proposed(rows, np.zeros(len(rows), np.float32), np.ones(len(rows), np.uint32))
+            query = self.artifact.user_embeddings[user_row]
+            self.rank(RankRequest(candidates=candidates, count=_WARMING_ITEMS, query_vector=query))
 
     def rank(self, request: RankRequest) -> Ranking:
         """The best of the candidates that are on sale, with what the shop asks for laid over.
