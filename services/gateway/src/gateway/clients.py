@@ -1,7 +1,7 @@
 """Every call that leaves the gateway, one short method each.
 
 In: plain values and a timeout in seconds, which is never optional. Out: the service's protobuf answer.
-A call that fails raises `grpc.aio.AioRpcError`.
+A call that fails raises `grpc.aio.AioRpcError`. Each service has a breaker, which questions of health go past.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,6 +12,7 @@ from typing import TypeVar
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gateway.breaker import Breaker
 from gateway.settings import Settings
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.channel import open_channel
@@ -36,6 +37,7 @@ class CandidateGenClient:
     """Calls to candidate_gen."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._breaker = Breaker("candidate_gen")
         self._candidates = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)
         self._users = user_service_pb2_grpc.UserServiceStub(channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
@@ -45,35 +47,36 @@ class CandidateGenClient:
         self, request: candidate_gen_service_pb2.GetCandidatesRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetCandidatesResponse:
         """Candidates for a user, a session or a list of items."""
-        return await _call(self._candidates.GetCandidates, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._candidates.GetCandidates, request, timeout_s=timeout_s)
 
     async def get_similar_items(
         self, request: candidate_gen_service_pb2.GetSimilarItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetSimilarItemsResponse:
         """Candidates that are like an item."""
-        return await _call(self._candidates.GetSimilarItems, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._candidates.GetSimilarItems, request, timeout_s=timeout_s)
 
     async def get_popular_items(
         self, request: candidate_gen_service_pb2.GetPopularItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetPopularItemsResponse:
         """The most popular items."""
-        return await _call(self._candidates.GetPopularItems, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._candidates.GetPopularItems, request, timeout_s=timeout_s)
 
     async def get_history(self, user_id: str, *, count: int, timeout_s: float) -> user_service_pb2.GetHistoryResponse:
         """What a user already had."""
         request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count)
-        return await _call(self._users.GetHistory, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._users.GetHistory, request, timeout_s=timeout_s)
 
     async def list_users(
         self, *, prefix: str, after_user_id: str, page_size: int, timeout_s: float
     ) -> user_service_pb2.ListUsersResponse:
         """A page of the users that the model knows."""
         request = user_service_pb2.ListUsersRequest(prefix=prefix, after_user_id=after_user_id, page_size=page_size)
-        return await _call(self._users.ListUsers, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._users.ListUsers, request, timeout_s=timeout_s)
 
     async def get_model(self, *, timeout_s: float) -> model_service_pb2.GetModelResponse:
         """The model that candidate_gen answers with."""
-        return await _get_model(self._model, timeout_s=timeout_s)
+        request = model_service_pb2.GetModelRequest()
+        return await _call(self._breaker, self._model.GetModel, request, timeout_s=timeout_s)
 
     async def get_health(self, *, timeout_s: float) -> str:
         """The name of candidate_gen's serving status."""
@@ -84,6 +87,7 @@ class RerankerClient:
     """Calls to the reranker."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._breaker = Breaker("reranker")
         self._reranker = reranker_service_pb2_grpc.RerankerServiceStub(channel)
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
@@ -93,17 +97,17 @@ class RerankerClient:
         self, request: reranker_service_pb2.RerankRequest, *, timeout_s: float
     ) -> reranker_service_pb2.RerankResponse:
         """The best of the candidates."""
-        return await _call(self._reranker.Rerank, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._reranker.Rerank, request, timeout_s=timeout_s)
 
     async def find_unknown_items(self, item_ids: Sequence[str], *, timeout_s: float) -> list[str]:
         """Those of the items that the catalogue does not have."""
         request = catalog_service_pb2.FindUnknownItemsRequest(item_ids=item_ids)
-        return list((await _call(self._catalog.FindUnknownItems, request, timeout_s=timeout_s)).item_ids)
+        return list((await _call(self._breaker, self._catalog.FindUnknownItems, request, timeout_s=timeout_s)).item_ids)
 
     async def get_items(self, item_ids: Sequence[str], *, timeout_s: float) -> catalog_service_pb2.GetItemsResponse:
         """Those of the items that the catalogue has, in the order asked for."""
         request = catalog_service_pb2.GetItemsRequest(item_ids=item_ids)
-        return await _call(self._catalog.GetItems, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._catalog.GetItems, request, timeout_s=timeout_s)
 
     async def search_items(
         self, *, query: str, category: str, after_item_id: str, page_size: int, timeout_s: float
@@ -112,11 +116,12 @@ class RerankerClient:
         request = catalog_service_pb2.SearchItemsRequest(
             query=query, category=category, after_item_id=after_item_id, page_size=page_size
         )
-        return await _call(self._catalog.SearchItems, request, timeout_s=timeout_s)
+        return await _call(self._breaker, self._catalog.SearchItems, request, timeout_s=timeout_s)
 
     async def get_model(self, *, timeout_s: float) -> model_service_pb2.GetModelResponse:
         """The model that the reranker answers with."""
-        return await _get_model(self._model, timeout_s=timeout_s)
+        request = model_service_pb2.GetModelRequest()
+        return await _call(self._breaker, self._model.GetModel, request, timeout_s=timeout_s)
 
     async def get_health(self, *, timeout_s: float) -> str:
         """The name of the reranker's serving status."""
@@ -141,21 +146,25 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         yield Clients(candidate_gen=CandidateGenClient(candidate_gen), reranker=RerankerClient(reranker))
 
 
-async def _get_model(
-    stub: model_service_pb2_grpc.ModelServiceStub, *, timeout_s: float
-) -> model_service_pb2.GetModelResponse:
-    request = model_service_pb2.GetModelRequest()
-    return await _call(stub.GetModel, request, timeout_s=timeout_s)
-
-
 async def _get_health(stub: health_pb2_grpc.HealthStub, *, timeout_s: float) -> str:
     check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
     check = stub.Check  # type: ignore[attr-defined] # set in its __init__, which its type stub leaves out
-    response = await _call(check, health_pb2.HealthCheckRequest(), timeout_s=timeout_s)
+    response = await _send(check, health_pb2.HealthCheckRequest(), timeout_s=timeout_s)
     return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
 
 async def _call(
+    breaker: Breaker,
+    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+    request: Request,
+    *,
+    timeout_s: float,
+) -> Response:
+    with breaker.call(timeout_s=timeout_s):
+        return await _send(method, request, timeout_s=timeout_s)
+
+
+async def _send(
     method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, timeout_s: float
 ) -> Response:
     return await method(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))
