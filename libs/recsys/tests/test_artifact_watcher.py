@@ -184,12 +184,12 @@ def test_a_version_that_somebody_holds_answers_until_it_is_released(volume, cloc
     assert (watcher.get(FIRST), watcher.current()) == (FIRST, THIRD)
     assert loads == [FIRST, SECOND, THIRD]  # in memory all the time
     writer.release(volume.path, FIRST)
-    clock.now_s += 61
+    clock.now_s += 11
     watcher.poll()
     assert watcher.held() == [THIRD, SECOND]
 
 
-def test_a_version_that_requests_ask_for_stays_until_they_have_ceased_for_a_minute(volume, clock: Clock) -> None:
+def test_a_version_that_requests_ask_for_stays_until_they_have_ceased_for_a_while(volume, clock: Clock) -> None:
     watcher = watch(volume)
     for version in (FIRST, SECOND):
         volume.publish(version)
@@ -197,11 +197,11 @@ def test_a_version_that_requests_ask_for_stays_until_they_have_ceased_for_a_minu
     for version in (THIRD, FOURTH):
         watcher.get(FIRST)  # as where candidate_gen refuses what the reranker takes
         volume.publish(version)
-        clock.now_s += 59
+        clock.now_s += 9
         watcher.poll()
         assert watcher.get(FIRST) == f"model of {FIRST}"
     assert watcher.held() == [FOURTH, THIRD, FIRST]
-    clock.now_s += 61
+    clock.now_s += 11
     watcher.poll()
     assert watcher.held() == [FOURTH, THIRD]
 

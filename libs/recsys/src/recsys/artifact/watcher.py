@@ -6,6 +6,7 @@ a few requests. The version before stays, and so do those that requests still as
 one being served stays.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -24,7 +25,7 @@ from recsys.observability.metrics import ArtifactMetrics
 
 _log = logging.getLogger(__name__)
 
-_ASKED_FOR_S: Final = 60.0  # so long after a request named it, a version stays
+_ASKED_FOR_S: Final = 10.0  # so long after a request named it, a version stays
 _NICENESS: Final = 10  # of the thread that makes versions ready while others answer
 
 Model = TypeVar("Model")
@@ -175,22 +176,26 @@ class Watcher(Generic[Model]):
         """Make a version ready, unless it is. Raises: ArtifactError, OSError."""
         if version in self._held.models:
             return
-        with self._timed("open"):
+        took_s: dict[str, float] = {}
+        with self._timed("open", took_s):
             # at the start nobody waits for the processor; later those who ask for answers do
             threads = 1 if self._held.current else os.cpu_count() or 1
             artifact = open_artifact(layout.version_dir(self._volume, version), threads=threads)
-        with self._timed("build"):
+        with self._timed("build", took_s):
             model = self._load(artifact)
-        with self._timed("warm"):
+        with self._timed("warm", took_s):
             self._warm(model)
+        _log.info("artifact version ready", extra={"artifact_version": version, **took_s})
         held = self._held
         self._held = _Held({**held.models, version: model}, current=held.current, previous=held.previous)
 
     @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
-        started = time.monotonic()
+    def _timed(self, step: str, took_s: dict[str, float]) -> Iterator[None]:
+        started_s = time.monotonic()
         yield
-        self._metrics.took(step, time.monotonic() - started)
+        seconds = time.monotonic() - started_s
+        took_s[f"{step}_s"] = round(seconds, 3)
+        self._metrics.took(step, seconds)
 
     def _follow_pins(self) -> None:
         try:
@@ -220,6 +225,8 @@ class Watcher(Generic[Model]):
             self._held = _Held(models, current=held.current, previous=held.previous)
             for version in gone:
                 self._asked_s.pop(version, None)
+            del held
+            gc.collect()  # a model may hold itself, and its files stay mapped until then
         self._metrics.holds(self.held())
 
     def _refuse(self, reason: str) -> None:

@@ -3,6 +3,7 @@
 Settings come in; settings → server → live state → model → answers is what a process does with them, until SIGTERM.
 """
 
+import gc
 import logging
 import re
 import sys
@@ -78,6 +79,7 @@ def run(
         server, watcher = create(settings, live, metrics)
     except CertificateError as error:
         sys.exit(str(error))
+    gc.freeze()  # what is there now stays: no collection need look at it again, which takes 30 ms
     with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
         server.start(host=settings.host, port=settings.port)
         follower = Follower(settings.feature_store_url, live) if settings.feature_store_url else None
