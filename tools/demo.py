@@ -8,6 +8,7 @@ Out: the addresses on the terminal, models in `.demo/volumes/` (one volume a dat
 
 import argparse
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -60,8 +61,15 @@ def serve(volume: Path, data: dict[str, Path]) -> None:
     print(f"starting candidate_gen, reranker, gateway, ui, {', '.join(jobs)}", flush=True)
     with LocalStack(volume, ports=Ports.from_environment(), with_ui=True, jobs=jobs, log_dir=DEMO / "logs") as stack:
         print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  logs  {DEMO / 'logs'}")
-        print("\n  Ctrl-C stops everything.", flush=True)
+        print(f"\n  {access()}\n  Ctrl-C stops everything.", flush=True)
         stack.watch()
+
+
+def access() -> str:
+    """Who may use the demo."""
+    if os.environ.get("GATEWAY_API_KEYS_FILE"):
+        return "The API asks for a key; the page sends UI_API_KEY."
+    return "OPEN: whoever reaches 127.0.0.1 may use all of the API. With keys: GATEWAY_API_KEYS_FILE, UI_API_KEY."
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

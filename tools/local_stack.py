@@ -172,6 +172,7 @@ def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
         "RERANKER_PORT": str(ports.reranker),
         "GATEWAY_FEATURE_STORE_URL": store,
         "GATEWAY_PORT": str(ports.gateway),
+        "GATEWAY_OPEN_ON": "127.0.0.1",  # unless GATEWAY_API_KEYS_FILE is in the environment
         "GATEWAY_CANDIDATE_GEN_TARGET": f"127.0.0.1:{ports.candidate_gen}",
         "GATEWAY_RERANKER_TARGET": f"127.0.0.1:{ports.reranker}",
         "EVENT_SINK_ARTIFACT_DIR": str(artifact_dir),

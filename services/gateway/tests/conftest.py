@@ -22,9 +22,11 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gateway.access import Access
 from gateway.app import create_app
 from gateway.clients import connect
 from gateway.live import Live, go_live
+from gateway.rate_limits import RateLimits
 from gateway.settings import Settings
 from recsys.v1 import (
     candidate_gen_service_pb2,
@@ -350,7 +352,7 @@ async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastA
             feature_store_url=store_url,
         )
         async with connect(settings) as clients:
-            yield create_app(settings, clients, live)
+            yield create_app(settings, clients, live, Access(None, RateLimits(None)))
 
 
 @pytest.fixture
@@ -391,7 +393,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 feature_store_url=store_url,
             )
             async with connect(settings) as clients, go_live(settings) as live:
-                app = create_app(settings, clients, live)
+                app = create_app(settings, clients, live, Access(None, RateLimits(None)))
                 server = _AnnouncingServer(
                     uvicorn.Config(app, port=0, http="httptools", ws="none", lifespan="off", log_config=None)
                 )

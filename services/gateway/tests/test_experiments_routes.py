@@ -8,9 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from gateway import problems
+from gateway.access import Access
 from gateway.experiments.file import Arm, Experiment, Guardrails
 from gateway.experiments.live import Experiments
 from gateway.live import Live
+from gateway.rate_limits import RateLimits
 from gateway.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
@@ -59,6 +61,7 @@ def experiments() -> Experiments:
 async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     app.state.live = Live(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
+    app.state.access = Access(None, RateLimits(None))
     app.include_router(routes.router)
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)

@@ -17,6 +17,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 DOCUMENT: Final = json.loads((Path(__file__).parents[1] / "openapi.json").read_text(encoding="utf-8"))
+for operations in DOCUMENT["paths"].values():
+    for described in operations.values():
+        described.pop("security", None)  # the gateway here is open, and keys have tests of their own
 OPERATIONS: Final = {
     operation.ok().label: operation.ok() for operation in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
 }

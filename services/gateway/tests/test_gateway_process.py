@@ -17,7 +17,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
     nowhere = {"GATEWAY_CANDIDATE_GEN_TARGET": "127.0.0.1:1", "GATEWAY_RERANKER_TARGET": "127.0.0.1:1"}
     with subprocess.Popen(
         [sys.executable, "-m", "gateway"],
-        env=os.environ | nowhere | {"GATEWAY_PORT": "0"},
+        env=os.environ | nowhere | {"GATEWAY_PORT": "0", "GATEWAY_OPEN_ON": "127.0.0.1"},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:

@@ -66,7 +66,9 @@ def test_a_file_that_is_not_there_is_named(path: Path) -> None:
 async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path, received: list[Message]) -> None:
     path.write_text(GOOD)
     settings: Settings = app.state.settings
-    with_rules = create_app(settings.model_copy(update={"rules_file": path}), app.state.clients, app.state.live)
+    with_rules = create_app(
+        settings.model_copy(update={"rules_file": path}), app.state.clients, app.state.live, app.state.access
+    )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:
         body = {"rules": [{"name": "mine", "category": "Home", "boost": 2}]}

@@ -70,6 +70,7 @@ class FakeGateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[str] = []
+        self.keys_shown: list[str | None] = []
         self.posted: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {
             "/v1/users": (200, VERSION | {"users": [{"user_id": "13047", "history_size": 3}], "next_cursor": None}),
@@ -104,6 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
+        self.server.keys_shown.append(self.headers["Authorization"])
         status, answer = self.server.answers.get(urlsplit(self.path).path, (404, {"title": "Not Found"}))
         body = json.dumps(answer).encode()
         self.send_response(status)

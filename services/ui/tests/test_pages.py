@@ -219,3 +219,19 @@ def test_a_gateway_that_is_down_is_a_sentence(
     app.run()
     assert not app.exception
     assert "cannot be reached. Is it running?" in html(app)
+
+
+def test_the_page_shows_its_key_to_the_gateway_and_to_nobody_else(
+    app: AppTest, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UI_API_KEY", "rk_of-the-page")
+    fake_gateway.fail("/v1/model", 403, title="Forbidden")
+    for page in (HOME, CATALOGUE, MODEL):
+        open_page(app, page)
+        assert "rk_of-the-page" not in html(app)
+    assert set(fake_gateway.keys_shown) == {"Bearer rk_of-the-page"}
+
+
+def test_a_page_without_a_key_shows_none(app: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(app, MODEL)
+    assert set(fake_gateway.keys_shown) == {None}

@@ -6,6 +6,7 @@ import uvicorn
 import uvloop
 from pydantic import ValidationError
 
+from gateway.access import guard
 from gateway.app import create_app
 from gateway.clients import connect
 from gateway.live import go_live
@@ -16,9 +17,9 @@ from recsys.observability import logging
 
 async def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are running."""
-    async with connect(settings) as clients, go_live(settings) as live:
+    async with connect(settings) as clients, go_live(settings) as live, guard(settings) as access:
         config = uvicorn.Config(
-            create_app(settings, clients, live),
+            create_app(settings, clients, live, access),
             host=settings.host,
             port=settings.port,
             http="httptools",

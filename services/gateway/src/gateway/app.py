@@ -3,7 +3,8 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from gateway import problems, rules
+from gateway import access, problems, rules
+from gateway.access import Access
 from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
 from gateway.live import Live
@@ -22,7 +23,7 @@ Recommendations from a shop's own events.
 """
 
 
-def create_app(settings: Settings, clients: Clients, live: Live) -> FastAPI:
+def create_app(settings: Settings, clients: Clients, live: Live, guard: Access) -> FastAPI:
     """A stateless application; whoever made the clients and the live state closes them.
 
     Raises: DataError (the rules file).
@@ -37,6 +38,7 @@ def create_app(settings: Settings, clients: Clients, live: Live) -> FastAPI:
     app.state.settings = settings
     app.state.clients = clients
     app.state.live = live
+    app.state.access = guard
     shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
     app.state.recommender = Recommender(clients=clients, settings=settings, live=live, rules=shop_wide)
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
@@ -46,6 +48,7 @@ def create_app(settings: Settings, clients: Clients, live: Live) -> FastAPI:
     app.add_middleware(RequestContextMiddleware)
     problems.install(app)
     problems.add_to_document(app)
+    access.add_to_document(app)
     return app
 
 

@@ -1,7 +1,8 @@
 """The outermost layer: gives every request its id, and writes its one log line.
 
 In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
-`request_id` for every log line and outgoing call, and one `request` line with method, path, status and latency.
+`request_id` for every log line and outgoing call, and one `request` line with method, path, status, latency and the
+name of the API key.
 """
 
 import logging
@@ -11,6 +12,7 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.access import KEY_NAME
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
 _HEADER = REQUEST_ID_KEY.encode()
@@ -52,6 +54,7 @@ class RequestContextMiddleware:
                     "path": scope["path"],
                     "status": status,
                     "latency_ms": latency_ms,
+                    "key": scope.get(KEY_NAME, ""),
                 },
             )
 

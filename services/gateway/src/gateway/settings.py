@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
 
 DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
+
+ANYWHERE = "anywhere"
 
 EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
@@ -16,13 +19,21 @@ EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 class Settings(BaseSettings):
     """Settings of one gateway process. Times are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_", env_ignore_empty=True, hide_input_in_errors=True, frozen=True
+    )
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: the system chooses")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
     candidate_gen_target: str = Field("127.0.0.1:50051", description="address of candidate_gen")
     reranker_target: str = Field("127.0.0.1:50052", description="address of the reranker")
+    api_keys_file: Path | None = Field(None, description="who may call, YAML; see docs/operations.md")
+    open_on: str = Field(
+        "", description="without keys: the loopback address that everybody is answered on, or `anywhere`"
+    )
+    rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
+    cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")

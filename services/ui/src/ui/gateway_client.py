@@ -121,7 +121,8 @@ class GatewayClient:
 def gateway() -> GatewayClient:
     """The process's one client, shared by all visitors."""
     settings = Settings()
-    return GatewayClient(httpx.Client(base_url=str(settings.gateway_url), timeout=settings.timeout_s))
+    headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"} if settings.api_key else {}
+    return GatewayClient(httpx.Client(base_url=str(settings.gateway_url), headers=headers, timeout=settings.timeout_s))
 
 
 def _segment(external_id: str) -> str:

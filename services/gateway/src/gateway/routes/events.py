@@ -7,11 +7,17 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from gateway import events, presentation, schemas
-from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, EventsRejectedError, documented
+from gateway.access import KeyedRoute, needs
+from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, EventsRejectedError, documented
 from gateway.requests import MAX_EVENTS, EventBatch, EventIn
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 
-router = APIRouter(prefix="/v1/events", tags=["events"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
+router = APIRouter(
+    prefix="/v1/events",
+    tags=["events"],
+    responses=documented(*OF_BAD_INPUT, *OF_THE_KEY, *OF_THE_SERVICES),
+    route_class=KeyedRoute,
+)
 
 _BODY = {
     "requestBody": {
@@ -27,7 +33,7 @@ _BODY = {
 }
 
 
-@router.post("", response_model=schemas.EventOutcome, openapi_extra=_BODY)
+@router.post("", response_model=schemas.EventOutcome, openapi_extra=_BODY | needs("events"))
 async def post_events(
     request: Request, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> Response:

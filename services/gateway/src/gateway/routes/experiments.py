@@ -5,28 +5,32 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path
 
+from gateway.access import KeyedRoute, needs
 from gateway.experiments import report, schemas
 from gateway.experiments.live import Experiments
 from gateway.live import now_ms
-from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
+from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheExperiments, TheStore
 from recsys.errors import InvalidArgumentError
 
 router = APIRouter(
-    prefix="/v1/experiments", tags=["experiments"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES)
+    prefix="/v1/experiments",
+    tags=["experiments"],
+    responses=documented(*OF_BAD_INPUT, *OF_THE_KEY, *OF_THE_SERVICES),
+    route_class=KeyedRoute,
 )
 
 ExperimentName = Annotated[str, Path(description="As the experiments file has it.", examples=["recency"])]
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("read"))
 async def list_experiments(experiments: TheExperiments, store: TheStore) -> schemas.ExperimentList:
     """The experiments of the file in its order, with the shares and states of now."""
     await experiments.refresh(store)
     return schemas.ExperimentList(experiments=[report.summary(live) for live in experiments.all()])
 
 
-@router.get("/{name}", responses=documented(HTTPStatus.NOT_FOUND))
+@router.get("/{name}", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("read"))
 async def get_experiment(
     name: ExperimentName, experiments: TheExperiments, store: TheStore
 ) -> schemas.ExperimentReport:
@@ -40,7 +44,7 @@ async def get_experiment(
     return report.build(experiments.get(name), await store.experiment_totals(name))
 
 
-@router.post("/{name}/stop", responses=documented(HTTPStatus.NOT_FOUND))
+@router.post("/{name}/stop", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def stop_experiment(
     name: ExperimentName, experiments: TheExperiments, store: TheStore
 ) -> schemas.ExperimentSummary:
@@ -49,7 +53,7 @@ async def stop_experiment(
     return report.summary(await experiments.stop(name, store=store, now_ms=now_ms()))
 
 
-@router.post("/{name}/shares", responses=documented(HTTPStatus.NOT_FOUND))
+@router.post("/{name}/shares", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def set_shares(
     name: ExperimentName, body: schemas.SharesIn, experiments: TheExperiments, store: TheStore
 ) -> schemas.ExperimentSummary:

@@ -6,16 +6,22 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 
 from gateway import catalogue, presentation, schemas
-from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
+from gateway.access import KeyedRoute, needs
+from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.requests import MAX_COUNT, ItemChanges, ItemPatch, ItemPut, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, ItemId, PageSize
 from recsys.feature_store.interface import ItemChange
 
-router = APIRouter(prefix="/v1/items", tags=["items"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
+router = APIRouter(
+    prefix="/v1/items",
+    tags=["items"],
+    responses=documented(*OF_BAD_INPUT, *OF_THE_KEY, *OF_THE_SERVICES),
+    route_class=KeyedRoute,
+)
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("read"))
 async def list_items(
     clients: TheClients,
     settings: TheSettings,
@@ -55,7 +61,7 @@ async def list_items(
     return presentation.item_page(version, items)
 
 
-@router.get("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND))
+@router.get("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("read"))
 async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings, live: TheLive) -> schemas.SingleItem:
     """One item."""
     version, items = await catalogue.items_of([item_id], live=live, clients=clients, timeout_s=settings.timeout_s)
@@ -64,7 +70,7 @@ async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings, 
     return presentation.single_item(items[0], artifact_version=version)
 
 
-@router.post("/bulk", responses=documented(HTTPStatus.NOT_FOUND))
+@router.post("/bulk", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def change_items(
     body: ItemChanges, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ItemChangesDone:
@@ -74,14 +80,14 @@ async def change_items(
     return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
-@router.put("/{item_id:id}")
+@router.put("/{item_id:id}", openapi_extra=needs("admin"))
 async def put_item(item_id: ItemId, body: ItemPut, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
     """Create an item, or say anew all that there is to say of it. It may be recommended within two seconds."""
     changes = [catalogue.change_of(item_id, body)]
     return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
-@router.patch("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND))
+@router.patch("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def patch_item(
     item_id: ItemId, body: ItemPatch, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ItemChangesDone:
@@ -91,7 +97,7 @@ async def patch_item(
     return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
 
 
-@router.delete("/{item_id:id}")
+@router.delete("/{item_id:id}", openapi_extra=needs("admin"))
 async def delete_item(item_id: ItemId, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
     """An item that is no more: in no answer, and not found. Once more changes nothing."""
     changes = [ItemChange(item_id, "delete")]

@@ -5,13 +5,16 @@ import asyncio
 from fastapi import APIRouter
 
 from gateway import presentation, schemas
-from gateway.problems import OF_THE_SERVICES, documented
+from gateway.access import KeyedRoute, needs
+from gateway.problems import OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
 
-router = APIRouter(prefix="/v1/model", tags=["model"], responses=documented(*OF_THE_SERVICES))
+router = APIRouter(
+    prefix="/v1/model", tags=["model"], responses=documented(*OF_THE_KEY, *OF_THE_SERVICES), route_class=KeyedRoute
+)
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("read"))
 async def get_model(clients: TheClients, settings: TheSettings) -> schemas.Model:
     """The live model with its offline metrics, and which versions each service holds or refused."""
     candidate_gen, reranker = await asyncio.gather(

@@ -7,20 +7,26 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from gateway import exposed, list_cursors, paging, ranked_lists, schemas
+from gateway.access import KeyedRoute, needs
 from gateway.cursors import BadCursorError
 from gateway.live import Live
-from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
+from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.recommend import Recommender
 from gateway.requests import Filter, RecommendationRequest
 from gateway.routes.dependencies import TheClients, TheLive, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
 
-router = APIRouter(prefix="/v1", tags=["recommendations"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
+router = APIRouter(
+    prefix="/v1",
+    tags=["recommendations"],
+    responses=documented(*OF_BAD_INPUT, *OF_THE_KEY, *OF_THE_SERVICES),
+    route_class=KeyedRoute,
+)
 
 _JSON = "application/json"
 
 
-@router.post("/recommendations", response_model=schemas.Recommendations)
+@router.post("/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
 async def recommend(
     asked: RecommendationRequest,
     recommender: TheRecommender,
@@ -44,7 +50,7 @@ async def recommend(
     return Response(ranked_lists.further_page(page, asked=asked.count), media_type=_JSON)
 
 
-@router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations)
+@router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
 async def get_recommendations(
     user_id: UserId,
     recommender: TheRecommender,
@@ -57,7 +63,7 @@ async def get_recommendations(
     return await _first_page(asked, recommender, live)
 
 
-@router.get("/items/popular", response_model=schemas.RankedItems)
+@router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
 async def get_popular_items(recommender: TheRecommender, categories: Categories = (), count: Count = 10) -> Response:
     """The most popular items, the same for everyone."""
     shown = await recommender.popular(count=count, only=Filter(categories=list(categories)))
@@ -68,6 +74,7 @@ async def get_popular_items(recommender: TheRecommender, categories: Categories 
     "/items/{item_id:id}/similar",
     response_model=schemas.RankedItems,
     responses=documented(HTTPStatus.NOT_FOUND),
+    openapi_extra=needs("read"),
 )
 async def get_similar_items(
     item_id: ItemId, recommender: TheRecommender, categories: Categories = (), count: Count = 10

@@ -8,19 +8,25 @@ import grpc
 from fastapi import APIRouter, HTTPException, Query
 
 from gateway import history, presentation, schemas
+from gateway.access import KeyedRoute, needs
 from gateway.clients import Clients
 from gateway.live import now_ms
-from gateway.problems import OF_BAD_INPUT, OF_THE_SERVICES, documented
+from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.requests import SessionToMerge, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
 from recsys.feature_store.interface import Subject
 from recsys.v1.model_service_pb2 import GetModelResponse
 
-router = APIRouter(prefix="/v1/users", tags=["users"], responses=documented(*OF_BAD_INPUT, *OF_THE_SERVICES))
+router = APIRouter(
+    prefix="/v1/users",
+    tags=["users"],
+    responses=documented(*OF_BAD_INPUT, *OF_THE_KEY, *OF_THE_SERVICES),
+    route_class=KeyedRoute,
+)
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("read"))
 async def list_users(
     clients: TheClients,
     settings: TheSettings,
@@ -35,7 +41,7 @@ async def list_users(
     return presentation.user_page(found)
 
 
-@router.get("/{user_id:id}/history")
+@router.get("/{user_id:id}/history", openapi_extra=needs("read"))
 async def get_history(
     user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
 ) -> schemas.History:
@@ -45,14 +51,14 @@ async def get_history(
     )
 
 
-@router.post("/{user_id:id}/sessions")
+@router.post("/{user_id:id}/sessions", openapi_extra=needs("events"))
 async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore) -> schemas.MergedSession:
     """Somebody signed in: what the session did, and what it will do, is the user's."""
     moved = await store.merge_session(body.session_id, user_id=user_id)
     return schemas.MergedSession(user_id=user_id, session_id=body.session_id, moved_events=moved)
 
 
-@router.get("/{user_id:id}/erasure", responses=documented(HTTPStatus.NOT_FOUND))
+@router.get("/{user_id:id}/erasure", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def get_erasure(
     user_id: UserId, store: TheStore, clients: TheClients, settings: TheSettings
 ) -> schemas.ErasureReport:
@@ -63,7 +69,7 @@ async def get_erasure(
     return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
 
 
-@router.delete("/{user_id:id}", status_code=HTTPStatus.ACCEPTED)
+@router.delete("/{user_id:id}", status_code=HTTPStatus.ACCEPTED, openapi_extra=needs("admin"))
 async def erase_user(
     user_id: UserId, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ErasureReport:

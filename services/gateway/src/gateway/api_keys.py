@@ -1,0 +1,156 @@
+"""The API keys that are valid: a YAML file in, the key that a caller showed out.
+
+keys:
+  - {name: shop, sha256: "9f86d0…", scopes: [read, events]}
+  - {name: back office, sha256: "60303a…", scopes: [admin], rate_limit: 10/second, expires_at: 2027-01-01T00:00:00Z}
+
+A key is 256 random bits, so its SHA-256 is as good as secret: there is nothing to guess, which is what slow hashes
+such as argon2 make dear, and they would cost each request milliseconds. `python -m gateway.new_key` makes one.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import yaml
+from limits import RateLimitItem, parse
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recsys.errors import DataError
+
+_PREFIX_BYTES: Final = 8
+_LOOK_EVERY_S: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+ScopeName = Literal["read", "events", "admin"]
+
+
+def _rate(text: str) -> str:
+    parse(text)  # raises ValueError
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+"""Requests in a time, such as `600/minute` or `10/second`."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One valid key. Its digest is the SHA-256 of what the caller shows."""
+
+    name: str
+    digest: bytes
+    scopes: frozenset[str]
+    rate: RateLimitItem | None
+    expires_at_s: float  # Unix time; infinite: never
+
+
+class Entry(BaseModel):
+    """A key as the file has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    scopes: list[ScopeName] = Field(min_length=1)
+    rate_limit: Rate | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: list[Entry] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _no_two_are_alike(self) -> Self:
+        for what in ("name", "sha256"):
+            values = [getattr(entry, what) for entry in self.keys]
+            if len(set(values)) < len(values):
+                raise ValueError(f"two keys have the same {what}")
+        return self
+
+
+class ApiKeys:
+    """The keys of a file as it is now: any number at once, so that a new one is in use before the old one goes."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises: DataError."""
+        self._path = path
+        self._stamp = _stamp(path)
+        self._by_prefix = read(path)
+
+    def find(self, secret: bytes) -> Key | None:
+        """The key with this secret, unless it has expired."""
+        digest = hashlib.sha256(secret).digest()
+        key = self._by_prefix.get(digest[:_PREFIX_BYTES])
+        if key is None or not hmac.compare_digest(key.digest, digest) or key.expires_at_s <= time.time():
+            return None
+        return key
+
+    async def follow(self) -> None:
+        """Read the file again whenever it changes, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed. A bad one changes nothing, and is told in the log."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._by_prefix = read(self._path)
+        except DataError as error:
+            logger.error("the API keys stay as they were", extra={"reason": str(error)})
+            return
+        logger.info("API keys read", extra={"keys": [key.name for key in self._by_prefix.values()]})
+
+
+def read(path: Path) -> dict[bytes, Key]:
+    """The keys of a file by the first bytes of their digests.
+
+    Raises: DataError, naming file, key and what was expected, but not what was found, which may be a secret.
+    """
+    try:
+        entries = _Document.model_validate(yaml.safe_load(path.read_bytes())).keys
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the API keys: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f": line {mark.line + 1}" if mark else ""
+        raise DataError(f"{path}{where}: expected YAML") from None  # the error quotes the file
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise DataError(f"{path}: {where}: {first['msg']}") from None
+    keys = {bytes.fromhex(entry.sha256)[:_PREFIX_BYTES]: _key(entry) for entry in entries}
+    if len(keys) < len(entries):
+        raise DataError(f"{path}: two hashes begin alike, which random keys do not: make new ones")
+    return keys
+
+
+def _key(entry: Entry) -> Key:
+    return Key(
+        name=entry.name,
+        digest=bytes.fromhex(entry.sha256),
+        scopes=frozenset(entry.scopes),
+        rate=parse(entry.rate_limit) if entry.rate_limit else None,
+        expires_at_s=entry.expires_at.timestamp() if entry.expires_at else float("inf"),
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What differs once a file was written or replaced; none: it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
