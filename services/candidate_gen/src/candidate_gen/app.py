@@ -4,6 +4,7 @@ from functools import partial
 
 import faiss
 
+from candidate_gen.campaign_servicer import CampaignServicer
 from candidate_gen.retriever import Retriever, SourceCounts
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
@@ -13,7 +14,8 @@ from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
 from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer
-from recsys.v1 import candidate_gen_service_pb2, model_service_pb2, user_service_pb2
+from recsys.v1 import campaign_service_pb2, candidate_gen_service_pb2, model_service_pb2, user_service_pb2
+from recsys.v1.campaign_service_pb2_grpc import add_CampaignServiceServicer_to_server
 from recsys.v1.candidate_gen_service_pb2_grpc import add_CandidateGenServiceServicer_to_server
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from recsys.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
@@ -46,9 +48,11 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         on_loaded=server.set_serving,
     )
     candidates = CandidateGenServicer(watcher, max_count=settings.max_count)
+    campaigns = CampaignServicer(watcher, max_count=settings.max_count, threads=settings.campaign_threads)
     users = UserServicer(watcher, live=live, max_count=settings.max_count)
     model = ModelServicer(watcher)
     server.add(candidate_gen_service_pb2.DESCRIPTOR, partial(add_CandidateGenServiceServicer_to_server, candidates))
+    server.add(campaign_service_pb2.DESCRIPTOR, partial(add_CampaignServiceServicer_to_server, campaigns))
     server.add(user_service_pb2.DESCRIPTOR, partial(add_UserServiceServicer_to_server, users))
     server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, model))
     return server, watcher

@@ -17,3 +17,4 @@ class Settings(ServiceSettings):
     popular_count: int = Field(20, ge=0, description="popular candidates beside those of the index")
     trending_count: int = Field(20, ge=0, description="trending candidates")
     new_count: int = Field(10, ge=0, description="candidates that the model knows nothing of")
+    campaign_threads: int = Field(1, ge=1, description="processor cores that campaigns take, behind online requests")
