@@ -22,7 +22,9 @@ from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
 def system(tmp_path: Path) -> Iterator[System]:
     volume = tmp_path / "volume"
     first = candidate_gen.app.create(
-        candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), Metrics()
+        candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S, take_after_s=0),
+        LiveState(),
+        Metrics(),
     )
     second = reranker.app.create(
         reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), Metrics()

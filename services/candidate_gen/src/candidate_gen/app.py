@@ -44,6 +44,8 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         load=partial(Retriever, live=live, counts=counts),
         warm=Retriever.warm,
         poll_interval_s=settings.poll_interval_s,
+        # candidates of a version can be ranked where the reranker holds it: by then every replica does
+        take_after_s=settings.take_after_s,
         metrics=metrics.artifact,
         on_loaded=server.set_serving,
     )

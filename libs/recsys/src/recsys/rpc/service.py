@@ -37,7 +37,7 @@ class ServiceSettings(TlsSettings, BaseSettings):
     feature_store_url: str = Field(
         "", pattern="^(sqlite:///.+|valkey://.+)?$", description="the shop's live state; empty: nothing live"
     )
-    poll_interval_s: float = Field(1.0, gt=0, description="how often to look for a new version")
+    poll_interval_s: float = Field(0.5, gt=0, description="how often to look for a new version")
     worker_threads: int = Field(8, ge=1, description="requests answered at once")
     maximum_concurrent_rpcs: int = Field(128, ge=1, description="requests answered or waiting; more are refused")
     default_deadline_s: float = Field(2.0, gt=0, description="for a request that came without a deadline")
