@@ -16,6 +16,7 @@ from gateway.breaker import Breaker
 from gateway.settings import Settings
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.channel import open_channel
+from recsys.rpc.lanes import Lanes, UnaryMethod, open_lanes
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,
@@ -36,9 +37,26 @@ Response = TypeVar("Response")
 class CandidateGenClient:
     """Calls to candidate_gen."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, lanes: Lanes | None = None) -> None:
+        """Lists travel over the lanes, where there are some; they are of the same channel."""
         self._breaker = Breaker("candidate_gen")
-        self._candidates = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)
+        self._lanes = lanes or Lanes(channel)
+        stub = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)
+        self._get_candidates = UnaryMethod(
+            "/recsys.v1.CandidateGenService/GetCandidates",
+            stub.GetCandidates,
+            candidate_gen_service_pb2.GetCandidatesResponse,
+        )
+        self._get_similar_items = UnaryMethod(
+            "/recsys.v1.CandidateGenService/GetSimilarItems",
+            stub.GetSimilarItems,
+            candidate_gen_service_pb2.GetSimilarItemsResponse,
+        )
+        self._get_popular_items = UnaryMethod(
+            "/recsys.v1.CandidateGenService/GetPopularItems",
+            stub.GetPopularItems,
+            candidate_gen_service_pb2.GetPopularItemsResponse,
+        )
         self._users = user_service_pb2_grpc.UserServiceStub(channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
@@ -47,19 +65,22 @@ class CandidateGenClient:
         self, request: candidate_gen_service_pb2.GetCandidatesRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetCandidatesResponse:
         """Candidates for a user, a session or a list of items."""
-        return await _call(self._breaker, self._candidates.GetCandidates, request, timeout_s=timeout_s)
+        with self._breaker.call(timeout_s=timeout_s):
+            return await self._lanes.call(self._get_candidates, request, timeout_s=timeout_s)
 
     async def get_similar_items(
         self, request: candidate_gen_service_pb2.GetSimilarItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetSimilarItemsResponse:
         """Candidates that are like an item."""
-        return await _call(self._breaker, self._candidates.GetSimilarItems, request, timeout_s=timeout_s)
+        with self._breaker.call(timeout_s=timeout_s):
+            return await self._lanes.call(self._get_similar_items, request, timeout_s=timeout_s)
 
     async def get_popular_items(
         self, request: candidate_gen_service_pb2.GetPopularItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetPopularItemsResponse:
         """The most popular items."""
-        return await _call(self._breaker, self._candidates.GetPopularItems, request, timeout_s=timeout_s)
+        with self._breaker.call(timeout_s=timeout_s):
+            return await self._lanes.call(self._get_popular_items, request, timeout_s=timeout_s)
 
     async def get_history(self, user_id: str, *, count: int, timeout_s: float) -> user_service_pb2.GetHistoryResponse:
         """What a user already had."""
@@ -86,9 +107,15 @@ class CandidateGenClient:
 class RerankerClient:
     """Calls to the reranker."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, lanes: Lanes | None = None) -> None:
+        """Lists travel over the lanes, where there are some; they are of the same channel."""
         self._breaker = Breaker("reranker")
-        self._reranker = reranker_service_pb2_grpc.RerankerServiceStub(channel)
+        self._lanes = lanes or Lanes(channel)
+        self._rerank = UnaryMethod(
+            "/recsys.v1.RerankerService/Rerank",
+            reranker_service_pb2_grpc.RerankerServiceStub(channel).Rerank,
+            reranker_service_pb2.RerankResponse,
+        )
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
@@ -97,7 +124,8 @@ class RerankerClient:
         self, request: reranker_service_pb2.RerankRequest, *, timeout_s: float
     ) -> reranker_service_pb2.RerankResponse:
         """The best of the candidates."""
-        return await _call(self._breaker, self._reranker.Rerank, request, timeout_s=timeout_s)
+        with self._breaker.call(timeout_s=timeout_s):
+            return await self._lanes.call(self._rerank, request, timeout_s=timeout_s)
 
     async def find_unknown_items(self, item_ids: Sequence[str], *, timeout_s: float) -> list[str]:
         """Those of the items that the catalogue does not have."""
@@ -138,12 +166,17 @@ class Clients:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Clients]:
-    """Clients over one channel to each service, closed in the end. The channels connect by themselves, when needed."""
+    """Clients over one channel to each service and its lanes, closed in the end. They connect by themselves."""
     async with (
-        open_channel(settings.candidate_gen_target) as candidate_gen,
-        open_channel(settings.reranker_target) as reranker,
+        open_channel(settings.candidate_gen_target, tls=settings.tls_files()) as first,
+        open_channel(settings.reranker_target, tls=settings.tls_files()) as second,
+        open_lanes(first, count=settings.lanes) as to_first,
+        open_lanes(second, count=settings.lanes) as to_second,
     ):
-        yield Clients(candidate_gen=CandidateGenClient(candidate_gen), reranker=RerankerClient(reranker))
+        yield Clients(
+            candidate_gen=CandidateGenClient(first, to_first),
+            reranker=RerankerClient(second, to_second),
+        )
 
 
 async def _get_health(stub: health_pb2_grpc.HealthStub, *, timeout_s: float) -> str:

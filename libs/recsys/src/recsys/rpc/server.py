@@ -7,12 +7,13 @@ reflection, and a drain on SIGTERM.
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
@@ -21,10 +22,14 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from recsys.observability.metrics import Metrics
-from recsys.rpc.interceptor import Policy, RpcInterceptor
+from recsys.rpc.interceptor import RpcInterceptor
+from recsys.rpc.lane_servicer import LaneServicer
 from recsys.rpc.limits import MAX_MESSAGE_BYTES
+from recsys.rpc.method import Handler, Method, Policy
 from recsys.rpc.tls import TlsFiles, server_credentials
 from recsys.rpc.workers import Workers
+from recsys.v1 import lane_service_pb2
+from recsys.v1.lane_service_pb2_grpc import add_LaneServiceServicer_to_server
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +59,7 @@ class ServerLimits:
     default_deadline_s: float  # for a call that came without one
     grace_s: float  # for calls in flight when the server is told to end
     slow_s: float = 0.25  # a call that took longer is logged although it went well
-    stream_threads: int = 4  # streaming calls at once, in threads of their own
+    stream_threads: int = 64  # streaming calls at once, in threads of their own: a lane of each gateway is one
     stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
     # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
     connection_age_s: float = 10.0
@@ -96,12 +101,20 @@ class RpcServer:
             maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs + limits.stream_threads + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._methods: dict[str, Method] = {}  # unary ones, which can be called over a lane too
+        self._lanes = LaneServicer(self._methods, most=limits.maximum_concurrent_rpcs)
+        self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._lanes))
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
 
-    def add(self, proto: FileDescriptor, register: Callable[[grpc.Server], None]) -> None:
+    def add(self, proto: FileDescriptor, register: Callable[[Any], None]) -> None:
         """Add the one service that a .proto file of ours defines; `register` adds its servicer."""
         [service] = proto.services_by_name.values()
-        register(self._server)
+        registered = _Registered(self._server)
+        register(registered)
+        for name, handler in registered.handlers.items():
+            method = Method(f"/{service.full_name}/{name}", handler, self._policy)
+            if not method.is_streaming:
+                self._methods[f"/{service.full_name}/{name}"] = method
         self._names.append(service.full_name)
         self._set_health(HealthCheckResponse.NOT_SERVING)
 
@@ -127,6 +140,7 @@ class RpcServer:
         _log.info("draining", extra={"grace_s": self._limits.grace_s})
         self._health.enter_graceful_shutdown()
         self._wait_until_no_call_comes()
+        self._lanes.end()
         self._server.stop(self._limits.grace_s).wait()
 
     def _wait_until_no_call_comes(self) -> None:
@@ -139,11 +153,26 @@ class RpcServer:
                 return
 
     def _arrived(self) -> int:
-        return self._policy.workers.arrived + self._policy.stream_workers.arrived
+        return self._policy.workers.arrived + self._policy.stream_workers.arrived + self._lanes.arrived
 
     def _set_health(self, status: int) -> None:
         for name in self._names:
             self._health.set(name, status)
+
+
+class _Registered:
+    """Passes on what generated code registers at a server, and remembers it."""
+
+    def __init__(self, server: grpc.Server) -> None:
+        self._server = server
+        self.handlers: dict[str, Handler] = {}  # by the method's short name
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        self._server.add_generic_rpc_handlers(generic_rpc_handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: dict[str, Handler]) -> None:
+        self._server.add_registered_method_handlers(service_name, method_handlers)
+        self.handlers = method_handlers
 
 
 def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics: Metrics) -> Policy:

@@ -66,6 +66,11 @@ def overloaded() -> grpc.Status:
     )
 
 
+def unknown_method() -> grpc.Status:
+    """The status of a call to a method that this server does not have."""
+    return _status(grpc.StatusCode.UNIMPLEMENTED, reason="UNKNOWN_METHOD", message="this server has no such method")
+
+
 def _status(code: grpc.StatusCode, *, reason: str, message: str) -> grpc.Status:
     short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
     rich = Status(code=code.value[0], message=short)

@@ -1,0 +1,96 @@
+"""`recsys.v1.LaneService`: a server's unary methods, called many to a message over streams that stay open.
+
+A stream has a thread of its own and answers its messages one after the other. When the process is told to end, streams
+that wait for calls are cut, and the others end after their answer: their clients make new ones elsewhere.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, cast
+
+import grpc
+
+from recsys.observability.logging import request_id
+from recsys.rpc.interceptor import LONGEST_REQUEST_ID
+from recsys.rpc.method import CallError, Method
+from recsys.rpc.status import overloaded, unknown_method
+from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
+from recsys.v1.lane_service_pb2_grpc import LaneServiceServicer
+
+
+class LaneServicer(LaneServiceServicer):
+    """Carries calls to the methods of the same server."""
+
+    def __init__(self, methods: Mapping[str, Method], *, most: int) -> None:
+        """`methods` by name, read when a call comes; `most` calls are carried at once, and more are refused."""
+        self._methods = methods
+        self._most: Final = most
+        self._lock = threading.Lock()  # for what follows
+        self._waiting: set[grpc.ServicerContext] = set()  # streams without a call
+        self._in_flight = 0
+        self._is_ending = False
+        self.arrived = 0  # calls since the start
+
+    def Carry(  # noqa: N802
+        self, request_iterator: Iterable[Calls], context: grpc.ServicerContext
+    ) -> Iterator[CallAnswers]:
+        context.send_initial_metadata(())  # the client knows now that the stream is taken
+        self._waits(context)
+        try:
+            for calls in request_iterator:
+                came_s = time.monotonic()
+                are_too_many = self._takes(len(calls.calls), context)
+                try:
+                    answers = [self._answer(call, context, came_s, refuse=are_too_many) for call in calls.calls]
+                finally:
+                    self._has_answered(len(calls.calls))
+                yield CallAnswers(answers=answers)
+                if not self._waits(context):
+                    return
+        finally:
+            with self._lock:
+                self._waiting.discard(context)
+
+    def end(self) -> None:
+        """Take no more calls."""
+        with self._lock:
+            self._is_ending = True
+            waiting = list(self._waiting)
+        for context in waiting:
+            context.cancel()
+
+    def _waits(self, context: grpc.ServicerContext) -> bool:
+        with self._lock:
+            self._waiting.add(context)
+            return not self._is_ending
+
+    def _takes(self, calls: int, context: grpc.ServicerContext) -> bool:
+        with self._lock:
+            self._waiting.discard(context)
+            self.arrived += calls
+            self._in_flight += calls
+            return self._in_flight > self._most
+
+    def _has_answered(self, calls: int) -> None:
+        with self._lock:
+            self._in_flight -= calls
+
+    def _answer(self, call: Call, context: grpc.ServicerContext, came_s: float, *, refuse: bool) -> CallAnswer:
+        if refuse:
+            return _failed(overloaded())
+        method = self._methods.get(call.method)
+        if method is None:
+            return _failed(unknown_method())
+        request_id.set(call.request_id[:LONGEST_REQUEST_ID])
+        try:
+            return CallAnswer(
+                response=method.carried(call.request, context, came_s=came_s, timeout_s=call.timeout_ms / 1e3)
+            )
+        except CallError as error:
+            return _failed(error.status)
+
+
+def _failed(status: grpc.Status) -> CallAnswer:
+    [(_, rich)] = status.trailing_metadata
+    return CallAnswer(code=status.code.value[0], message=status.details, status=cast("bytes", rich))

@@ -1,0 +1,223 @@
+"""Calls of one process to one service over streams that stay open: `recsys.v1.LaneService` as its client.
+
+A hop costs half of a unary call's. Calls that wait while every lane is busy travel together in the next message, and
+nobody waits for company. A lane is a fast way and no other guarantee: where there is none, where one breaks, or where
+one does not answer within half of a call's time, the call is made as a unary one, on another replica if there is one.
+Every method of ours is idempotent.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Generic, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from recsys.observability.logging import REQUEST_ID_KEY, request_id
+from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
+from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
+
+_log = logging.getLogger(__name__)
+
+_MOST_CALLS: Final = 16  # in one message
+_MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
+_AGE_S: Final = (4.0, 6.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
+_PAUSE_S: Final = (0.1, 1.0)  # before a lane that could not be made is tried again: at first, and at last
+_OPENING_S: Final = 1.0
+# As the channel's own: a failover takes a token, an answer gives back a tenth, below half of them none is made.
+_TOKENS: Final = 1000.0
+_TOKENS_OF_AN_ANSWER: Final = 0.1
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+_Stream: TypeAlias = "grpc.aio.StreamStreamCall[Calls, CallAnswers]"
+
+
+@dataclass(frozen=True)
+class UnaryMethod(Generic[Request, Response]):
+    """A method that a lane can carry."""
+
+    name: str  # for instance /recsys.v1.RerankerService/Rerank
+    call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]"
+    response: type[Response]
+
+
+class _BrokenError(Exception):
+    """The lane has ended without an answer."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A call on its way."""
+
+    method: str
+    request: bytes
+    request_id: str
+    until_s: float  # on the loop's clock, the caller's time is over
+    patience_s: float  # on the loop's clock, it is made as a unary call
+    answer: "asyncio.Future[CallAnswer]"
+
+
+class Lanes:
+    """The lanes to one service, and the calls that wait for one."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = LaneServiceStub(channel)
+        self._calls: deque[_Waiting] = deque()
+        self._idle: list[asyncio.Future[None]] = []  # lanes that wait for a call
+        self._open = 0
+        self._tokens = _TOKENS
+
+    async def call(self, method: UnaryMethod[Request, Response], request: Request, *, timeout_s: float) -> Response:
+        """The answer to one call. Raises: grpc.aio.AioRpcError."""
+        content = request.SerializeToString()
+        if self._open == 0 or timeout_s <= 0 or len(content) > _MOST_BYTES:
+            return await _unary(method, request, timeout_s=timeout_s)
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        until_s = now_s + timeout_s
+        waiting = _Waiting(method.name, content, request_id.get(), until_s, now_s + timeout_s / 2, loop.create_future())
+        self._calls.append(waiting)
+        self._wake_one()
+        try:
+            async with asyncio.timeout_at(waiting.patience_s):
+                answer = await waiting.answer
+        except (_BrokenError, TimeoutError):
+            if self._tokens < _TOKENS / 2:
+                raise _error(grpc.StatusCode.UNAVAILABLE, "the lane broke, as too many others did") from None
+            self._tokens -= 1
+            return await _unary(method, request, timeout_s=until_s - loop.time())
+        self._tokens = min(self._tokens + _TOKENS_OF_AN_ANSWER, _TOKENS)
+        if answer.code:
+            raise _error(_CODES[answer.code], answer.message, status=answer.status)
+        return method.response.FromString(answer.response)
+
+    async def run(self) -> None:
+        """Keep one lane open until cancelled."""
+        pause_s, longest_s = _PAUSE_S
+        while True:
+            try:
+                await self._one_lane()
+                pause_s = _PAUSE_S[0]
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError, _BrokenError, TimeoutError) as error:
+                _log.debug("lane broken", extra={"reason": str(error)})
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+                pause_s = min(2 * pause_s, longest_s)
+
+    async def _one_lane(self) -> None:
+        stream: _Stream = self._stub.Carry()
+        stream.add_done_callback(lambda _: self._wake_all())
+        try:
+            async with asyncio.timeout(_OPENING_S):
+                await stream.wait_for_connection()
+            self._open += 1
+            try:
+                until_s = asyncio.get_running_loop().time() + random.uniform(*_AGE_S)
+                while calls := await self._next_calls(stream, until_s):
+                    await _carry(stream, calls)
+            finally:
+                self._open -= 1
+                if self._open == 0:
+                    _fail(self._calls)
+                    self._calls.clear()
+        finally:
+            stream.cancel()
+
+    async def _next_calls(self, stream: _Stream, until_s: float) -> list[_Waiting]:
+        """What waits; nothing when the stream's time is over or it has ended."""
+        loop = asyncio.get_running_loop()
+        while not stream.done() and loop.time() < until_s:
+            taken: list[_Waiting] = []
+            size = 0
+            while self._calls and len(taken) < _MOST_CALLS and size < _MOST_BYTES:
+                call = self._calls.popleft()
+                if not call.answer.done():  # nobody waits any more
+                    taken.append(call)
+                    size += len(call.request)
+            if taken:
+                return taken
+            told = loop.create_future()
+            timer = loop.call_at(until_s, _tell, told)
+            self._idle.append(told)
+            try:
+                await told
+            finally:
+                timer.cancel()
+        return []
+
+    def _wake_one(self) -> None:
+        while self._idle:
+            told = self._idle.pop()
+            if not told.done():
+                told.set_result(None)
+                return
+
+    def _wake_all(self) -> None:
+        for told in self._idle:
+            _tell(told)
+        self._idle.clear()
+
+
+@asynccontextmanager
+async def open_lanes(channel: grpc.aio.Channel, *, count: int) -> AsyncIterator[Lanes]:
+    """So many lanes to the service behind a channel, kept open until the end of the block."""
+    lanes = Lanes(channel)
+    tasks = [asyncio.create_task(lanes.run()) for _ in range(count)]
+    try:
+        yield lanes
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _carry(stream: _Stream, waiting: Sequence[_Waiting]) -> None:
+    """Send calls and give each its answer. Raises what broke the stream, after each caller has been told."""
+    now_s = asyncio.get_running_loop().time()
+    calls = [
+        Call(
+            method=each.method,
+            request=each.request,
+            timeout_ms=max(round((each.until_s - now_s) * 1000), 0),
+            request_id=each.request_id,
+        )
+        for each in waiting
+    ]
+    try:
+        async with asyncio.timeout_at(max(each.patience_s for each in waiting)):
+            await stream.write(Calls(calls=calls))
+            answers = await stream.read()
+        if not isinstance(answers, CallAnswers) or len(answers.answers) != len(waiting):
+            raise _BrokenError("the stream ended")
+        for each, answer in zip(waiting, answers.answers, strict=True):
+            if not each.answer.done():
+                each.answer.set_result(answer)
+    finally:
+        _fail(waiting)
+
+
+def _fail(waiting: Sequence[_Waiting] | deque[_Waiting]) -> None:
+    """Tell those that have no answer."""
+    for each in waiting:
+        if not each.answer.done():
+            each.answer.set_exception(_BrokenError())
+
+
+def _tell(told: "asyncio.Future[None]") -> None:
+    if not told.done():
+        told.set_result(None)
+
+
+async def _unary(method: UnaryMethod[Request, Response], request: Request, *, timeout_s: float) -> Response:
+    return await method.call(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))
+
+
+def _error(code: grpc.StatusCode, message: str, *, status: bytes = b"") -> grpc.aio.AioRpcError:
+    trailing = grpc.aio.Metadata(("grpc-status-details-bin", status)) if status else grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details=message)

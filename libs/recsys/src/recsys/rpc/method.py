@@ -1,0 +1,171 @@
+"""One method of ours, however it is called: a deadline, errors as statuses, a log line, a place in the metrics.
+
+Bytes come in and bytes go out, so that a request that cannot be read is an error like any other.
+"""
+
+from __future__ import annotations  # grpc's classes are generic to the type checker only
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from recsys.errors import InvalidArgumentError, RecsysError
+from recsys.observability.metrics import RpcMetrics
+from recsys.rpc.status import deadline_exceeded, internal_error, status_of
+from recsys.rpc.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+_LEAST_WORK_S: Final = 0.001  # with less than this left the answer would come too late
+_OK: Final = grpc.StatusCode.OK
+_CANCELLED: Final = grpc.StatusCode.CANCELLED
+
+arrived_s: Final[ContextVar[float]] = ContextVar("arrived_s")
+"""When the call came, before it waited for a worker; grpc gives each call a context of its own."""
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class _TooLateError(Exception):
+    """The call's time is over."""
+
+
+class CallError(Exception):
+    """A call has failed, and this is what its client is told."""
+
+    def __init__(self, status: grpc.Status) -> None:
+        super().__init__(status.details)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How calls are answered, whatever the method."""
+
+    default_deadline_s: float  # bounds a unary call that came without a deadline, and any longer one
+    stream_deadline_s: float  # the same for a streaming call
+    slow_s: float  # a call that took longer is in the log although it went well
+    metrics: RpcMetrics
+    workers: Workers  # answer unary calls; the server's own pool
+    stream_workers: Workers  # answer streaming calls: these last, and must not keep the others waiting
+    refusers: Workers  # tell the others that there are too many
+
+
+class Method:
+    """What a servicer does, between bytes and bytes."""
+
+    def __init__(self, name: str, handler: Handler, policy: Policy) -> None:
+        self._name = name
+        self._behaviour = cast(
+            "Callable[[Any, grpc.ServicerContext], Any]",
+            handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream,
+        )
+        self._request_streaming = handler.request_streaming
+        self._parse = handler.request_deserializer or bytes
+        self._serialize = handler.response_serializer or bytes
+        self.is_streaming = handler.request_streaming or handler.response_streaming
+        self._deadline_s = policy.stream_deadline_s if self.is_streaming else policy.default_deadline_s
+        self._slow_s = float("inf") if self.is_streaming else policy.slow_s
+        self._metrics = policy.metrics
+
+    def carried(self, raw: bytes, context: grpc.ServicerContext, *, came_s: float, timeout_s: float) -> bytes:
+        """One response to a call that came at `came_s` in a message with others. Raises: CallError."""
+        self._metrics.in_flight.inc()
+        code, version = _CANCELLED, ""
+        try:
+            _check_left(min(timeout_s, self._deadline_s) - (time.monotonic() - came_s))
+            response = self._behaviour(self._read(raw), context)
+            answer: bytes = self._serialize(response)
+            code, version = _OK, response.artifact_version
+        except Exception as error:  # the edge
+            status = _status_of_failure(error, context)
+            code = status.code
+            raise CallError(status) from error
+        finally:
+            self._end(code, version, time.monotonic() - came_s)
+        return answer
+
+    def answer_one(self, raw: Any, context: grpc.ServicerContext) -> bytes:
+        """One response; `raw` is the request's bytes, or an iterator of those of many."""
+        self._metrics.in_flight.inc()
+        code, version = _CANCELLED, ""
+        try:
+            response = self._work(raw, context)
+            answer: bytes = self._serialize(response)
+            if context.is_active():
+                code, version = _OK, response.artifact_version
+        except Exception as error:  # the edge
+            status = _status_of_failure(error, context)
+            code = status.code
+            context.abort_with_status(status)
+        finally:
+            self._end(code, version, time.monotonic() - arrived_s.get())
+        return answer
+
+    def answer_many(self, raw: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """Response after response, until the servicer has no more, the time is over or the client goes away."""
+        self._metrics.in_flight.inc()
+        code = _CANCELLED
+        try:
+            for response in self._work(raw, context):
+                self._check_time(context)
+                yield self._serialize(response)
+            if context.is_active():
+                code = _OK
+        except Exception as error:  # the edge; a client that goes away is a GeneratorExit
+            status = _status_of_failure(error, context)
+            code = status.code
+            context.abort_with_status(status)
+        finally:
+            self._end(code, "", time.monotonic() - arrived_s.get())
+
+    def _work(self, raw: Any, context: grpc.ServicerContext) -> Any:
+        self._check_time(context)
+        return self._behaviour(map(self._read, raw) if self._request_streaming else self._read(raw), context)
+
+    def _check_time(self, context: grpc.ServicerContext) -> None:
+        _check_left(self._deadline_s - (time.monotonic() - arrived_s.get()))
+        clients_s = context.time_remaining()
+        if clients_s is not None:
+            _check_left(clients_s)
+
+    def _read(self, raw: bytes) -> Any:
+        try:
+            return self._parse(raw)
+        except DecodeError:  # its text is of the parser's making, and says nothing to a caller
+            raise InvalidArgumentError(f"{self._name}: expected its request message, found other bytes") from None
+
+    def _end(self, code: grpc.StatusCode, version: str, latency_s: float) -> None:
+        self._metrics.in_flight.dec()
+        self._metrics.ended(self._name, code.name, latency_s)
+        level = logging.DEBUG if code is _OK and latency_s < self._slow_s else logging.INFO
+        if _log.isEnabledFor(level):
+            fields = {
+                "method": self._name,
+                "status": code.name,
+                "latency_ms": round(latency_s * 1000, 3),
+                "artifact_version": version,
+            }
+            _log.log(level, "rpc", extra=fields)
+
+
+def _check_left(remaining_s: float) -> None:
+    if remaining_s < _LEAST_WORK_S:
+        raise _TooLateError
+
+
+def _status_of_failure(error: Exception, context: grpc.ServicerContext) -> grpc.Status:
+    if isinstance(error, _TooLateError):
+        return deadline_exceeded()
+    if isinstance(error, RecsysError):
+        return status_of(error)
+    if isinstance(error, grpc.RpcError) and not context.is_active():
+        raise error  # the client went away while its requests were awaited: there is nobody to tell
+    _log.error("unexpected error", exc_info=error)  # a bug is logged in full here, and told to nobody outside
+    return internal_error()
