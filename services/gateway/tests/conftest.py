@@ -26,6 +26,7 @@ from gateway.access import Access
 from gateway.app import create_app
 from gateway.clients import connect
 from gateway.live import Live, go_live
+from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
 from gateway.settings import Settings
 from recsys.v1 import (
@@ -352,7 +353,7 @@ async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastA
             feature_store_url=store_url,
         )
         async with connect(settings) as clients:
-            yield create_app(settings, clients, live, Access(None, RateLimits(None)))
+            yield create_app(settings, clients, live, guard=Access(None, RateLimits(None)), metrics=GatewayMetrics())
 
 
 @pytest.fixture
@@ -393,7 +394,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 feature_store_url=store_url,
             )
             async with connect(settings) as clients, go_live(settings) as live:
-                app = create_app(settings, clients, live, Access(None, RateLimits(None)))
+                app = create_app(
+                    settings, clients, live, guard=Access(None, RateLimits(None)), metrics=GatewayMetrics()
+                )
                 server = _AnnouncingServer(
                     uvicorn.Config(app, port=0, http="httptools", ws="none", lifespan="off", log_config=None)
                 )

@@ -12,6 +12,7 @@ from gateway.access import Access
 from gateway.experiments.file import Arm, Experiment, Guardrails
 from gateway.experiments.live import Experiments
 from gateway.live import Live
+from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
 from gateway.request_context import RequestContextMiddleware
 from gateway.requests import Blend
@@ -63,7 +64,7 @@ async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx
     app.state.live = Live(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
     app.state.access = Access(None, RateLimits(None))
     app.include_router(routes.router)
-    app.add_middleware(RequestContextMiddleware)
+    app.add_middleware(RequestContextMiddleware, metrics=GatewayMetrics())
     problems.install(app)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway/v1") as client:

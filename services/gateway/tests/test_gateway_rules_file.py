@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from gateway import rules
 from gateway.app import create_app
+from gateway.metrics import GatewayMetrics
 from gateway.requests import Rule
 from gateway.settings import Settings
 from recsys.errors import DataError
@@ -67,7 +68,11 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
     path.write_text(GOOD)
     settings: Settings = app.state.settings
     with_rules = create_app(
-        settings.model_copy(update={"rules_file": path}), app.state.clients, app.state.live, app.state.access
+        settings.model_copy(update={"rules_file": path}),
+        app.state.clients,
+        app.state.live,
+        app.state.access,
+        GatewayMetrics(),
     )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:

@@ -9,20 +9,24 @@ from pydantic import ValidationError
 from gateway.access import guard
 from gateway.app import create_app
 from gateway.clients import connect
+from gateway.http_protocol import BoundedHttp
 from gateway.live import go_live
+from gateway.metrics import GatewayMetrics
 from gateway.settings import Settings
 from recsys.errors import RecsysError
 from recsys.observability import logging
+from recsys.observability.metrics import served
 
 
 async def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are running."""
+    metrics = GatewayMetrics()
     async with connect(settings) as clients, go_live(settings) as live, guard(settings) as access:
         config = uvicorn.Config(
-            create_app(settings, clients, live, access),
+            create_app(settings, clients, live, guard=access, metrics=metrics),
             host=settings.host,
             port=settings.port,
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             lifespan="off",
             log_config=None,  # our JSON lines, and one line a request is written by request_context
@@ -30,7 +34,8 @@ async def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
-        await uvicorn.Server(config).serve()
+        with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
+            await uvicorn.Server(config).serve()
 
 
 def main() -> None:

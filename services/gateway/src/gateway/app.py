@@ -2,12 +2,15 @@
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 
 from gateway import access, problems, rules
 from gateway.access import Access
 from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
+from gateway.http_protocol import ARRIVES_WITHIN_S
 from gateway.live import Live
+from gateway.metrics import GatewayMetrics
 from gateway.recommend import Recommender
 from gateway.request_context import RequestContextMiddleware
 from gateway.routes import events, experiments, health, items, model, recommendations, users
@@ -23,7 +26,7 @@ Recommendations from a shop's own events.
 """
 
 
-def create_app(settings: Settings, clients: Clients, live: Live, guard: Access) -> FastAPI:
+def create_app(settings: Settings, clients: Clients, live: Live, *, guard: Access, metrics: GatewayMetrics) -> FastAPI:
     """A stateless application; whoever made the clients and the live state closes them.
 
     Raises: DataError (the rules file).
@@ -44,8 +47,16 @@ def create_app(settings: Settings, clients: Clients, live: Live, guard: Access) 
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
     for routes in (recommendations, events, items, users, experiments, model, health):
         app.include_router(routes.router)
-    app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestContextMiddleware)
+    app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes, arrives_within_s=ARRIVES_WITHIN_S)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(RequestContextMiddleware, metrics=metrics)
     problems.install(app)
     problems.add_to_document(app)
     access.add_to_document(app)

@@ -12,6 +12,7 @@ from gateway.access import Access
 from gateway.app import create_app
 from gateway.clients import connect
 from gateway.live import Live
+from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
 from gateway.settings import Settings
 
@@ -24,7 +25,9 @@ def document() -> bytes:
 async def _document() -> bytes:
     settings = Settings()
     async with connect(settings) as clients:
-        schema = create_app(settings, clients, Live(), Access(None, RateLimits(None))).openapi()
+        schema = create_app(
+            settings, clients, Live(), guard=Access(None, RateLimits(None)), metrics=GatewayMetrics()
+        ).openapi()
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 

@@ -76,6 +76,7 @@ _UNEXPECTED_DETAIL = "an unexpected error; it has been logged"
 _UNEXPECTED = _Mapping(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail=_UNEXPECTED_DETAIL)
 OF_BAD_INPUT = (
     HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
@@ -180,7 +181,7 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
         request,
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         detail=_UNEXPECTED_DETAIL,
-        headers={REQUEST_ID_KEY: request_id.get()},
+        headers={REQUEST_ID_KEY: request_id.get(), "X-Content-Type-Options": "nosniff"},
     )
 
 

@@ -2,7 +2,7 @@
 
 In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
 `request_id` for every log line and outgoing call, and one `request` line with method, path, status, latency and the
-name of the API key.
+name of the API key, and the same counted.
 """
 
 import logging
@@ -10,12 +10,15 @@ import re
 import time
 import uuid
 
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access import KEY_NAME
+from gateway.metrics import GatewayMetrics
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
 _HEADER = REQUEST_ID_KEY.encode()
+_AS_DECLARED = (b"x-content-type-options", b"nosniff")  # a browser is not to guess another type of content
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 logger = logging.getLogger(__name__)
@@ -24,8 +27,9 @@ logger = logging.getLogger(__name__)
 class RequestContextMiddleware:
     """Plain ASGI, since Starlette's BaseHTTPMiddleware would run the application in another task."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: GatewayMetrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,23 +44,30 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_HEADER, this_id.encode())]
+                message["headers"] = [*message["headers"], _AS_DECLARED, (_HEADER, this_id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            latency_ms = round((time.perf_counter() - started_s) * 1000, 3)
+            latency_s = time.perf_counter() - started_s
+            self._metrics.ended(_operation_of(scope), status, latency_s)
             logger.info(
                 "request",
                 extra={
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
-                    "latency_ms": latency_ms,
+                    "latency_ms": round(latency_s * 1000, 3),
                     "key": scope.get(KEY_NAME, ""),
                 },
             )
+
+
+def _operation_of(scope: Scope) -> str:
+    """The route's name; empty: there is none with this path and method."""
+    route = scope.get("route")
+    return route.name if isinstance(route, APIRoute) and scope["method"] in (route.methods or ()) else ""
 
 
 def _id_of(scope: Scope) -> str | None:

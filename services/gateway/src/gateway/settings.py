@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
+from recsys.rpc.tls import TlsSettings
 
 DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
 
@@ -16,7 +17,7 @@ ANYWHERE = "anywhere"
 EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
-class Settings(BaseSettings):
+class Settings(TlsSettings, BaseSettings):
     """Settings of one gateway process. Times are in seconds."""
 
     model_config = SettingsConfigDict(
@@ -28,12 +29,15 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
     candidate_gen_target: str = Field("127.0.0.1:50051", description="address of candidate_gen")
     reranker_target: str = Field("127.0.0.1:50052", description="address of the reranker")
+    metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
     api_keys_file: Path | None = Field(None, description="who may call, YAML; see docs/operations.md")
     open_on: str = Field(
         "", description="without keys: the loopback address that everybody is answered on, or `anywhere`"
     )
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
+    lanes: int = Field(2, ge=0, le=16, description="streams kept open to each service; 0: a call for each request")
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")

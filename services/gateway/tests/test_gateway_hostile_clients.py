@@ -1,0 +1,204 @@
+"""Clients that send without end, or from another page's script: real sockets against the real server."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request
+from prometheus_client import generate_latest
+
+from gateway import problems
+from gateway.access import Access
+from gateway.app import create_app
+from gateway.body_limit import BodyLimitMiddleware
+from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttp
+from gateway.metrics import GatewayMetrics
+from gateway.rate_limits import RateLimits
+from gateway.request_context import RequestContextMiddleware
+
+PATIENCE_S = 20.0
+WITHIN_S = 0.3
+SHOP_PAGE = "https://shop.example"
+
+
+class Impatient(BoundedHttp):
+    arrives_within_s = WITHIN_S
+
+
+def small_app(metrics: GatewayMetrics) -> FastAPI:
+    """One route that reads its body and one that does not."""
+    app = FastAPI()
+
+    @app.post("/read")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/ignore")
+    async def ignore() -> str:
+        return "ok"
+
+    app.add_middleware(BodyLimitMiddleware, max_body_bytes=1024, arrives_within_s=WITHIN_S)
+    app.add_middleware(RequestContextMiddleware, metrics=metrics)
+    problems.install(app)
+    return app
+
+
+@pytest.fixture
+def metrics() -> GatewayMetrics:
+    return GatewayMetrics()
+
+
+@pytest.fixture
+def port(metrics: GatewayMetrics) -> Iterator[int]:
+    """Of the small application, served from a thread."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(small_app(metrics), http=Impatient, ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
+    thread.start()
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+class Connection:
+    """Bytes out, bytes in."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def rest(self) -> bytes:
+        """All that comes until the other end closes, which it must."""
+        received = b""
+        try:
+            while data := self.socket.recv(65_536):
+                received += data
+        except ConnectionResetError:
+            pass
+        return received
+
+
+@pytest.fixture
+def connection(port: int) -> Iterator[Connection]:
+    connection = Connection(port)
+    yield connection
+    connection.socket.close()
+
+
+HEAD = b"POST /%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GE", b"GET /read HTTP/1.1\r\nHost: a\r\nX: "])
+def test_a_head_that_does_not_end_is_not_waited_for(connection: Connection, sent: bytes) -> None:
+    connection.send(sent)
+    assert connection.rest().startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_second_head_that_does_not_end_is_not_waited_for_either(connection: Connection) -> None:
+    connection.send((HEAD % (b"ignore", 0)) + b"GET /rea")
+    answers = connection.rest()
+    assert answers.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 408 " in answers
+
+
+def test_a_head_without_end_is_refused_before_it_fills_the_memory(connection: Connection) -> None:
+    connection.send(b"GET /read HTTP/1.1\r\nHost: a\r\n")
+    try:
+        for _ in range(1000):  # 64 MB, if they were taken
+            connection.send(b"X-Long: " + b"x" * MAX_HEAD_BYTES + b"\r\n")
+    except ConnectionError:
+        return  # closed in between
+    pytest.fail("a head of 64 MB was taken")
+
+
+def test_a_body_that_comes_a_byte_at_a_time_is_answered_with_408_and_the_connection_closed(
+    connection: Connection,
+) -> None:
+    connection.send(HEAD % (b"read", 100) + b"a")
+    answer = connection.rest()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"body: expected within 0.3 seconds" in answer
+    assert b"application/problem+json" in answer
+
+
+def test_a_body_that_nobody_reads_does_not_keep_the_connection(connection: Connection) -> None:
+    connection.send(HEAD % (b"ignore", 100) + b"a")
+    assert connection.rest().startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_slow_client_holds_up_nobody_else(port: int, connection: Connection) -> None:
+    slow = [Connection(port) for _ in range(50)]
+    for each in slow:
+        each.send(HEAD % (b"read", 100) + b"a")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+        assert client.post("/read", content=b"abc").json() == 3
+    for each in slow:
+        assert each.rest().startswith(b"HTTP/1.1 408 ")
+        each.socket.close()
+
+
+def test_requests_on_one_connection_after_each_other_are_all_answered(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+        assert [client.post("/read", content=b"a" * size).json() for size in range(50)] == list(range(50))
+        assert client.post("/read", content=b"a" * 1025).status_code == 413
+
+
+def test_a_client_that_goes_away_in_the_middle_is_no_error_of_ours(
+    connection: Connection, port: int, metrics: GatewayMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.send(HEAD % (b"read", 100) + b"a")
+    connection.socket.close()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+        client.post("/read", content=b"abc")
+    assert b'status="500"' not in generate_latest(metrics.registry)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_requests_are_counted_by_operation_and_status(port: int, metrics: GatewayMetrics) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+        for method, path in (("POST", "/read"), ("POST", "/read"), ("GET", "/read"), ("GET", "/nowhere/1")):
+            client.request(method, path)
+    page = generate_latest(metrics.registry).decode()
+    counts = {
+        line.split(" ")[0].partition("{")[2]: line.split(" ")[1] for line in page.splitlines() if "_count{" in line
+    }
+    assert counts == {
+        'operation="read",status="200"}': "2.0",
+        'operation="",status="405"}': "1.0",
+        'operation="",status="404"}': "1.0",
+    }
+
+
+@pytest.mark.anyio
+async def test_no_other_page_s_script_may_call_unless_it_is_named(app: FastAPI, client: httpx.AsyncClient) -> None:
+    asks = {"Origin": SHOP_PAGE, "Access-Control-Request-Method": "POST"}
+    refused = await client.options("/v1/recommendations", headers=asks)
+    answered = await client.get("/healthz", headers={"Origin": SHOP_PAGE})
+    assert refused.status_code == 405
+    assert not [name for response in (refused, answered) for name in response.headers if "access-control" in name]
+
+    settings = app.state.settings.model_copy(update={"cors_origins": [SHOP_PAGE]})
+    named = create_app(
+        settings, app.state.clients, app.state.live, guard=Access(None, RateLimits(None)), metrics=GatewayMetrics()
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(named), base_url="http://gateway") as client:
+        allowed = await client.options("/v1/recommendations", headers=asks)
+        other = await client.options("/v1/recommendations", headers=asks | {"Origin": "https://other.example"})
+    assert (allowed.status_code, allowed.headers["Access-Control-Allow-Origin"]) == (200, SHOP_PAGE)
+    assert "Access-Control-Allow-Credentials" not in allowed.headers
+    assert "Access-Control-Allow-Origin" not in other.headers
+
+
+@pytest.mark.anyio
+async def test_no_browser_guesses_a_content_type_and_no_header_names_the_server(client: httpx.AsyncClient) -> None:
+    for path in ("/healthz", "/v1/items/missing", "/nowhere"):
+        response = await client.get(path)
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Server" not in response.headers
