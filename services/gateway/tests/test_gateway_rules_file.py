@@ -71,8 +71,8 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
         settings.model_copy(update={"rules_file": path}),
         app.state.clients,
         app.state.live,
-        app.state.access,
-        GatewayMetrics(),
+        guard=app.state.access,
+        metrics=GatewayMetrics(),
     )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:
