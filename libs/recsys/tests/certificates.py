@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import NameOID
 
 SERVER_NAME = "service.test"
+_LOOPBACK = x509.IPAddress(IPv4Address("127.0.0.1"))
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def sign(self, name: str, *, valid_days: int = 365, password: bytes = b"") -> Signed:
-        """A certificate for the server name, in files called `name`."""
+        """A certificate for the server name and for loopback, in files called `name`."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
             self._builder(subject, key.public_key(), valid_days=valid_days)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME), _LOOPBACK]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         signed = Signed(self._folder / f"{name}.pem", self._folder / f"{name}.key")

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Read once, in `__main__`, and passed down."""
 
-    model_config = SettingsConfigDict(env_prefix="EVENT_SINK_", frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_prefix="EVENT_SINK_", frozen=True)
 
     feature_store_url: str = Field(description="store whose stream is moved")
     artifact_dir: Path = Field(description="volume; the lake is its folder `lake`")

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Read once, in `__main__`, and passed down."""
 
-    model_config = SettingsConfigDict(env_prefix="FEAST_SYNC_", frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_prefix="FEAST_SYNC_", frozen=True)
 
     config: Path = Field(description="TOML: the Feast repository and its features; see `feast_sync.features`")
     artifact_dir: Path = Field(

@@ -14,9 +14,22 @@ def open_store(url: str) -> FeatureStore:
 
     Raises: InvalidArgumentError (another kind of address), StoreUnavailableError (the file cannot be opened).
     """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and not parts.netloc and parts.path:
-        return SqliteStore(Path(parts.path))
-    if parts.scheme == "valkey" and parts.hostname:
-        return ValkeyStore(url)
-    raise InvalidArgumentError(f"feature store: expected sqlite:///path or valkey://host:port/0, found {url!r}")
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "sqlite" and not parts.netloc and parts.path:
+            return SqliteStore(Path(parts.path))
+        if parts.scheme == "valkey" and parts.hostname:
+            return ValkeyStore(url)
+    except ValueError:  # what is no port may be the rest of a password that has a slash
+        pass
+    raise InvalidArgumentError(
+        f"feature store: expected sqlite:///path or valkey://host:port/0, found {without_secrets(url)!r}"
+    )
+
+
+def without_secrets(url: str) -> str:
+    """The address as it may be shown: no user, no password, no options, which may hold both."""
+    address, _, options = url.partition("?")
+    before, at, place = address.rpartition("@")
+    scheme, slashes, _ = before.partition("//")
+    return f"{scheme if slashes else ''}{slashes}{'***' + at if at else ''}{place}{'?***' if options else ''}"

@@ -272,7 +272,7 @@ class ValkeyStore(FeatureStore):
 
     def _place(self) -> str:
         """The address without a password."""
-        return self._url.rpartition("@")[2].removeprefix("valkey://")
+        return self._url.partition("?")[0].rpartition("@")[2].removeprefix("valkey://")
 
 
 def _erasure(sequence: str, text: str) -> Erasure:

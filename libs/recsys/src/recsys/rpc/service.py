@@ -5,18 +5,18 @@ Settings come in; settings → server → live state → model → answers is wh
 
 import gc
 import logging
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_serializer
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.watcher import Watcher
 from recsys.errors import CertificateError
 from recsys.feature_store.follower import Follower, LiveState
+from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
 from recsys.rpc.server import RpcServer, ServerLimits, end_signals
@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 class ServiceSettings(TlsSettings, BaseSettings):
     """Read once, by `run`, and passed down."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)  # a wrong address may hold a password
 
     artifact_dir: Path = Field(description="volume that the trainer publishes on")
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -55,7 +57,7 @@ class ServiceSettings(TlsSettings, BaseSettings):
     @field_serializer("feature_store_url")
     def _without_password(self, url: str) -> str:
         """Settings are logged."""
-        return re.sub("//[^/]*@", "//***@", url)
+        return without_secrets(url)
 
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
