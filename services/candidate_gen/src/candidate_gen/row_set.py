@@ -1,4 +1,7 @@
-"""Sets of item rows as bitmaps: a bit for each item of the version, which FAISS reads as they are."""
+"""Sets of item rows as bitmaps: a bit for each item of the version, which FAISS reads as they are.
+
+Sets that differ by a few rows share one bitmap: a user's history is no reason to copy, and to read, a bit of each item.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,32 +12,44 @@ from numpy.typing import NDArray
 
 _BIT: Final = (1 << np.arange(8)).astype(np.uint8)
 _ALL_BUT: Final = ~_BIT
+_NONE: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class RowSet:
-    """Row r is in the set if bit r & 7 of byte r >> 3 is set."""
+    """Row r is in the set if bit r & 7 of byte r >> 3 of `base` is set, and r is not in `gone`."""
 
-    bitmap: NDArray[np.uint8]  # [whole 64-bit words]; never changed
+    base: NDArray[np.uint8]  # [whole 64-bit words]; never changed
+    gone: NDArray[np.int64]  # rows of the base, ascending
+    size: int  # how many rows are in the set
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> "RowSet":
         """The rows whose entry is true."""
         packed = np.packbits(mask, bitorder="little")
-        return cls(np.concatenate([packed, np.zeros(-len(packed) % 8, np.uint8)]))
+        padded = np.concatenate([packed, np.zeros(-len(packed) % 8, np.uint8)])
+        return cls(padded, _NONE, int(np.count_nonzero(mask)))
 
     @cached_property
-    def size(self) -> int:
-        """How many rows are in the set."""
-        return int(np.bitwise_count(self.bitmap.view(np.uint64)).sum())
+    def bitmap(self) -> NDArray[np.uint8]:
+        """The set as one bitmap, [whole 64-bit words]."""
+        if len(self.gone) == 0:
+            return self.base
+        bitmap = self.base.copy()
+        np.bitwise_and.at(bitmap, self.gone >> 3, _ALL_BUT[self.gone & 7])
+        return bitmap
 
     def size_below(self, row: int) -> int:
         """How many rows below this one are in the set."""
-        return self.size - int(np.count_nonzero(self.has(np.arange(row, 8 * len(self.bitmap)))))
+        return self.size - int(np.count_nonzero(self.has(np.arange(row, 8 * len(self.base)))))
 
     def has(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each row is in the set: bool [len(rows)]."""
-        return np.asarray((self.bitmap[rows >> 3] & _BIT[rows & 7]) != 0)
+        is_in_base = np.asarray((self.base[rows >> 3] & _BIT[rows & 7]) != 0)
+        if len(self.gone) == 0:
+            return is_in_base
+        at = np.minimum(np.searchsorted(self.gone, rows), len(self.gone) - 1)
+        return np.asarray(is_in_base & (self.gone[at] != rows))
 
     def rows(self) -> NDArray[np.int64]:
         """All rows of the set, ascending."""
@@ -42,9 +57,6 @@ class RowSet:
 
     def without(self, rows: NDArray[np.int64]) -> "RowSet":
         """The set without these rows, which may repeat."""
-        bitmap = self.bitmap.copy()
-        np.bitwise_and.at(bitmap, rows >> 3, _ALL_BUT[rows & 7])
-        return RowSet(bitmap)
-
-    def __and__(self, other: "RowSet") -> "RowSet":
-        return RowSet(self.bitmap & other.bitmap)
+        more = np.unique(rows[self.has(rows)])
+        gone = np.union1d(self.gone, more) if len(self.gone) else more
+        return RowSet(self.base, gone, self.size - len(more))

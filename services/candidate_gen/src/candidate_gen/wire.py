@@ -25,6 +25,7 @@ WIRE_ORIGIN: Final[dict[VectorOrigin, WireVectorOrigin]] = {
     VectorOrigin.TRAINED: VECTOR_ORIGIN_TRAINED,
     VectorOrigin.FOLDED_IN: VECTOR_ORIGIN_FOLDED_IN,
 }
+_NO_FILTER: Final = item_pb2.Filter()
 
 
 def asker_of(request: GetCandidatesRequest) -> Asker:
@@ -34,6 +35,8 @@ def asker_of(request: GetCandidatesRequest) -> Asker:
 
 def conditions_of(wanted: item_pb2.Filter, *, seen: Seen = NOT_SEEN) -> Conditions:
     """What an answer must be. Raises: InvalidArgumentError (the bounds exclude each other, or are no numbers)."""
+    if wanted == _NO_FILTER:
+        return Conditions(seen=seen)
     return Conditions(
         filter=Filter(
             categories=tuple(sorted(wanted.categories)),
