@@ -35,8 +35,9 @@ class LaneServicer(LaneServiceServicer):
     def Carry(  # noqa: N802
         self, request_iterator: Iterable[Calls], context: grpc.ServicerContext
     ) -> Iterator[CallAnswers]:
+        if not self._waits(context):
+            return
         context.send_initial_metadata(())  # the client knows now that the stream is taken
-        self._waits(context)
         try:
             for calls in request_iterator:
                 came_s = time.monotonic()
@@ -61,8 +62,10 @@ class LaneServicer(LaneServiceServicer):
             context.cancel()
 
     def _waits(self, context: grpc.ServicerContext) -> bool:
+        """Whether there may be more calls."""
         with self._lock:
-            self._waiting.add(context)
+            if not self._is_ending:
+                self._waiting.add(context)
             return not self._is_ending
 
     def _takes(self, calls: int, context: grpc.ServicerContext) -> bool:

@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 _MOST_CALLS: Final = 16  # in one message
 _MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
-_AGE_S: Final = (4.0, 6.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
+_AGE_S: Final = (2.0, 4.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
+_FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first
 _PAUSE_S: Final = (0.1, 1.0)  # before a lane that could not be made is tried again: at first, and at last
 _OPENING_S: Final = 1.0
 # As the channel's own: a failover takes a token, an answer gives back a tenth, below half of them none is made.
@@ -101,16 +102,17 @@ class Lanes:
     async def run(self) -> None:
         """Keep one lane open until cancelled."""
         pause_s, longest_s = _PAUSE_S
+        age_s = _FIRST_AGE_S
         while True:
             try:
-                await self._one_lane()
-                pause_s = _PAUSE_S[0]
+                await self._one_lane(random.uniform(*age_s))
+                pause_s, age_s = _PAUSE_S[0], _AGE_S
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError, _BrokenError, TimeoutError) as error:
                 _log.debug("lane broken", extra={"reason": str(error)})
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
                 pause_s = min(2 * pause_s, longest_s)
 
-    async def _one_lane(self) -> None:
+    async def _one_lane(self, age_s: float) -> None:
         stream: _Stream = self._stub.Carry()
         stream.add_done_callback(lambda _: self._wake_all())
         try:
@@ -118,9 +120,12 @@ class Lanes:
                 await stream.wait_for_connection()
             self._open += 1
             try:
-                until_s = asyncio.get_running_loop().time() + random.uniform(*_AGE_S)
+                until_s = asyncio.get_running_loop().time() + age_s
                 while calls := await self._next_calls(stream, until_s):
                     await _carry(stream, calls)
+                if stream.done():
+                    raise _BrokenError("the server ended it")
+                await _end(stream)
             finally:
                 self._open -= 1
                 if self._open == 0:
@@ -200,6 +205,13 @@ async def _carry(stream: _Stream, waiting: Sequence[_Waiting]) -> None:
                 each.answer.set_result(answer)
     finally:
         _fail(waiting)
+
+
+async def _end(stream: _Stream) -> None:
+    """Let the server end a stream on which nothing is under way."""
+    async with asyncio.timeout(_OPENING_S):
+        await stream.done_writing()
+        await stream.read()
 
 
 def _fail(waiting: Sequence[_Waiting] | deque[_Waiting]) -> None:

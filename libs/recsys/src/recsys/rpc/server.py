@@ -139,8 +139,8 @@ class RpcServer:
         """Say NOT_SERVING, wait until clients have heard it, and let the calls in flight end within the grace."""
         _log.info("draining", extra={"grace_s": self._limits.grace_s})
         self._health.enter_graceful_shutdown()
-        self._wait_until_no_call_comes()
         self._lanes.end()
+        self._wait_until_no_call_comes()
         self._server.stop(self._limits.grace_s).wait()
 
     def _wait_until_no_call_comes(self) -> None:
