@@ -16,7 +16,7 @@ DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPIN
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser screenshots protos lock format lint unit test demo train up down served-recall clean
+.PHONY: help setup setup-browser screenshots protos lock format lint unit test demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ screenshots: setup setup-browser ## docs/images, of a demo that runs in another 
 
 served-recall: setup ## Recall@20 of the lists that the API serves, beside popularity; data as for demo
 	@$(PYTHON) -m benchmarks.served_recall $(DATA)
+
+chaos: setup ## Containers killed, paused, slowed, cut off, filled up and replaced under load: what was answered, as a table
+	@$(PYTHON) -m tools.chaos
 
 benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)

@@ -1,0 +1,50 @@
+"""Play the scenarios and print the table; exit status 1 if a request failed that could have been answered."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.chaos import table
+from tools.chaos.load import PER_S, Load
+from tools.chaos.play import Played, play
+from tools.chaos.scenarios import GATEWAYS, all_scenarios
+from tools.chaos.system import System
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m tools.chaos", description=__doc__)
+    parser.add_argument("--only", default="", metavar="WORD", help="the scenarios with this in their name")
+    only = parser.parse_args().only
+    with (
+        tempfile.TemporaryDirectory(prefix="recsys-chaos-") as folder,
+        System(Path(folder), gateways=GATEWAYS) as system,
+    ):
+        load = Load(system.shop, gateways=system.gateways, dearer=system.dearer)
+        print(f"{PER_S:.0f} requests/s on {GATEWAYS} gateways\n\n{table.HEADER}", flush=True)
+        with load.running():
+            played = [_shown(play(one, system, load)) for one in all_scenarios() if only in one.name]
+        lost = system.count_lost(load.acknowledged())
+    _print_notes(played)
+    print(f"\nEvents acknowledged: {len(load.acknowledged()):,}; of these lost: {lost}.")
+    sys.exit(1 if lost or any(one.wrong for one in played) else 0)
+
+
+def _shown(one: Played) -> Played:
+    print(one.row.line(), flush=True)
+    return one
+
+
+def _print_notes(played: list[Played]) -> None:
+    print()
+    for one in played:
+        broken = f"{one.row.broken} connections broken, asked again elsewhere" if one.row.broken else ""
+        wrong = f"WRONG: {'; '.join(one.wrong)}" if one.wrong else ""
+        notes = [note for note in (wrong, broken, one.remark) if note]
+        if notes:
+            print(f"- {one.row.name}: {'. '.join(notes)}")
+
+
+if __name__ == "__main__":
+    main()
