@@ -275,7 +275,7 @@ def test_a_call_leaves_one_line_with_its_outcome_and_request_id(caplog: pytest.L
     caplog.handler.setFormatter(JsonFormatter(service="test"))
     servicer = ScriptedServicer(version_1)
     with (
-        caplog.at_level(logging.DEBUG, logger="recsys.rpc.interceptor"),
+        caplog.at_level(logging.DEBUG, logger="recsys.rpc.method"),
         running(started(servicer)) as (_, target),
         open_blocking_channel(target) as channel,
     ):
