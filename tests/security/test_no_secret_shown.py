@@ -1,4 +1,4 @@
-"""No secret in any log or answer: real processes get marked ones, are asked well and badly, and are searched for them."""
+"""No secret in any log or answer: real processes get marked ones, are asked well and badly, and searched."""
 
 import json
 import os

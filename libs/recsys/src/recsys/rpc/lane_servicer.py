@@ -11,8 +11,10 @@ from typing import Final, cast
 
 import grpc
 
+from recsys.errors import InvalidArgumentError
 from recsys.observability.logging import request_id
 from recsys.rpc.interceptor import LONGEST_REQUEST_ID
+from recsys.rpc.limits import MOST_CALLS_A_MESSAGE
 from recsys.rpc.method import CallError, Method
 from recsys.rpc.status import overloaded, unknown_method
 from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
@@ -41,6 +43,10 @@ class LaneServicer(LaneServiceServicer):
         try:
             for calls in request_iterator:
                 came_s = time.monotonic()
+                if len(calls.calls) > MOST_CALLS_A_MESSAGE:  # two million empty ones fit into 4 MiB
+                    raise InvalidArgumentError(
+                        f"calls: expected at most {MOST_CALLS_A_MESSAGE}, found {len(calls.calls)}"
+                    )
                 are_too_many = self._takes(len(calls.calls), context)
                 try:
                     answers = [self._answer(call, context, came_s, refuse=are_too_many) for call in calls.calls]
