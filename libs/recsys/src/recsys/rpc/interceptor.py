@@ -26,7 +26,9 @@ class RpcInterceptor(grpc.ServerInterceptor):
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._wrapped: dict[str, tuple[Handler, Workers]] = {}
-        self._refusal: Handler = grpc.unary_unary_rpc_method_handler(policy.refusers.runs(_refuse))
+        # for any method as one of a stream of requests: for a single one grpc would wait, and a client that never sends
+        # it would keep every other refusal waiting
+        self._refusal: Handler = grpc.stream_unary_rpc_method_handler(policy.refusers.runs(_refuse))
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], handler_call_details: Any
