@@ -16,7 +16,7 @@ DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPIN
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser screenshots protos lock format lint unit test demo train up down served-recall chaos clean
+.PHONY: help setup setup-browser screenshots protos lock format lint unit test security audit demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 test: lint setup-browser ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 	$(PYTHON) -m pytest
+
+security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered
+	@$(PYTHON) -m tools.security
+
+audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt
 
 demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…]
 	@$(PYTHON) -m tools.demo run $(DATA)

@@ -1,5 +1,6 @@
 """What the compose file grants: as little as each container needs."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ def test_a_container_has_a_read_only_root_no_capabilities_and_a_memory_limit(nam
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["mem_limit"]
+    assert service["pids_limit"] <= 1024
+    assert "privileged" not in service
+    assert not {"network_mode", "pid", "ipc", "devices", "cap_add"} & service.keys()
 
 
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
@@ -29,6 +33,44 @@ def test_only_the_api_and_the_page_are_published_and_on_loopback_unless_asked() 
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published.keys() == {"gateway", "ui"}
     assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_an_image_is_built_from_pinned_versions(name: str) -> None:
+    lines = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text(encoding="utf-8").splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert bases
+    for base in bases:
+        assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", base), base
+    assert any("pip install" in line and re.search(r"-[cr] requirements/\w+\.txt", line) for line in lines)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
+def test_every_dependency_has_one_version(path: Path) -> None:
+    pins = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith((" ", "#", "-"))
+    ]
+    assert pins
+    assert not [pin for pin in pins if not re.match(r"^[A-Za-z0-9._\[\],-]+==[^=]+$", pin)]
+
+
+def test_the_api_is_open_only_as_far_as_its_port_is_published() -> None:
+    environment = SERVICES["gateway"]["environment"]
+    assert environment["GATEWAY_OPEN_ON"] == "${OPEN_ON:-${BIND_ADDRESS:-127.0.0.1}}"
+    assert environment["GATEWAY_API_KEYS_FILE"] == "${API_KEYS_FOLDER:+/keys/api-keys.yaml}"
+    [mount] = SERVICES["gateway"]["volumes"]
+    assert (mount["target"], mount["read_only"]) == ("/keys", True)
+
+
+def test_the_compose_file_holds_no_secret() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    secrets = re.findall(r"\w*(?:_KEY|PASSWORD|TOKEN|SECRET): *(\S*)", text)
+    assert secrets == ["${UI_API_KEY:-}"]
+
+
+def test_no_address_of_metrics_is_reachable_from_outside() -> None:
+    for name, service in SERVICES.items():
+        assert not [variable for variable in service.get("environment", {}) if "METRICS" in variable], name
 
 
 def test_an_image_of_others_is_told_not_to_run_as_root() -> None:
