@@ -24,9 +24,9 @@ def test_each_item_stands_where_the_first_source_put_it_and_names_all_of_them() 
         proposed(Source.POPULAR, 3, 1, score=20),
         proposed(Source.TRENDING, 1, 7, 2, score=8),
     ])  # fmt: skip
-    assert merged.rows.tolist() == [7, 3, 9, 1, 2]
-    assert merged.scores.tolist() == [0.5, 0.5, 0.5, 20, 8]
-    assert merged.sources.tolist() == [
+    assert merged.rows == [7, 3, 9, 1, 2]
+    assert merged.scores == [0.5, 0.5, 0.5, 20, 8]
+    assert merged.sources == [
         bits(Source.ANN, Source.TRENDING),
         bits(Source.ANN, Source.POPULAR),
         bits(Source.ANN),
@@ -36,7 +36,7 @@ def test_each_item_stands_where_the_first_source_put_it_and_names_all_of_them() 
 
 
 def test_nothing_merged_is_nothing() -> None:
-    assert merge([proposed(Source.ANN), proposed(Source.NEW)]).rows.tolist() == []
+    assert merge([proposed(Source.ANN), proposed(Source.NEW)]).rows == []
 
 
 @given(st.lists(st.lists(st.integers(0, 30), unique=True, max_size=12), min_size=1, max_size=5))
@@ -47,8 +47,8 @@ def test_merging_is_what_a_loop_would_do(lists: list[list[int]]) -> None:
     for source, rows in zip(sources, lists, strict=False):
         for row in rows:
             expected[row] = expected.get(row, 0) | bits(source)
-    assert dict(zip(merged.rows.tolist(), merged.sources.tolist(), strict=True)) == expected
-    assert merged.rows.tolist() == list(expected)
+    assert dict(zip(merged.rows, merged.sources, strict=True)) == expected
+    assert merged.rows == list(expected)
 
 
 def test_sources_are_numbered_as_on_the_wire() -> None:

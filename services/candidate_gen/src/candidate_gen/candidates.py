@@ -15,9 +15,9 @@ from candidate_gen.merging import Proposals, merge
 class Candidates:
     """Items, each once. A row of n_items or more is no item of the version but `new_item_ids[row - n_items]`."""
 
-    rows: NDArray[np.int64]  # [n]
-    scores: NDArray[np.float32]  # [n] of the first source that proposed the item
-    sources: NDArray[np.uint32]  # [n] bit 1 << Source for every source
+    rows: list[int]  # [n]
+    scores: list[float]  # [n] of the first source that proposed the item
+    sources: list[int]  # [n] bit 1 << Source for every source
     new_item_ids: list[str]
     lists: list[Proposals]  # what each source proposed, where that was asked for
 
@@ -25,10 +25,10 @@ class Candidates:
 def candidates_of(proposals: Sequence[Proposals], assortment: Assortment, *, with_lists: bool = False) -> Candidates:
     """The proposals merged; of the items that the shop added since, only the proposed ones are named."""
     merged = merge(proposals)
-    new_rows = merged.rows[merged.rows >= assortment.n_items].tolist() if assortment.new_ids else []
+    new_rows = [row for row in merged.rows if row >= assortment.n_items] if assortment.new_ids else []
     place = {row: assortment.n_items + at for at, row in enumerate(new_rows)}
     return Candidates(
-        rows=_renumbered(merged.rows, place),
+        rows=[place.get(row, row) for row in merged.rows] if place else merged.rows,
         scores=merged.scores,
         sources=merged.sources,
         new_item_ids=[assortment.new_ids[row - assortment.n_items] for row in new_rows],

@@ -57,9 +57,9 @@ def seen_of(request: GetCandidatesRequest) -> Seen:
 def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
     """Parallel arrays, and the lists of the sources where there are any."""
     return item_pb2.CandidateSet(
-        rows=candidates.rows.tolist(),
-        scores=candidates.scores.tolist(),
-        sources=candidates.sources.tolist(),
+        rows=candidates.rows,
+        scores=candidates.scores,
+        sources=candidates.sources,
         new_item_ids=candidates.new_item_ids,
         lists=[
             item_pb2.SourceList(
@@ -76,8 +76,7 @@ def item_ids_of(candidates: Candidates, retriever: Retriever) -> list[str]:
     """The ids of the candidates, in their order."""
     items = retriever.artifact.items
     return [
-        items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)]
-        for row in candidates.rows.tolist()
+        items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)] for row in candidates.rows
     ]
 
 

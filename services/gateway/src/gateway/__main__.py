@@ -1,5 +1,6 @@
 """Starts the gateway: `python -m gateway`. Settings come from the environment, see `settings`."""
 
+import gc
 import sys
 
 import uvicorn
@@ -34,6 +35,7 @@ async def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+        gc.freeze()  # what is there now stays: the collector need not look through it again, under every request
         with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
             await uvicorn.Server(config).serve()
 

@@ -88,6 +88,7 @@ def run(
         if follower is not None:
             follower.start()  # before the model: the first answer knows already what is off sale
         watcher.start()
+        gc.freeze()  # what is there now stays: the collector need not look through it again, under every request
         told_to_end.get()
         server.drain()
         watcher.stop()
