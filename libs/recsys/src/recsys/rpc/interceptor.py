@@ -17,6 +17,7 @@ from recsys.rpc.status import overloaded
 from recsys.rpc.workers import Workers
 
 _OWN_METHODS: Final = "/recsys."  # health checks and reflection pass untouched, and do not fill the log
+_LANES: Final = "/recsys.v1.LaneService/"
 LONGEST_REQUEST_ID: Final = 128
 
 
@@ -55,7 +56,7 @@ class RpcInterceptor(grpc.ServerInterceptor):
         policy, method = self._policy, Method(name, handler, self._policy)
         if not method.is_streaming:
             return grpc.unary_unary_rpc_method_handler(method.answer_one), policy.workers
-        workers = policy.stream_workers
+        workers = policy.lane_workers if name.startswith(_LANES) else policy.stream_workers
         if not handler.response_streaming:
             return grpc.stream_unary_rpc_method_handler(workers.runs(method.answer_one)), workers
         if not handler.request_streaming:

@@ -24,7 +24,7 @@ from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 
 _log = logging.getLogger(__name__)
 
-_MOST_CALLS: Final = 16  # in one message
+_MOST_CALLS: Final = 8  # in one message, whose first waits for its last
 _MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
 _AGE_S: Final = (2.0, 4.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
 _FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first

@@ -53,7 +53,8 @@ class Policy:
     slow_s: float  # a call that took longer is in the log although it went well
     metrics: RpcMetrics
     workers: Workers  # answer unary calls; the server's own pool
-    stream_workers: Workers  # answer streaming calls: these last, and must not keep the others waiting
+    lane_workers: Workers  # answer the streams that carry unary calls, each for as long as it is open
+    stream_workers: Workers  # answer other streaming calls: these last, and must not keep the others waiting
     refusers: Workers  # tell the others that there are too many
 
 

@@ -59,7 +59,8 @@ class ServerLimits:
     default_deadline_s: float  # for a call that came without one
     grace_s: float  # for calls in flight when the server is told to end
     slow_s: float = 0.25  # a call that took longer is logged although it went well
-    stream_threads: int = 64  # streaming calls at once, in threads of their own: a lane of each gateway is one
+    lane_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
+    stream_threads: int = 4  # other streaming calls at once, in threads of their own
     stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
     # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
     connection_age_s: float = 10.0
@@ -98,7 +99,10 @@ class RpcServer:
             policy.workers,
             interceptors=[RpcInterceptor(policy)],
             options=[*_OPTIONS, ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000))],
-            maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs + limits.stream_threads + _BESIDES,
+            maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs
+            + limits.lane_threads
+            + limits.stream_threads
+            + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._methods: dict[str, Method] = {}  # unary ones, which can be called over a lane too
@@ -184,6 +188,7 @@ def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics
         workers=Workers(
             "rpc", threads=limits.worker_threads, most=limits.maximum_concurrent_rpcs, prepare=prepare_worker
         ),
+        lane_workers=Workers("lane", threads=limits.lane_threads, most=limits.lane_threads, prepare=prepare_worker),
         stream_workers=Workers(
             "stream", threads=limits.stream_threads, most=limits.stream_threads, prepare=prepare_worker
         ),
