@@ -21,6 +21,7 @@ from typing import Final
 
 import grpc
 
+_jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
 _FAILURES: Final = 5  # a replica that dies under its neighbours' load fails fewer in a row, as calls are retried there
 _PAUSE_S: Final = (0.2, 0.4)  # drawn from, so that several gateways do not probe at the same moment
 _FAIR_TIME_S: Final = 0.05  # a call that had less of its deadline left says nothing of the service
@@ -67,7 +68,7 @@ class Breaker:
             logger.warning("service is not called for a moment", extra={"service": self.service, "code": code.name})
         elif self._probe is not call:
             return  # it was under way when the breaker opened: nothing new
-        self._probe_at_s, self._probe = self._clock() + random.uniform(*_PAUSE_S), None
+        self._probe_at_s, self._probe = self._clock() + _jitter.uniform(*_PAUSE_S), None
 
     def _left(self, call: "_Call") -> None:
         """A call was given up by its caller: the next one may be the probe."""

@@ -24,6 +24,7 @@ from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 
 _log = logging.getLogger(__name__)
 
+_jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
 _MOST_CALLS: Final = 8  # in one message, whose first waits for its last
 _MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
 _AGE_S: Final = (2.0, 4.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
@@ -105,11 +106,11 @@ class Lanes:
         age_s = _FIRST_AGE_S
         while True:
             try:
-                await self._one_lane(random.uniform(*age_s))
+                await self._one_lane(_jitter.uniform(*age_s))
                 pause_s, age_s = _PAUSE_S[0], _AGE_S
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError, _BrokenError, TimeoutError) as error:
                 _log.debug("lane broken", extra={"reason": str(error)})
-                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+                await asyncio.sleep(pause_s * _jitter.uniform(0.5, 1.0))
                 pause_s = min(2 * pause_s, longest_s)
 
     async def _one_lane(self, age_s: float) -> None:
