@@ -2,12 +2,16 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import cast
 
 import grpc
 import pytest
 from grpc import StatusCode
 
 from gateway.breaker import Breaker
+from gateway.live import Live
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.interface import FeatureStore, Profile, Subject
 
 LONGEST_PAUSE_S = 0.4
 
@@ -151,3 +155,26 @@ def test_one_open_breaker_does_not_keep_calls_from_the_other_service(service: Se
     service.fail(5)
 
     assert Service().answer() is None
+
+
+class HangingStore:
+    """A feature store that never answers."""
+
+    asked = 0
+
+    async def profile(self, _: Subject) -> Profile:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.anyio
+async def test_a_feature_store_that_hangs_is_waited_for_five_times_and_then_no_more() -> None:
+    store = HangingStore()
+    live = Live(store=cast(FeatureStore, store))
+
+    for _ in range(20):
+        with pytest.raises(StoreUnavailableError):
+            await live.profile(Subject("user", "7"), timeout_s=0.001)
+
+    assert store.asked == 5

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.breaker import Breaker
 from gateway.experiments import file as experiments_file
 from gateway.experiments.live import Experiments
 from gateway.exposures import ExposureLog
@@ -38,17 +39,22 @@ class Live:
     state: LiveState = field(default_factory=LiveState)
     experiments: Experiments = field(default_factory=Experiments)
     exposures: ExposureLog = field(default_factory=lambda: ExposureLog(None))
+    _breaker: Breaker = field(default_factory=lambda: Breaker("feature store", refusal=StoreUnavailableError))
     _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
 
     async def profile(self, subject: Subject, *, timeout_s: float) -> Profile:
-        """What somebody did lately. Raises: StoreUnavailableError, also when the store is slow."""
+        """What somebody did lately.
+
+        Raises: StoreUnavailableError, also when the store is slow; at once while it was so again and again.
+        """
         if self.store is None:
             return Profile(subject, recent=(), had={})
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self.store.profile(subject)
-        except TimeoutError as error:
-            raise StoreUnavailableError(f"no answer within {timeout_s} s") from error
+        with self._breaker.call(timeout_s=timeout_s):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await self.store.profile(subject)
+            except TimeoutError as error:
+                raise StoreUnavailableError(f"no answer within {timeout_s} s") from error
 
     def take(self, records: Iterable[ItemRecord]) -> None:
         """Know at once what this process has just written; the follower tells the other processes."""
