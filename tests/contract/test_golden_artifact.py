@@ -75,4 +75,4 @@ def test_every_format_serves(number: int) -> None:
     artifact = open_artifact(GOLDEN / f"artifact_v{number}")
     retriever = Retriever(artifact, live=LiveState(), counts=SourceCounts(session=0, popular=0, trending=0, new=0))
     found = retriever.candidates(Asker(user_id="user-02"), Conditions(), count=1)
-    assert [artifact.items.id_of(row) for row in found.candidates.rows.tolist()] == ["item-02"]
+    assert [artifact.items.id_of(row) for row in found.candidates.rows] == ["item-02"]

@@ -29,6 +29,7 @@ from gateway.live import Live, go_live
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
 from gateway.settings import Settings
+from gateway.spare_list import SpareList
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,
@@ -92,6 +93,7 @@ class FakeCandidateGen:
         return candidate_gen_service_pb2.GetCandidatesResponse(
             artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
             candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_ANN),
+            item_ids=ITEM_IDS[: request.count] if request.with_item_ids else [],
             vector_origin=self._origin(request),
             query_vector=b"" if self._origin(request) == candidate_gen_service_pb2.VECTOR_ORIGIN_NONE else b"vector",
             matching_items=len(ITEM_IDS),
@@ -117,6 +119,7 @@ class FakeCandidateGen:
         return candidate_gen_service_pb2.GetSimilarItemsResponse(
             artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
             candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_SIMILAR),
+            item_ids=ITEM_IDS[: request.count] if request.with_item_ids else [],
         )
 
     async def GetPopularItems(  # noqa: N802
@@ -126,6 +129,7 @@ class FakeCandidateGen:
         return candidate_gen_service_pb2.GetPopularItemsResponse(
             artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
             candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_POPULAR),
+            item_ids=ITEM_IDS[: request.count] if request.with_item_ids else [],
         )
 
     async def GetHistory(  # noqa: N802
@@ -353,7 +357,14 @@ async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastA
             feature_store_url=store_url,
         )
         async with connect(settings) as clients:
-            yield create_app(settings, clients, live, guard=Access(None, RateLimits(None)), metrics=GatewayMetrics())
+            yield create_app(
+                settings,
+                clients,
+                live,
+                guard=Access(None, RateLimits(None)),
+                metrics=GatewayMetrics(),
+                spare=SpareList(),
+            )
 
 
 @pytest.fixture
@@ -395,7 +406,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             )
             async with connect(settings) as clients, go_live(settings) as live:
                 app = create_app(
-                    settings, clients, live, guard=Access(None, RateLimits(None)), metrics=GatewayMetrics()
+                    settings,
+                    clients,
+                    live,
+                    guard=Access(None, RateLimits(None)),
+                    metrics=GatewayMetrics(),
+                    spare=SpareList(),
                 )
                 server = _AnnouncingServer(
                     uvicorn.Config(app, port=0, http="httptools", ws="none", lifespan="off", log_config=None)

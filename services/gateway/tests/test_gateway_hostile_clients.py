@@ -19,6 +19,7 @@ from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttp
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
 from gateway.request_context import RequestContextMiddleware
+from gateway.spare_list import SpareList
 
 PATIENCE_S = 20.0
 WITHIN_S = 0.3
@@ -186,7 +187,12 @@ async def test_no_other_page_s_script_may_call_unless_it_is_named(app: FastAPI, 
 
     settings = app.state.settings.model_copy(update={"cors_origins": [SHOP_PAGE]})
     named = create_app(
-        settings, app.state.clients, app.state.live, guard=Access(None, RateLimits(None)), metrics=GatewayMetrics()
+        settings,
+        app.state.clients,
+        app.state.live,
+        guard=Access(None, RateLimits(None)),
+        metrics=GatewayMetrics(),
+        spare=SpareList(),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(named), base_url="http://gateway") as client:
         allowed = await client.options("/v1/recommendations", headers=asks)

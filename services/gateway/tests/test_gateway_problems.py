@@ -31,7 +31,7 @@ SECRET = "ipv4:10.0.0.7:50051 /srv/model"
         (StatusCode.DEADLINE_EXCEEDED, 504, None),
     ],
 )
-@pytest.mark.parametrize("call", ["GetCandidates", "Rerank"])
+@pytest.mark.parametrize("call", ["GetCandidates", "GetHistory"])
 async def test_a_failed_call_becomes_its_http_status(
     client: httpx.AsyncClient,
     failures: dict[str, tuple[StatusCode, str]],
@@ -42,7 +42,8 @@ async def test_a_failed_call_becomes_its_http_status(
 ) -> None:
     failures[call] = (code, SECRET)
 
-    response = await client.get("/v1/users/7/recommendations")
+    path = "recommendations" if call == "GetCandidates" else "history"
+    response = await client.get(f"/v1/users/7/{path}")
 
     assert response.status_code == status
     assert response.headers.get("retry-after") == retry_after

@@ -160,11 +160,11 @@ async def test_versions_that_never_meet_are_tried_twice_and_then_called_unavaila
 async def test_no_other_failure_is_tried_again(
     client: httpx.AsyncClient, failures: dict[str, tuple[grpc.StatusCode, str]], received: list[Message]
 ) -> None:
-    failures["Rerank"] = (grpc.StatusCode.INTERNAL, "boom")
+    failures["GetCandidates"] = (grpc.StatusCode.INTERNAL, "boom")
 
     await client.get("/v1/users/7/recommendations")
 
-    assert [type(request) for request in received] == [GetCandidatesRequest, RerankRequest]
+    assert [type(request) for request in received] == [GetCandidatesRequest]
 
 
 async def test_the_first_stage_gets_its_share_of_the_budget_and_the_second_what_is_left(

@@ -12,6 +12,7 @@ from gateway.app import create_app
 from gateway.metrics import GatewayMetrics
 from gateway.requests import Rule
 from gateway.settings import Settings
+from gateway.spare_list import SpareList
 from recsys.errors import DataError
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -73,6 +74,7 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
         app.state.live,
         guard=app.state.access,
         metrics=GatewayMetrics(),
+        spare=SpareList(),
     )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:

@@ -44,6 +44,7 @@ RECOMMENDED = VERSION | {
     "user_known": True,
     "vector": "trained",
     "experiment": None,
+    "level": "full",
     "degraded": False,
 }
 OUTCOME = {"accepted": 1}

@@ -131,7 +131,7 @@ def test_an_event_that_cannot_be_noted_is_said_and_the_page_goes_on(app: AppTest
 
 def test_an_experiment_and_a_missing_feature_store_are_shown(app: AppTest, fake_gateway: FakeGateway) -> None:
     answer = fake_gateway.answers["/v1/recommendations"][1]
-    changed = {"experiment": {"name": "recency", "arm": "fresh"}, "degraded": True}
+    changed = {"experiment": {"name": "recency", "arm": "fresh"}, "level": "without_live_state", "degraded": True}
     fake_gateway.answers["/v1/recommendations"] = (200, answer | changed)
     app.run()
     assert "experiment recency: fresh" in html(app)

@@ -14,6 +14,7 @@ from gateway.http_protocol import BoundedHttp
 from gateway.live import go_live
 from gateway.metrics import GatewayMetrics
 from gateway.settings import Settings
+from gateway.spare_list import spare_list
 from recsys.errors import RecsysError
 from recsys.observability import logging
 from recsys.observability.metrics import served
@@ -22,9 +23,14 @@ from recsys.observability.metrics import served
 async def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are running."""
     metrics = GatewayMetrics()
-    async with connect(settings) as clients, go_live(settings) as live, guard(settings) as access:
+    async with (
+        connect(settings) as clients,
+        go_live(settings) as live,
+        guard(settings) as access,
+        spare_list(clients, file=settings.static_list_file) as spare,
+    ):
         config = uvicorn.Config(
-            create_app(settings, clients, live, guard=access, metrics=metrics),
+            create_app(settings, clients, live, guard=access, metrics=metrics, spare=spare),
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,

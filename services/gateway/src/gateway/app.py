@@ -6,15 +6,18 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway import access, problems, rules
 from gateway.access import Access
+from gateway.admission import AdmissionMiddleware
 from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
 from gateway.http_protocol import ARRIVES_WITHIN_S
+from gateway.ladder import Ladder
 from gateway.live import Live
 from gateway.metrics import GatewayMetrics
 from gateway.recommend import Recommender
 from gateway.request_context import RequestContextMiddleware
 from gateway.routes import events, experiments, health, items, model, recommendations, users
 from gateway.settings import Settings
+from gateway.spare_list import SpareList
 
 _DESCRIPTION = """
 Recommendations from a shop's own events.
@@ -26,8 +29,10 @@ Recommendations from a shop's own events.
 """
 
 
-def create_app(settings: Settings, clients: Clients, live: Live, *, guard: Access, metrics: GatewayMetrics) -> FastAPI:
-    """A stateless application; whoever made the clients and the live state closes them.
+def create_app(
+    settings: Settings, clients: Clients, live: Live, *, guard: Access, metrics: GatewayMetrics, spare: SpareList
+) -> FastAPI:
+    """A stateless application; whoever made its parts lets them follow what they follow, and closes them.
 
     Raises: DataError (the rules file).
     """
@@ -43,7 +48,10 @@ def create_app(settings: Settings, clients: Clients, live: Live, *, guard: Acces
     app.state.live = live
     app.state.access = guard
     shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
-    app.state.recommender = Recommender(clients=clients, settings=settings, live=live, rules=shop_wide)
+    app.state.spare = spare
+    app.state.recommender = Recommender(
+        clients=clients, settings=settings, live=live, ladder=Ladder(live, spare), rules=shop_wide
+    )
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
     for routes in (recommendations, events, items, users, experiments, model, health):
         app.include_router(routes.router)
@@ -56,6 +64,7 @@ def create_app(settings: Settings, clients: Clients, live: Live, *, guard: Acces
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
+    app.add_middleware(AdmissionMiddleware, max_in_flight=settings.max_in_flight)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
     problems.install(app)
     problems.add_to_document(app)

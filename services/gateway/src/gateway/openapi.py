@@ -15,6 +15,7 @@ from gateway.live import Live
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
 from gateway.settings import Settings
+from gateway.spare_list import SpareList
 
 
 def document() -> bytes:
@@ -26,7 +27,7 @@ async def _document() -> bytes:
     settings = Settings()
     async with connect(settings) as clients:
         schema = create_app(
-            settings, clients, Live(), guard=Access(None, RateLimits(None)), metrics=GatewayMetrics()
+            settings, clients, Live(), guard=Access(None, RateLimits(None)), metrics=GatewayMetrics(), spare=SpareList()
         ).openapi()
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 

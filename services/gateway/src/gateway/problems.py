@@ -126,7 +126,7 @@ def add_to_document(app: FastAPI) -> None:
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    return _response(request, status=HTTPStatus(error.status_code), detail=error.detail, headers=error.headers)
+    return response(request, status=HTTPStatus(error.status_code), detail=error.detail, headers=error.headers)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
@@ -135,7 +135,7 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
         for one in error.errors()
     ]
     detail = "; ".join(f"{field.location}: {field.message}" for field in fields)
-    return _response(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=detail, errors=fields)
+    return response(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=detail, errors=fields)
 
 
 def _printable(text: str) -> str:
@@ -145,7 +145,7 @@ def _printable(text: str) -> str:
 
 async def _events_rejected(request: Request, error: EventsRejectedError) -> Response:
     first, *others = error.rejected
-    return _response(
+    return response(
         request,
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         detail=f"no event was stored: {first.reason}" + (f"; and {len(others)} more, see rejected" if others else ""),
@@ -154,12 +154,12 @@ async def _events_rejected(request: Request, error: EventsRejectedError) -> Resp
 
 
 async def _invalid_argument(request: Request, error: InvalidArgumentError) -> Response:
-    return _response(request, status=HTTPStatus.BAD_REQUEST, detail=str(error))
+    return response(request, status=HTTPStatus.BAD_REQUEST, detail=str(error))
 
 
 async def _store_unavailable(request: Request, error: StoreUnavailableError) -> Response:
     logger.warning("the feature store is away", extra={"reason": str(error)})
-    return _response(
+    return response(
         request,
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         detail="the feature store cannot be reached; nothing was stored, so try again",
@@ -172,12 +172,12 @@ async def _grpc_error(request: Request, error: grpc.aio.AioRpcError) -> Response
     if mapping.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("call failed", extra={"code": error.code().name, "details": error.details()})
     headers = {"Retry-After": str(mapping.retry_after_s)} if mapping.retry_after_s else {}
-    return _response(request, status=mapping.status, detail=mapping.detail or error.details() or "", headers=headers)
+    return response(request, status=mapping.status, detail=mapping.detail or error.details() or "", headers=headers)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
     """Answered outside of every middleware, so the id is put into the header here; the server logs the traceback."""
-    return _response(
+    return response(
         request,
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         detail=_UNEXPECTED_DETAIL,
@@ -185,7 +185,7 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
     )
 
 
-def _response(
+def response(
     request: Request,
     *,
     status: HTTPStatus,
@@ -194,6 +194,7 @@ def _response(
     errors: list[InvalidField] | None = None,
     rejected: list[RejectedEvent] | None = None,
 ) -> Response:
+    """A problem as an answer."""
     problem = Problem(
         type="about:blank",
         title=status.phrase,

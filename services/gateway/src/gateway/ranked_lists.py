@@ -12,7 +12,8 @@ import orjson
 from gateway import list_cursors, schemas
 from gateway.list_cursors import ListFacts
 from gateway.paging import ListedItem, Page
-from gateway.recommend import Recommended, Shown
+from gateway.recommend import Recommended
+from gateway.shown import Shown
 from recsys.feature_store.interface import Subject
 from recsys.observability.logging import request_id
 from recsys.v1 import candidate_gen_service_pb2, item_pb2
@@ -63,7 +64,12 @@ def further_page(page: Page, *, asked: int) -> bytes:
 def ranked_items(shown: Shown) -> bytes:
     """JSON of `schemas.RankedItems`."""
     return orjson.dumps(
-        {"artifact_version": shown.artifact_version, "items": [_ranked_item(item) for item in shown.items]}
+        {
+            "artifact_version": shown.artifact_version,
+            "items": [_ranked_item(item) for item in shown.items],
+            "level": shown.level,
+            "degraded": shown.level != "full",
+        }
     )
 
 

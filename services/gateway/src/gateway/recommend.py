@@ -7,7 +7,7 @@ Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -15,10 +15,12 @@ from gateway import wire
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
+from gateway.ladder import FirstStageRequest, Ladder, is_of_the_caller
 from gateway.live import Live
 from gateway.requests import Filter, RecommendationRequest, Rule
 from gateway.schemas import Level
 from gateway.settings import Settings
+from gateway.shown import Shown
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Profile, Subject
 from recsys.observability.logging import request_id
@@ -27,20 +29,12 @@ from recsys.v1.candidate_gen_service_pb2 import (
     GetPopularItemsRequest,
     GetSimilarItemsRequest,
 )
-from recsys.v1.item_pb2 import RankedItem
-from recsys.v1.reranker_service_pb2 import Remainder, RerankRequest
+from recsys.v1.reranker_service_pb2 import RerankRequest
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Shown:
-    """What the second stage ranked, without what this process knows to be off sale."""
-
-    artifact_version: str
-    items: list[RankedItem]
-    beyond: list[RankedItem]  # ranked, but beyond the count
-    remainder: Remainder
+_RECENT: Final = 3  # of the items that somebody looked at last count for the list that this process keeps
+_SECOND_STAGE_SHARE: Final = 0.7  # of what is left when its turn comes; the rest is for the next rung
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,7 @@ class Recommender:
     clients: Clients
     settings: Settings
     live: Live
+    ladder: Ladder
     rules: tuple[Rule, ...] = ()  # shop-wide
 
     async def for_somebody(self, asked: RecommendationRequest) -> Recommended:
@@ -83,12 +78,25 @@ class Recommender:
 
         async def attempt(version: str) -> Recommended:
             to_find.artifact_version = version
-            found = await self.clients.candidate_gen.get_candidates(to_find, timeout_s=self._first_stage_s(deadline))
+            first = self.clients.candidate_gen.get_candidates
+            found = await first(to_find, timeout_s=self._first_stage_s(deadline))
             wire.hand_over(found, to_rank)
-            shown = await self._best(to_rank, count=asked.count, deadline=deadline)
-            return Recommended(found, shown, subject, assignment, level, is_explained=asked.explain)
+            shown = await self._ranked(to_rank, first, to_find, count=asked.count, deadline=deadline)
+            return self._recommended(found, shown, subject, assignment, level, asked)
 
-        return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
+        try:
+            return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
+        except grpc.aio.AioRpcError as error:
+            shown = self.ladder.instead(
+                error,
+                asked.filter,
+                count=asked.count,
+                without={*to_find.seen_item_ids, *to_find.basket_item_ids},
+                liked=[*to_find.basket_item_ids, *(event.item_id for event in to_find.events)][:_RECENT],
+            )
+            matching = len(shown.items) + len(shown.beyond)
+            found = GetCandidatesResponse(artifact_version=shown.artifact_version, matching_items=matching)
+            return self._recommended(found, shown, subject, assignment, level, asked)
 
     async def similar_to(self, item_id: str, *, count: int, only: Filter) -> Shown:
         """Items like an item."""
@@ -101,16 +109,20 @@ class Recommender:
                 artifact_version=version,
                 filter=wire.filter_of(only),
             )
-            found = await self.clients.candidate_gen.get_similar_items(request, timeout_s=self._first_stage_s(deadline))
+            first = self.clients.candidate_gen.get_similar_items
+            found = await first(request, timeout_s=self._first_stage_s(deadline))
             to_rank = RerankRequest(
                 artifact_version=found.artifact_version,
                 item_id=item_id,
                 candidates=found.candidates,
                 blend=wire.PERSONAL_ALONE,
             )
-            return await self._best(to_rank, count=count, deadline=deadline)
+            return await self._ranked(to_rank, first, request, count=count, deadline=deadline)
 
-        return await self._from_one_version(attempt, deadline)
+        try:
+            return await self._from_one_version(attempt, deadline)
+        except grpc.aio.AioRpcError as error:
+            return self.ladder.instead(error, only, count=count, without=[item_id], liked=[item_id])
 
     async def popular(self, *, count: int, only: Filter) -> Shown:
         """Popular items, which keep their order in the second stage."""
@@ -118,13 +130,51 @@ class Recommender:
 
         async def attempt(version: str) -> Shown:
             request = GetPopularItemsRequest(count=count, artifact_version=version, filter=wire.filter_of(only))
-            found = await self.clients.candidate_gen.get_popular_items(request, timeout_s=self._first_stage_s(deadline))
+            first = self.clients.candidate_gen.get_popular_items
+            found = await first(request, timeout_s=self._first_stage_s(deadline))
             to_rank = RerankRequest(
                 artifact_version=found.artifact_version, candidates=found.candidates, blend=wire.PERSONAL_ALONE
             )
-            return await self._best(to_rank, count=count, deadline=deadline)
+            return await self._ranked(to_rank, first, request, count=count, deadline=deadline)
 
-        return await self._from_one_version(attempt, deadline)
+        try:
+            return await self._from_one_version(attempt, deadline)
+        except grpc.aio.AioRpcError as error:
+            return self.ladder.instead(error, only, count=count)
+
+    async def _ranked(
+        self,
+        to_rank: RerankRequest,
+        first: Callable[..., Awaitable[Any]],
+        found_by: FirstStageRequest,
+        *,
+        count: int,
+        deadline: Deadline,
+    ) -> Shown:
+        """The second stage's list, or without it the first stage's own order."""
+        try:
+            shown = await self._best(to_rank, count=count, deadline=deadline)
+        except grpc.aio.AioRpcError as error:
+            # another version is asked for before a stage is left out
+            if is_of_the_caller(error) or error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                raise
+            return await self.ladder.without_rerank(
+                first, found_by, version=to_rank.artifact_version, count=count, timeout_s=deadline.remaining_s()
+            )
+        self.ladder.spare.remember(each.item for each in shown.items)
+        return shown
+
+    def _recommended(
+        self,
+        found: GetCandidatesResponse,
+        shown: Shown,
+        subject: Subject | None,
+        assignment: Assignment | None,
+        level: Level,
+        asked: RecommendationRequest,
+    ) -> Recommended:
+        lower = level if shown.level == "full" else shown.level
+        return Recommended(found, shown, subject, assignment, lower, is_explained=asked.explain)
 
     async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> Shown:
         """The best `count` that may be shown.
@@ -134,7 +184,7 @@ class Recommender:
         """
         request.count = count
         while True:
-            ranked = await self.clients.reranker.rerank(request, timeout_s=deadline.remaining_s())
+            ranked = await self.clients.reranker.rerank(request, timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
             items = [each for each in ranked.items if not self.live.is_hidden(each.item.item_id)]
             if len(items) >= count or len(ranked.items) < request.count:
                 return Shown(ranked.artifact_version, items[:count], items[count:], ranked.remainder)
@@ -165,5 +215,5 @@ class Recommender:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
-        live = await self.clients.reranker.get_model(timeout_s=deadline.remaining_s())
+        live = await self.clients.reranker.get_model(timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
         return await attempt(live.artifact_version)

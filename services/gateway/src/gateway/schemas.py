@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule"]
 VectorOrigin = Literal["trained", "folded_in", "none"]
-Level = Literal["full", "without_live_state"]
+Level = Literal["full", "without_live_state", "without_rerank", "popular_in_category", "static"]
 
 _VERSION = Field(description="The artifact version that answered.", examples=["20250101T000000Z-als"])
 _NEXT_CURSOR = Field(description="Give this as `cursor` to get the next page; null at the end.", examples=["MTAwMDI"])
@@ -77,6 +77,8 @@ class RankedItems(_Schema):
 
     artifact_version: str = _VERSION
     items: list[RankedItem]
+    level: Level = Field(description="What the answer could be made of.")
+    degraded: bool = Field(description="The level is not `full`.")
 
 
 class Fill(_Schema):
@@ -264,6 +266,6 @@ class Health(_Schema):
 
 
 class Readiness(_Schema):
-    """Both services are serving."""
+    """Whether there is an answer for everybody."""
 
-    status: Literal["ready"]
+    status: Literal["ready", "degraded"] = Field(description="degraded: from the list that the gateway keeps.")

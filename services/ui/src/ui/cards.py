@@ -31,6 +31,12 @@ SOURCE_LABELS = {
     "rule": ("picked", "put here by a rule of the shop"),
 }
 ORIGINS = {"trained": "from the history", "folded_in": "from what was done just now"}
+LEVELS = {
+    "without_live_state": "without what happened just now: the feature store is away",
+    "without_rerank": "in rough order: the reranker is away",
+    "popular_in_category": "what is popular: the recommendation services are away",
+    "static": "a fixed list: the recommendation services are away",
+}
 
 
 def grid(items: Sequence[Item], *, name: str, visitor: Visitor, request_id: str | None = None) -> None:

@@ -92,6 +92,7 @@ class Recommendations(Ranking):
     user_known: bool
     vector: str
     experiment: Arm | None
+    level: str
     degraded: bool
 
 

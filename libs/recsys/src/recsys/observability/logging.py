@@ -61,8 +61,8 @@ def configure(*, service: str, level: str) -> None:
     handler.setFormatter(TextFormatter() if sys.stderr.isatty() else JsonFormatter(service=service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # what no line of ours shows need not be found out for each: a quarter of a line's time
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
-    logging._srcfile = None  # type: ignore[attr-defined] # documented, in "Optimization" of Python's logging HOWTO
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # documented, in "Optimization" of Python's logging HOWTO
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

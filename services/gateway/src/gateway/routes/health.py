@@ -4,7 +4,7 @@ import asyncio
 from http import HTTPStatus
 
 import grpc
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 
 from gateway import schemas
 from gateway.clients import CandidateGenClient, RerankerClient
@@ -21,14 +21,16 @@ async def get_health() -> schemas.Health:
 
 
 @router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def get_readiness(clients: TheClients, settings: TheSettings) -> schemas.Readiness:
-    """Both services are serving; otherwise 503 says which one is not."""
+async def get_readiness(request: Request, clients: TheClients, settings: TheSettings) -> schemas.Readiness:
+    """Both services are serving, or there is a list to answer from; otherwise 503 says which one is not."""
     candidate_gen, reranker = await asyncio.gather(
         _status(clients.candidate_gen, timeout_s=settings.readiness_timeout_s),
         _status(clients.reranker, timeout_s=settings.readiness_timeout_s),
     )
     statuses = {"candidate_gen": candidate_gen, "reranker": reranker}
     lacking = [f"{service} ({status})" for service, status in statuses.items() if status != "SERVING"]
+    if lacking and request.app.state.spare:  # to be taken out of rotation now would make every answer an error
+        return schemas.Readiness(status="degraded")
     if lacking:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"not serving: {', '.join(lacking)}", {"Retry-After": "2"})
     return schemas.Readiness(status="ready")

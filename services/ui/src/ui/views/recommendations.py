@@ -63,7 +63,7 @@ def say_how(answer: Recommendations) -> None:
     """What the list was made from, and what is being tried on this visitor."""
     said = [cards.ORIGINS[answer.vector]] if answer.vector in cards.ORIGINS else []
     said += [f"experiment {answer.experiment.name}: {answer.experiment.arm}"] if answer.experiment else []
-    said += ["without what happened just now: the feature store is away"] if answer.degraded else []
+    said += [cards.LEVELS.get(answer.level, answer.level)] if answer.degraded else []
     if said:
         st.html(f'<p class="facts">{escape(" · ".join(said))}</p>')
 

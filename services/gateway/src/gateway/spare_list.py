@@ -1,0 +1,159 @@
+"""Popular items that this process keeps for the moment when the services cannot be asked.
+
+Learned from the services every few seconds, described, in order; before that, what a file says that an operator wrote
+(the answer of `GET /v1/items/popular`). Whoever is answered from it gets items that pass the request's filter, are on
+sale as far as this process knows, and were not had; those of the categories that they looked at last come first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc
+from pydantic import BaseModel, ValidationError
+
+from gateway import schemas
+from gateway.catalogue import as_now
+from gateway.clients import Clients
+from gateway.live import Live
+from gateway.requests import Filter
+from gateway.wire import PERSONAL_ALONE
+from recsys.errors import DataError
+from recsys.v1.candidate_gen_service_pb2 import GetPopularItemsRequest
+from recsys.v1.item_pb2 import Item
+from recsys.v1.reranker_service_pb2 import RerankRequest
+
+_LENGTH: Final = 500
+_EVERY_S: Final = 15.0
+_AGAIN_S: Final = 1.0  # after a failure
+_TIMEOUT_S: Final = 1.0
+_MOST_REMEMBERED: Final = 20_000  # items of answers, some 10 MB
+
+
+class _Listed(BaseModel):
+    """The answer of `GET /v1/items/popular`, as far as it is read."""
+
+    artifact_version: str
+    items: list[schemas.Item]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What somebody gets from the list."""
+
+    artifact_version: str
+    items: list[Item]
+    level: schemas.Level
+
+
+class SpareList:
+    """The list, and what this process remembers of items that it described lately."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Raises: DataError (the file)."""
+        self._version, self._items = ("", []) if file is None else _read(file)
+        self._level: schemas.Level = "static"
+        self._remembered: dict[str, Item] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def remember(self, items: Iterable[Item]) -> None:
+        """Keep what an answer says of items that are not known yet."""
+        for item in items:
+            if item.item_id not in self._remembered:
+                # not the message itself, which would keep the whole answer in memory
+                self._remembered.setdefault(item.item_id, Item()).CopyFrom(item)
+        while len(self._remembered) > _MOST_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+
+    def described(self, item_id: str, live: Live) -> Item | None:
+        """An item as this process knows it; one that it never described has its id only. None: not on sale."""
+        item = as_now(item_id, self._remembered.get(item_id) or Item(item_id=item_id, available=True), live)
+        return item if item is not None and item.available else None
+
+    def take(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: Live) -> Taken:
+        """The whole list for somebody, without these items; `liked` are the items that they looked at last."""
+        now = (as_now(item.item_id, item, live) for item in self._items)
+        items = [
+            item
+            for item in now
+            if item is not None and item.available and item.item_id not in without and _passes(item, only)
+        ]
+        categories = {known.category for item_id in liked if (known := self._remembered.get(item_id))} - {""}
+        items.sort(key=lambda item: item.category not in categories)  # stable: popular ones stay first
+        return Taken(self._version, items, self._level)
+
+    async def follow(self, clients: Clients) -> None:
+        """Learn the list from the services until cancelled; while they are away the last one stays."""
+        while True:
+            try:
+                await self.learn(clients)
+                await asyncio.sleep(_EVERY_S)
+            except grpc.aio.AioRpcError:  # that they are away is logged elsewhere
+                await asyncio.sleep(_AGAIN_S)
+
+    async def learn(self, clients: Clients) -> None:
+        """Ask for the list once. Raises: `grpc.aio.AioRpcError`."""
+        found = await clients.candidate_gen.get_popular_items(
+            GetPopularItemsRequest(count=_LENGTH), timeout_s=_TIMEOUT_S
+        )
+        request = RerankRequest(
+            artifact_version=found.artifact_version, candidates=found.candidates, count=_LENGTH, blend=PERSONAL_ALONE
+        )
+        ranked = await clients.reranker.rerank(request, timeout_s=_TIMEOUT_S)
+        if ranked.items:
+            self._version, self._items = ranked.artifact_version, [each.item for each in ranked.items]
+            self._level = "popular_in_category"
+            self._remembered.update({item.item_id: item for item in self._items})
+
+
+@asynccontextmanager
+async def spare_list(clients: Clients, *, file: Path | None) -> AsyncIterator[SpareList]:
+    """A list that is followed until the end of the block. Raises: DataError (the file)."""
+    spare = SpareList(file)
+    following = asyncio.create_task(spare.follow(clients))
+    try:
+        yield spare
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+def _passes(item: Item, only: Filter) -> bool:
+    price = item.price if item.HasField("price") else None
+    return (
+        (not only.categories or item.category in only.categories)
+        and (only.min_price is None or (price is not None and price >= only.min_price))
+        and (only.max_price is None or (price is not None and price <= only.max_price))
+        and all(item.attributes.get(name) == value for name, value in only.attributes.items())
+        and item.item_id not in only.exclude_item_ids
+    )
+
+
+def _read(file: Path) -> tuple[str, list[Item]]:
+    try:
+        listed = _Listed.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise DataError(f"{file}: expected a list of items, found: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(
+            f"{file}: expected the answer of GET /v1/items/popular, found at {where}: {first['msg']}"
+        ) from error
+    return listed.artifact_version, [
+        Item(
+            item_id=each.item_id,
+            title=each.title,
+            category=each.category,
+            price=each.price,
+            image_url=each.image_url,
+            available=each.available,
+            attributes=each.attributes,
+        )
+        for each in listed.items
+    ]

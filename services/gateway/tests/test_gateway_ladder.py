@@ -1,0 +1,240 @@
+"""Every rung of the ladder: what is answered when a part fails, and that it keeps what the request asked for."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from gateway.clients import Clients
+from gateway.spare_list import SpareList, spare_list
+from recsys.errors import DataError
+from recsys.v1.item_pb2 import Item
+
+pytestmark = pytest.mark.anyio
+
+Failures = dict[str, tuple[grpc.StatusCode, str]]
+AWAY = (grpc.StatusCode.UNAVAILABLE, "away")
+FIRST_STAGE = ("GetCandidates", "GetSimilarItems", "GetPopularItems")
+PATHS = ["/v1/users/7/recommendations", "/v1/items/item-04/similar", "/v1/items/popular"]
+
+
+@pytest.fixture
+def spare(app: FastAPI) -> SpareList:
+    spare: SpareList = app.state.spare
+    return spare
+
+
+@pytest.fixture
+async def learned(app: FastAPI, spare: SpareList) -> SpareList:
+    """The list as the services gave it: the 30 items of the fakes, the last one first."""
+    await spare.learn(app.state.clients)
+    return spare
+
+
+@pytest.fixture
+def fail(failures: Failures) -> Callable[..., None]:
+    def fail(*calls: str, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
+        failures.update(dict.fromkeys(calls, (code, "away")))
+
+    return fail
+
+
+def ids_of(response: httpx.Response) -> list[str]:
+    assert response.status_code == 200, response.text
+    return [item["item_id"] for item in response.json()["items"]]
+
+
+def rung(response: httpx.Response) -> tuple[str, bool]:
+    assert response.status_code == 200, response.text
+    return response.json()["level"], response.json()["degraded"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_nothing_fails_and_the_answer_is_full(client: httpx.AsyncClient, path: str) -> None:
+    assert rung(await client.get(path)) == ("full", False)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.INTERNAL,
+    ],
+)
+async def test_without_the_reranker_the_first_stage_s_own_order_is_answered(
+    client: httpx.AsyncClient, fail: Callable[..., None], path: str, code: grpc.StatusCode
+) -> None:
+    full = await client.get(path)
+    fail("Rerank", code=code)
+    response = await client.get(path, params={"count": 5})
+    assert rung(response) == ("without_rerank", True)
+    assert ids_of(response) == [f"item-0{n}" for n in range(5)]  # the fake reranker turns the order around
+    assert response.json()["artifact_version"] == full.json()["artifact_version"]
+    scores = [item["score"] for item in response.json()["items"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_an_item_that_was_described_before_keeps_its_title_without_the_reranker(
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+) -> None:
+    fail("Rerank")
+    [first, second] = (await client.get("/v1/users/7/recommendations", params={"count": 2})).json()["items"]
+    assert (first["item_id"], first["title"]) == ("item-00", "Title of item-00")
+    assert (second["item_id"], second["title"]) == ("item-01", None)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_without_the_first_stage_popular_items_are_answered(
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList, path: str
+) -> None:
+    fail(*FIRST_STAGE)
+    response = await client.get(path, params={"count": 3})
+    assert rung(response) == ("popular_in_category", True)
+    assert len(ids_of(response)) == 3
+    assert response.json()["artifact_version"] == "v2"
+
+
+async def test_popular_items_of_the_categories_that_were_looked_at_come_first(
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+) -> None:
+    body = {"session_id": "s", "item_id": "item-02", "type": "view"}  # of the category Home, as every even item
+    assert (await client.post("/v1/events", json=body)).status_code == 200
+    fail(*FIRST_STAGE, "Rerank")
+    response = await client.post("/v1/recommendations", json={"session_id": "s", "count": 16})
+    assert rung(response) == ("popular_in_category", True)
+    assert ids_of(response)[:14] == [f"item-{n:02}" for n in range(28, 1, -2) if n != 2] + ["item-00"]
+    assert "item-02" not in ids_of(response)  # it was had
+
+
+async def test_no_list_at_all_is_an_error(client: httpx.AsyncClient, fail: Callable[..., None]) -> None:
+    fail(*FIRST_STAGE)
+    assert (await client.get("/v1/users/7/recommendations")).status_code == 503
+
+
+async def test_what_the_caller_did_wrong_is_no_reason_for_another_rung(
+    client: httpx.AsyncClient, learned: SpareList
+) -> None:
+    assert (await client.get("/v1/items/missing/similar")).status_code == 404
+
+
+@pytest.mark.parametrize("failing", [("Rerank",), FIRST_STAGE, (*FIRST_STAGE, "Rerank")])
+async def test_an_item_off_sale_is_on_no_rung(
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList, failing: tuple[str, ...]
+) -> None:
+    assert (await client.patch("/v1/items/item-00", json={"available": False})).status_code == 200
+    assert (await client.delete("/v1/items/item-29")).status_code in (200, 204)
+    fail(*failing)
+    for path in PATHS:
+        ids = ids_of(await client.get(path, params={"count": 30}))
+        assert ids
+        assert not {"item-00", "item-29"} & set(ids)
+
+
+@pytest.mark.parametrize(
+    ("only", "passes"),
+    [
+        ({"categories": ["Home"]}, lambda item: item["category"] == "Home"),
+        ({"max_price": 3}, lambda item: item["price"] == 2.5),
+        ({"min_price": 3}, lambda _: False),
+        ({"attributes": {"brand": "A"}}, lambda _: False),
+        ({"exclude_item_ids": ["item-28", "item-27"]}, lambda item: item["item_id"] not in ("item-28", "item-27")),
+    ],
+)
+async def test_a_filter_holds_among_popular_items(
+    client: httpx.AsyncClient,
+    fail: Callable[..., None],
+    learned: SpareList,
+    only: dict[str, object],
+    passes: Callable[[dict[str, object]], bool],
+) -> None:
+    everything = (await client.get("/v1/items/popular", params={"count": 30})).json()["items"]
+    fail(*FIRST_STAGE)
+    response = await client.post("/v1/recommendations", json={"filter": only, "count": 30})
+    assert rung(response) == ("popular_in_category", True)
+    assert ids_of(response) == [item["item_id"] for item in everything if passes(item)]
+    assert response.json()["fill"]["matching"] == len(ids_of(response))
+
+
+async def test_a_cart_is_not_proposed_again(
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+) -> None:
+    fail(*FIRST_STAGE)
+    response = await client.post("/v1/recommendations", json={"item_ids": ["item-28"], "count": 30})
+    assert "item-28" not in ids_of(response)
+
+
+async def test_pages_go_on_where_a_degraded_list_ended(
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+) -> None:
+    fail(*FIRST_STAGE)
+    first = await client.post("/v1/recommendations", json={"count": 20, "paginate": True})
+    second = await client.post("/v1/recommendations", json={"cursor": first.json()["next_cursor"], "count": 20})
+    assert sorted(ids_of(first) + ids_of(second)) == [f"item-{n:02}" for n in range(30)]
+    assert rung(second) == ("popular_in_category", True)
+
+
+async def test_a_list_from_a_file_answers_before_the_services_ever_did(
+    app: FastAPI, client: httpx.AsyncClient, fail: Callable[..., None], tmp_path: Path
+) -> None:
+    file = tmp_path / "popular.json"
+    file.write_bytes((await client.get("/v1/items/popular", params={"count": 4})).content)
+    read = SpareList(file)
+    app.state.recommender.ladder.__dict__["spare"] = app.state.spare = read
+    fail(*FIRST_STAGE)
+    response = await client.get("/v1/users/7/recommendations")
+    assert rung(response) == ("static", True)
+    assert len(ids_of(response)) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "the file"),
+        (b"[]", "the file"),
+        (json.dumps({"artifact_version": "v", "items": [{}]}).encode(), "items.0.item_id"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_with_the_place(tmp_path: Path, content: bytes, found: str) -> None:
+    file = tmp_path / "popular.json"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=rf"popular.json: expected the answer .* found at {found}"):
+        SpareList(file)
+    with pytest.raises(DataError, match=r"missing.json: expected a list of items, found: No such file"):
+        SpareList(tmp_path / "missing.json")
+
+
+async def test_the_list_is_followed_and_the_last_one_stays(app: FastAPI, fail: Callable[..., None]) -> None:
+    clients: Clients = app.state.clients
+    async with spare_list(clients, file=None) as spare, asyncio.timeout(20):
+        while not spare:
+            await asyncio.sleep(0.01)
+        fail("GetPopularItems")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await spare.learn(clients)
+        assert spare
+
+
+def test_only_so_many_items_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.spare_list._MOST_REMEMBERED", 3)
+    spare = SpareList()
+    spare.remember(Item(item_id=str(n), title=f"t{n}") for n in range(5))
+    assert list(spare._remembered) == ["2", "3", "4"]
+
+
+async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_away(
+    client: httpx.AsyncClient, health: dict[str, int], spare: SpareList, app: FastAPI
+) -> None:
+    health["reranker"] = 2
+    assert (await client.get("/readyz")).status_code == 503
+    await spare.learn(app.state.clients)
+    assert (await client.get("/readyz")).json() == {"status": "degraded"}
+    health["reranker"] = 1
+    assert (await client.get("/readyz")).json() == {"status": "ready"}
