@@ -13,7 +13,7 @@ class Settings(ServiceSettings):
 
     port: int = Field(50051, ge=0, le=65535, description="port to listen on; 0: the system chooses")
     take_after_s: float = Field(
-        2.0, ge=0, description="how long after it was named a new version becomes the one that answers"
+        1.0, ge=0, description="how long after it is ready a new version becomes the one that answers"
     )
     max_count: int = Field(1000, ge=1, description="most candidates, history items or users in one response")
     session_count: int = Field(20, ge=0, description="candidates like each of the three most recent items")

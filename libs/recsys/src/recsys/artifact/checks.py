@@ -1,11 +1,13 @@
 """What a reader checks before it serves a version: checksums, finite numbers, rows and codes that exist.
 
-Everything is read in blocks, and by several threads where somebody waits for it: nearly all of that is SHA-256
-(docs/artifact-format.md has figures). The large arrays are read from their files and not through their maps, where each
-page that was looked at would count as the process's memory.
+Everything is read in blocks: nearly all of the time is SHA-256's (docs/artifact-format.md has figures). Where a service
+waits for it to start, all processors read; where it answers meanwhile, one thread does, gently. Large arrays are read
+from their files and not through their maps, where each page that was looked at would count as the process's memory.
 """
 
 import hashlib
+import os
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,24 +22,24 @@ from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry
 from recsys.errors import ArtifactError
 
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
 _TYPES_IN_A_SET = 32
 
 
-def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, threads: int) -> None:
+def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, gently: bool) -> None:
     """Every file is there, as long as it should be, and has its checksum. Raises: ArtifactError."""
     largest_first = sorted(entries.items(), key=lambda entry: -entry[1].bytes)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda entry: _check_file(version_dir / entry[0], entry[1]), largest_first))
+    with _readers(gently=gently) as pool:
+        list(pool.map(lambda entry: _check_file(version_dir / entry[0], entry[1], gently=gently), largest_first))
 
 
-def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, threads: int) -> None:
+def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, gently: bool) -> None:
     """No array (of 1 or 2 dimensions) holds NaN or infinity. Raises: ArtifactError."""
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(_check_finite, arrays, arrays.values()))
+    with _readers(gently=gently) as pool:
+        list(pool.map(lambda each: _check_finite(*each, gently=gently), arrays.items()))
 
 
-def check_history(version_dir: Path, history: History, *, n_items: int) -> None:
+def check_history(version_dir: Path, history: History, *, n_items: int, gently: bool) -> None:
     """Every entry belongs to one user and has an item, a weight and types that exist. Raises: ArtifactError."""
     indptr, items, types = history.indptr, history.items, history.types
     if indptr[0] != 0 or indptr[-1] != len(items) or (np.diff(indptr) < 0).any():
@@ -46,20 +48,20 @@ def check_history(version_dir: Path, history: History, *, n_items: int) -> None:
     if len(items) == 0:
         return
     path = version_dir / layout.HISTORY_ITEMS
-    least, most = _range(path, items)
+    least, most = _range(path, items, gently=gently)
     if least < 0 or most >= n_items:
         raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {least} to {most}")
     path = version_dir / layout.HISTORY_TYPES
-    _, most = _range(path, types)
+    _, most = _range(path, types, gently=gently)
     if most >= len(history.event_types):
         raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {most}")
     path = version_dir / layout.HISTORY_WEIGHTS
-    lightest, _ = _range(path, history.weights)
+    lightest, _ = _range(path, history.weights, gently=gently)
     if not lightest > 0:
         raise ArtifactError(f"{path}: expected values above 0, found {lightest}")
     path = version_dir / layout.HISTORY_TYPE_SETS
     largest = (1 << min(len(history.event_types), _TYPES_IN_A_SET)) - 1
-    _, most = _range(path, history.type_sets)
+    _, most = _range(path, history.type_sets, gently=gently)
     if most > largest:
         raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {most:#x}")
 
@@ -87,22 +89,23 @@ def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed:
         raise ArtifactError(f"{path}: files: expected {', '.join(sorted(missing))}, found no entry")
 
 
-def _check_file(path: Path, entry: FileEntry) -> None:
+def _check_file(path: Path, entry: FileEntry, *, gently: bool) -> None:
     try:
         size = path.stat().st_size
         if size != entry.bytes:
             raise ArtifactError(f"{path}: expected {entry.bytes} bytes, found {size}")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        for block in _read(path, gently=gently):
+            digest.update(block)
     except OSError as error:
         raise ArtifactError(f"{path}: expected {entry.bytes} bytes, found: {error.strerror}") from error
-    if digest != entry.sha256:
-        raise ArtifactError(f"{path}: expected SHA-256 {entry.sha256}, found {digest}")
+    if digest.hexdigest() != entry.sha256:
+        raise ArtifactError(f"{path}: expected SHA-256 {entry.sha256}, found {digest.hexdigest()}")
 
 
-def _check_finite(path: Path, array: NDArray[np.float32]) -> None:
+def _check_finite(path: Path, array: NDArray[np.float32], *, gently: bool) -> None:
     start = 0
-    for block in _blocks(path, array):
+    for block in _blocks(path, array, gently=gently):
         finite = np.isfinite(block)
         if not finite.all():
             row = (start + int(np.argmin(finite))) * len(array) // array.size
@@ -110,23 +113,41 @@ def _check_finite(path: Path, array: NDArray[np.float32]) -> None:
         start += len(block)
 
 
-def _range(path: Path, array: NDArray[Any]) -> tuple[Any, Any]:
+def _range(path: Path, array: NDArray[Any], *, gently: bool) -> tuple[Any, Any]:
     """The least and the greatest value."""
-    ranges = [(block.min(), block.max()) for block in _blocks(path, array)]
+    ranges = [(block.min(), block.max()) for block in _blocks(path, array, gently=gently)]
     return min(least for least, _ in ranges), max(most for _, most in ranges)
 
 
-def _blocks(path: Path, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def _blocks(path: Path, array: NDArray[Any], *, gently: bool) -> Iterator[NDArray[Any]]:
     """The values in their order, flat, a block at a time; a block is good until the next one is asked for."""
     if not isinstance(array, np.memmap):  # empty, or what a reader makes up for format 1
         if array.size:
             yield array.ravel()
         return
-    block = np.empty(_BLOCK_BYTES // array.itemsize, array.dtype)
     try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(array.offset)
-            while size := file.readinto(block.data):
-                yield block[: size // array.itemsize]
+        for block in _read(path, offset=array.offset, gently=gently):
+            yield np.frombuffer(block, array.dtype)
     except OSError as error:
         raise ArtifactError(f"{path}: expected {array.nbytes} bytes of values, found: {error.strerror}") from error
+
+
+def _readers(*, gently: bool) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1 if gently else os.cpu_count())
+
+
+def _read(path: Path, *, offset: int = 0, gently: bool) -> Iterator[memoryview]:
+    """The file from `offset` on, a block at a time; a block is good until the next one is asked for. Raises: OSError.
+
+    Gently: after each block, a pause of the time that it took. A thread that never sleeps keeps its processor for
+    milliseconds when a request wakes another one there, whatever the priorities.
+    """
+    buffer = memoryview(bytearray(_BLOCK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        started_s = time.monotonic()
+        while size := file.readinto(buffer):
+            yield buffer[:size]
+            if gently:
+                time.sleep(time.monotonic() - started_s)
+                started_s = time.monotonic()

@@ -8,8 +8,6 @@ one being served stays.
 
 import gc
 import logging
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +24,6 @@ from recsys.observability.metrics import ArtifactMetrics
 _log = logging.getLogger(__name__)
 
 _ASKED_FOR_S: Final = 10.0  # so long after a request named it, a version stays
-_NICENESS: Final = 10  # of the thread that makes versions ready while others answer
 
 Model = TypeVar("Model")
 
@@ -67,7 +64,7 @@ class Watcher(Generic[Model]):
         Args:
             load: turns an open artifact into what the service answers with.
             warm: lets that answer a few requests.
-            take_after_s: so long after it was named, a new version becomes the current one; it is held before.
+            take_after_s: so long after it is ready, a new version becomes the current one; it is held meanwhile.
             on_loaded: is called after each swap.
         """
         self._volume = volume
@@ -150,8 +147,6 @@ class Watcher(Generic[Model]):
             self._due = None
 
     def _made_due(self, version: str) -> _Due | None:
-        wait_s = self._take_after_s if self._held.current not in ("", version) else 0.0
-        at_s = time.monotonic() + wait_s
         try:
             self._hold(version)
         except ArtifactError as error:
@@ -162,7 +157,8 @@ class Watcher(Generic[Model]):
             self._refuse(str(error))
             return None
         self._tell_refused("")
-        return _Due(version, at_s)
+        wait_s = self._take_after_s if self._held.current not in ("", version) else 0.0
+        return _Due(version, time.monotonic() + wait_s)
 
     def _take(self, version: str) -> None:
         held = self._held
@@ -178,9 +174,8 @@ class Watcher(Generic[Model]):
             return
         took_s: dict[str, float] = {}
         with self._timed("open", took_s):
-            # at the start nobody waits for the processor; later those who ask for answers do
-            threads = 1 if self._held.current else os.cpu_count() or 1
-            artifact = open_artifact(layout.version_dir(self._volume, version), threads=threads)
+            gently = bool(self._held.current)
+            artifact = open_artifact(layout.version_dir(self._volume, version), gently=gently)
         with self._timed("build", took_s):
             model = self._load(artifact)
         with self._timed("warm", took_s):
@@ -240,8 +235,6 @@ class Watcher(Generic[Model]):
         self.refused = reason
 
     def _run(self) -> None:
-        if sys.platform == "linux":  # elsewhere a thread has no priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._stopped.wait(self._poll_interval_s):
             self._look()
 

@@ -81,14 +81,15 @@ def run(
         server, watcher = create(settings, live, metrics)
     except CertificateError as error:
         sys.exit(str(error))
-    gc.freeze()  # what is there now stays: no collection need look at it again, which takes 30 ms
     with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
         server.start(host=settings.host, port=settings.port)
         follower = Follower(settings.feature_store_url, live) if settings.feature_store_url else None
         if follower is not None:
             follower.start()  # before the model: the first answer knows already what is off sale
+        # what is there now stays: the collector need not look through it again, under every request. Models come later:
+        # they hold themselves, and only the collector frees one that is replaced
+        gc.freeze()
         watcher.start()
-        gc.freeze()  # what is there now stays: the collector need not look through it again, under every request
         told_to_end.get()
         server.drain()
         watcher.stop()
