@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.clients import Clients
-from gateway.spare_list import SpareList, spare_list
+from gateway.requests import Filter
+from gateway.spare_list import SpareList, read, spare_list
 from recsys.errors import DataError
 from recsys.v1.item_pb2 import Item
 
@@ -186,8 +187,7 @@ async def test_a_list_from_a_file_answers_before_the_services_ever_did(
 ) -> None:
     file = tmp_path / "popular.json"
     file.write_bytes((await client.get("/v1/items/popular", params={"count": 4})).content)
-    read = SpareList(file)
-    app.state.recommender.ladder.__dict__["spare"] = app.state.spare = read
+    app.state.recommender.ladder.__dict__["spare"] = app.state.spare = SpareList(*read(file))
     fail(*FIRST_STAGE)
     response = await client.get("/v1/users/7/recommendations")
     assert rung(response) == ("static", True)
@@ -206,20 +206,39 @@ def test_a_file_that_is_no_list_is_refused_with_the_place(tmp_path: Path, conten
     file = tmp_path / "popular.json"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"popular.json: expected the answer .* found at {found}"):
-        SpareList(file)
+        read(file)
     with pytest.raises(DataError, match=r"missing.json: expected a list of items, found: No such file"):
-        SpareList(tmp_path / "missing.json")
+        read(tmp_path / "missing.json")
 
 
-async def test_the_list_is_followed_and_the_last_one_stays(app: FastAPI, fail: Callable[..., None]) -> None:
+async def test_the_list_is_followed_and_the_last_one_stays_for_the_next_gateway_too(
+    app: FastAPI, fail: Callable[..., None], tmp_path: Path
+) -> None:
     clients: Clients = app.state.clients
-    async with spare_list(clients, file=None) as spare, asyncio.timeout(20):
-        while not spare:
+    file = tmp_path / "list.json"
+    async with spare_list(clients, file=file) as spare, asyncio.timeout(20):
+        while not file.exists():
             await asyncio.sleep(0.01)
         fail("GetPopularItems")
         with pytest.raises(grpc.aio.AioRpcError):
             await spare.learn(clients)
         assert spare
+    async with spare_list(clients, file=file) as after:
+        taken = after.take(Filter(), without=(), liked=(), live=app.state.live)
+        assert (taken.artifact_version, len(taken.items), taken.level) == ("v2", 30, "static")
+        assert taken.items[0].title == "Title of item-28" or taken.items[1].title == "Title of item-28"
+
+
+async def test_a_file_that_cannot_be_read_or_written_does_not_keep_the_gateway_from_starting(
+    app: FastAPI, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    async with spare_list(app.state.clients, file=tmp_path / "bad.json") as spare:
+        assert not spare
+    assert "the static list cannot be read" in caplog.text
+    async with spare_list(app.state.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(20):
+        while "the static list cannot be written" not in caplog.text:
+            await asyncio.sleep(0.01)
 
 
 def test_only_so_many_items_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

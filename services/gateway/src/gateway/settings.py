@@ -50,7 +50,7 @@ class Settings(TlsSettings, BaseSettings):
     max_clock_ahead_s: float = Field(300.0, ge=0, description="events further in the future count as now")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="longest body of a request")
     static_list_file: Path | None = Field(
-        None, description="the answer of GET /v1/items/popular, for when nothing else can be had"
+        None, description="JSON that popular items are kept in, for a start while the services are away"
     )
     max_in_flight: int = Field(128, ge=1, description="requests answered at once; more get 429 at once")
     blend: Blend | None = Field(

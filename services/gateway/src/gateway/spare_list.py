@@ -1,11 +1,14 @@
 """Popular items that this process keeps for the moment when the services cannot be asked.
 
-Learned from the services every few seconds, described, in order; before that, what a file says that an operator wrote
-(the answer of `GET /v1/items/popular`). Whoever is answered from it gets items that pass the request's filter, are on
-sale as far as this process knows, and were not had; those of the categories that they looked at last come first.
+Learned from the services every few seconds, described, in order; before that, what a file says: one that an operator
+wrote (the answer of `GET /v1/items/popular`), or what a gateway before this one had learned. Whoever is answered from it
+gets items that pass the request's filter, are on sale as far as this process knows, and were not had; those of the
+categories that they looked at last come first.
 """
 
 import asyncio
+import logging
+import os
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +35,8 @@ _AGAIN_S: Final = 1.0  # after a failure
 _TIMEOUT_S: Final = 1.0
 _MOST_REMEMBERED: Final = 20_000  # items of answers, some 10 MB
 
+logger = logging.getLogger(__name__)
+
 
 class _Listed(BaseModel):
     """The answer of `GET /v1/items/popular`, as far as it is read."""
@@ -52,11 +57,11 @@ class Taken:
 class SpareList:
     """The list, and what this process remembers of items that it described lately."""
 
-    def __init__(self, file: Path | None = None) -> None:
-        """Raises: DataError (the file)."""
-        self._version, self._items = ("", []) if file is None else _read(file)
+    def __init__(self, artifact_version: str = "", items: Iterable[Item] = ()) -> None:
+        self._version = artifact_version
+        self._items = list(items)
         self._level: schemas.Level = "static"
-        self._remembered: dict[str, Item] = {}
+        self._remembered: dict[str, Item] = {item.item_id: item for item in self._items}
 
     def __bool__(self) -> bool:
         return bool(self._items)
@@ -87,11 +92,13 @@ class SpareList:
         items.sort(key=lambda item: item.category not in categories)  # stable: popular ones stay first
         return Taken(self._version, items, self._level)
 
-    async def follow(self, clients: Clients) -> None:
-        """Learn the list from the services until cancelled; while they are away the last one stays."""
+    async def follow(self, clients: Clients, *, file: Path | None) -> None:
+        """Learn the list from the services until cancelled, and write it; while they are away the last one stays."""
         while True:
             try:
                 await self.learn(clients)
+                if file is not None:
+                    await asyncio.to_thread(_write, file, self._version, self._items)
                 await asyncio.sleep(_EVERY_S)
             except grpc.aio.AioRpcError:  # that they are away is logged elsewhere
                 await asyncio.sleep(_AGAIN_S)
@@ -113,9 +120,14 @@ class SpareList:
 
 @asynccontextmanager
 async def spare_list(clients: Clients, *, file: Path | None) -> AsyncIterator[SpareList]:
-    """A list that is followed until the end of the block. Raises: DataError (the file)."""
-    spare = SpareList(file)
-    following = asyncio.create_task(spare.follow(clients))
+    """A list that is followed until the end of the block; from the file, if it says one."""
+    spare = SpareList()
+    if file is not None and file.exists():
+        try:
+            spare = SpareList(*read(file))
+        except DataError as error:  # an answer may need this list some day; each one needs the gateway now
+            logger.error("the static list cannot be read", extra={"reason": str(error)})
+    following = asyncio.create_task(spare.follow(clients, file=file))
     try:
         yield spare
     finally:
@@ -134,7 +146,8 @@ def _passes(item: Item, only: Filter) -> bool:
     )
 
 
-def _read(file: Path) -> tuple[str, list[Item]]:
+def read(file: Path) -> tuple[str, list[Item]]:
+    """Artifact version and items. Raises: DataError."""
     try:
         listed = _Listed.model_validate_json(file.read_bytes())
     except OSError as error:
@@ -157,3 +170,28 @@ def _read(file: Path) -> tuple[str, list[Item]]:
         )
         for each in listed.items
     ]
+
+
+def _write(file: Path, artifact_version: str, items: Iterable[Item]) -> None:
+    """Replace the file in one step. That it cannot be written is logged, and no more."""
+    listed = _Listed(
+        artifact_version=artifact_version,
+        items=[
+            schemas.Item(
+                item_id=item.item_id,
+                title=item.title if item.HasField("title") else None,
+                category=item.category if item.HasField("category") else None,
+                price=item.price if item.HasField("price") else None,
+                image_url=item.image_url if item.HasField("image_url") else None,
+                available=item.available,
+                attributes=dict(item.attributes),
+            )
+            for item in items
+        ],
+    )
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_text(listed.model_dump_json())
+        beside.replace(file)
+    except OSError as error:
+        logger.warning("the static list cannot be written", extra={"file": str(file), "reason": error.strerror})
