@@ -1,8 +1,8 @@
 """Popular items that this process keeps for the moment when the services cannot be asked.
 
 Learned from the services every few seconds, described, in order; before that, what a file says: one that an operator
-wrote (the answer of `GET /v1/items/popular`), or what a gateway before this one had learned. Whoever is answered from it
-gets items that pass the request's filter, are on sale as far as this process knows, and were not had; those of the
+wrote (the answer of `GET /v1/items/popular`), or what a gateway before this one had learned. Whoever is answered from
+it gets items that pass the request's filter, are on sale as far as this process knows, and were not had; those of the
 categories that they looked at last come first.
 """
 
