@@ -16,7 +16,7 @@ DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPIN
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser screenshots protos lock format lint unit test security audit demo train up down served-recall chaos clean
+.PHONY: help setup setup-browser setup-load screenshots protos lock format lint unit test security audit demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,13 @@ served-recall: setup ## Recall@20 of the lists that the API serves, beside popul
 
 chaos: setup ## Containers killed, paused, slowed, cut off, filled up and replaced under load: what was answered, as a table
 	@$(PYTHON) -m tools.chaos
+
+setup-load: ## wrk for the benchmarks under load, where root may install it
+	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends wrk; } || \
+		echo "no wrk, and not root on Debian to install it" >&2
+
+benchmark-serving benchmark-hot-swap: setup-load
 
 benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)
