@@ -7,6 +7,7 @@ from in_process import TIMEOUT_S
 
 from candidate_gen.retriever import Retriever
 from recsys.artifact.watcher import Watcher
+from recsys.observability.metrics import Metrics
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetCandidatesResponse
 from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
@@ -26,6 +27,7 @@ class System:
     models: tuple[ModelServiceStub, ModelServiceStub]
     retrievers: Watcher[Retriever]
     rankers: Watcher[Ranker]
+    metrics: tuple[Metrics, Metrics]
 
     def candidates(self, user_id: str, *, count: int = 5, version: str = "") -> GetCandidatesResponse:
         request = GetCandidatesRequest(user_id=user_id, count=count, artifact_version=version)

@@ -21,13 +21,14 @@ from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     volume = tmp_path / "volume"
+    metrics = (Metrics(), Metrics())
     first = candidate_gen.app.create(
         candidate_gen.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S, take_after_s=0),
         LiveState(),
-        Metrics(),
+        metrics[0],
     )
     second = reranker.app.create(
-        reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), Metrics()
+        reranker.settings.Settings(artifact_dir=volume, poll_interval_s=NEVER_S), LiveState(), metrics[1]
     )
     with serving(*first) as to_candidate_gen, serving(*second) as to_reranker:
         yield System(
@@ -40,4 +41,5 @@ def system(tmp_path: Path) -> Iterator[System]:
             ),
             retrievers=first[1],
             rankers=second[1],
+            metrics=metrics,
         )

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import grpc
-import pytest
 from in_process import failure_of
 from tiny_artifact import Shop, checkerboard, publish
 from two_services import System
@@ -59,32 +58,6 @@ def test_going_back_to_the_version_before_takes_one_look(system: System) -> None
     writer.activate(system.volume, "v1")
     system.poll()
     assert first_item(system) == ("v1", "item-00")
-
-
-@pytest.mark.parametrize("name", ["item_embeddings.npy", "items.arrow", "retrieval.faiss"])
-def test_a_damaged_version_is_refused_by_name_and_the_old_one_keeps_answering(system: System, name: str) -> None:
-    publish(checkerboard(), system.volume, version="v1")
-    system.poll()
-    damaged = publish(turned(), system.volume, version="v2") / name
-    content = damaged.read_bytes()
-    damaged.write_bytes(content[:-1])
-    system.poll()
-    assert first_item(system) == ("v1", "item-00")
-    for info in system.model_infos():
-        assert (info.artifact_version, list(info.held_versions)) == ("v1", ["v1"])
-        assert f"{name}: expected {len(content)} bytes, found {len(content) - 1}" in info.refused
-
-
-def test_an_index_of_another_model_is_refused_although_its_checksum_is_right(system: System) -> None:
-    publish(checkerboard(), system.volume, version="v1")
-    system.poll()
-    # fitted again: other vectors, and by mistake the index of the old ones
-    fitted_again = replace(turned(), item_embeddings=turned().item_embeddings[:, ::-1].copy())
-    publish(fitted_again, system.volume, version="v2", index_of=checkerboard())
-    system.poll()
-    candidate_gen_info, _ = system.model_infos()
-    assert candidate_gen_info.artifact_version == "v1"
-    assert "retrieval.faiss: expected 0.50 of the sampled answers to agree" in candidate_gen_info.refused
 
 
 def test_a_service_describes_its_model(system: System) -> None:
