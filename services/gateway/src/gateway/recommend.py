@@ -94,7 +94,7 @@ class Recommender:
                 without={*to_find.seen_item_ids, *to_find.basket_item_ids},
                 liked=[*to_find.basket_item_ids, *(event.item_id for event in to_find.events)][:_RECENT],
             )
-            matching = len(shown.items) + len(shown.beyond)
+            matching = len(shown.items) + len(shown.remainder.item_ids)
             found = GetCandidatesResponse(artifact_version=shown.artifact_version, matching_items=matching)
             return self._recommended(found, shown, subject, assignment, level, asked)
 
@@ -161,7 +161,7 @@ class Recommender:
             return await self.ladder.without_rerank(
                 first, found_by, version=to_rank.artifact_version, count=count, timeout_s=deadline.remaining_s()
             )
-        self.ladder.spare.remember(each.item for each in shown.items)
+        self.ladder.spare.remember(shown.artifact_version, (each.item for each in shown.items))
         return shown
 
     def _recommended(

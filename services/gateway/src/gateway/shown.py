@@ -21,6 +21,7 @@ class Shown:
 
 def in_order(artifact_version: str, listed: Iterable[tuple[Item, float, int]], *, count: int, level: Level) -> Shown:
     """A list that the second stage did not see: items with their scores and the bits of their sources, best first."""
+    listed = list(listed)
     ranked = [
         RankedItem(
             item=item,
@@ -28,6 +29,12 @@ def in_order(artifact_version: str, listed: Iterable[tuple[Item, float, int]], *
             sources=[source for source in range(1, bits.bit_length()) if bits >> source & 1],  # type: ignore[misc]
             propensity=1.0,
         )
-        for item, score, bits in listed
+        for item, score, bits in listed[:count]
     ]
-    return Shown(artifact_version, ranked[:count], ranked[count:], level=level)
+    item_ids, scores, sources = [], [], []
+    for item, score, bits in listed[count:]:
+        item_ids.append(item.item_id)
+        scores.append(score)
+        sources.append(bits)
+    rest = Remainder(item_ids=item_ids, scores=scores, sources=sources)
+    return Shown(artifact_version, ranked, beyond=[], remainder=rest, level=level)

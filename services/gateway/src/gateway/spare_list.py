@@ -58,16 +58,24 @@ class SpareList:
     """The list, and what this process remembers of items that it described lately."""
 
     def __init__(self, artifact_version: str = "", items: Iterable[Item] = ()) -> None:
-        self._version = artifact_version
-        self._items = list(items)
         self._level: schemas.Level = "static"
-        self._remembered: dict[str, Item] = {item.item_id: item for item in self._items}
+        self._remembered: dict[str, Item] = {}  # as one version describes them
+        self._remembered_of = artifact_version
+        self._keep(artifact_version, items)
 
     def __bool__(self) -> bool:
-        return bool(self._items)
+        return bool(self._kept)
 
-    def remember(self, items: Iterable[Item]) -> None:
-        """Keep what an answer says of items that are not known yet."""
+    def _keep(self, artifact_version: str, items: Iterable[Item]) -> None:
+        self._version = artifact_version
+        self._kept = {item.item_id: item for item in items if item.available}
+        self.remember(artifact_version, ())
+        self._remembered.update(self._kept)
+
+    def remember(self, artifact_version: str, items: Iterable[Item]) -> None:
+        """Keep what an answer of a version says of items that are not known yet; what another one said is forgotten."""
+        if artifact_version != self._remembered_of:
+            self._remembered, self._remembered_of = {}, artifact_version
         for item in items:
             if item.item_id not in self._remembered:
                 # not the message itself, which would keep the whole answer in memory
@@ -75,22 +83,25 @@ class SpareList:
         while len(self._remembered) > _MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
 
-    def described(self, item_id: str, live: Live) -> Item | None:
-        """An item as this process knows it; one that it never described has its id only. None: not on sale."""
-        item = as_now(item_id, self._remembered.get(item_id) or Item(item_id=item_id, available=True), live)
+    def described(self, item_id: str, *, artifact_version: str, live: Live) -> Item | None:
+        """An item as this version described it lately; one that it did not has its id only. None: not on sale."""
+        known = self._remembered.get(item_id) if artifact_version == self._remembered_of else None
+        item = as_now(item_id, known or Item(item_id=item_id, available=True), live)
         return item if item is not None and item.available else None
 
     def take(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: Live) -> Taken:
         """The whole list for somebody, without these items; `liked` are the items that they looked at last."""
-        now = (as_now(item.item_id, item, live) for item in self._items)
-        items = [
-            item
-            for item in now
-            if item is not None and item.available and item.item_id not in without and _passes(item, only)
-        ]
         categories = {known.category for item_id in liked if (known := self._remembered.get(item_id))} - {""}
-        items.sort(key=lambda item: item.category not in categories)  # stable: popular ones stay first
-        return Taken(self._version, items, self._level)
+        first: list[Item] = []
+        others: list[Item] = []
+        is_any = only == _ANY
+        for item_id, kept in self._kept.items():
+            item = kept if live.record(item_id) is None else as_now(item_id, kept, live)
+            if item is None or not item.available or item_id in without:
+                continue
+            if is_any or _passes(item, only):
+                (first if item.category in categories else others).append(item)
+        return Taken(self._version, first + others, self._level)
 
     async def follow(self, clients: Clients, *, file: Path | None) -> None:
         """Learn the list from the services until cancelled, and write it; while they are away the last one stays."""
@@ -98,7 +109,7 @@ class SpareList:
             try:
                 await self.learn(clients)
                 if file is not None:
-                    await asyncio.to_thread(_write, file, self._version, self._items)
+                    await asyncio.to_thread(_write, file, self._version, list(self._kept.values()))
                 await asyncio.sleep(_EVERY_S)
             except grpc.aio.AioRpcError:  # that they are away is logged elsewhere
                 await asyncio.sleep(_AGAIN_S)
@@ -113,9 +124,8 @@ class SpareList:
         )
         ranked = await clients.reranker.rerank(request, timeout_s=_TIMEOUT_S)
         if ranked.items:
-            self._version, self._items = ranked.artifact_version, [each.item for each in ranked.items]
+            self._keep(ranked.artifact_version, (each.item for each in ranked.items))
             self._level = "popular_in_category"
-            self._remembered.update({item.item_id: item for item in self._items})
 
 
 @asynccontextmanager
@@ -133,6 +143,9 @@ async def spare_list(clients: Clients, *, file: Path | None) -> AsyncIterator[Sp
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+
+
+_ANY: Final = Filter()
 
 
 def _passes(item: Item, only: Filter) -> bool:
