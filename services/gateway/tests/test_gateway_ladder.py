@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.clients import Clients
+from gateway.live import Live
 from gateway.requests import Filter
 from gateway.spare_list import SpareList, read, spare_list
 from recsys.errors import DataError
@@ -244,8 +245,19 @@ async def test_a_file_that_cannot_be_read_or_written_does_not_keep_the_gateway_f
 def test_only_so_many_items_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.spare_list._MOST_REMEMBERED", 3)
     spare = SpareList()
-    spare.remember(Item(item_id=str(n), title=f"t{n}") for n in range(5))
+    spare.remember("v1", (Item(item_id=str(n), title=f"t{n}") for n in range(5)))
     assert list(spare._remembered) == ["2", "3", "4"]
+
+
+def test_an_item_is_described_as_its_own_version_does_or_not_at_all() -> None:
+    spare, live = SpareList(), Live()
+    spare.remember("v1", [Item(item_id="a", title="old", available=True)])
+    for version, title in (("v1", "old"), ("v2", "")):
+        described = spare.described("a", artifact_version=version, live=live)
+        assert described is not None
+        assert (described.item_id, described.title) == ("a", title)
+    spare.remember("v2", [Item(item_id="b", title="new", available=True)])
+    assert list(spare._remembered) == ["b"]
 
 
 async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_away(

@@ -52,7 +52,10 @@ class Ladder:
         request.artifact_version = version
         request.with_item_ids = True
         found = await ask(request, timeout_s=timeout_s)
-        described = (self.spare.described(item_id, self.live) for item_id in found.item_ids)
+        described = (
+            self.spare.described(item_id, artifact_version=found.artifact_version, live=self.live)
+            for item_id in found.item_ids
+        )
         # scores of different sources do not compare: the order is what counts, and scores must not rise in it
         scores = accumulate(found.candidates.scores, min)
         listed = zip(described, scores, found.candidates.sources, strict=True)
