@@ -25,11 +25,16 @@ def docker_answers() -> bool:
 
 
 @pytest.fixture(scope="session")
-def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerCompose]:
-    """The running system, in a project and on ports of its own; removed afterwards with its volume."""
+def needs_docker() -> None:
+    """Without an engine there is nothing to test; in CI that is a failure."""
     if not docker_answers():
         reason = "docker with compose does not answer"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def compose(needs_docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerCompose]:
+    """The running system, in a project and on ports of its own; removed afterwards with its volume."""
     folder = tmp_path_factory.mktemp("e2e")
     folder.chmod(0o755)  # the trainer is another user
     shop.write_events(folder / "events.csv")

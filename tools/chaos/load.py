@@ -21,6 +21,7 @@ from tools.chaos.shop import Question, Shop, question
 PER_S: Final = 50.0
 PATIENCE_S: Final = 3.0  # of the client; the gateway's own budget is a second
 _LOOK_S: Final = 0.5  # how often to look which gateways there are
+_AGAIN_S: Final = 0.02  # after a gateway broke a connection
 _IDLE_S: Final = 2.0  # the gateways close idle connections after five
 
 
@@ -88,18 +89,21 @@ class Load:
             self._gateways = await asyncio.to_thread(self._find)
 
     async def _ask(self, client: httpx.AsyncClient, number: int, due_s: float) -> None:
-        asked, gateways = question(self._shop, number), self._gateways
-        outcome, broken = Outcome("no gateway"), 0
-        for turn in range(len(gateways)):
-            gateway = gateways[(number + turn) % len(gateways)]
-            try:
-                answer = await client.request(asked.method, gateway + asked.path, json=asked.body)
-            except httpx.TimeoutException:
-                outcome = Outcome("no answer in time")
-            except httpx.TransportError:
-                outcome, broken = Outcome("connection broken"), broken + 1
-                continue
-            else:
-                outcome = judge(asked, answer.status_code, answer.content, shop=self._shop, dearer=self._dearer)
-            break
-        self.asked.append(Asked(asked, due_s, time.monotonic(), outcome, broken))
+        asked, broken, give_up_s = question(self._shop, number), 0, time.monotonic() + PATIENCE_S
+        while (outcome := await self._answer(client, asked, number + broken)) is None and time.monotonic() < give_up_s:
+            broken += 1
+            await asyncio.sleep(_AGAIN_S)
+        self.asked.append(Asked(asked, due_s, time.monotonic(), outcome or Outcome("no gateway"), broken))
+
+    async def _answer(self, client: httpx.AsyncClient, asked: Question, turn: int) -> Outcome | None:
+        """What the gateway whose turn it is said; none if it broke the connection, or there is no gateway."""
+        if not self._gateways:
+            return None
+        gateway = self._gateways[turn % len(self._gateways)]
+        try:
+            answer = await client.request(asked.method, gateway + asked.path, json=asked.body)
+        except httpx.TimeoutException:
+            return Outcome("no answer in time")
+        except httpx.TransportError:
+            return None
+        return judge(asked, answer.status_code, answer.content, shop=self._shop, dearer=self._dearer)
