@@ -183,6 +183,26 @@ async def test_pages_go_on_where_a_degraded_list_ended(
     assert rung(second) == ("popular_in_category", True)
 
 
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
+async def test_pages_of_a_full_list_go_on_without_the_reranker_and_are_full_again_after_it(
+    client: httpx.AsyncClient, failures: Failures, code: grpc.StatusCode
+) -> None:
+    first = await client.post("/v1/recommendations", json={"user_id": "7", "count": 4, "paginate": True})
+    assert (await client.patch("/v1/items/item-14", json={"available": False})).status_code == 200
+    failures["GetItems"] = (code, "away")
+    second = await client.post("/v1/recommendations", json={"cursor": first.json()["next_cursor"], "count": 4})
+    failures.clear()
+    third = await client.post("/v1/recommendations", json={"cursor": second.json()["next_cursor"], "count": 4})
+
+    assert [rung(page) for page in (first, second, third)] == [
+        ("full", False),
+        ("without_rerank", True),
+        ("full", False),
+    ]
+    shown = [item_id for page in (first, second, third) for item_id in ids_of(page)]
+    assert shown == [f"item-{n:02}" for n in range(19, 6, -1) if n != 14]
+
+
 async def test_a_list_from_a_file_answers_before_the_services_ever_did(
     app: FastAPI, client: httpx.AsyncClient, fail: Callable[..., None], tmp_path: Path
 ) -> None:

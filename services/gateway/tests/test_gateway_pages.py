@@ -153,13 +153,13 @@ async def test_a_list_without_paginate_has_no_cursor(client: httpx.AsyncClient) 
     assert (await ask(client, user_id="7", count=3))["next_cursor"] is None
 
 
-async def test_a_page_fails_as_the_catalogue_fails(
+async def test_a_page_that_the_catalogue_refuses_is_refused(
     client: httpx.AsyncClient, failures: dict[str, tuple[StatusCode, str]]
 ) -> None:
     first = await ask(client, user_id="7", count=3, paginate=True)
-    failures["GetItems"] = (StatusCode.UNAVAILABLE, "")
+    failures["GetItems"] = (StatusCode.INVALID_ARGUMENT, "")
 
-    assert (await client.post("/v1/recommendations", json={"cursor": first["next_cursor"]})).status_code == 503
+    assert (await client.post("/v1/recommendations", json={"cursor": first["next_cursor"]})).status_code == 400
 
 
 one_list = st.lists(

@@ -56,9 +56,7 @@ def first_page(answer: Recommended, facts: ListFacts, *, asked: int, next_cursor
 def further_page(page: Page, *, asked: int) -> bytes:
     """JSON of `schemas.Recommendations`."""
     items = [_listed_item(item) for item in page.items]
-    return _recommendations(
-        items, page.rest.facts, asked=asked, dropped=None, next_cursor=list_cursors.encode(page.rest)
-    )
+    return _recommendations(items, page.facts, asked=asked, dropped=None, next_cursor=list_cursors.encode(page.rest))
 
 
 def ranked_items(shown: Shown) -> bytes:

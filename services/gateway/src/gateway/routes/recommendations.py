@@ -46,7 +46,9 @@ async def recommend(
         rest = list_cursors.decode(asked.cursor)
     except BadCursorError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
-    page = await paging.next_page(rest, count=asked.count, live=live, clients=clients, timeout_s=settings.timeout_s)
+    page = await paging.next_page(
+        rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
+    )
     live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
     return Response(ranked_lists.further_page(page, asked=asked.count), media_type=_JSON)
 
