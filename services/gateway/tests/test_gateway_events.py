@@ -179,6 +179,18 @@ async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_away(
     assert (history["degraded"], history["total"]) == (True, 7)
 
 
+async def test_an_event_does_not_wait_for_ever_for_a_store_that_hangs(
+    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(live.store, "append", hangs)
+    monkeypatch.setattr("gateway.events._STORE_S", 0.01)
+    response = await client.post("/v1/events", json={"user_id": "7", "item_id": "item-01", "type": "view"})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
 async def test_a_session_that_is_its_users_already_is_not_merged_again(
     client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,11 @@ from gateway.exposures import ExposureLog
 from gateway.live import now_ms
 from gateway.requests import EventIn
 from gateway.settings import Settings
+from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Event, FeatureStore, Subject
 
 _LOOK_UP_S: Final = 0.2  # how long the catalogue may take to say which items it does not know
+_STORE_S: Final = 2.0  # how long an event waits for the feature store
 _LONGEST_SHOWN: Final = 200
 
 
@@ -70,13 +72,17 @@ async def take(
     if not good:
         return Outcome(rejected=rejected)
     merges = {(row.session_id, row.event.subject.id): None for row in good if row.session_id is not None}
-    for session_id, user_id in merges:
-        await _merge(session_id, user_id=user_id, store=store)
-    await exposures.settle(row.event.request_id for row in good if row.event.request_id is not None)
-    appended, unknown_items = await asyncio.gather(
-        store.append([row.event for row in good], now_ms=arrived_ms),
-        _count_unknown([row.event.item_id for row in good], clients),
-    )
+    try:
+        async with asyncio.timeout(_STORE_S):
+            for session_id, user_id in merges:
+                await _merge(session_id, user_id=user_id, store=store)
+            await exposures.settle(row.event.request_id for row in good if row.event.request_id is not None)
+            appended, unknown_items = await asyncio.gather(
+                store.append([row.event for row in good], now_ms=arrived_ms),
+                _count_unknown([row.event.item_id for row in good], clients),
+            )
+    except TimeoutError as error:  # stored or not, they may be sent again with their event_id
+        raise StoreUnavailableError(f"no answer within {_STORE_S} s") from error
     return Outcome(
         event_ids=[row.event.event_id for row in good],
         duplicates=sum(one.is_duplicate for one in appended),
