@@ -19,7 +19,10 @@ from tools.chaos.answers import ANSWERED, Outcome, judge
 from tools.chaos.shop import Question, Shop, question
 
 PER_S: Final = 50.0
-PATIENCE_S: Final = 3.0  # of the client; the gateway's own budget is a second
+_PATIENCE_S: Final = 3.0  # of the client; the gateway's own budget for a list is a second
+_PATIENCE_FOR_EVENTS_S: Final = (
+    10.0  # a store that is stuck is given several seconds to take one, rather than refuse it
+)
 _LOOK_S: Final = 0.5  # how often to look which gateways there are
 _AGAIN_S: Final = 0.02  # after a gateway broke a connection
 _IDLE_S: Final = 2.0  # the gateways close idle connections after five
@@ -72,7 +75,7 @@ class Load:
 
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=None, keepalive_expiry=_IDLE_S)
-        async with httpx.AsyncClient(timeout=PATIENCE_S, limits=limits) as client, asyncio.TaskGroup() as tasks:
+        async with httpx.AsyncClient(limits=limits) as client, asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(self._look())
             started_s = time.monotonic()
             for number in self._numbers:
@@ -89,7 +92,7 @@ class Load:
             self._gateways = await asyncio.to_thread(self._find)
 
     async def _ask(self, client: httpx.AsyncClient, number: int, due_s: float) -> None:
-        asked, broken, give_up_s = question(self._shop, number), 0, time.monotonic() + PATIENCE_S
+        asked, broken, give_up_s = question(self._shop, number), 0, time.monotonic() + _PATIENCE_S
         while (outcome := await self._answer(client, asked, number + broken)) is None and time.monotonic() < give_up_s:
             broken += 1
             await asyncio.sleep(_AGAIN_S)
@@ -100,8 +103,9 @@ class Load:
         if not self._gateways:
             return None
         gateway = self._gateways[turn % len(self._gateways)]
+        patience_s = _PATIENCE_FOR_EVENTS_S if asked.is_event else _PATIENCE_S
         try:
-            answer = await client.request(asked.method, gateway + asked.path, json=asked.body)
+            answer = await client.request(asked.method, gateway + asked.path, json=asked.body, timeout=patience_s)
         except httpx.TimeoutException:
             return Outcome("no answer in time")
         except httpx.TransportError:

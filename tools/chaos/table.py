@@ -28,8 +28,9 @@ class Row:
 
     @property
     def failures(self) -> Counter[str]:
-        """Requests that got no good answer, by what they got instead."""
-        return Counter(one.outcome.kind for one in self.asked if one.outcome.has_failed)
+        """Requests that got no good answer, by what was asked and what came instead."""
+        failed = (one for one in self.asked if one.outcome.has_failed)
+        return Counter(f"{one.question.kind}: {one.outcome.kind}" for one in failed)
 
     @property
     def levels(self) -> Counter[str]:
