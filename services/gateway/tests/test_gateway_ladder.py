@@ -9,6 +9,7 @@ import grpc
 import httpx
 import pytest
 from fastapi import FastAPI
+from google.protobuf.message import Message
 
 from gateway.clients import Clients
 from gateway.live import Live
@@ -16,6 +17,7 @@ from gateway.requests import Filter
 from gateway.spare_list import SpareList, read, spare_list
 from recsys.errors import DataError
 from recsys.v1.item_pb2 import Item
+from recsys.v1.reranker_service_pb2 import RerankRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +84,20 @@ async def test_without_the_reranker_the_first_stage_s_own_order_is_answered(
     assert response.json()["artifact_version"] == full.json()["artifact_version"]
     scores = [item["score"] for item in response.json()["items"]]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_once_the_reranker_is_known_to_be_away_the_first_stage_is_asked_once_a_request(
+    client: httpx.AsyncClient, fail: Callable[..., None], received: list[Message], path: str
+) -> None:
+    fail("Rerank")
+    for _ in range(5):
+        await client.get(path)
+    received.clear()
+
+    assert rung(await client.get(path)) == ("without_rerank", True)
+    of_first_stage = [type(request).__name__ for request in received if type(request) is not RerankRequest]  # a probe
+    assert len(of_first_stage) == 1
 
 
 async def test_an_item_that_was_described_before_keeps_its_title_without_the_reranker(

@@ -120,6 +120,11 @@ class RerankerClient:
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether a call would fail at once: it failed again and again."""
+        return self._breaker.is_open
+
     async def rerank(
         self, request: reranker_service_pb2.RerankRequest, *, timeout_s: float
     ) -> reranker_service_pb2.RerankResponse:

@@ -4,10 +4,10 @@ full → without_live_state (the feature store is away) → without_rerank (the 
 popular_in_category (the list that this process keeps) → static (that of a file). docs/adr/0009 says why.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import grpc
 
@@ -16,16 +16,17 @@ from gateway.requests import Filter
 from gateway.shown import Shown, in_order
 from gateway.spare_list import SpareList
 from recsys.v1.candidate_gen_service_pb2 import (
-    GetCandidatesRequest,
-    GetPopularItemsRequest,
-    GetSimilarItemsRequest,
+    GetCandidatesResponse,
+    GetPopularItemsResponse,
+    GetSimilarItemsResponse,
 )
 from recsys.v1.item_pb2 import CANDIDATE_SOURCE_POPULAR
 
 # What the caller must hear, since no other rung would make it right.
 _OF_THE_CALLER: Final = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
 
-FirstStageRequest: TypeAlias = GetCandidatesRequest | GetPopularItemsRequest | GetSimilarItemsRequest
+Found: TypeAlias = GetCandidatesResponse | GetPopularItemsResponse | GetSimilarItemsResponse
+"""Candidates of the first stage."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,8 @@ class Ladder:
     live: Live
     spare: SpareList
 
-    async def without_rerank(
-        self,
-        ask: Callable[..., Awaitable[Any]],
-        request: FirstStageRequest,
-        *,
-        version: str,
-        count: int,
-        timeout_s: float,
-    ) -> Shown:
-        """The first stage's candidates in its own order, asked for once more, with their ids.
-
-        Ids are not asked for from the start: 200 of them in each answer cost more than asking again costs here. Raises:
-        `grpc.aio.AioRpcError`.
-        """
-        request.artifact_version = version
-        request.with_item_ids = True
-        found = await ask(request, timeout_s=timeout_s)
+    def without_rerank(self, found: Found, *, count: int) -> Shown:
+        """The first stage's candidates, which came with their ids, in its own order."""
         described = (
             self.spare.described(item_id, artifact_version=found.artifact_version, live=self.live)
             for item_id in found.item_ids

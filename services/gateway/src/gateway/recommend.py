@@ -7,7 +7,7 @@ Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import grpc
 
@@ -15,7 +15,7 @@ from gateway import wire
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
-from gateway.ladder import FirstStageRequest, Ladder, is_of_the_caller
+from gateway.ladder import Found, Ladder, is_of_the_caller
 from gateway.live import Live
 from gateway.requests import Filter, RecommendationRequest, Rule
 from gateway.schemas import Level
@@ -25,6 +25,7 @@ from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Profile, Subject
 from recsys.observability.logging import request_id
 from recsys.v1.candidate_gen_service_pb2 import (
+    GetCandidatesRequest,
     GetCandidatesResponse,
     GetPopularItemsRequest,
     GetSimilarItemsRequest,
@@ -78,10 +79,12 @@ class Recommender:
 
         async def attempt(version: str) -> Recommended:
             to_find.artifact_version = version
+            to_find.with_item_ids = self.clients.reranker.is_away
             first = self.clients.candidate_gen.get_candidates
             found = await first(to_find, timeout_s=self._first_stage_s(deadline))
             wire.hand_over(found, to_rank)
-            shown = await self._ranked(to_rank, first, to_find, count=asked.count, deadline=deadline)
+            again = _with_ids(first, to_find, found)
+            shown = await self._ranked(to_rank, found, again, count=asked.count, deadline=deadline)
             return self._recommended(found, shown, subject, assignment, level, asked)
 
         try:
@@ -108,16 +111,18 @@ class Recommender:
                 count=max(count, self.settings.candidates),
                 artifact_version=version,
                 filter=wire.filter_of(only),
+                with_item_ids=self.clients.reranker.is_away,
             )
             first = self.clients.candidate_gen.get_similar_items
             found = await first(request, timeout_s=self._first_stage_s(deadline))
+            again = _with_ids(first, request, found)
             to_rank = RerankRequest(
                 artifact_version=found.artifact_version,
                 item_id=item_id,
                 candidates=found.candidates,
                 blend=wire.PERSONAL_ALONE,
             )
-            return await self._ranked(to_rank, first, request, count=count, deadline=deadline)
+            return await self._ranked(to_rank, found, again, count=count, deadline=deadline)
 
         try:
             return await self._from_one_version(attempt, deadline)
@@ -129,13 +134,19 @@ class Recommender:
         deadline = Deadline.after(self.settings.timeout_s)
 
         async def attempt(version: str) -> Shown:
-            request = GetPopularItemsRequest(count=count, artifact_version=version, filter=wire.filter_of(only))
+            request = GetPopularItemsRequest(
+                count=count,
+                artifact_version=version,
+                filter=wire.filter_of(only),
+                with_item_ids=self.clients.reranker.is_away,
+            )
             first = self.clients.candidate_gen.get_popular_items
             found = await first(request, timeout_s=self._first_stage_s(deadline))
+            again = _with_ids(first, request, found)
             to_rank = RerankRequest(
                 artifact_version=found.artifact_version, candidates=found.candidates, blend=wire.PERSONAL_ALONE
             )
-            return await self._ranked(to_rank, first, request, count=count, deadline=deadline)
+            return await self._ranked(to_rank, found, again, count=count, deadline=deadline)
 
         try:
             return await self._from_one_version(attempt, deadline)
@@ -145,22 +156,26 @@ class Recommender:
     async def _ranked(
         self,
         to_rank: RerankRequest,
-        first: Callable[..., Awaitable[Any]],
-        found_by: FirstStageRequest,
+        found: Found,
+        again: Callable[[float], Awaitable[Found]],
         *,
         count: int,
         deadline: Deadline,
     ) -> Shown:
-        """The second stage's list, or without it the first stage's own order."""
+        """The second stage's list, or without it the first stage's own order.
+
+        That takes the ids of the candidates. They are asked for from the start only while the reranker is known to be
+        away, and else `again`: 200 of them in every answer would cost more.
+        """
         try:
             shown = await self._best(to_rank, count=count, deadline=deadline)
         except grpc.aio.AioRpcError as error:
             # another version is asked for before a stage is left out
             if is_of_the_caller(error) or error.code() is grpc.StatusCode.FAILED_PRECONDITION:
                 raise
-            return await self.ladder.without_rerank(
-                first, found_by, version=to_rank.artifact_version, count=count, timeout_s=deadline.remaining_s()
-            )
+            if not found.item_ids:
+                found = await again(deadline.remaining_s())
+            return self.ladder.without_rerank(found, count=count)
         self.ladder.spare.remember(shown.artifact_version, (each.item for each in shown.items))
         return shown
 
@@ -217,3 +232,18 @@ class Recommender:
                 raise
         live = await self.clients.reranker.get_model(timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
         return await attempt(live.artifact_version)
+
+
+def _with_ids(
+    ask: Callable[..., Awaitable[Found]],
+    request: GetCandidatesRequest | GetPopularItemsRequest | GetSimilarItemsRequest,
+    found: Found,
+) -> Callable[[float], Awaitable[Found]]:
+    """Asks, within so many seconds, for the same candidates with their ids."""
+
+    def again(timeout_s: float) -> Awaitable[Found]:
+        request.artifact_version = found.artifact_version
+        request.with_item_ids = True
+        return ask(request, timeout_s=timeout_s)
+
+    return again
