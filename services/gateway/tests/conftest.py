@@ -351,6 +351,7 @@ async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastA
         settings = Settings(
             candidate_gen_target=candidate_gen,
             reranker_target=reranker,
+            lanes=0,  # the fakes have none
             timeout_s=10,
             candidates=20,
             store_timeout_s=10,
@@ -400,6 +401,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             settings = Settings(
                 candidate_gen_target=candidate_gen,
                 reranker_target=reranker,
+                lanes=0,  # the fakes have none
                 timeout_s=10,
                 store_timeout_s=10,
                 feature_store_url=store_url,

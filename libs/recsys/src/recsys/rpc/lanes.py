@@ -134,6 +134,7 @@ class Lanes:
                     self._calls.clear()
         finally:
             stream.cancel()
+            await stream.code()  # grpc's thread must not find the loop closed
 
     async def _next_calls(self, stream: _Stream, until_s: float) -> list[_Waiting]:
         """What waits; nothing when the stream's time is over or it has ended."""
