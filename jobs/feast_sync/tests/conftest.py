@@ -1,5 +1,6 @@
 """A real Feast repository with its local provider: registry and online store are files."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource
 from feast.types import Bool, Float64, PrimitiveFeastType, String
 from feast.value_type import ValueType
+
+# feast sets it when it is imported, and prometheus_client would count otherwise in every later test of the session
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 REPOSITORY = """
 project: shop
