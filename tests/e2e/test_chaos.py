@@ -14,14 +14,14 @@ from tools.chaos.load import Load
 from tools.chaos.play import Fault, Played, Scenario, play
 from tools.chaos.system import System
 
-# What an answer may fall to while a service is away, to begin with the usual; a first stage that takes long leaves the
-# second no time. The store is given little of it, so a busy machine costs its part too.
+# Levels that answers fall to while a service is away: some do, or the fault was not felt.
 BELOW = {
-    "candidate-gen": {"popular_in_category", "without_rerank"},
-    "reranker": {"without_rerank", "popular_in_category"},
+    "candidate-gen": {"popular_in_category"},
+    "reranker": {"without_rerank"},
     "valkey": {"without_live_state"},
 }
-ALWAYS = {"full", "without_live_state"}
+# A busy machine costs a few answers a level, whatever dies: every stage is given little time.
+MOST_BELOW_FULL = 0.02
 LASTING_S = 3.0
 
 
@@ -49,43 +49,47 @@ def played(fault: Fault, system: System, load: Load, *, service: str, lasting_s:
     return outcome
 
 
-def expect_levels(outcome: Played, service: str) -> None:
-    """The fault was felt, and cost no more than it must."""
-    levels = set(outcome.row.levels)
-    assert levels & BELOW[service], outcome.row.line()
-    assert levels <= ALWAYS | BELOW[service], outcome.row.line()
+def expect_felt(outcome: Played, service: str) -> None:
+    """There were answers of a level that says that the service was away."""
+    assert BELOW[service] & set(outcome.row.levels), outcome.row.line()
+
+
+def expect_full(outcome: Played) -> None:
+    """What went wrong cost no level."""
+    levels = outcome.row.levels
+    assert levels.total() - levels["full"] <= MOST_BELOW_FULL * levels.total(), outcome.row.line()
 
 
 @pytest.mark.parametrize("service", BELOW)
 def test_a_service_that_is_killed_costs_levels_and_no_answer(system: System, load: Load, service: str) -> None:
-    expect_levels(played(faults.killed(service), system, load, service=service), service)
+    expect_felt(played(faults.killed(service), system, load, service=service), service)
 
 
 def test_a_gateway_that_is_killed_costs_no_more_than_asking_the_other(system: System, load: Load) -> None:
     outcome = played(faults.killed("gateway"), system, load, service="gateway")
     assert outcome.row.broken
-    assert set(outcome.row.levels) <= ALWAYS, outcome.row.line()
+    expect_full(outcome)
 
 
 @pytest.mark.parametrize("service", BELOW)
 def test_a_service_that_stands_still_costs_levels_and_no_answer(system: System, load: Load, service: str) -> None:
-    expect_levels(played(faults.paused(service), system, load, service=service, lasting_s=LASTING_S), service)
+    expect_felt(played(faults.paused(service), system, load, service=service, lasting_s=LASTING_S), service)
 
 
 @pytest.mark.parametrize("service", BELOW)
 def test_a_service_without_network_costs_levels_and_no_answer(system: System, load: Load, service: str) -> None:
-    expect_levels(played(faults.cut_off(service), system, load, service=service, lasting_s=LASTING_S), service)
+    expect_felt(played(faults.cut_off(service), system, load, service=service, lasting_s=LASTING_S), service)
 
 
 def test_a_store_that_is_stopped_takes_no_event_and_costs_no_list(system: System, load: Load) -> None:
     outcome = played(faults.stopped("valkey"), system, load, service="valkey", lasting_s=LASTING_S)
-    expect_levels(outcome, "valkey")
+    expect_felt(outcome, "valkey")
     assert outcome.row.not_stored
 
 
 def test_an_added_replica_takes_load(system: System, load: Load) -> None:
     outcome = played(faults.added("candidate-gen", replicas=3), system, load, service="candidate-gen")
-    assert set(outcome.row.levels) <= ALWAYS, outcome.row.line()
+    expect_full(outcome)
 
 
 @pytest.mark.parametrize("fault", [faults.killed, faults.stopped])
@@ -93,7 +97,7 @@ def test_one_of_three_replicas_that_dies_or_ends_costs_no_answer_and_no_level(
     system: System, load: Load, fault: Callable[[str], Fault]
 ) -> None:
     outcome = played(faults.one_of("candidate-gen", fault("candidate-gen")), system, load, service="candidate-gen")
-    assert set(outcome.row.levels) <= ALWAYS, outcome.row.line()
+    expect_full(outcome)
 
 
 def test_no_event_that_was_acknowledged_is_lost(system: System, load: Load) -> None:

@@ -48,7 +48,7 @@ def play(scenario: Scenario, system: System, load: Load) -> Played:
         wrong.append(str(error))
     over_s = time.monotonic()
     time.sleep(_SHOWN_S)
-    while not (settled := _is_settled(load.asked[first:])) and time.monotonic() < over_s + _WITHIN_S:
+    while not (settled := _is_settled(system, load.asked[first:])) and time.monotonic() < over_s + _WITHIN_S:
         time.sleep(0.1)
     asked = [one for one in load.asked[first:] if one.due_s >= begin_s]
     row = Row(scenario.name, asked, begin_s=begin_s, over_s=over_s, end_s=time.monotonic())
@@ -64,6 +64,8 @@ def _wrong(row: Row, scenario: Scenario) -> list[str]:
     return found
 
 
-def _is_settled(asked: list[Asked]) -> bool:
+def _is_settled(system: System, asked: list[Asked]) -> bool:
+    """All gateways are there, and for a while all answers were full and no connection broke."""
     recent = [one for one in asked if one.due_s > time.monotonic() - _SETTLED_S]
-    return bool(recent) and not any(map(is_less_than_full, recent))
+    is_well = bool(recent) and not any(one.broken or is_less_than_full(one) for one in recent)
+    return is_well and system.all_gateways_answer()
