@@ -65,10 +65,11 @@ async def prepared(app: FastAPI, client: httpx.AsyncClient) -> httpx.AsyncClient
     return client
 
 
-def close_breakers(app: FastAPI) -> None:
-    """Each example starts with services that are known to be well."""
+def close_breakers(app: FastAPI, live: Live) -> None:
+    """Each example starts with services, and a store, that are known to be well."""
     app.state.clients.candidate_gen._breaker = Breaker("candidate_gen")
     app.state.clients.reranker._breaker = Breaker("reranker")
+    object.__setattr__(live, "_breaker", Breaker("feature store", refusal=StoreUnavailableError))
 
 
 @given(
@@ -88,7 +89,7 @@ async def test_while_there_is_a_list_nothing_that_fails_is_an_error_and_nothing_
 ) -> None:
     failures.clear()
     failures.update({call: (code, "") for call, code in failing.items()})
-    close_breakers(app)
+    close_breakers(app, live)
     store = live.store
     object.__setattr__(live, "store", cast(FeatureStore, StoreThatIsAway()) if is_store_away else store)
     try:
