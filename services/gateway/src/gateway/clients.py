@@ -14,8 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.breaker import Breaker
 from gateway.settings import Settings
-from recsys.observability.logging import REQUEST_ID_KEY, request_id
-from recsys.rpc.channel import open_channel
+from recsys.rpc.channel import call_unary, open_channel
 from recsys.rpc.lanes import Lanes, UnaryMethod, open_lanes
 from recsys.v1 import (
     candidate_gen_service_pb2,
@@ -187,7 +186,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
 async def _get_health(stub: health_pb2_grpc.HealthStub, *, timeout_s: float) -> str:
     check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
     check = stub.Check  # type: ignore[attr-defined] # set in its __init__, which its type stub leaves out
-    response = await _send(check, health_pb2.HealthCheckRequest(), timeout_s=timeout_s)
+    response = await call_unary(check, health_pb2.HealthCheckRequest(), timeout_s=timeout_s)
     return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
 
@@ -199,10 +198,4 @@ async def _call(
     timeout_s: float,
 ) -> Response:
     with breaker.call(timeout_s=timeout_s):
-        return await _send(method, request, timeout_s=timeout_s)
-
-
-async def _send(
-    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, timeout_s: float
-) -> Response:
-    return await method(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))
+        return await call_unary(method, request, timeout_s=timeout_s)

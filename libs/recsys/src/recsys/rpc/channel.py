@@ -7,12 +7,16 @@ caller's to give, on every call.
 """
 
 import json
-from typing import Final
+from typing import Final, TypeVar
 
 import grpc
 
+from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.limits import MAX_MESSAGE_BYTES
 from recsys.rpc.tls import TlsFiles, channel_credentials
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
 
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
@@ -71,6 +75,13 @@ def open_blocking_channel(
     if tls is None:
         return grpc.insecure_channel(target, options=options)
     return grpc.secure_channel(target, channel_credentials(tls), options=options)
+
+
+async def call_unary(
+    method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request, *, timeout_s: float
+) -> Response:
+    """One call, under the id of the request that it is made for. Raises: grpc.aio.AioRpcError."""
+    return await method(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))
 
 
 def _options(service_config: dict[str, object], server_name: str) -> list[tuple[str, str | int]]:

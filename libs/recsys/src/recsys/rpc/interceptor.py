@@ -1,4 +1,4 @@
-"""Puts `recsys.rpc.method` around every method of ours that a server is called by, and chooses who answers.
+"""Has every method of ours answered by its `recsys.rpc.method.Method`, and chooses in whose threads.
 
 Without it grpc-python answers an exception with UNKNOWN and its raw text.
 """
@@ -6,7 +6,7 @@ Without it grpc-python answers an exception with UNKNOWN and its raw text.
 from __future__ import annotations  # grpc's classes are generic to the type checker only
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import grpc
@@ -16,17 +16,18 @@ from recsys.rpc.method import Handler, Method, Policy, arrived_s
 from recsys.rpc.status import overloaded
 from recsys.rpc.workers import Workers
 
-_OWN_METHODS: Final = "/recsys."  # health checks and reflection pass untouched, and do not fill the log
 _LANES: Final = "/recsys.v1.LaneService/"
 LONGEST_REQUEST_ID: Final = 128
 
 
 class RpcInterceptor(grpc.ServerInterceptor):
-    """Wraps the methods of `recsys.v1`, each once."""
+    """Answers calls of the given methods; health checks and reflection pass untouched, and do not fill the log."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, methods: Mapping[str, Method]) -> None:
+        """`methods` by name, read when a call comes."""
         self._policy = policy
-        self._wrapped: dict[str, tuple[Handler, Workers]] = {}
+        self._methods = methods
+        self._handlers: dict[str, tuple[Handler, Workers]] = {}
         # for any method as one of a stream of requests: for a single one grpc would wait, and a client that never sends
         # it would keep every other refusal waiting
         self._refusal: Handler = grpc.stream_unary_rpc_method_handler(policy.refusers.runs(_refuse))
@@ -35,31 +36,28 @@ class RpcInterceptor(grpc.ServerInterceptor):
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], handler_call_details: Any
     ) -> Handler | None:
         """Runs in the server's one thread for all calls, in the context of the call: it must be short."""
-        method: str = handler_call_details.method
-        if not method.startswith(_OWN_METHODS):
+        name: str = handler_call_details.method
+        method = self._methods.get(name)
+        if method is None:
             return continuation(handler_call_details)
-        wrapped = self._wrapped.get(method)
-        if wrapped is None:
-            handler = continuation(handler_call_details)
-            if handler is None:
-                return None
-            wrapped = self._wrapped[method] = self._wrap(method, handler)
-        handler, workers = wrapped
+        if name not in self._handlers:
+            self._handlers[name] = self._handler(name, method)
+        handler, workers = self._handlers[name]
         if workers.busy():
-            self._policy.metrics.ended(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name, 0.0)
+            self._policy.metrics.ended(name, grpc.StatusCode.RESOURCE_EXHAUSTED.name, 0.0)
             return self._refusal
         arrived_s.set(time.monotonic())
         request_id.set(_request_id(handler_call_details.invocation_metadata))
         return handler
 
-    def _wrap(self, name: str, handler: Handler) -> tuple[Handler, Workers]:
-        policy, method = self._policy, Method(name, handler, self._policy)
+    def _handler(self, name: str, method: Method) -> tuple[Handler, Workers]:
+        policy = self._policy
         if not method.is_streaming:
             return grpc.unary_unary_rpc_method_handler(method.answer_one), policy.workers
         workers = policy.lane_workers if name.startswith(_LANES) else policy.stream_workers
-        if not handler.response_streaming:
+        if not method.response_streaming:
             return grpc.stream_unary_rpc_method_handler(workers.runs(method.answer_one)), workers
-        if not handler.request_streaming:
+        if not method.request_streaming:
             return grpc.unary_stream_rpc_method_handler(workers.runs(method.answer_many)), workers
         return grpc.stream_stream_rpc_method_handler(workers.runs(method.answer_many)), workers
 

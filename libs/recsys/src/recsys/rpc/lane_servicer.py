@@ -89,7 +89,7 @@ class LaneServicer(LaneServiceServicer):
         if refuse:
             return _failed(overloaded())
         method = self._methods.get(call.method)
-        if method is None:
+        if method is None or method.is_streaming:
             return _failed(unknown_method())
         request_id.set(call.request_id[:LONGEST_REQUEST_ID])
         try:

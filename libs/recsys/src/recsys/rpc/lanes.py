@@ -18,7 +18,8 @@ from typing import Final, Generic, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from recsys.observability.logging import REQUEST_ID_KEY, request_id
+from recsys.observability.logging import request_id
+from recsys.rpc.channel import call_unary
 from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 
@@ -80,7 +81,7 @@ class Lanes:
         """The answer to one call. Raises: grpc.aio.AioRpcError."""
         content = request.SerializeToString()
         if self._open == 0 or timeout_s <= 0 or len(content) > _MOST_BYTES:
-            return await _unary(method, request, timeout_s=timeout_s)
+            return await call_unary(method.call, request, timeout_s=timeout_s)
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         until_s = now_s + timeout_s
@@ -94,7 +95,7 @@ class Lanes:
             if self._tokens < _TOKENS / 2:
                 raise _error(grpc.StatusCode.UNAVAILABLE, "the lane broke, as too many others did") from None
             self._tokens -= 1
-            return await _unary(method, request, timeout_s=until_s - loop.time())
+            return await call_unary(method.call, request, timeout_s=until_s - loop.time())
         self._tokens = min(self._tokens + _TOKENS_OF_AN_ANSWER, _TOKENS)
         if answer.code:
             raise _error(_CODES[answer.code], answer.message, status=answer.status)
@@ -226,10 +227,6 @@ def _fail(waiting: Sequence[_Waiting] | deque[_Waiting]) -> None:
 def _tell(told: "asyncio.Future[None]") -> None:
     if not told.done():
         told.set_result(None)
-
-
-async def _unary(method: UnaryMethod[Request, Response], request: Request, *, timeout_s: float) -> Response:
-    return await method.call(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))
 
 
 def _error(code: grpc.StatusCode, message: str, *, status: bytes = b"") -> grpc.aio.AioRpcError:

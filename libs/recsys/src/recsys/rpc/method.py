@@ -67,13 +67,18 @@ class Method:
             "Callable[[Any, grpc.ServicerContext], Any]",
             handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream,
         )
-        self._request_streaming = handler.request_streaming
+        self.request_streaming = handler.request_streaming
+        self.response_streaming = handler.response_streaming
         self._parse = handler.request_deserializer or bytes
         self._serialize = handler.response_serializer or bytes
-        self.is_streaming = handler.request_streaming or handler.response_streaming
         self._deadline_s = policy.stream_deadline_s if self.is_streaming else policy.default_deadline_s
         self._slow_s = float("inf") if self.is_streaming else policy.slow_s
         self._metrics = policy.metrics
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether requests or responses come as a stream."""
+        return self.request_streaming or self.response_streaming
 
     def carried(self, raw: bytes, context: grpc.ServicerContext, *, came_s: float, timeout_s: float) -> bytes:
         """One response to a call that came at `came_s` in a message with others. Raises: CallError."""
@@ -128,7 +133,7 @@ class Method:
 
     def _work(self, raw: Any, context: grpc.ServicerContext) -> Any:
         self._check_time(context)
-        return self._behaviour(map(self._read, raw) if self._request_streaming else self._read(raw), context)
+        return self._behaviour(map(self._read, raw) if self.request_streaming else self._read(raw), context)
 
     def _check_time(self, context: grpc.ServicerContext) -> None:
         _check_left(self._deadline_s - (time.monotonic() - arrived_s.get()))

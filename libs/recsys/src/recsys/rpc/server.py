@@ -95,9 +95,10 @@ class RpcServer:
             experimental_thread_pool=ThreadPoolExecutor(_MOST_HEALTH_WATCHES, thread_name_prefix="health"),
         )
         self._policy = policy = _policy(limits, prepare_worker=prepare_worker, metrics=metrics or Metrics())
+        self._methods: dict[str, Method] = {}
         self._server = grpc.server(
             policy.workers,
-            interceptors=[RpcInterceptor(policy)],
+            interceptors=[RpcInterceptor(policy, self._methods)],
             options=[*_OPTIONS, ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000))],
             maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs
             + limits.lane_threads
@@ -105,7 +106,6 @@ class RpcServer:
             + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._methods: dict[str, Method] = {}  # unary ones, which can be called over a lane too
         self._lanes = LaneServicer(self._methods, most=limits.maximum_concurrent_rpcs)
         self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._lanes))
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
@@ -115,10 +115,9 @@ class RpcServer:
         [service] = proto.services_by_name.values()
         registered = _Registered(self._server)
         register(registered)
-        for name, handler in registered.handlers.items():
-            method = Method(f"/{service.full_name}/{name}", handler, self._policy)
-            if not method.is_streaming:
-                self._methods[f"/{service.full_name}/{name}"] = method
+        for short, handler in registered.handlers.items():
+            name = f"/{service.full_name}/{short}"
+            self._methods[name] = Method(name, handler, self._policy)
         self._names.append(service.full_name)
         self._set_health(HealthCheckResponse.NOT_SERVING)
 
