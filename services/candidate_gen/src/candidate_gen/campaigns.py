@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.assortment import ItemSet
-from candidate_gen.item_vectors import unit
 from candidate_gen.many_histories import ManyHistories
 from candidate_gen.many_nearest import NO_ROW, ManyNearest
 from candidate_gen.retriever import Conditions, Retriever
@@ -99,7 +98,8 @@ class Campaign:
         candidates[np.arange(self._count) < lengths[:, np.newaxis]] = found[may_get]
         may_have_more = (lengths < self._count) & (np.count_nonzero(is_item, axis=1) < nearest.size)
         for place in np.flatnonzero(may_have_more).tolist():
-            alone = self._nearest_of_one(users[place], items.without(had.of(place)))
+            mine = items.without(had.of(place))
+            alone = self._retriever.nearest(self._users[users[place]], mine, self._count).rows
             candidates[place, : len(alone)] = alone
         return candidates
 
@@ -107,11 +107,6 @@ class Campaign:
         seen, history = self._conditions.seen, self._retriever.artifact.history
         some = users[:0] if seen.is_included else users
         return ManyHistories(history, some, seen.event_types, n_items=len(self._items))
-
-    def _nearest_of_one(self, user: int, items: ItemSet) -> NDArray[np.int64]:
-        space = self._retriever.retrieval
-        vector = self._users[user]
-        return space.nearest(unit(vector) if space.exact.is_cosine else vector, items, self._count).rows
 
     def _ranked(
         self, users: NDArray[np.int64], candidates: NDArray[np.int64]

@@ -178,7 +178,7 @@ class Retriever:
         counts = self._counts
         has_vector = query.origin is not VectorOrigin.NONE
         popular = self._popular.best(items, counts.popular if has_vector else max(count, counts.popular))
-        found = [Proposals(Source.ANN, self._nearest(query.vector, items, count))] if has_vector else []
+        found = [Proposals(Source.ANN, self.nearest(query.vector, items, count))] if has_vector else []
         is_short = len((found[0].found if has_vector else popular).rows) < count
         new = new_items(assortment, items, count if is_short else counts.new, user_id=asker.user_id)
         return [
@@ -189,7 +189,8 @@ class Retriever:
             Proposals(Source.NEW, new),
         ]
 
-    def _nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
+    def nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
+        """What the index gives for a user's vector, float32 [dim], out of a set of items."""
         return self.retrieval.nearest(unit(vector) if self.retrieval.exact.is_cosine else vector, items, count)
 
     def _recent(self, asker: Asker) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from gateway import list_cursors, schemas
+from gateway.item_json import Json, item_json
 from gateway.list_cursors import ListFacts
 from gateway.paging import ListedItem, Page
 from gateway.recommend import Recommended
@@ -31,7 +32,6 @@ _ORIGINS: Final[dict[int, schemas.VectorOrigin]] = {
     candidate_gen_service_pb2.VECTOR_ORIGIN_TRAINED: "trained",
     candidate_gen_service_pb2.VECTOR_ORIGIN_FOLDED_IN: "folded_in",
 }
-Json = dict[str, object]
 
 
 def facts_of(answer: Recommended) -> ListFacts:
@@ -69,19 +69,6 @@ def ranked_items(shown: Shown) -> bytes:
             "degraded": shown.level != "full",
         }
     )
-
-
-def item_json(message: item_pb2.Item) -> Json:
-    """JSON of `schemas.Item`."""
-    return {
-        "item_id": message.item_id,
-        "title": message.title if message.HasField("title") else None,
-        "category": message.category if message.HasField("category") else None,
-        "price": message.price if message.HasField("price") else None,
-        "image_url": message.image_url if message.HasField("image_url") else None,
-        "available": message.available,
-        "attributes": dict(message.attributes),
-    }
 
 
 def _recommendations(

@@ -77,6 +77,10 @@ class Recommender:
             seed=int.from_bytes(sha256(request_id.get().encode()).digest()[:8]),
         )
 
+        def recommended(found: GetCandidatesResponse, shown: Shown) -> Recommended:
+            lower = level if shown.level == "full" else shown.level
+            return Recommended(found, shown, subject, assignment, lower, is_explained=asked.explain)
+
         async def attempt(version: str) -> Recommended:
             to_find.artifact_version = version
             to_find.with_item_ids = self.clients.reranker.is_away
@@ -85,7 +89,7 @@ class Recommender:
             wire.hand_over(found, to_rank)
             again = _with_ids(first, to_find, found)
             shown = await self._ranked(to_rank, found, again, count=asked.count, deadline=deadline)
-            return self._recommended(found, shown, subject, assignment, level, asked)
+            return recommended(found, shown)
 
         try:
             return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
@@ -99,7 +103,7 @@ class Recommender:
             )
             matching = len(shown.items) + len(shown.remainder.item_ids)
             found = GetCandidatesResponse(artifact_version=shown.artifact_version, matching_items=matching)
-            return self._recommended(found, shown, subject, assignment, level, asked)
+            return recommended(found, shown)
 
     async def similar_to(self, item_id: str, *, count: int, only: Filter) -> Shown:
         """Items like an item."""
@@ -178,18 +182,6 @@ class Recommender:
             return self.ladder.without_rerank(found, count=count)
         self.ladder.spare.remember(shown.artifact_version, (each.item for each in shown.items))
         return shown
-
-    def _recommended(
-        self,
-        found: GetCandidatesResponse,
-        shown: Shown,
-        subject: Subject | None,
-        assignment: Assignment | None,
-        level: Level,
-        asked: RecommendationRequest,
-    ) -> Recommended:
-        lower = level if shown.level == "full" else shown.level
-        return Recommended(found, shown, subject, assignment, lower, is_explained=asked.explain)
 
     async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> Shown:
         """The best `count` that may be shown.

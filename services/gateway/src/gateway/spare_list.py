@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import grpc
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from gateway import schemas
 from gateway.catalogue import as_now
 from gateway.clients import Clients
+from gateway.item_json import item_json
 from gateway.live import Live
 from gateway.requests import Filter
 from gateway.wire import PERSONAL_ALONE
@@ -171,40 +173,15 @@ def read(file: Path) -> tuple[str, list[Item]]:
         raise DataError(
             f"{file}: expected the answer of GET /v1/items/popular, found at {where}: {first['msg']}"
         ) from error
-    return listed.artifact_version, [
-        Item(
-            item_id=each.item_id,
-            title=each.title,
-            category=each.category,
-            price=each.price,
-            image_url=each.image_url,
-            available=each.available,
-            attributes=each.attributes,
-        )
-        for each in listed.items
-    ]
+    return listed.artifact_version, [Item(**each.model_dump()) for each in listed.items]
 
 
 def _write(file: Path, artifact_version: str, items: Iterable[Item]) -> None:
     """Replace the file in one step. That it cannot be written is logged, and no more."""
-    listed = _Listed(
-        artifact_version=artifact_version,
-        items=[
-            schemas.Item(
-                item_id=item.item_id,
-                title=item.title if item.HasField("title") else None,
-                category=item.category if item.HasField("category") else None,
-                price=item.price if item.HasField("price") else None,
-                image_url=item.image_url if item.HasField("image_url") else None,
-                available=item.available,
-                attributes=dict(item.attributes),
-            )
-            for item in items
-        ],
-    )
+    listed = {"artifact_version": artifact_version, "items": [item_json(item) for item in items]}
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_text(listed.model_dump_json())
+        beside.write_bytes(orjson.dumps(listed))
         beside.replace(file)
     except OSError as error:
         logger.warning("the static list cannot be written", extra={"file": str(file), "reason": error.strerror})
