@@ -1,6 +1,9 @@
 """A server process for tests that kill it: `python replica_process.py NAME` prints its port, and answers its name."""
 
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import grpc
@@ -31,6 +34,17 @@ def replica(name: str, limits: ServerLimits = LIMITS, *, tls: TlsFiles | None = 
     server = RpcServer(limits, tls=tls)
     server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, NamedServicer(name)))
     return server
+
+
+@contextmanager
+def process(name: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server process and its port."""
+    with subprocess.Popen([sys.executable, __file__, name], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            yield running, int(running.stdout.readline())
+        finally:
+            running.kill()
 
 
 if __name__ == "__main__":

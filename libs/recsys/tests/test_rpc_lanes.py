@@ -4,17 +4,16 @@ import asyncio
 import logging
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
 
 import grpc
 import pytest
 from grpc_status import rpc_status
-from replica_process import LIMITS, replica
+from replica_process import LIMITS, process, replica
+from scripted_servicer import ScriptedServicer, raises, version_1
 
 from recsys.errors import ItemNotFoundError
 from recsys.observability.logging import request_id
@@ -26,23 +25,12 @@ from recsys.v1.lane_service_pb2 import Call, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import (
-    ModelServiceServicer,
     ModelServiceStub,
     add_ModelServiceServicer_to_server,
 )
 
 TIMEOUT_S = 20.0
 GET_MODEL = "/recsys.v1.ModelService/GetModel"
-
-
-class ScriptedServicer(ModelServiceServicer):
-    """Does what the test put in `behaviour`."""
-
-    def __init__(self, behaviour: Callable[[], GetModelResponse]) -> None:
-        self._behaviour = behaviour
-
-    def GetModel(self, request: GetModelRequest, context: grpc.ServicerContext) -> GetModelResponse:  # noqa: N802
-        return self._behaviour()
 
 
 @contextmanager
@@ -57,17 +45,6 @@ def server_of(behaviour: Callable[[], GetModelResponse], limits: ServerLimits = 
         yield f"127.0.0.1:{port}"
     finally:
         server.drain()
-
-
-@contextmanager
-def process(name: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    script = Path(__file__).with_name("replica_process.py")
-    with subprocess.Popen([sys.executable, script, name], stdout=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            yield running, int(running.stdout.readline())
-        finally:
-            running.kill()
 
 
 class UnaryForbiddenError(Exception):
@@ -91,17 +68,6 @@ async def lanes_to(target: str, *, count: int = 2) -> AsyncIterator[tuple[Lanes,
             else:
                 break
         yield lanes, method
-
-
-def version_1() -> GetModelResponse:
-    return GetModelResponse(artifact_version="v1")
-
-
-def raises(error: Exception) -> Callable[[], GetModelResponse]:
-    def behaviour() -> GetModelResponse:
-        raise error
-
-    return behaviour
 
 
 def test_a_carried_call_is_answered_and_its_request_id_reaches_the_servicer() -> None:

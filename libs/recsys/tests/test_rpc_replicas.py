@@ -2,18 +2,15 @@
 
 import asyncio
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import grpc
 import pytest
 from name_server import NameServer
-from replica_process import LIMITS, replica
+from replica_process import LIMITS, process, replica
 
 from recsys.rpc.channel import open_blocking_channel, open_channel
 from recsys.v1.model_service_pb2 import GetModelRequest
@@ -22,18 +19,6 @@ from recsys.v1.model_service_pb2_grpc import ModelServiceStub
 TIMEOUT_S = 20.0
 AT_ONCE = 16
 MOST_ASKED = 50_000  # a minute or so
-
-
-@contextmanager
-def process(name: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server process and its port."""
-    script = Path(__file__).with_name("replica_process.py")
-    with subprocess.Popen([sys.executable, script, name], stdout=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            yield running, int(running.stdout.readline())
-        finally:
-            running.kill()
 
 
 def answerers(target: str, *, calls: int, after_half: Callable[[], None]) -> Counter[str]:

@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
+from scripted_servicer import ScriptedServicer, raises, version_1
 
 from recsys.errors import ItemNotFoundError, ModelNotLoadedError
 from recsys.observability.logging import JsonFormatter
@@ -25,25 +26,12 @@ from recsys.rpc.server import RpcServer, ServerLimits
 from recsys.v1 import model_service_pb2
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import (
-    ModelServiceServicer,
     ModelServiceStub,
     add_ModelServiceServicer_to_server,
 )
 
 TIMEOUT_S = 20.0
 NAMES = ["", "recsys.v1.ModelService"]
-
-
-class ScriptedServicer(ModelServiceServicer):
-    """Answers with whatever the test put in `behaviour`, and counts."""
-
-    def __init__(self, behaviour: Callable[[], GetModelResponse]) -> None:
-        self.behaviour = behaviour
-        self.calls = 0
-
-    def GetModel(self, request: GetModelRequest, context: grpc.ServicerContext) -> GetModelResponse:  # noqa: N802
-        self.calls += 1
-        return self.behaviour()
 
 
 class Blocked:
@@ -57,17 +45,6 @@ class Blocked:
         self.begun.set()
         assert self.may_end.wait(TIMEOUT_S)
         return GetModelResponse(artifact_version="v1")
-
-
-def version_1() -> GetModelResponse:
-    return GetModelResponse(artifact_version="v1")
-
-
-def raises(error: Exception) -> Callable[[], GetModelResponse]:
-    def behaviour() -> GetModelResponse:
-        raise error
-
-    return behaviour
 
 
 def started(
