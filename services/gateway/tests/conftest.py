@@ -24,7 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.access import Access
 from gateway.app import create_app
-from gateway.clients import connect
+from gateway.clients import Clients, connect
 from gateway.live import Live, go_live
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import RateLimits
@@ -344,6 +344,18 @@ async def live(store_url: str) -> AsyncIterator[Live]:
         yield live
 
 
+def application(settings: Settings, clients: Clients, live: Live) -> FastAPI:
+    """Open to everybody, without a list of its own."""
+    return create_app(
+        settings,
+        clients,
+        live,
+        guard=Access(None, RateLimits(None)),
+        metrics=GatewayMetrics(),
+        spare=SpareList(),
+    )
+
+
 @pytest.fixture
 async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastAPI]:
     """The application over both fakes and a real embedded store."""
@@ -358,14 +370,7 @@ async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastA
             feature_store_url=store_url,
         )
         async with connect(settings) as clients:
-            yield create_app(
-                settings,
-                clients,
-                live,
-                guard=Access(None, RateLimits(None)),
-                metrics=GatewayMetrics(),
-                spare=SpareList(),
-            )
+            yield application(settings, clients, live)
 
 
 @pytest.fixture
@@ -407,14 +412,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 feature_store_url=store_url,
             )
             async with connect(settings) as clients, go_live(settings) as live:
-                app = create_app(
-                    settings,
-                    clients,
-                    live,
-                    guard=Access(None, RateLimits(None)),
-                    metrics=GatewayMetrics(),
-                    spare=SpareList(),
-                )
+                app = application(settings, clients, live)
                 server = _AnnouncingServer(
                     uvicorn.Config(app, port=0, http="httptools", ws="none", lifespan="off", log_config=None)
                 )
