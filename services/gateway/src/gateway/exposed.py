@@ -11,7 +11,7 @@ def first_page(answer: Recommended, *, latency_ms: float) -> Exposure:
     """Of a list that was ranked just now."""
     assignment = answer.assignment
     return Exposure(
-        request_id=request_id.get(),
+        list_id=answer.list_id,
         subject=answer.subject,
         unix_ms=now_ms(),
         item_ids=tuple(ranked.item.item_id for ranked in answer.shown.items),
@@ -20,6 +20,7 @@ def first_page(answer: Recommended, *, latency_ms: float) -> Exposure:
         experiment=assignment.experiment if assignment else None,
         arm=assignment.arm.name if assignment else None,
         latency_ms=latency_ms,
+        request_id=request_id.get(),
     )
 
 
@@ -27,15 +28,16 @@ def further_page(page: Page, *, latency_ms: float) -> Exposure:
     """Of a part of a list that was ranked before."""
     facts = page.rest.facts
     return Exposure(
-        request_id=request_id.get(),
+        list_id=page.list_id,
         subject=_subject(facts.subject.user_id, facts.subject.session_id) if facts.subject else None,
         unix_ms=now_ms(),
         item_ids=tuple(listed.item.item_id for listed in page.items),
-        propensities=(1.0,) * len(page.items),
+        propensities=tuple(listed.propensity for listed in page.items),
         artifact_version=facts.artifact_version,
         experiment=facts.experiment.name if facts.experiment else None,
         arm=facts.experiment.arm if facts.experiment else None,
         latency_ms=latency_ms,
+        request_id=request_id.get(),
     )
 
 

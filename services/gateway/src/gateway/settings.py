@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
@@ -44,6 +44,9 @@ class Settings(TlsSettings, BaseSettings):
     readiness_timeout_s: float = Field(0.5, gt=0, description="how long /readyz waits for the services")
     feature_store_url: str = Field("", description="sqlite:///path or valkey://host:port/0; empty: no live state")
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
+    cursor_key: SecretStr = Field(
+        SecretStr(""), description="signs cursors; the same for all replicas. Empty: drawn at the start"
+    )
     event_weights: dict[str, EventWeight] = Field(
         DEFAULT_EVENT_WEIGHTS, description="event types that are taken (JSON), and what each adds to what is trending"
     )

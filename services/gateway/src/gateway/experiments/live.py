@@ -1,7 +1,7 @@
 """The experiments as they are now: the file's, and what the API changed since, which stands in the feature store.
 
 In: experiments, and again and again the store's states. Out: assignments. A change made through any gateway reaches
-the others with their next `refresh`.
+the others with their next `refresh`. What the experiments measure is told to the sink, through the store, once.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from typing import Final, NoReturn
 from gateway.experiments.assignment import Layout, lay_out, position
 from gateway.experiments.file import Arm, Experiment, check_sum
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
-from recsys.feature_store.interface import ExperimentState, FeatureStore, Subject
+from recsys.experiments import METRICS, MetricsDocument
+from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile
 
 REFRESH_INTERVAL_S: Final = 1.0
 
@@ -72,7 +73,8 @@ class LiveExperiment:
 class _Running:
     name: str
     salt: str
-    arms: Sequence[Arm]
+    arms: Mapping[str, Arm]  # by name
+    shares: Mapping[str, float]
     layout: Layout
 
 
@@ -83,15 +85,22 @@ class Experiments:
         self._live = {definition.name: LiveExperiment(definition) for definition in definitions}
         # Until the store has said what is stopped, nobody is in an experiment: it could not be counted there either.
         self._running: tuple[_Running, ...] = ()
+        self._told = not definitions  # the sink knows the metrics
 
-    def assign(self, subject: Subject | None) -> Assignment | None:
-        """The arm of the first running experiment that has one for the subject. Nobody in particular has none."""
-        if subject is None:
-            return None
-        for running in self._running:
-            arm = running.layout.arm_at(position(subject, salt=running.salt))
-            if arm is not None:
-                return Assignment(experiment=running.name, arm=running.arms[arm])
+    def assign(self, profile: Profile) -> Assignment | None:
+        """The arm that somebody was shown before, or else that of the first running experiment that has one for them.
+
+        An arm whose share is 0 is shown to nobody; who was shown it before is in no other arm of that experiment.
+        """
+        running = [each for each in self._running if each.name in profile.arms]
+        for each in running:
+            name = profile.arms[each.name]
+            if each.shares.get(name):
+                return Assignment(experiment=each.name, arm=each.arms[name])
+        for each in self._running:
+            arm = each.layout.arm_at(position(profile.subject, salt=each.salt))
+            if arm is not None and each not in running:
+                return Assignment(experiment=each.name, arm=list(each.arms.values())[arm])
         return None
 
     def all(self) -> list[LiveExperiment]:
@@ -109,6 +118,10 @@ class Experiments:
             StoreUnavailableError: and all stays as it was.
         """
         states = await store.experiment_states()
+        if not self._told:
+            metrics = {name: live.definition.metrics for name, live in self._live.items()}
+            await store.write_document(METRICS, MetricsDocument.dump_json(metrics).decode())
+            self._told = True
         self._live = {
             name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
             for name, live in self._live.items()
@@ -156,6 +169,7 @@ def _running(live: LiveExperiment) -> _Running:
     return _Running(
         name=definition.name,
         salt=definition.hash_salt,
-        arms=definition.arms,
+        arms={arm.name: arm for arm in definition.arms},
+        shares=live.shares,
         layout=lay_out(list(live.shares.values())),
     )

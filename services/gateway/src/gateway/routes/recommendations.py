@@ -6,14 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from gateway import exposed, list_cursors, paging, ranked_lists, schemas
+from gateway import exposed, paging, ranked_lists, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.cursors import BadCursorError
+from gateway.list_cursors import ListCursors
 from gateway.live import Live
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.recommend import Recommender
 from gateway.requests import Filter, RecommendationRequest
-from gateway.routes.dependencies import TheClients, TheLive, TheRecommender, TheSettings
+from gateway.routes.dependencies import TheClients, TheCursors, TheLive, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
 
 router = APIRouter(
@@ -34,23 +35,25 @@ async def recommend(
     live: TheLive,
     clients: TheClients,
     settings: TheSettings,
+    cursors: TheCursors,
 ) -> Response:
     """Items for a user, an anonymous session, a cart, or nobody in particular, best first.
 
     What was done a moment ago counts. Filters hold inside the search, so that a narrow one still fills the list.
     """
     if asked.cursor is None:
-        return await _first_page(asked, recommender, live)
+        return await _first_page(asked, recommender, live, cursors)
     started_s = time.perf_counter()
     try:
-        rest = list_cursors.decode(asked.cursor)
+        rest = cursors.decode(asked.cursor)
     except BadCursorError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
     page = await paging.next_page(
         rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
     )
     live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
-    return Response(ranked_lists.further_page(page, asked=asked.count), media_type=_JSON)
+    answer = ranked_lists.further_page(page, asked=asked.count, next_cursor=cursors.encode(page.rest))
+    return Response(answer, media_type=_JSON)
 
 
 @router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
@@ -64,7 +67,7 @@ async def get_recommendations(
     # a default filter would be copied in depth for each request
     asked = RecommendationRequest(user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING)
     parts = request.app.state
-    return await _first_page(asked, parts.recommender, parts.live)
+    return await _first_page(asked, parts.recommender, parts.live, parts.cursors)
 
 
 @router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
@@ -88,12 +91,14 @@ async def get_similar_items(
     return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
 
 
-async def _first_page(asked: RecommendationRequest, recommender: Recommender, live: Live) -> Response:
+async def _first_page(
+    asked: RecommendationRequest, recommender: Recommender, live: Live, cursors: ListCursors
+) -> Response:
     started_s = time.perf_counter()
     answer = await recommender.for_somebody(asked)
     live.exposures.add(exposed.first_page(answer, latency_ms=_ms_since(started_s)))
     facts = ranked_lists.facts_of(answer)
-    cursor = list_cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
+    cursor = cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
     return Response(ranked_lists.first_page(answer, facts, asked=asked.count, next_cursor=cursor), media_type=_JSON)
 
 
