@@ -95,7 +95,7 @@ class ListCursors:
             if not hmac.compare_digest(signature, self._signature(packed)):
                 raise BadCursorError(_NOT_OURS)
             return RestOfList.model_validate_json(zlib.decompress(packed))
-        except (binascii.Error, ValueError) as error:  # of base64, or of another version's content
+        except (binascii.Error, zlib.error, ValueError) as error:  # no base64, or another version's content
             raise BadCursorError(_NOT_OURS) from error
 
     def _signature(self, packed: bytes) -> bytes:

@@ -147,7 +147,7 @@ class EventIn(_Request):
         min_length=1,
         max_length=128,
         pattern=_NO_NUL,
-        deprecated=True,
+        json_schema_extra={"deprecated": True},
         description="In place of list_id, as long as this is version 1 of the API.",
     )
     position: int | None = Field(None, ge=1, le=1_000_000, description="Of the item in it, counted from 1.")
