@@ -196,7 +196,7 @@ def holds(interval: Interval, truth: float) -> bool:
 
 @pytest.mark.parametrize("lift", [0.0, 0.2])
 def test_over_many_runs_intervals_hold_the_truth_and_the_split_is_as_configured(tmp_path: Path, lift: float) -> None:
-    runs, people = 60, 600
+    runs, people = 40, 600
     held: dict[str, list[bool]] = {metric.name: [] for metric in SHOP.metrics}
     values: dict[str, list[float]] = {metric.name: [] for metric in SHOP.metrics}
     splits = []

@@ -1,6 +1,7 @@
 """What experiments have brought: exposures, events and merges of the lake in, sums of each arm out.
 
-Nothing is kept in between, so that another definition, or a mended one, counts from the first exposure on.
+Nothing is kept in between, so that another definition, or a mended one, counts from the first exposure on. What people
+do is theirs alone, so sums of some of them may be added to those of others: that bounds the memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from recsys.experiments import REMOVE, ArmSums, ExperimentSums, Metric, MetricSu
 from recsys.lake import COMMITTED, Committed, owners_of_sessions, read_committed, scan_table
 
 _ATTEMPTS: Final = 10
+_ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
 _DAY_MS: Final = 86_400_000
 
 
@@ -46,64 +48,106 @@ def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -
 def _of_commit(
     lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], rules: Rules
 ) -> dict[str, ExperimentSums]:
+    found = {name: ExperimentSums(metrics=tuple(defined)) for name, defined in metrics.items()}
     owners = owners_of_sessions(scan_table(lake, committed, "merges").collect()).lazy()
-    of_experiments = pl.col("experiment").is_in(list(metrics))
-    lists = scan_table(lake, committed, "exposures").filter(of_experiments).with_columns(_LIST_ID)
-    shown = _shown(lists, owners)
-    people = shown.drop_nulls("person").group_by("experiment", "person", maintain_order=True)
-    units = people.agg(pl.first("arm"), first_ms=pl.first("unix_ms"), is_mixed=pl.col("arm").n_unique() > 1)
+    groups = 1 + sum(committed.parts.values()) // _ROWS_AT_ONCE
+    for group in range(groups):
+        people = _People(owners, is_one=pl.col("person").hash() % groups == group)
+        of_group = _of_people(lake, committed, found, people, rules)
+        found = {name: found[name].plus(arms) for name, arms in of_group.items()}
+    return found
+
+
+@dataclass(frozen=True)
+class _People:
+    """Some of all people, and whose a row is."""
+
+    owners: pl.LazyFrame  # as of `owners_of_sessions`
+    is_one: pl.Expr  # of a person
+
+    def rows(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Theirs, with `person`: the user, also of a session that was merged, or else the session; null: nobody's."""
+        user, session = pl.lit("u:") + pl.coalesce("user_id", "owner"), pl.lit("s:") + pl.col("session_id")
+        owned = rows.join(self.owners, on="session_id", how="left").with_columns(person=pl.coalesce(user, session))
+        return owned.filter(self.is_one).drop("user_id", "session_id", "owner")
+
+
+def _of_people(
+    lake: Path, committed: Committed, experiments: Mapping[str, ExperimentSums], people: _People, rules: Rules
+) -> dict[str, dict[str, ArmSums]]:
+    """Experiment → arm → sums over these people."""
+    of_experiments = pl.col("experiment").is_in(list(experiments))
+    list_id = pl.coalesce("list_id", "request_id").alias("list_id")
+    lists = scan_table(lake, committed, "exposures").filter(of_experiments).with_columns(list_id)
+    shown = _shown(lists, people)
+    persons = shown.drop_nulls("person").group_by("experiment", "person", maintain_order=True)
+    units = persons.agg(pl.first("arm"), first_ms=pl.first("unix_ms"), is_mixed=pl.col("arm").n_unique() > 1)
     earliest_ms = next(iter(shown["unix_ms"]), 0) - rules.clock_skew_s * 1000
     since = datetime.fromtimestamp(max(0.0, earliest_ms) / 1000, UTC).date().isoformat()
-    types = {each for defined in metrics.values() for metric in defined for each in (*metric.types, *metric.returns)}
-    events = _of_people(scan_table(lake, committed, "events", since=since), units, owners, types=types)
+    defined = [metric for each in experiments.values() for metric in each.metrics]
+    types = {name for metric in defined for name in (*metric.types, *metric.returns)}
+    events = _events(scan_table(lake, committed, "events", since=since), units, people, types=types)
     clicks = _clicks(events, shown, lists, rules)
     return {
         name: _sums(
-            tuple(defined),
+            each.metrics,
             shown=shown.filter(experiment=name),
             units=units.filter(experiment=name),
             events=events,
             clicks=clicks.filter(experiment=name),
             rules=rules,
         )
-        for name, defined in metrics.items()
+        for name, each in experiments.items()
     }
 
 
-def _shown(lists: pl.LazyFrame, owners: pl.LazyFrame) -> pl.DataFrame:
-    """Lists, once each, in the order of time; `person` is whose each is, null where it was nobody's."""
-    once = lists.select(
-        *("sequence", "list_id", "request_id", "user_id", "session_id", "experiment", "arm", "unix_ms", "latency_ms"),
-        is_empty=pl.col("item_ids").list.len() == 0,
+def _shown(lists: pl.LazyFrame, people: _People) -> pl.DataFrame:
+    """Lists, once each, in the order of time."""
+    columns = (
+        "sequence",
+        "list_id",
+        "request_id",
+        "user_id",
+        "session_id",
+        "experiment",
+        "arm",
+        "unix_ms",
+        "latency_ms",
     )
-    once = once.sort("unix_ms", "sequence").unique("list_id", keep="first", maintain_order=True)
-    return _with_person(once, owners).collect()
+    shown = people.rows(lists.select(*columns, is_empty=pl.col("item_ids").list.len() == 0))
+    in_order = shown.collect(engine="streaming").sort("unix_ms", "sequence")
+    return in_order.unique("list_id", keep="first", maintain_order=True)
 
 
-def _of_people(events: pl.LazyFrame, units: pl.DataFrame, owners: pl.LazyFrame, *, types: set[str]) -> pl.DataFrame:
+def _events(events: pl.LazyFrame, units: pl.DataFrame, people: _People, *, types: set[str]) -> pl.DataFrame:
     """Events, each id once, of people who were shown something: those that name a list, and those of these types."""
     name = pl.coalesce("list_id", "request_id")
-    people = units.lazy().select("person").unique()
-    of_people = _with_person(events.filter(name.is_not_null() | pl.col("event_type").is_in(types)), owners)
-    once = of_people.join(people, on="person", how="semi").sort("sequence").unique("event_id", keep="first")
-    return once.select("event_id", "person", "item_id", "event_type", "unix_ms", "value", name=name).collect()
+    columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", "value")
+    theirs = people.rows(events.filter(name.is_not_null() | pl.col("event_type").is_in(types)))
+    found = theirs.select(*columns, name=name).collect(engine="streaming")
+    of_units = found.join(units.select("person").unique(), on="person", how="semi")
+    return of_units.sort("sequence").unique("event_id", keep="first", maintain_order=True)
 
 
 def _clicks(events: pl.DataFrame, shown: pl.DataFrame, lists: pl.LazyFrame, rules: Rules) -> pl.DataFrame:
     """Events on an item of a list that they name, of the person that it was shown to, with `delay_ms` after it.
 
-    Columns of `events`, experiment, arm, list_id, delay_ms. Where a request_id names several lists, the first counts
-    that has the item.
+    Columns of `events`, experiment, list_id, delay_ms. Where a request_id names several lists, the first counts that
+    has the item.
     """
-    by_list = shown.with_columns(name="list_id")
-    by_request = shown.filter(pl.col("request_id") != pl.col("list_id")).with_columns(name="request_id")
-    named = pl.concat([by_list, by_request]).select("name", "person", "experiment", "list_id", shown_ms="unix_ms")
-    answers = events.join(named, on=["name", "person"]).with_columns(delay_ms=pl.col("unix_ms") - pl.col("shown_ms"))
+    facts = ("person", "experiment", "list_id", "shown_ms")
+    named = shown.rename({"unix_ms": "shown_ms"})
+    by_list = named.with_columns(name="list_id").select("name", *facts)
+    by_request = named.filter(pl.col("request_id") != pl.col("list_id")).select(*facts, name="request_id")
+    both = pl.concat([by_list, by_request.select(by_list.columns)])
+    answers = events.drop_nulls("name").join(both, on=["name", "person"])
+    answers = answers.with_columns(delay_ms=pl.col("unix_ms") - pl.col("shown_ms"))
     answers = answers.filter(pl.col("delay_ms") >= -rules.clock_skew_s * 1000)
     answered = lists.select("list_id", "item_ids").join(answers.lazy().select("list_id"), on="list_id", how="semi")
-    with_items = answers.join(answered.unique("list_id").collect(), on="list_id")
-    on_the_list = with_items.filter(pl.col("item_ids").list.contains(pl.col("item_id"))).drop("item_ids")
-    return on_the_list.sort("shown_ms").unique("event_id", keep="first")
+    items = answered.collect(engine="streaming").unique("list_id")
+    on_the_list = pl.col("item_ids").list.contains(pl.col("item_id"))
+    found = answers.join(items, on="list_id").filter(on_the_list).drop("item_ids")
+    return found.sort("shown_ms").unique("event_id", keep="first")
 
 
 def _sums(
@@ -114,8 +158,8 @@ def _sums(
     events: pl.DataFrame,
     clicks: pl.DataFrame,
     rules: Rules,
-) -> ExperimentSums:
-    """Of one experiment: what was shown in it, its units, what they clicked, and events of whomever."""
+) -> dict[str, ArmSums]:
+    """Arm → sums of one experiment: of what was shown in it, its units, what they clicked, and events of whomever."""
     removals = {REMOVE, *(each for metric in metrics for each in metric.returns)}
     clicks = clicks.filter(~pl.col("event_type").is_in(removals))
     clicked = clicks.filter(pl.col("delay_ms") <= rules.click_days * _DAY_MS)["list_id"].unique()
@@ -132,16 +176,13 @@ def _sums(
         metric.name: _by_arm(metric, units, clicks if metric.measure == "clicked" else after, rules)
         for metric in metrics
     }
-    return ExperimentSums(
-        metrics=metrics,
-        arms={
-            arm["arm"]: ArmSums(
-                **{name: value for name, value in arm.items() if name != "arm"},
-                metrics={name: of_arm.get(arm["arm"], MetricSums()) for name, of_arm in by_metric.items()},
-            )
-            for arm in arms.iter_rows(named=True)
-        },
-    )
+    return {
+        arm["arm"]: ArmSums(
+            **{name: value for name, value in arm.items() if name != "arm"},
+            metrics={name: of_arm.get(arm["arm"], MetricSums()) for name, of_arm in by_metric.items()},
+        )
+        for arm in arms.iter_rows(named=True)
+    }
 
 
 def _by_arm(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> dict[str, MetricSums]:
@@ -160,13 +201,3 @@ def _by_arm(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Ru
     x = pl.col("x")
     sums = of_units.group_by("arm").agg(outcomes=(x != 0).sum(), total=x.sum(), squares=(x * x).sum())
     return {row.pop("arm"): MetricSums(**row) for row in sums.iter_rows(named=True)}
-
-
-def _with_person(rows: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
-    """`person`: the user, also of a session that was merged, or else the session; null where a row names nobody."""
-    user, session = pl.lit("u:") + pl.coalesce("user_id", "owner"), pl.lit("s:") + pl.col("session_id")
-    owned = rows.join(owners, on="session_id", how="left", maintain_order="left")
-    return owned.with_columns(person=pl.coalesce(user, session)).drop("user_id", "session_id", "owner")
-
-
-_LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
