@@ -11,7 +11,7 @@ from event_sink.sums import Rules, of_lake
 from recsys.errors import DataError
 from recsys.experiments import DEFAULT_METRICS, ArmSums, ExperimentSums, Metric, MetricSums
 from recsys.feature_store.interface import Event, Exposure, Merge, Subject
-from recsys.lake import EVENTS, EXPOSURES, Table
+from recsys.lake import EVENTS, EXPOSURES, Table, read_committed
 
 ANNA, BEN, GUEST = Subject("user", "anna"), Subject("user", "ben"), Subject("session", "guest")
 RULES = Rules(click_days=7, clock_skew_s=300)
@@ -283,3 +283,33 @@ def test_the_window_of_clicks_is_a_setting(shop: Shop) -> None:
     own = Metric(name="clicks", measure="clicked", window_days=3)
     arm = shop.sums(own, rules=one_day).arms["a"]
     assert (arm.clicked_exposures, arm.metrics["clicks"].outcomes) == (0, 1)
+
+
+def test_people_are_summed_in_groups_and_the_groups_together(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        who = Subject("session" if number % 2 else "user", f"p{number}")
+        shop.shows(f"l{number}", who, arm="ab"[number % 3 == 0])
+        shop.sees(who, answers=f"l{number}" if number % 4 else None)
+        shop.sees(who, does="purchase", value=float(number))
+        if number % 8 == 1:
+            shop.store._append(Merge(who.id, "p0", FIRST_DAY_MS))
+    shop.shows("l", None)
+    whole = shop.sums()
+    monkeypatch.setattr("event_sink.sums._ROWS_AT_ONCE", 10)
+    assert shop.sums() == whole
+    assert (whole.arms["a"].exposures, whole.arms["a"].units + whole.arms["b"].units) == (27, 35)
+
+
+def test_a_part_that_the_sink_has_replaced_meanwhile_is_found_under_its_new_name(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.shows("l1")
+    asyncio.run(shop.lake.drain())
+    stale = read_committed(shop.lake.path)
+    shop.shows("l2", BEN)
+    shop.store.erase("anna")
+    asyncio.run(shop.lake.drain())
+    answers = [stale, read_committed(shop.lake.path)]
+    monkeypatch.setattr("event_sink.sums.read_committed", lambda _lake: answers.pop(0))
+    found = of_lake(shop.lake.path, {"exp": DEFAULT_METRICS}, RULES)["exp"]
+    assert (found.arms["a"].units, answers) == (1, [])

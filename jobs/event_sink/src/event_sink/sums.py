@@ -14,9 +14,10 @@ import polars as pl
 
 from recsys.errors import DataError
 from recsys.experiments import REMOVE, ArmSums, ExperimentSums, Metric, MetricSums
-from recsys.lake import COMMITTED, Committed, owners_of_sessions, read_committed, scan_table
+from recsys.lake import COMMITTED, Committed, collect_parts, owners_of_sessions, read_committed
 
 _ATTEMPTS: Final = 10
+_LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
 _ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
 _DAY_MS: Final = 86_400_000
 
@@ -49,7 +50,8 @@ def _of_commit(
     lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], rules: Rules
 ) -> dict[str, ExperimentSums]:
     found = {name: ExperimentSums(metrics=tuple(defined)) for name, defined in metrics.items()}
-    owners = owners_of_sessions(scan_table(lake, committed, "merges").collect()).lazy()
+    merges = collect_parts(lake, committed, "merges", lambda part: part)
+    owners = owners_of_sessions(merges).lazy()
     groups = 1 + sum(committed.parts.values()) // _ROWS_AT_ONCE
     for group in range(groups):
         people = _People(owners, is_one=pl.col("person").hash() % groups == group)
@@ -76,18 +78,15 @@ def _of_people(
     lake: Path, committed: Committed, experiments: Mapping[str, ExperimentSums], people: _People, rules: Rules
 ) -> dict[str, dict[str, ArmSums]]:
     """Experiment → arm → sums over these people."""
-    of_experiments = pl.col("experiment").is_in(list(experiments))
-    list_id = pl.coalesce("list_id", "request_id").alias("list_id")
-    lists = scan_table(lake, committed, "exposures").filter(of_experiments).with_columns(list_id)
-    shown = _shown(lists, people)
+    shown = _shown(lake, committed, people, list(experiments))
     persons = shown.drop_nulls("person").group_by("experiment", "person", maintain_order=True)
     units = persons.agg(pl.first("arm"), first_ms=pl.first("unix_ms"), is_mixed=pl.col("arm").n_unique() > 1)
     earliest_ms = next(iter(shown["unix_ms"]), 0) - rules.clock_skew_s * 1000
     since = datetime.fromtimestamp(max(0.0, earliest_ms) / 1000, UTC).date().isoformat()
     defined = [metric for each in experiments.values() for metric in each.metrics]
     types = {name for metric in defined for name in (*metric.types, *metric.returns)}
-    events = _events(scan_table(lake, committed, "events", since=since), units, people, types=types)
-    clicks = _clicks(events, shown, lists, rules)
+    events = _events(lake, committed, units, people, types=types, since=since)
+    clicks = _clicks(lake, committed, events, shown, rules)
     return {
         name: _sums(
             each.metrics,
@@ -101,35 +100,36 @@ def _of_people(
     }
 
 
-def _shown(lists: pl.LazyFrame, people: _People) -> pl.DataFrame:
+def _shown(lake: Path, committed: Committed, people: _People, experiments: list[str]) -> pl.DataFrame:
     """Lists, once each, in the order of time."""
-    columns = (
-        "sequence",
-        "list_id",
-        "request_id",
-        "user_id",
-        "session_id",
-        "experiment",
-        "arm",
-        "unix_ms",
-        "latency_ms",
-    )
-    shown = people.rows(lists.select(*columns, is_empty=pl.col("item_ids").list.len() == 0))
-    in_order = shown.collect(engine="streaming").sort("unix_ms", "sequence")
+    columns = ("sequence", "request_id", "user_id", "session_id", "experiment", "arm", "unix_ms", "latency_ms")
+    is_empty = pl.col("item_ids").list.len() == 0
+
+    def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
+        of_experiments = part.filter(pl.col("experiment").is_in(experiments))
+        return people.rows(of_experiments.select(_LIST_ID, *columns, is_empty=is_empty))
+
+    in_order = collect_parts(lake, committed, "exposures", of_part).sort("unix_ms", "sequence")
     return in_order.unique("list_id", keep="first", maintain_order=True)
 
 
-def _events(events: pl.LazyFrame, units: pl.DataFrame, people: _People, *, types: set[str]) -> pl.DataFrame:
+def _events(
+    lake: Path, committed: Committed, units: pl.DataFrame, people: _People, *, types: set[str], since: str
+) -> pl.DataFrame:
     """Events, each id once, of people who were shown something: those that name a list, and those of these types."""
     name = pl.coalesce("list_id", "request_id")
     columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", "value")
-    theirs = people.rows(events.filter(name.is_not_null() | pl.col("event_type").is_in(types)))
-    found = theirs.select(*columns, name=name).collect(engine="streaming")
-    of_units = found.join(units.select("person").unique(), on="person", how="semi")
-    return of_units.sort("sequence").unique("event_id", keep="first", maintain_order=True)
+    units_people = units.lazy().select("person").unique()
+
+    def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
+        theirs = people.rows(part.filter(name.is_not_null() | pl.col("event_type").is_in(types)))
+        return theirs.select(*columns, name=name).join(units_people, on="person", how="semi")
+
+    found = collect_parts(lake, committed, "events", of_part, since=since)
+    return found.sort("sequence").unique("event_id", keep="first", maintain_order=True)
 
 
-def _clicks(events: pl.DataFrame, shown: pl.DataFrame, lists: pl.LazyFrame, rules: Rules) -> pl.DataFrame:
+def _clicks(lake: Path, committed: Committed, events: pl.DataFrame, shown: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Events on an item of a list that they name, of the person that it was shown to, with `delay_ms` after it.
 
     Columns of `events`, experiment, list_id, delay_ms. Where a request_id names several lists, the first counts that
@@ -143,8 +143,12 @@ def _clicks(events: pl.DataFrame, shown: pl.DataFrame, lists: pl.LazyFrame, rule
     answers = events.drop_nulls("name").join(both, on=["name", "person"])
     answers = answers.with_columns(delay_ms=pl.col("unix_ms") - pl.col("shown_ms"))
     answers = answers.filter(pl.col("delay_ms") >= -rules.clock_skew_s * 1000)
-    answered = lists.select("list_id", "item_ids").join(answers.lazy().select("list_id"), on="list_id", how="semi")
-    items = answered.collect(engine="streaming").unique("list_id")
+    answered = answers.lazy().select("list_id").unique()
+
+    def items_of(part: pl.LazyFrame) -> pl.LazyFrame:
+        return part.select(_LIST_ID, "item_ids").join(answered, on="list_id", how="semi")
+
+    items = collect_parts(lake, committed, "exposures", items_of).unique("list_id")
     on_the_list = pl.col("item_ids").list.contains(pl.col("item_id"))
     found = answers.join(items, on="list_id").filter(on_the_list).drop("item_ids")
     return found.sort("shown_ms").unique("event_id", keep="first")

@@ -14,6 +14,7 @@ erasures may be a little ahead of COMMITTED, which does no harm: both say what h
 """
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -151,13 +152,15 @@ def read_table(lake: Path, table: Table) -> tuple[Committed, pl.DataFrame]:
     raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
 
 
-def scan_table(lake: Path, committed: Committed, table: Table, *, since: str = "") -> pl.LazyFrame:
-    """The rows of days from `since` (YYYY-MM-DD) on, of which only what is asked for is read.
+def collect_parts(
+    lake: Path, committed: Committed, table: Table, of_part: Callable[[pl.LazyFrame], pl.LazyFrame], *, since: str = ""
+) -> pl.DataFrame:
+    """What `of_part` makes of each part of the days from `since` (YYYY-MM-DD) on, one part after the other.
 
-    To collect raises FileNotFoundError where the sink has replaced a part since.
+    Raises: FileNotFoundError, where the sink has replaced a part since.
     """
-    parts = [_scan_part(lake / path, table) for path in committed.of(table) if day_of(path) >= since]
-    return pl.concat([SCHEMAS[table].to_frame().lazy(), *parts])
+    parts = (_scan_part(lake / path, table) for path in committed.of(table) if day_of(path) >= since)
+    return pl.concat(of_part(part).collect() for part in (SCHEMAS[table].to_frame().lazy(), *parts))
 
 
 def owners_of_sessions(merges: pl.DataFrame) -> pl.DataFrame:
