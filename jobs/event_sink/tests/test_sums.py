@@ -247,6 +247,7 @@ def test_several_experiments_are_summed_apart(shop: Shop) -> None:
     shop.sees(at=2, does="purchase", value=3.0)
     asyncio.run(shop.lake.drain())
     found = of_lake(shop.lake.path, {"exp": DEFAULT_METRICS, "other": DEFAULT_METRICS[2:], "third": ()}, RULES)
+    assert of_lake(shop.lake.path, {}, RULES) == {}
     assert {name: list(sums.arms) for name, sums in found.items()} == {"exp": ["a"], "other": ["c"], "third": []}
     assert {sums.arms[arm].metrics["revenue_per_unit"].total for sums in found.values() for arm in sums.arms} == {3.0}
 

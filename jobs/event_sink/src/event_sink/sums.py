@@ -20,6 +20,14 @@ _ATTEMPTS: Final = 10
 _LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
 _ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
 _DAY_MS: Final = 86_400_000
+_METRIC_SUMS: Final = pl.Schema(
+    {
+        **dict.fromkeys(("experiment", "arm", "metric"), pl.String()),
+        "outcomes": pl.UInt32(),
+        "total": pl.Float64(),
+        "squares": pl.Float64(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -
     Raises:
         DataError: a file of the lake cannot be read.
     """
+    if not metrics:
+        return {}
     for _ in range(_ATTEMPTS):
         try:
             return _of_commit(lake, read_committed(lake) or Committed(), metrics, rules)
@@ -49,15 +59,26 @@ def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -
 def _of_commit(
     lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], rules: Rules
 ) -> dict[str, ExperimentSums]:
-    found = {name: ExperimentSums(metrics=tuple(defined)) for name, defined in metrics.items()}
     merges = collect_parts(lake, committed, "merges", lambda part: part)
     owners = owners_of_sessions(merges).lazy()
     groups = 1 + sum(committed.parts.values()) // _ROWS_AT_ONCE
-    for group in range(groups):
-        people = _People(owners, is_one=pl.col("person").hash() % groups == group)
-        of_group = _of_people(lake, committed, found, people, rules)
-        found = {name: found[name].plus(arms) for name, arms in of_group.items()}
-    return found
+    everybody = (_People(owners, is_one=pl.col("person").hash() % groups == group) for group in range(groups))
+    found = [_of_people(lake, committed, metrics, people, rules) for people in everybody]
+    of_arms = pl.concat(arms for arms, _ in found).group_by("experiment", "arm").sum()
+    of_metrics = pl.concat(sums for _, sums in found).group_by("experiment", "arm", "metric").sum()
+    sums = {(row.pop("experiment"), row.pop("arm"), row.pop("metric")): row for row in of_metrics.to_dicts()}
+    arms = {(row.pop("experiment"), row.pop("arm")): row for row in of_arms.to_dicts()}
+
+    def of_arm(name: str, arm: str) -> ArmSums:
+        of_metric = {each.name: MetricSums(**sums.get((name, arm, each.name), {})) for each in metrics[name]}
+        return ArmSums(**arms[name, arm], metrics=of_metric)
+
+    return {
+        name: ExperimentSums(
+            metrics=tuple(defined), arms={arm: of_arm(name, arm) for other, arm in sorted(arms) if other == name}
+        )
+        for name, defined in metrics.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -75,29 +96,29 @@ class _People:
 
 
 def _of_people(
-    lake: Path, committed: Committed, experiments: Mapping[str, ExperimentSums], people: _People, rules: Rules
-) -> dict[str, dict[str, ArmSums]]:
-    """Experiment → arm → sums over these people."""
-    shown = _shown(lake, committed, people, list(experiments))
+    lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], people: _People, rules: Rules
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Sums over these people by experiment and arm, and by experiment, arm and metric."""
+    shown = _shown(lake, committed, people, list(metrics))
     persons = shown.drop_nulls("person").group_by("experiment", "person", maintain_order=True)
     units = persons.agg(pl.first("arm"), first_ms=pl.first("unix_ms"), is_mixed=pl.col("arm").n_unique() > 1)
     earliest_ms = next(iter(shown["unix_ms"]), 0) - rules.clock_skew_s * 1000
     since = datetime.fromtimestamp(max(0.0, earliest_ms) / 1000, UTC).date().isoformat()
-    defined = [metric for each in experiments.values() for metric in each.metrics]
-    types = {name for metric in defined for name in (*metric.types, *metric.returns)}
+    defined = [(name, metric) for name, each in metrics.items() for metric in each]
+    types = {each for _, metric in defined for each in (*metric.types, *metric.returns)}
     events = _events(lake, committed, units, people, types=types, since=since)
     clicks = _clicks(lake, committed, events, shown, rules)
-    return {
-        name: _sums(
-            each.metrics,
-            shown=shown.filter(experiment=name),
-            units=units.filter(experiment=name),
-            events=events,
-            clicks=clicks.filter(experiment=name),
-            rules=rules,
-        )
-        for name, each in experiments.items()
-    }
+    removals = {name: [REMOVE, *(back for one in each for back in one.returns)] for name, each in metrics.items()}
+    is_removal = pl.any_horizontal(
+        (pl.col("experiment") == name) & pl.col("event_type").is_in(types) for name, types in removals.items()
+    )
+    clicks = clicks.filter(~is_removal)
+    after = units.join(events, on="person").with_columns(delay_ms=pl.col("unix_ms") - pl.col("first_ms"))
+    sums = [
+        _by_metric(metric, units.filter(experiment=name), clicks if metric.measure == "clicked" else after, rules)
+        for name, metric in defined
+    ]
+    return _by_arm(shown, units, clicks, rules), pl.concat([_METRIC_SUMS.to_frame(), *sums])
 
 
 def _shown(lake: Path, committed: Committed, people: _People, experiments: list[str]) -> pl.DataFrame:
@@ -154,43 +175,22 @@ def _clicks(lake: Path, committed: Committed, events: pl.DataFrame, shown: pl.Da
     return found.sort("shown_ms").unique("event_id", keep="first")
 
 
-def _sums(
-    metrics: tuple[Metric, ...],
-    *,
-    shown: pl.DataFrame,
-    units: pl.DataFrame,
-    events: pl.DataFrame,
-    clicks: pl.DataFrame,
-    rules: Rules,
-) -> dict[str, ArmSums]:
-    """Arm → sums of one experiment: of what was shown in it, its units, what they clicked, and events of whomever."""
-    removals = {REMOVE, *(each for metric in metrics for each in metric.returns)}
-    clicks = clicks.filter(~pl.col("event_type").is_in(removals))
+def _by_arm(shown: pl.DataFrame, units: pl.DataFrame, clicks: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """What each arm showed, and to how many."""
     clicked = clicks.filter(pl.col("delay_ms") <= rules.click_days * _DAY_MS)["list_id"].unique()
-    after = units.join(events, on="person").with_columns(delay_ms=pl.col("unix_ms") - pl.col("first_ms"))
-    arms = shown.group_by("arm").agg(
+    arms = shown.group_by("experiment", "arm").agg(
         exposures=pl.len(),
         empty_exposures=pl.col("is_empty").sum(),
         clicked_exposures=pl.col("list_id").is_in(clicked.implode()).sum(),
         latency_ms_sum=pl.col("latency_ms").sum(),
     )
-    counted = units.group_by("arm").agg(units=pl.len(), mixed_units=pl.col("is_mixed").sum())
-    arms = arms.join(counted, on="arm", how="left").with_columns(pl.col("units", "mixed_units").fill_null(0))
-    by_metric = {
-        metric.name: _by_arm(metric, units, clicks if metric.measure == "clicked" else after, rules)
-        for metric in metrics
-    }
-    return {
-        arm["arm"]: ArmSums(
-            **{name: value for name, value in arm.items() if name != "arm"},
-            metrics={name: of_arm.get(arm["arm"], MetricSums()) for name, of_arm in by_metric.items()},
-        )
-        for arm in arms.iter_rows(named=True)
-    }
+    counted = units.group_by("experiment", "arm").agg(units=pl.len(), mixed_units=pl.col("is_mixed").sum())
+    both = arms.join(counted, on=["experiment", "arm"], how="left")
+    return both.with_columns(pl.col("units", "mixed_units").fill_null(0))
 
 
-def _by_arm(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> dict[str, MetricSums]:
-    """Arm → sums over its units of the number that the metric makes of each; a unit without an event has 0."""
+def _by_metric(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """By arm of one experiment's units, sums of the number that the metric makes of each; without an event it is 0."""
     longest = metric.window_ms(click_days=rules.click_days)
     in_time = events.filter(pl.col("delay_ms").is_between(-rules.clock_skew_s * 1000, longest))
     counts, comes_back = pl.col("event_type").is_in(metric.types), pl.col("event_type").is_in(metric.returns)
@@ -201,7 +201,8 @@ def _by_arm(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Ru
         "count": counts.sum(),
         "money": money,
     }[metric.measure]
-    of_units = in_time.group_by("person").agg(x=number.cast(pl.Float64)).join(units, on="person")
     x = pl.col("x")
-    sums = of_units.group_by("arm").agg(outcomes=(x != 0).sum(), total=x.sum(), squares=(x * x).sum())
-    return {row.pop("arm"): MetricSums(**row) for row in sums.iter_rows(named=True)}
+    of_units = in_time.group_by("experiment", "person").agg(x=number.cast(pl.Float64))
+    of_arms = of_units.join(units, on=["experiment", "person"]).group_by("experiment", "arm")
+    sums = of_arms.agg(metric=pl.lit(metric.name), outcomes=(x != 0).sum(), total=x.sum(), squares=(x * x).sum())
+    return sums.cast(_METRIC_SUMS).select(_METRIC_SUMS.names())

@@ -4,7 +4,6 @@ METRICS: experiment → what is measured, as the gateway's file has it. SUMS: wh
 A unit is a person: a user, or a session that was never merged into one. It belongs to the arm of its first exposure.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, TypeAdapter
@@ -62,14 +61,6 @@ class MetricSums(BaseModel):
     total: float = 0.0
     squares: float = 0.0
 
-    def plus(self, other: "MetricSums") -> "MetricSums":
-        """Over the units of both."""
-        return MetricSums(
-            outcomes=self.outcomes + other.outcomes,
-            total=self.total + other.total,
-            squares=self.squares + other.squares,
-        )
-
 
 class ArmSums(BaseModel):
     """What one arm showed and brought."""
@@ -84,16 +75,6 @@ class ArmSums(BaseModel):
     mixed_units: NonNegativeInt = 0  # that were shown another arm too
     metrics: dict[str, MetricSums] = {}  # by name
 
-    def plus(self, other: "ArmSums") -> "ArmSums":
-        """Of different people."""
-        counts = {
-            name: getattr(self, name) + getattr(other, name) for name in ArmSums.model_fields if name != "metrics"
-        }
-        names = self.metrics.keys() | other.metrics.keys()
-        none = MetricSums()
-        metrics = {name: self.metrics.get(name, none).plus(other.metrics.get(name, none)) for name in names}
-        return ArmSums(**counts, metrics=metrics)
-
 
 class ExperimentSums(BaseModel):
     """What an experiment has brought, by these metrics."""
@@ -102,11 +83,6 @@ class ExperimentSums(BaseModel):
 
     metrics: tuple[Metric, ...]
     arms: dict[str, ArmSums] = {}  # those with an exposure
-
-    def plus(self, arms: Mapping[str, ArmSums]) -> "ExperimentSums":
-        """With the sums of other people."""
-        added = {name: self.arms.get(name, ArmSums()).plus(sums) for name, sums in arms.items()}
-        return ExperimentSums(metrics=self.metrics, arms={**self.arms, **added})
 
 
 class Sums(BaseModel):

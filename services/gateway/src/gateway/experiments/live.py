@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
-from gateway.experiments.assignment import Layout, lay_out, position
+from gateway.experiments.assignment import arm_for
 from gateway.experiments.file import Arm, Experiment, check_sum
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.experiments import METRICS, MetricsDocument
@@ -71,11 +71,11 @@ class LiveExperiment:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    name: str
-    salt: str
-    arms: Mapping[str, Arm]  # by name
-    shares: Mapping[str, float]
-    layout: Layout
+    definition: Experiment
+    shares: Mapping[str, float]  # of now
+
+    def assigned(self, arm: str) -> Assignment:
+        return Assignment(self.definition.name, next(each for each in self.definition.arms if each.name == arm))
 
 
 class Experiments:
@@ -92,15 +92,14 @@ class Experiments:
 
         An arm whose share is 0 is shown to nobody; who was shown it before is in no other arm of that experiment.
         """
-        running = [each for each in self._running if each.name in profile.arms]
-        for each in running:
-            name = profile.arms[each.name]
-            if each.shares.get(name):
-                return Assignment(experiment=each.name, arm=each.arms[name])
+        shown = [(each, profile.arms[name]) for each in self._running if (name := each.definition.name) in profile.arms]
+        for each, arm in shown:
+            if each.shares.get(arm):
+                return each.assigned(arm)
         for each in self._running:
-            arm = each.layout.arm_at(position(profile.subject, salt=each.salt))
-            if arm is not None and each not in running:
-                return Assignment(experiment=each.name, arm=list(each.arms.values())[arm])
+            found = arm_for(profile.subject, salt=each.definition.hash_salt, shares=each.shares)
+            if found is not None and each.definition.name not in profile.arms:
+                return each.assigned(found)
         return None
 
     def all(self) -> list[LiveExperiment]:
@@ -126,7 +125,9 @@ class Experiments:
             name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
             for name, live in self._live.items()
         }
-        self._running = tuple(_running(live) for live in self._live.values() if not live.is_stopped)
+        self._running = tuple(
+            _Running(live.definition, live.shares) for live in self._live.values() if not live.is_stopped
+        )
 
     async def follow(self, store: FeatureStore, *, interval_s: float = REFRESH_INTERVAL_S) -> NoReturn:
         """Refresh until cancelled. While the store is away the last state counts; that is logged once."""
@@ -162,14 +163,3 @@ class Experiments:
     async def _change(self, name: str, state: ExperimentState, *, store: FeatureStore) -> None:
         await store.set_experiment_state(name, state)
         await self.refresh(store)
-
-
-def _running(live: LiveExperiment) -> _Running:
-    definition = live.definition
-    return _Running(
-        name=definition.name,
-        salt=definition.hash_salt,
-        arms={arm.name: arm for arm in definition.arms},
-        shares=live.shares,
-        layout=lay_out(list(live.shares.values())),
-    )

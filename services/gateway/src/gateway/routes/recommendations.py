@@ -51,7 +51,8 @@ async def recommend(
     page = await paging.next_page(
         rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
     )
-    live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
+    shown = [(listed.item.item_id, listed.propensity) for listed in page.items]
+    live.exposures.add(exposed.exposure(page.list_id, page.facts, shown, latency_ms=_ms_since(started_s)))
     answer = ranked_lists.further_page(page, asked=asked.count, next_cursor=cursors.encode(page.rest))
     return Response(answer, media_type=_JSON)
 
@@ -96,8 +97,9 @@ async def _first_page(
 ) -> Response:
     started_s = time.perf_counter()
     answer = await recommender.for_somebody(asked)
-    live.exposures.add(exposed.first_page(answer, latency_ms=_ms_since(started_s)))
     facts = ranked_lists.facts_of(answer)
+    shown = [(ranked.item.item_id, ranked.propensity) for ranked in answer.shown.items]
+    live.exposures.add(exposed.exposure(answer.list_id, facts, shown, latency_ms=_ms_since(started_s)))
     cursor = cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
     return Response(ranked_lists.first_page(answer, facts, asked=asked.count, next_cursor=cursor), media_type=_JSON)
 
