@@ -17,13 +17,18 @@ from grpc import StatusCode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import requests
+from gateway import paging, requests
 from gateway.cursors import BadCursorError
 from gateway.list_cursors import ListCursors, ListFacts, RestOfList
 from gateway.live import Live
+from gateway.recommend import Recommended
 from gateway.schemas import ArmOut, SubjectOut
+from gateway.shown import Shown
 from recsys.feature_store.interface import Exposure
+from recsys.v1.candidate_gen_service_pb2 import GetCandidatesResponse
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
+from recsys.v1.item_pb2 import Item, RankedItem
+from recsys.v1.reranker_service_pb2 import Remainder
 
 pytestmark = pytest.mark.anyio
 
@@ -260,6 +265,16 @@ async def test_a_further_page_says_how_probable_each_item_was(app: FastAPI, clie
 
     assert [item["propensity"] for item in page["items"]] == [0.25, 1.0]
     assert entry.entry.propensities == (0.25, 1.0)
+
+
+@pytest.mark.parametrize(("said", "carried"), [([0.5], 0.5), ([], 1.0)])
+def test_a_cursor_carries_what_the_reranker_said_of_chance(said: list[float], carried: float) -> None:
+    beyond = RankedItem(item=Item(item_id="a"), score=2.0, sources=[1], propensity=0.25)
+    remainder = Remainder(item_ids=["b"], scores=[1.0], sources=[2], propensities=said)
+    shown = Shown("v1", [], [beyond], remainder)
+    answer = Recommended(GetCandidatesResponse(), shown, None, None, "full", is_explained=False)
+
+    assert paging.rest_of(answer, FACTS).propensities == [0.25, carried]
 
 
 async def test_replicas_of_one_key_read_each_others_cursors_and_those_of_none_do_not(

@@ -41,12 +41,13 @@ class Page:
 def rest_of(answer: Recommended, facts: ListFacts) -> RestOfList:
     """What the first page leaves for further ones."""
     beyond, remainder = answer.shown.beyond, answer.shown.remainder
+    propensities = remainder.propensities or [1.0] * len(remainder.item_ids)  # an older reranker says none
     return RestOfList(
         facts=facts,
         item_ids=[*(ranked.item.item_id for ranked in beyond), *remainder.item_ids],
         scores=[*(ranked.score for ranked in beyond), *remainder.scores],
         sources=[*(sum(1 << source for source in ranked.sources) for ranked in beyond), *remainder.sources],
-        propensities=[*(ranked.propensity for ranked in beyond), *(1.0 for _ in remainder.item_ids)],
+        propensities=[*(ranked.propensity for ranked in beyond), *propensities],
     )
 
 
