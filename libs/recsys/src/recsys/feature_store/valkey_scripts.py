@@ -167,6 +167,7 @@ for key, _ in pairs(keys) do
   removed = removed + redis.call("ZCARD", "recent:" .. key) + redis.call("SCARD", "had:" .. key)
   removed = removed + redis.call("HLEN", "assignments:" .. key)
   redis.call("DEL", "recent:" .. key, "had:" .. key, "assignments:" .. key)
+  redis.call("DEL", "units:" .. key, "exposures:" .. key)  -- of an older version, which counted here
 end
 for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[4], "+")) do
   if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
