@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import yaml
 from limits import RateLimitItem, parse
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from recsys import settings_file
 from recsys.errors import DataError
 
 _PREFIX_BYTES: Final = 8
@@ -119,18 +119,7 @@ def read(path: Path) -> dict[bytes, Key]:
 
     Raises: DataError, naming file, key and what was expected, but not what was found, which may be a secret.
     """
-    try:
-        entries = _Document.model_validate(yaml.safe_load(path.read_bytes())).keys
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the API keys: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f": line {mark.line + 1}" if mark else ""
-        raise DataError(f"{path}{where}: expected YAML") from None  # the error quotes the file
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise DataError(f"{path}: {where}: {first['msg']}") from None
+    entries = settings_file.read(path, _Document, form="YAML", is_secret=True).keys
     keys = {bytes.fromhex(entry.sha256)[:_PREFIX_BYTES]: _key(entry) for entry in entries}
     if len(keys) < len(entries):
         raise DataError(f"{path}: two hashes begin alike, which random keys do not: make new ones")
