@@ -48,6 +48,7 @@ class Recommended:
     assignment: Assignment | None
     level: Level
     is_explained: bool
+    is_preview: bool
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ class Recommender:
 
         def recommended(found: GetCandidatesResponse, shown: Shown) -> Recommended:
             lower = level if shown.level == "full" else shown.level
-            return Recommended(found, shown, subject, assignment, lower, is_explained=asked.explain)
+            return Recommended(
+                found, shown, subject, assignment, lower, is_explained=asked.explain, is_preview=asked.preview
+            )
 
         async def attempt(version: str) -> Recommended:
             to_find.artifact_version = version

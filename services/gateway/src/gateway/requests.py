@@ -115,6 +115,9 @@ class RecommendationRequest(_Request):
     diversity: Diversity | None = None
     rules: list[Rule] = Field([], max_length=50, description="In addition to the shop-wide ones.")
     explain: bool = False
+    preview: bool = Field(
+        False, description="To look at only: neither this list nor its further pages are logged as shown."
+    )
     paginate: bool = Field(False, description="Also give a cursor for what follows.")
     cursor: str | None = Field(
         None, max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the page before; alone, or with count."

@@ -49,7 +49,8 @@ async def recommend(
     page = await paging.next_page(
         rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
     )
-    live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
+    if not page.facts.preview:
+        live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
     return Response(ranked_lists.further_page(page, asked=asked.count), media_type=_JSON)
 
 
@@ -59,10 +60,13 @@ async def get_recommendations(
     user_id: UserId,
     count: Count = 10,
     include_seen: Annotated[bool, Query(description="Also items that the user already had.")] = False,
+    preview: Annotated[bool, Query(description="To look at only: the list is not logged as shown.")] = False,
 ) -> Response:
     """Items for a user, best first. Somebody of whom nothing is known gets popular ones, and no error."""
     # a default filter would be copied in depth for each request
-    asked = RecommendationRequest(user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING)
+    asked = RecommendationRequest(
+        user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
+    )
     parts = request.app.state
     return await _first_page(asked, parts.recommender, parts.live)
 
@@ -91,7 +95,8 @@ async def get_similar_items(
 async def _first_page(asked: RecommendationRequest, recommender: Recommender, live: Live) -> Response:
     started_s = time.perf_counter()
     answer = await recommender.for_somebody(asked)
-    live.exposures.add(exposed.first_page(answer, latency_ms=_ms_since(started_s)))
+    if not asked.preview:
+        live.exposures.add(exposed.first_page(answer, latency_ms=_ms_since(started_s)))
     facts = ranked_lists.facts_of(answer)
     cursor = list_cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
     return Response(ranked_lists.first_page(answer, facts, asked=asked.count, next_cursor=cursor), media_type=_JSON)
