@@ -10,8 +10,6 @@ import sys
 import time
 from typing import Final
 
-from pydantic import ValidationError
-
 from event_sink.lake_writer import LakeWriter, last_touched
 from event_sink.settings import Settings
 from event_sink.sink import Sink
@@ -20,6 +18,7 @@ from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.lake import lake_dir
 from recsys.observability.logging import configure
+from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings
 
 _log = logging.getLogger(__name__)
 
@@ -81,10 +80,8 @@ def _check(settings: Settings) -> int:
 
 
 def main() -> None:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit(f"settings: {error}")
+    with ended_by_a_sentence():
+        settings = read_settings(Settings)
     if "--check" in sys.argv[1:]:
         sys.exit(_check(settings))
     configure(service="event_sink", level=settings.log_level)
@@ -92,7 +89,7 @@ def main() -> None:
         asyncio.run(run(settings, once="--once" in sys.argv[1:]))
     except (RecsysError, OSError) as error:
         _log.error("ended", extra={"error": str(error)})
-        sys.exit(2)
+        sys.exit(CANNOT_START)
 
 
 if __name__ == "__main__":

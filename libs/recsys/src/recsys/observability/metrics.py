@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from recsys.errors import InvalidArgumentError
+
 _LATENCY_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -101,12 +103,15 @@ def new_registry() -> CollectorRegistry:
 def served(registry: CollectorRegistry, *, host: str, port: int) -> Iterator[None]:
     """Answer `GET /metrics` at this address until the block ends; with port 0 nobody listens.
 
-    Raises: OSError (the port is taken).
+    Raises: InvalidArgumentError (the port is taken).
     """
     if not port:
         yield
         return
-    server, thread = start_http_server(port, addr=host, registry=registry)
+    try:
+        server, thread = start_http_server(port, addr=host, registry=registry)
+    except OSError as error:
+        raise InvalidArgumentError(f"metrics: cannot listen on {host}:{port}: {error.strerror}") from error
     try:
         yield
     finally:
