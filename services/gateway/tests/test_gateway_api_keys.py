@@ -197,6 +197,10 @@ async def test_keys_are_rotated_while_requests_come(client: httpx.AsyncClient, k
     ("text", "expected"),
     [
         ("keys: [", "line 1: expected YAML"),
+        (
+            "keys:\n- {name: a, sha256: {h}, scopes: [read], expires_at: 2027-13-01T00:00:00Z}",
+            "line 2: expected YAML",
+        ),
         ("keys: []", "keys: List should have at least 1 item"),
         ("", "the whole"),
         ("keys: [{name: a, sha256: SECRET, scopes: [read]}]", "keys.0.sha256: String should match pattern"),
@@ -224,7 +228,9 @@ async def test_a_bad_file_is_refused_without_quoting_it_and_the_keys_stay(
     keys.refresh()
     keys.refresh()
     assert keys.find(READ.encode()) is not None
-    assert [record.message for record in caplog.records] == ["the API keys stay as they were"]
+    assert [record.message for record in caplog.records] == [
+        "a settings file cannot be used; what it said before stays"
+    ]
     for said in (str(caught.value), caplog.text, str(caplog.records[0].__dict__["reason"])):
         assert "SECRET" not in said
 

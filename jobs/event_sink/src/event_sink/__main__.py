@@ -13,6 +13,7 @@ from typing import Final
 from event_sink.lake_writer import LakeWriter, last_touched
 from event_sink.settings import Settings
 from event_sink.sink import Sink
+from recsys.background import Failures
 from recsys.errors import RecsysError, StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
@@ -32,8 +33,10 @@ async def run(settings: Settings, *, once: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     store = open_store(settings.feature_store_url)
+    failures = Failures("event_sink")
     try:
         while not ended.is_set():
+            pause_s = settings.interval_s
             try:
                 await _turns(settings, store, ended, once=once)
                 return
@@ -41,7 +44,12 @@ async def run(settings: Settings, *, once: bool) -> None:
                 if once:
                     raise
                 _log.warning("waiting", extra={"error": str(error)})
-            await _wait(ended, settings.interval_s)
+                failures.clear()
+            except Exception as error:
+                if once or isinstance(error, RecsysError):
+                    raise
+                pause_s = failures.add()
+            await _wait(ended, pause_s)
     finally:
         await store.close()
 

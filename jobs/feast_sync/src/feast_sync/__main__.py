@@ -16,6 +16,7 @@ from feast_sync.settings import Settings
 from feast_sync.sync import sync_items
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
+from recsys.background import Failures
 from recsys.errors import ArtifactError, DataError, StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore
@@ -44,14 +45,20 @@ async def run(settings: Settings, features: FeastFeatures) -> None:
     store: FeatureStore = open_store(settings.feature_store_url)
     live = LiveState()
     following = Following(store, live)
+    failures = Failures("feast_sync")
     while not told_to_end.is_set():
+        pause_s = settings.interval_s
         try:
             await following.turn()
             await turn(settings, features, store, live)
         except (ArtifactError, DataError, StoreUnavailableError) as error:
             _log.warning("not synced; trying again", extra={"reason": str(error)})
+        except Exception:
+            pause_s = failures.add()
+        else:
+            failures.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(told_to_end.wait(), settings.interval_s)
+            await asyncio.wait_for(told_to_end.wait(), pause_s)
     await store.close()
 
 

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from recsys import settings_file
 from recsys.errors import DataError
+from recsys.watched_file import WatchedFile
 
 _PREFIX_BYTES: Final = 8
 _LOOK_EVERY_S: Final = 1.0
@@ -82,14 +83,12 @@ class ApiKeys:
 
     def __init__(self, path: Path) -> None:
         """Raises: DataError."""
-        self._path = path
-        self._stamp = _stamp(path)
-        self._by_prefix = read(path)
+        self._file = WatchedFile("GATEWAY_API_KEYS_FILE", path, read)
 
     def find(self, secret: bytes) -> Key | None:
         """The key with this secret, unless it has expired."""
         digest = hashlib.sha256(secret).digest()
-        key = self._by_prefix.get(digest[:_PREFIX_BYTES])
+        key = self._file.content.get(digest[:_PREFIX_BYTES])
         if key is None or not hmac.compare_digest(key.digest, digest) or key.expires_at_s <= time.time():
             return None
         return key
@@ -102,16 +101,8 @@ class ApiKeys:
 
     def refresh(self) -> None:
         """Read the file again if it has changed. A bad one changes nothing, and is told in the log."""
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._by_prefix = read(self._path)
-        except DataError as error:
-            logger.error("the API keys stay as they were", extra={"reason": str(error)})
-            return
-        logger.info("API keys read", extra={"keys": [key.name for key in self._by_prefix.values()]})
+        if self._file.look():
+            logger.info("API keys read", extra={"keys": [key.name for key in self._file.content.values()]})
 
 
 def read(path: Path) -> dict[bytes, Key]:
@@ -134,12 +125,3 @@ def _key(entry: Entry) -> Key:
         rate=parse(entry.rate_limit) if entry.rate_limit else None,
         expires_at_s=entry.expires_at.timestamp() if entry.expires_at else float("inf"),
     )
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What differs once a file was written or replaced; none: it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -6,9 +6,10 @@ Opened with the process and closed with it. Without a store everything is there,
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from gateway.breaker import Breaker
@@ -16,6 +17,7 @@ from gateway.experiments import file as experiments_file
 from gateway.experiments.live import Experiments
 from gateway.exposures import ExposureLog
 from gateway.settings import Settings
+from recsys.background import running
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore, ItemRecord, Profile, Subject
@@ -90,17 +92,15 @@ async def go_live(settings: Settings) -> AsyncIterator[Live]:
     live = Live(store=store, experiments=experiments, exposures=ExposureLog(store))
     following = Following(store, live.state)
     await _first_look(following)
-    tasks = [
-        asyncio.create_task(following.run()),
-        asyncio.create_task(experiments.follow(store)),
-        asyncio.create_task(live.exposures.run()),
-    ]
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "live_state": following.run,
+        "experiments": partial(experiments.follow, store),
+        "exposures": live.exposures.run,
+    }
     try:
-        yield live
+        async with running(loops):
+            yield live
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await live.exposures.finish()
         await store.close()
 

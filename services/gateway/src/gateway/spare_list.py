@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ from gateway.item_json import item_json
 from gateway.live import Live
 from gateway.requests import Filter
 from gateway.wire import PERSONAL_ALONE
+from recsys.background import running
 from recsys.errors import DataError
 from recsys.v1.candidate_gen_service_pb2 import GetPopularItemsRequest
 from recsys.v1.item_pb2 import Item
@@ -139,12 +141,8 @@ async def spare_list(clients: Clients, *, file: Path | None) -> AsyncIterator[Sp
             spare = SpareList(*read(file))
         except DataError as error:  # an answer may need this list some day; each one needs the gateway now
             logger.error("the static list cannot be read", extra={"reason": str(error)})
-    following = asyncio.create_task(spare.follow(clients, file=file))
-    try:
+    async with running({"spare_list": partial(spare.follow, clients, file=file)}):
         yield spare
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
 
 
 _ANY: Final = Filter()

@@ -18,6 +18,7 @@ from typing import Final, Generic, TypeVar
 
 from recsys.artifact import layout
 from recsys.artifact.reader import Artifact, open_artifact
+from recsys.background import Failures, keep_turning
 from recsys.errors import ArtifactError, ModelNotLoadedError, VersionNotHeldError
 from recsys.observability.metrics import ArtifactMetrics
 
@@ -80,13 +81,14 @@ class Watcher(Generic[Model]):
         self._asked_s: dict[str, float] = {}  # when a version that is not the current one was last asked for
         self._last_tried: tuple[str, int] | None = None
         self._cannot_be_pinned: set[str] = set()  # tried once, and told of
+        self._failures = Failures("artifact")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="artifact-watcher", daemon=True)
         self.refused = ""
 
     def start(self) -> None:
         """Look once, now, and from then on in the background."""
-        self._look()
+        self._failures.attempt(self._look)
         self._thread.start()
 
     def stop(self) -> None:
@@ -235,12 +237,11 @@ class Watcher(Generic[Model]):
         self.refused = reason
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._poll_interval_s):
-            self._look()
+        keep_turning(self._look, failures=self._failures, every_s=self._poll_interval_s, stop=self._stopped)
 
     def _look(self) -> None:
         try:
             self.poll()
         except Exception:  # a fault in loading must not end the watch: the next version may be a good one
-            _log.exception("artifact version refused")
             self._tell_refused("internal error while loading; see the log")
+            raise
