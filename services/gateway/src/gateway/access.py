@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from gateway.api_keys import ApiKeys, ScopeName
+from gateway.known_parameters import KnownParametersRoute
 from gateway.rate_limits import RateLimits
 from gateway.settings import ANYWHERE, Settings
 from recsys.background import running
@@ -77,7 +78,7 @@ class Access:
             )
 
 
-class KeyedRoute(APIRoute):
+class KeyedRoute(KnownParametersRoute):
     """A route that says what it needs."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
