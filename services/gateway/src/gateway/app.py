@@ -25,7 +25,7 @@ Recommendations from a shop's own events.
 - Ids are the shop's own, percent-encoded in paths: `a/b` is `a%2Fb`.
 - Every answer names the artifact version, that is the trained model, that gave it.
 - Every error is `application/problem+json` (RFC 9457).
-- `X-Request-ID` is accepted, or made, and returned; it stands in the log lines of all services.
+- `X-Request-ID` is accepted, or made, and returned; it stands in the log lines that a request caused.
 """
 
 

@@ -12,9 +12,11 @@ from gateway.cursors import BadCursorError
 from gateway.live import Live
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.recommend import Recommender
+from gateway.request_context import AnsweredList, tell
 from gateway.requests import Filter, RecommendationRequest
 from gateway.routes.dependencies import TheClients, TheLive, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
+from gateway.shown import Shown
 
 router = APIRouter(
     prefix="/v1",
@@ -29,6 +31,7 @@ _ANYTHING = Filter()
 
 @router.post("/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
 async def recommend(
+    request: Request,
     asked: RecommendationRequest,
     recommender: TheRecommender,
     live: TheLive,
@@ -40,7 +43,7 @@ async def recommend(
     What was done a moment ago counts. Filters hold inside the search, so that a narrow one still fills the list.
     """
     if asked.cursor is None:
-        return await _first_page(asked, recommender, live)
+        return await _first_page(request, asked, recommender, live)
     started_s = time.perf_counter()
     try:
         rest = list_cursors.decode(asked.cursor)
@@ -51,6 +54,7 @@ async def recommend(
     )
     if not page.facts.preview:
         live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
+    tell(request, AnsweredList(page.facts.level, len(page.items)))
     return Response(ranked_lists.further_page(page, asked=asked.count), media_type=_JSON)
 
 
@@ -68,14 +72,15 @@ async def get_recommendations(
         user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
     )
     parts = request.app.state
-    return await _first_page(asked, parts.recommender, parts.live)
+    return await _first_page(request, asked, parts.recommender, parts.live)
 
 
 @router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
-async def get_popular_items(recommender: TheRecommender, categories: Categories = (), count: Count = 10) -> Response:
+async def get_popular_items(
+    request: Request, recommender: TheRecommender, categories: Categories = (), count: Count = 10
+) -> Response:
     """The most popular items, the same for everyone."""
-    shown = await recommender.popular(count=count, only=Filter(categories=list(categories)))
-    return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
+    return _ranked_items(request, await recommender.popular(count=count, only=Filter(categories=list(categories))))
 
 
 @router.get(
@@ -85,18 +90,24 @@ async def get_popular_items(recommender: TheRecommender, categories: Categories 
     openapi_extra=needs("read"),
 )
 async def get_similar_items(
-    item_id: ItemId, recommender: TheRecommender, categories: Categories = (), count: Count = 10
+    request: Request, item_id: ItemId, recommender: TheRecommender, categories: Categories = (), count: Count = 10
 ) -> Response:
     """Items like an item, most similar first, without itself."""
     shown = await recommender.similar_to(item_id, count=count, only=Filter(categories=list(categories)))
+    return _ranked_items(request, shown)
+
+
+def _ranked_items(request: Request, shown: Shown) -> Response:
+    tell(request, AnsweredList(shown.level, len(shown.items)))
     return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
 
 
-async def _first_page(asked: RecommendationRequest, recommender: Recommender, live: Live) -> Response:
+async def _first_page(request: Request, asked: RecommendationRequest, recommender: Recommender, live: Live) -> Response:
     started_s = time.perf_counter()
     answer = await recommender.for_somebody(asked)
     if not asked.preview:
         live.exposures.add(exposed.first_page(answer, latency_ms=_ms_since(started_s)))
+    tell(request, AnsweredList(answer.level, len(answer.shown.items)))
     facts = ranked_lists.facts_of(answer)
     cursor = list_cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
     return Response(ranked_lists.first_page(answer, facts, asked=asked.count, next_cursor=cursor), media_type=_JSON)

@@ -5,13 +5,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 import grpc
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 
 from gateway import history, presentation, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.clients import Clients
 from gateway.live import now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway.request_context import AnsweredList, tell
 from gateway.requests import SessionToMerge, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
@@ -43,12 +44,12 @@ async def list_users(
 
 @router.get("/{user_id:id}/history", openapi_extra=needs("read"))
 async def get_history(
-    user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
+    request: Request, user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
 ) -> schemas.History:
     """What a user already had, most recent first, live events too. A stranger has no history, and no error."""
-    return presentation.history(
-        await history.of_user(user_id, count=count, live=live, clients=clients, settings=settings)
-    )
+    past = await history.of_user(user_id, count=count, live=live, clients=clients, settings=settings)
+    tell(request, AnsweredList("without_live_state" if past.is_degraded else "full", len(past.latest)))
+    return presentation.history(past)
 
 
 @router.post("/{user_id:id}/sessions", openapi_extra=needs("events"))
