@@ -69,7 +69,8 @@ class Recommender:
         assignment = self.live.experiments.assign(subject)
         arm = assignment.arm if assignment else None
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
-        to_find = wire.candidates_request(asked, profile, count=candidates)
+        is_erased = subject is not None and subject.kind == "user" and self.live.is_erased(subject.id)
+        to_find = wire.candidates_request(asked, profile, count=candidates, is_erased=is_erased)
         to_rank = wire.rerank_request(
             asked,
             arm,

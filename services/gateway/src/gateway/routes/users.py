@@ -31,6 +31,7 @@ router = APIRouter(
 async def list_users(
     clients: TheClients,
     settings: TheSettings,
+    live: TheLive,
     after_id: AfterId,
     prefix: Annotated[Words, Query(description="Only ids that start with this.")] = "",
     page_size: PageSize = 20,
@@ -39,7 +40,7 @@ async def list_users(
     found = await clients.candidate_gen.list_users(
         prefix=prefix, after_user_id=after_id, page_size=page_size, timeout_s=settings.timeout_s
     )
-    return presentation.user_page(found)
+    return presentation.user_page(found, is_erased=live.is_erased)
 
 
 @router.get("/{user_id:id}/history", openapi_extra=needs("read"))
@@ -77,6 +78,7 @@ async def erase_user(
     """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
     live.exposures.forget(Subject("user", user_id))
     found = await store.erase_user(user_id, now_ms=now_ms())
+    live.forget(user_id)
     return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
 
 
