@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway import access, problems, rules
+from gateway import access, docs_page, problems, rules
 from gateway.access import Access
 from gateway.admission import AdmissionMiddleware
 from gateway.body_limit import BodyLimitMiddleware
@@ -40,6 +40,8 @@ def create_app(
         title="Recommendations",
         version="1",
         description=_DESCRIPTION,
+        docs_url=None,  # ours is in docs_page
+        redoc_url=None,
         redirect_slashes=False,  # an id may end in a slash
         generate_unique_id_function=_operation_id,
     )
@@ -66,6 +68,7 @@ def create_app(
         )
     app.add_middleware(AdmissionMiddleware, max_in_flight=settings.max_in_flight)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
+    docs_page.install(app)
     problems.install(app)
     problems.add_to_document(app)
     access.add_to_document(app)
