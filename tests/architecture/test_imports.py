@@ -133,3 +133,16 @@ def test_a_service_imports_from_its_main_inwards_only(service: str) -> None:
 def test_every_folder_with_code_has_its_rule() -> None:
     deployables = {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/*/pyproject.toml")}
     assert deployables <= set(FORBIDDEN)
+
+
+def test_tasks_that_nobody_waits_for_are_made_where_they_are_supervised() -> None:
+    makers = {
+        str(path.relative_to(ROOT))
+        for folder in ("libs", "services", "jobs")
+        for path in (ROOT / folder).glob("*/src/**/*.py")
+        if ".create_task(" in path.read_text(encoding="utf-8")
+    }
+    assert makers == {
+        "libs/recsys/src/recsys/background.py",
+        "libs/recsys/src/recsys/feature_store/follower.py",  # a supervised one, in a thread of its own
+    }

@@ -123,8 +123,8 @@ def test_a_certificate_that_cannot_be_used_ends_the_process_with_its_name(
     nothing = tmp_path / "nothing.pem"
     with started(service, volume, tls_certificate=nothing, tls_key=nothing) as process:
         _, told = process.communicate(timeout=TIMEOUT_S)
-    assert told.splitlines()[-1] == f"{nothing}: expected PEM certificates, found: No such file or directory"
-    assert process.returncode == 1
+    assert told.splitlines()[-1] == f"error: {nothing}: expected PEM certificates, found: No such file or directory"
+    assert process.returncode == 2
 
 
 @pytest.mark.parametrize("service", SERVICES)

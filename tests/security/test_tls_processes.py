@@ -120,6 +120,6 @@ def test_a_gateway_does_not_start_with_a_file_that_is_no_certificate(
         cwd=ROOT,
         check=False,
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert f"error: {wrong}: expected" in ended.stderr
     assert "MARK" not in ended.stderr

@@ -118,7 +118,7 @@ def test_activating_what_is_not_there_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "expected JSON, found: "),
         ('{"model": "magic"}', "magic"),
         ('{"model": "als", "settings": {"dim": 0}}', "als.settings.dim"),
         ('{"model": "als", "surprise": 1}', "als.surprise"),

@@ -82,5 +82,5 @@ def test_a_file_that_is_not_toml_is_refused_with_its_line(mapping_file: Path) ->
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(mapping_file: Path) -> None:
-    with pytest.raises(DataError, match=r"mapping\.toml: cannot read the mapping"):
+    with pytest.raises(DataError, match=r"mapping\.toml: cannot be read: No such file"):
         mapping.read(mapping_file)

@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 from scripted_servicer import ScriptedServicer, raises, version_1
 
-from recsys.errors import ItemNotFoundError, ModelNotLoadedError
+from recsys.errors import InvalidArgumentError, ItemNotFoundError, ModelNotLoadedError
 from recsys.observability.logging import JsonFormatter
 from recsys.rpc import probe
 from recsys.rpc.channel import open_blocking_channel, open_channel
@@ -271,5 +271,5 @@ def test_a_call_leaves_one_line_with_its_outcome_and_request_id(caplog: pytest.L
 def test_a_port_that_is_taken_is_an_error_and_not_shared() -> None:
     with running(started(ScriptedServicer(version_1))) as (_, target):
         second = RpcServer(ServerLimits(worker_threads=1, maximum_concurrent_rpcs=1, default_deadline_s=1.0, grace_s=0))
-        with pytest.raises(RuntimeError, match="bind"):
+        with pytest.raises(InvalidArgumentError, match="expected a free address to listen on, found 127"):
             second.start(host="127.0.0.1", port=int(target.rpartition(":")[2]))

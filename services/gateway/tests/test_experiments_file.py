@@ -83,11 +83,14 @@ def test_no_experiments_are_fine(tmp_path: Path) -> None:
         ("{name: a, share: yes}", ".arms.1.share: Input should be a valid number, found True"),
         ("{name: a, share: '0.5'}", ".arms.1.share: Input should be a valid number, found '0.5'"),
         ("{name: a}", ".arms.1.share: expected a value, found none"),
-        ("{name: a, share: 0.5, blnd: {}}", ".arms.1.blnd: expected no such key here, found 'blnd'"),
+        ("{name: a, share: 0.5, blnd: {}}", ".arms.1.blnd: expected one of name, share, artifact_version, "),
         ("{name: control, share: 0.5}", ": arms: expected each once, found several times: control"),
         ("{name: a b, share: 0.5}", ".arms.1.name: String should match pattern"),
         ("{name: a, share: 0.5, blend: {personal: 0}}", ".arms.1.blend: one of personal, popularity and recency"),
-        ("{name: a, share: 0.5, blend: {newness: 1}}", ".arms.1.blend.newness: expected no such key here"),
+        (
+            "{name: a, share: 0.5, blend: {newness: 1}}",
+            ".arms.1.blend.newness: expected one of personal, popularity, recency, found 'newness'",
+        ),
         ("{name: a, share: 0.5, diversity: {mmr_lambda: 2}}", ".arms.1.diversity.mmr_lambda: "),
         ("{name: a, share: 0.5, candidates: 0}", ".arms.1.candidates: "),
         ("{name: a, share: 0.5, exploration: 2}", ".arms.1.exploration: "),
@@ -112,8 +115,8 @@ SECOND = TWO_ARMS.replace("\nexperiments:", "")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "the file: expected keys with values, found None"),
-        ("experiments: {", "the experiments are not YAML"),
+        ("", "the whole file: expected keys with values, found None"),
+        ("experiments: {", "line 1: expected YAML"),
         ("experiment: []", "experiments: expected a value, found none"),
         (TWO_ARMS.replace("name: recency", "name: a/b"), "experiments.0.name: String should match pattern"),
         (TWO_ARMS + "    salt: ''", "experiments.0.salt: "),
@@ -122,11 +125,14 @@ SECOND = TWO_ARMS.replace("\nexperiments:", "")
             "experiments.0: arms: expected 2 to 20, found 1",
         ),
         (TWO_ARMS + "    guardrails: {latency_ms: -5}", "experiments.0.guardrails.latency_ms: Input should be greater"),
-        (TWO_ARMS + "    guardrails: {latency: 5}", "experiments.0.guardrails.latency: expected no such key here"),
-        (TWO_ARMS + SECOND, "the file: names: expected each once, found several times: recency"),
+        (
+            TWO_ARMS + "    guardrails: {latency: 5}",
+            "experiments.0.guardrails.latency: expected one of latency_ms, empty_share",
+        ),
+        (TWO_ARMS + SECOND, "names: expected each once, found several times: recency"),
         (
             TWO_ARMS + SECOND.replace("recency", "other") + "    salt: recency",
-            "the file: salts: expected each once, found several times: recency",
+            "salts: expected each once, found several times: recency",
         ),
     ],
 )
@@ -152,7 +158,7 @@ def test_every_slip_of_a_file_is_named_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"missing\.yaml: cannot read the experiments: No such file"):
+    with pytest.raises(DataError, match=r"missing\.yaml: cannot be read: No such file"):
         file.read(tmp_path / "missing.yaml")
 
 
@@ -160,7 +166,7 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "experiments.yaml"
     path.write_bytes(b"experiments: \xff\xfe")
 
-    with pytest.raises(DataError, match=r"experiments\.yaml: the experiments are not YAML"):
+    with pytest.raises(DataError, match=r"experiments\.yaml: expected UTF-8, found other bytes from byte 13 on"):
         file.read(path)
 
 

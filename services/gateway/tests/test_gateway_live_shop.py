@@ -1,5 +1,6 @@
 """A shop that changes while it is asked: items off sale, pages of a list, arms, exposures, users to be forgotten."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -243,6 +244,34 @@ async def test_what_was_shown_to_an_erased_user_is_not_written_any_more(client: 
     await live.exposures.flush()
     assert live.store is not None
     assert [type(each.entry) for each in await live.store.read_stream(after_sequence=0, limit=5)] == [Erasure]
+
+
+async def test_an_erased_user_is_a_stranger_in_the_very_next_answer(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    """Though the fake service goes on knowing them, as a real one does for a moment."""
+    assert (await ask(client, user_id="ä"))["vector"] == "trained"
+    assert (await client.delete("/v1/users/ä")).status_code == 202
+
+    posted = await ask(client, user_id="ä")
+    got = (await client.get("/v1/users/ä/recommendations")).json()
+    assert [(each["vector"], each["user_known"]) for each in (posted, got)] == [("none", False)] * 2
+    assert [one.user_id for one in received if isinstance(one, GetCandidatesRequest)] == ["ä", "", ""]
+    past = (await client.get("/v1/users/ä/history")).json()
+    assert (past["items"], past["total"], past["user_known"]) == ([], 0, False)
+    assert [user["user_id"] for user in (await client.get("/v1/users")).json()["users"]] == ["a/b", "ß"]
+    assert (await ask(client, user_id="7"))["vector"] == "trained"
+
+
+async def test_another_gateway_masks_an_erased_user_as_soon_as_it_has_followed_the_store(
+    client: httpx.AsyncClient, live: Live, store_url: str
+) -> None:
+    async with go_live(Settings(feature_store_url=store_url)) as another:
+        await client.delete("/v1/users/7")
+        while not another.is_erased("7"):
+            await asyncio.sleep(0)
+        assert not another.is_erased("8")
+    assert live.is_erased("7")
 
 
 async def test_what_is_off_sale_when_the_process_starts_is_known_before_it_answers(live: Live, store_url: str) -> None:

@@ -272,7 +272,7 @@ def test_a_cursor_carries_what_the_reranker_said_of_chance(said: list[float], ca
     beyond = RankedItem(item=Item(item_id="a"), score=2.0, sources=[1], propensity=0.25)
     remainder = Remainder(item_ids=["b"], scores=[1.0], sources=[2], propensities=said)
     shown = Shown("v1", [], [beyond], remainder)
-    answer = Recommended(GetCandidatesResponse(), shown, None, None, "full", is_explained=False)
+    answer = Recommended(GetCandidatesResponse(), shown, None, None, "full", is_explained=False, is_preview=False)
 
     assert paging.rest_of(answer, FACTS).propensities == [0.25, carried]
 

@@ -40,7 +40,7 @@ def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(process: subpro
     process.send_signal(signal.SIGTERM)
     lines = list(log)
     assert process.wait(timeout=20) == -signal.SIGTERM  # uvicorn ends itself by the signal it was told to end by
-    assert [(line["request_id"], line["path"]) for line in lines if line["message"] == "request"][1:] == [
-        ("abc", "/v1/items/a/b\n")
+    assert [(line["request_id"], line["route"]) for line in lines if line["message"] == "request"][1:] == [
+        ("abc", "/v1/items/{item_id}")
     ]
     assert lines[-1]["message"].startswith("Finished")

@@ -5,12 +5,27 @@ import json
 import logging
 from collections.abc import Iterator
 
+import grpc
 import httpx
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
+from gateway.request_context import RequestContextMiddleware
+from recsys.feature_store.interface import ItemRecord
 from recsys.observability.logging import JsonFormatter
 
 pytestmark = pytest.mark.anyio
+
+ITEM_IDS = [f"item-{number:02}" for number in range(30)]
+INTERNAL = grpc.StatusCode.INTERNAL
+
+
+@pytest.fixture
+def registry(app: FastAPI) -> CollectorRegistry:
+    """What the application counts."""
+    [metrics] = [each.kwargs["metrics"] for each in app.user_middleware if each.cls is RequestContextMiddleware]
+    return metrics.registry
 
 
 @pytest.fixture
@@ -60,5 +75,61 @@ async def test_a_request_is_one_log_line(client: httpx.AsyncClient, log: io.Stri
 
     (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
     assert line["message"] == "request"
-    assert (line["request_id"], line["method"], line["path"], line["status"]) == ("abc", "GET", "/v1/items/a\nb", 200)
+    assert (line["request_id"], line["method"], line["route"]) == ("abc", "GET", "/v1/items/{item_id}")
+    assert line["status"] == 200
     assert line["latency_ms"] >= 0
+
+
+async def test_no_id_of_a_user_no_path_and_no_search_is_in_the_log(
+    client: httpx.AsyncClient, app: FastAPI, log: io.StringIO, failures: dict[str, tuple[grpc.StatusCode, str]]
+) -> None:
+    for way in ("well", "badly"):
+        if way == "badly":
+            failures.update(dict.fromkeys(("GetCandidates", "GetHistory", "SearchItems"), (INTERNAL, "words")))
+        await client.get("/v1/users/MARK/recommendations")
+        await client.get("/v1/users/MARK/history?count=0")
+        await client.get("/v1/users/MARK/history")
+        await client.get("/v1/user/MARK")
+        await client.get("/v1/items", params={"query": "MARK", "category": "MARK"})
+        await client.post("/v1/recommendations", json={"session_id": "MARK", "cuont": "MARK"})
+        await client.post("/v1/recommendations", json={"session_id": "MARK"})
+        await client.post("/v1/events", json={"user_id": "MARK", "item_id": "item-01", "type": "MARK"})
+        await client.post("/v1/users/MARK/sessions", json={"session_id": "MARK"})
+        await client.delete("/v1/users/MARK")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert len([line for line in lines if line["message"] == "request"]) == 20
+    assert "MARK" not in log.getvalue()
+
+
+async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
+    client: httpx.AsyncClient,
+    app: FastAPI,
+    registry: CollectorRegistry,
+    log: io.StringIO,
+    failures: dict[str, tuple[grpc.StatusCode, str]],
+) -> None:
+    first = (await client.post("/v1/recommendations", json={"user_id": "7", "paginate": True, "count": 3})).json()
+    await client.post("/v1/recommendations", json={"cursor": first["next_cursor"], "count": 2})
+    await client.get("/v1/items/popular?count=4")
+    await client.get("/v1/users/7/history")
+    await client.get("/v1/users/7/recommendations?count=0")  # no list
+    failures["Rerank"] = (grpc.StatusCode.UNAVAILABLE, "away")
+    await client.get("/v1/items/item-04/similar?count=1")
+    off_sale = {"available": False}
+    app.state.live.take(ItemRecord(item_id, 1, False, False, off_sale, 1, 1) for item_id in ITEM_IDS)
+    await client.get("/v1/users/7/recommendations")
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines() if json.loads(line)["message"] == "request"]
+    assert [(line.get("list_level"), line.get("returned")) for line in lines] == [
+        ("full", 3),
+        ("full", 2),
+        ("full", 4),
+        ("full", 2),
+        (None, None),
+        ("without_rerank", 1),
+        ("without_rerank", 0),
+    ]
+    counted = registry.get_sample_value
+    assert counted("recsys_lists_total", {"operation": "recommend", "level": "full"}) == 2
+    labels = {"operation": "get_recommendations", "level": "without_rerank"}
+    assert (counted("recsys_lists_total", labels), counted("recsys_empty_lists_total", labels)) == (1, 1)

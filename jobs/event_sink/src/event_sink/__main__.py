@@ -11,19 +11,19 @@ import sys
 import time
 from typing import Final
 
-from pydantic import ValidationError
-
 from event_sink import sums
 from event_sink.lake_writer import LakeWriter, last_touched
 from event_sink.reporting import Reporting, metrics_in
 from event_sink.settings import Settings
 from event_sink.sink import Sink
+from recsys.background import Failures
 from recsys.errors import RecsysError, StoreUnavailableError
 from recsys.experiments import Sums
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.lake import lake_dir
 from recsys.observability.logging import configure
+from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +37,10 @@ async def run(settings: Settings, *, once: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     store = open_store(settings.feature_store_url)
+    failures = Failures("event_sink")
     try:
         while not ended.is_set():
+            pause_s = settings.interval_s
             try:
                 await _turns(settings, store, ended, once=once)
                 return
@@ -46,7 +48,12 @@ async def run(settings: Settings, *, once: bool) -> None:
                 if once:
                     raise
                 _log.warning("waiting", extra={"error": str(error)})
-            await _wait(ended, settings.interval_s)
+                failures.clear()
+            except Exception as error:
+                if once or isinstance(error, RecsysError):
+                    raise
+                pause_s = failures.add()
+            await _wait(ended, pause_s)
     finally:
         await store.close()
 
@@ -104,10 +111,8 @@ def _check(settings: Settings) -> int:
 
 
 def main() -> None:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit(f"settings: {error}")
+    with ended_by_a_sentence():
+        settings = read_settings(Settings)
     if "--check" in sys.argv[1:]:
         sys.exit(_check(settings))
     configure(service="event_sink", level=settings.log_level)
@@ -118,7 +123,7 @@ def main() -> None:
             asyncio.run(run(settings, once="--once" in sys.argv[1:]))
     except (RecsysError, OSError) as error:
         _log.error("ended", extra={"error": str(error)})
-        sys.exit(2)
+        sys.exit(CANNOT_START)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(hide_input_in_errors=True, env_prefix="EVENT_SINK_", frozen=True)
 
-    feature_store_url: str = Field(description="store whose stream is moved")
+    feature_store_url: str = Field(repr=False, description="store whose stream is moved")
     artifact_dir: Path = Field(description="volume; the lake is its folder `lake`")
     interval_s: float = Field(5.0, gt=0, description="how often to look for new entries")
     batch: int = Field(10_000, ge=1, description="most entries moved at once")

@@ -11,19 +11,19 @@ import signal
 import sys
 from contextlib import suppress
 
-from pydantic import ValidationError
-
 from feast_sync.features import FeastFeatures, read_config
 from feast_sync.settings import Settings
 from feast_sync.sync import sync_items
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
-from recsys.errors import ArtifactError, DataError, RecsysError, StoreUnavailableError
+from recsys.background import Failures
+from recsys.errors import ArtifactError, DataError, StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.live_catalogue import LiveCatalogue
 from recsys.observability.logging import configure
+from recsys.process import ended_by_a_sentence, read_settings
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +45,20 @@ async def run(settings: Settings, features: FeastFeatures) -> None:
     store: FeatureStore = open_store(settings.feature_store_url)
     live = LiveState()
     following = Following(store, live)
+    failures = Failures("feast_sync")
     while not told_to_end.is_set():
+        pause_s = settings.interval_s
         try:
             await following.turn()
             await turn(settings, features, store, live)
         except (ArtifactError, DataError, StoreUnavailableError) as error:
             _log.warning("not synced; trying again", extra={"reason": str(error)})
+        except Exception:
+            pause_s = failures.add()
+        else:
+            failures.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(told_to_end.wait(), settings.interval_s)
+            await asyncio.wait_for(told_to_end.wait(), pause_s)
     await store.close()
 
 
@@ -63,8 +69,8 @@ def main() -> None:
     parser.add_argument("--user")
     parser.add_argument("--item")
     arguments = parser.parse_args()
-    try:
-        settings = Settings()
+    with ended_by_a_sentence():
+        settings = read_settings(Settings)
         features = FeastFeatures(read_config(settings.config))
         configure(service="feast_sync", level=settings.log_level)
         if arguments.command == "show":
@@ -73,10 +79,6 @@ def main() -> None:
             sys.stdout.write(json.dumps({"users": users, "items": items}, indent=2, default=dict) + "\n")
             return
         asyncio.run(run(settings, features))
-    except ValidationError as error:
-        sys.exit(f"settings: {error}")
-    except RecsysError as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ A TOML file says where the Feast repository is and which of its features are wan
     segment = "user_profile:segment"
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 from feast import FeatureStore
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from recsys import settings_file
 from recsys.errors import DataError
 from recsys.feature_store.interface import JsonScalar
 
@@ -63,16 +63,7 @@ class FeastConfig(_Table):
 
 def read_config(path: Path) -> FeastConfig:
     """The file; a relative `repo` is beside it. Raises: DataError, naming file, key, expected and found."""
-    try:
-        config = FeastConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error
+    config = settings_file.read(path, FeastConfig, form="TOML")
     return config.model_copy(update={"repo": path.parent / config.repo})
 
 

@@ -17,6 +17,7 @@ from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError, RecsysError
 from recsys.lake import lake_dir
 from recsys.observability import logging as recsys_logging
+from recsys.process import read_settings
 from trainer import demo_shop, events, judging, mapping, pipeline, schedule, shop_files, split, table
 from trainer import recipe as recipes
 from trainer.mapping import Mapping
@@ -256,7 +257,7 @@ def _described(window: Split) -> str:
 
 
 def _settings(artifact_dir: Path | None) -> Settings:
-    return Settings() if artifact_dir is None else Settings(artifact_dir=artifact_dir)
+    return read_settings(Settings) if artifact_dir is None else read_settings(Settings, artifact_dir=artifact_dir)
 
 
 def _summary(outcome: pipeline.Outcome) -> str:

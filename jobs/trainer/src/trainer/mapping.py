@@ -4,15 +4,13 @@ In: a small TOML file, or nothing (the columns already have our names). Out: a f
 `interactions.build` read. Every error is a `DataError` that names file, key, what was expected and what was found.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from recsys.errors import DataError
+from recsys import settings_file
 
 REMOVE = "remove"
 DEFAULT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
@@ -148,36 +146,4 @@ def read(path: Path) -> Mapping:
     Raises:
         DataError: the file cannot be read, is not TOML, or says something that a mapping does not have.
     """
-    try:
-        with path.open("rb") as file:
-            document = tomllib.load(file)
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the mapping: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the mapping is not TOML: {error}") from error
-    try:
-        return Mapping.model_validate(document)
-    except ValidationError as error:
-        raise DataError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: expected {_keys_beside(detail['loc'])}, found {detail['loc'][-1]!r}"
-    message = detail["msg"].removeprefix("Value error, ")
-    if not key:  # a check of the whole mapping names its key itself
-        return message
-    return f"{key}: {message}, found {detail['input']!r}"
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> str:
-    tables: dict[str, type[_Table]] = {
-        "columns": EventColumns,
-        "item_columns": ItemColumns,
-        "event_type": TypeRule if "rules" in location else EventType,
-        "timestamp": Timestamp,
-        "catalogue": CatalogueColumns,
-    }
-    table = Mapping if len(location) == 1 else tables[str(location[0])]
-    return "one of " + ", ".join(table.model_fields)
+    return settings_file.read(path, Mapping, form="TOML")

@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, RootModel
 
-from recsys.errors import DataError
+from recsys import settings_file
 from trainer import recency
 from trainer.interactions import Interactions
 from trainer.models import als, ials, lightgcn_training, spectral
@@ -52,27 +51,20 @@ class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
 
 
 Recipe = Annotated[ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe, Field(discriminator="model")]
-_adapter: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+
+
+class _Document(RootModel[Recipe]):
+    pass
 
 
 def read(path: Path) -> Recipe:
     """Read a recipe file. Raises: DataError."""
-    try:
-        return parse(json.loads(path.read_text(encoding="utf-8")), where=str(path))
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: the recipe is not JSON: {error}") from error
+    return settings_file.read(path, _Document, form="JSON").root
 
 
 def parse(document: object, *, where: str) -> Recipe:
     """A recipe from what JSON says. Raises: DataError, naming `where` and the key."""
-    try:
-        return _adapter.validate_python(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{where}: {key}: {first['msg']}, found {str(first['input'])[:80]}") from error
+    return settings_file.check(document, _Document, where=where).root
 
 
 def fit(

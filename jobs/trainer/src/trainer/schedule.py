@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from recsys.artifact import layout
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import read_manifest
+from recsys.background import Failures, Pauses, Stop, keep_turning
 from recsys.errors import ArtifactError, InvalidArgumentError
 from trainer import lake
 from trainer.pipeline import Outcome
@@ -22,15 +23,7 @@ from trainer.pipeline import Outcome
 _log = logging.getLogger(__name__)
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_FIRST_PAUSE: Final = timedelta(minutes=1)
-
-
-class Stop(Protocol):
-    """A `threading.Event`: set when the process is told to end."""
-
-    def wait(self, timeout: float) -> bool:
-        """Whether it was set within so many seconds."""
-        ...
+_FIRST_PAUSE_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,18 +53,14 @@ def run(
 ) -> None:
     """Train when due, until `stop` is set; a run that has begun is brought to its end. A failed one is tried again
     after a minute, two, four, and at most one interval."""
-    failures = 0
-    pause = _until_due(schedule, volume, now())
-    while not stop.wait(pause.total_seconds()):
-        try:
-            _train_if_new(schedule, volume, lake_dir, train)
-        except Exception:  # whatever it was: the live version goes on serving, and the next run may find it mended
-            failures += 1
-            pause = min(_FIRST_PAUSE * 2 ** (failures - 1), schedule.every)
-            _log.exception("training failed", extra={"failures": failures, "again_in_s": pause.total_seconds()})
-        else:
-            failures = 0
-            pause = schedule.every
+    every_s = schedule.every.total_seconds()
+    keep_turning(
+        lambda: _train_if_new(schedule, volume, lake_dir, train),
+        failures=Failures("training", Pauses(first_s=min(_FIRST_PAUSE_S, every_s), longest_s=every_s)),
+        first_s=_until_due(schedule, volume, now()).total_seconds(),
+        every_s=every_s,
+        stop=stop,
+    )
 
 
 def _train_if_new(schedule: Schedule, volume: Path, lake_dir: Path, train: Callable[[], Outcome]) -> None:

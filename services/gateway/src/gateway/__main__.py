@@ -1,11 +1,9 @@
 """Starts the gateway: `python -m gateway`. Settings come from the environment, see `settings`."""
 
 import gc
-import sys
 
 import uvicorn
 import uvloop
-from pydantic import ValidationError
 
 from gateway.access import guard
 from gateway.app import create_app
@@ -15,9 +13,9 @@ from gateway.live import go_live
 from gateway.metrics import GatewayMetrics
 from gateway.settings import Settings
 from gateway.spare_list import spare_list
-from recsys.errors import RecsysError
 from recsys.observability import logging
 from recsys.observability.metrics import served
+from recsys.process import ended_by_a_sentence, read_settings
 
 
 async def serve(settings: Settings) -> None:
@@ -48,15 +46,10 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit(f"settings: {error}")
-    logging.configure(service="gateway", level=settings.log_level)
-    try:
+    with ended_by_a_sentence():
+        settings = read_settings(Settings)
+        logging.configure(service="gateway", level=settings.log_level)
         uvloop.run(serve(settings))
-    except RecsysError as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ A route says which scope it needs (`openapi_extra=needs("read")`), which the Ope
 asks for: 2 µs a request, before anything of the body is read. Health probes and the document need none.
 """
 
-import asyncio
 import ipaddress
 import logging
 import math
@@ -20,8 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from gateway.api_keys import ApiKeys, ScopeName
+from gateway.known_parameters import KnownParametersRoute
 from gateway.rate_limits import RateLimits
 from gateway.settings import ANYWHERE, Settings
+from recsys.background import running
 from recsys.errors import InvalidArgumentError
 
 KEY_NAME: Final = "api_key_name"
@@ -77,7 +78,7 @@ class Access:
             )
 
 
-class KeyedRoute(APIRoute):
+class KeyedRoute(KnownParametersRoute):
     """A route that says what it needs."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -105,12 +106,8 @@ async def guard(settings: Settings) -> AsyncIterator[Access]:
         yield Access(None, limits)
         return
     keys = ApiKeys(settings.api_keys_file)
-    following = asyncio.create_task(keys.follow())
-    try:
+    async with running({"api_keys": keys.follow}):
         yield Access(keys, limits)
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
 
 
 def add_to_document(app: FastAPI) -> None:

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import yaml
 from limits import RateLimitItem, parse
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from recsys import settings_file
 from recsys.errors import DataError
+from recsys.watched_file import WatchedFile
 
 _PREFIX_BYTES: Final = 8
 _LOOK_EVERY_S: Final = 1.0
@@ -82,14 +83,12 @@ class ApiKeys:
 
     def __init__(self, path: Path) -> None:
         """Raises: DataError."""
-        self._path = path
-        self._stamp = _stamp(path)
-        self._by_prefix = read(path)
+        self._file = WatchedFile("GATEWAY_API_KEYS_FILE", path, read)
 
     def find(self, secret: bytes) -> Key | None:
         """The key with this secret, unless it has expired."""
         digest = hashlib.sha256(secret).digest()
-        key = self._by_prefix.get(digest[:_PREFIX_BYTES])
+        key = self._file.content.get(digest[:_PREFIX_BYTES])
         if key is None or not hmac.compare_digest(key.digest, digest) or key.expires_at_s <= time.time():
             return None
         return key
@@ -102,16 +101,8 @@ class ApiKeys:
 
     def refresh(self) -> None:
         """Read the file again if it has changed. A bad one changes nothing, and is told in the log."""
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._by_prefix = read(self._path)
-        except DataError as error:
-            logger.error("the API keys stay as they were", extra={"reason": str(error)})
-            return
-        logger.info("API keys read", extra={"keys": [key.name for key in self._by_prefix.values()]})
+        if self._file.look():
+            logger.info("API keys read", extra={"keys": [key.name for key in self._file.content.values()]})
 
 
 def read(path: Path) -> dict[bytes, Key]:
@@ -119,18 +110,7 @@ def read(path: Path) -> dict[bytes, Key]:
 
     Raises: DataError, naming file, key and what was expected, but not what was found, which may be a secret.
     """
-    try:
-        entries = _Document.model_validate(yaml.safe_load(path.read_bytes())).keys
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the API keys: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f": line {mark.line + 1}" if mark else ""
-        raise DataError(f"{path}{where}: expected YAML") from None  # the error quotes the file
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise DataError(f"{path}: {where}: {first['msg']}") from None
+    entries = settings_file.read(path, _Document, form="YAML", is_secret=True).keys
     keys = {bytes.fromhex(entry.sha256)[:_PREFIX_BYTES]: _key(entry) for entry in entries}
     if len(keys) < len(entries):
         raise DataError(f"{path}: two hashes begin alike, which random keys do not: make new ones")
@@ -145,12 +125,3 @@ def _key(entry: Entry) -> Key:
         rate=parse(entry.rate_limit) if entry.rate_limit else None,
         expires_at_s=entry.expires_at.timestamp() if entry.expires_at else float("inf"),
     )
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What differs once a file was written or replaced; none: it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway import access, problems, rules
+from gateway import access, docs_page, problems, rules
 from gateway.access import Access
 from gateway.admission import AdmissionMiddleware
 from gateway.body_limit import BodyLimitMiddleware
@@ -26,7 +26,7 @@ Recommendations from a shop's own events.
 - Ids are the shop's own, percent-encoded in paths: `a/b` is `a%2Fb`.
 - Every answer names the artifact version, that is the trained model, that gave it.
 - Every error is `application/problem+json` (RFC 9457).
-- `X-Request-ID` is accepted, or made, and returned; it stands in the log lines of all services.
+- `X-Request-ID` is accepted, or made, and returned; it stands in the log lines that a request caused.
 """
 
 
@@ -41,6 +41,8 @@ def create_app(
         title="Recommendations",
         version="1",
         description=_DESCRIPTION,
+        docs_url=None,  # ours is in docs_page
+        redoc_url=None,
         redirect_slashes=False,  # an id may end in a slash
         generate_unique_id_function=_operation_id,
     )
@@ -68,6 +70,7 @@ def create_app(
         )
     app.add_middleware(AdmissionMiddleware, max_in_flight=settings.max_in_flight)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
+    docs_page.install(app)
     problems.install(app)
     problems.add_to_document(app)
     access.add_to_document(app)

@@ -11,7 +11,7 @@ from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import StoredEvent, Subject
 from recsys.v1.item_pb2 import Item
-from recsys.v1.user_service_pb2 import HistoryItem
+from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ async def of_user(user_id: str, *, count: int, live: Live, clients: Clients, set
     trained = await clients.candidate_gen.get_history(
         user_id, count=count + len(recent), timeout_s=deadline.remaining_s()
     )
+    if live.is_erased(user_id):  # the service learns of it a moment later
+        trained = GetHistoryResponse(artifact_version=trained.artifact_version)
     had = _merged(recent, trained.items)
     latest = had[:count]
     described = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())

@@ -38,6 +38,7 @@ class ListFacts(_Content):
     matching: Annotated[int, Field(ge=0, lt=1 << 64)]
     experiment: ArmOut | None
     level: Level
+    preview: bool = False  # no page of it is an exposure
 
 
 class RestOfList(_Content):

@@ -6,9 +6,10 @@ Opened with the process and closed with it. Without a store everything is there,
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from gateway.breaker import Breaker
@@ -16,10 +17,12 @@ from gateway.experiments import file as experiments_file
 from gateway.experiments.live import Experiments
 from gateway.exposures import ExposureLog
 from gateway.settings import Settings
+from recsys.background import running
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore, ItemRecord, Profile, Subject
 from recsys.feature_store.opening import open_store
+from recsys.ids import user_hash
 
 _FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; a store that is away does not stop it
 
@@ -41,6 +44,7 @@ class Live:
     exposures: ExposureLog = field(default_factory=lambda: ExposureLog(None))
     _breaker: Breaker = field(default_factory=lambda: Breaker("feature store", refusal=StoreUnavailableError))
     _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
+    _forgotten: set[str] = field(default_factory=set)  # the same of users' hashes
 
     async def profile(self, subject: Subject, *, timeout_s: float) -> Profile:
         """What somebody did lately.
@@ -62,6 +66,18 @@ class Live:
         for item_id in [each for each in self._written if self.record(each) is followed.get(each)]:
             del self._written[item_id]
         self._written.update({record.item_id: record for record in records})
+
+    def forget(self, user_id: str) -> None:
+        """Know at once that a user was erased; the follower tells the other processes."""
+        self._forgotten.difference_update(self.state.erased)
+        self._forgotten.add(user_hash(user_id))
+
+    def is_erased(self, user_id: str) -> bool:
+        """Whether a user was erased: what a model or a service still says of them is not for anybody."""
+        if not self.state.erased and not self._forgotten:
+            return False
+        hashed = user_hash(user_id)
+        return hashed in self.state.erased or hashed in self._forgotten
 
     def record(self, item_id: str) -> ItemRecord | None:
         """What the shop said of an item since the model was trained, as far as this process knows."""
@@ -90,17 +106,15 @@ async def go_live(settings: Settings) -> AsyncIterator[Live]:
     live = Live(store=store, experiments=experiments, exposures=ExposureLog(store))
     following = Following(store, live.state)
     await _first_look(following)
-    tasks = [
-        asyncio.create_task(following.run()),
-        asyncio.create_task(experiments.follow(store)),
-        asyncio.create_task(live.exposures.run()),
-    ]
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "live_state": following.run,
+        "experiments": partial(experiments.follow, store),
+        "exposures": live.exposures.run,
+    }
     try:
-        yield live
+        async with running(loops):
+            yield live
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await live.exposures.finish()
         await store.close()
 

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from gateway.schemas import Level
 from recsys.observability.metrics import new_registry
 
 _BUCKETS_S: Final = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -21,6 +22,15 @@ class GatewayMetrics:
             buckets=_BUCKETS_S,
             registry=self.registry,
         )
+        self._lists = Counter(
+            "recsys_lists",
+            "Lists answered, by what they could be made of; `full` is all that there should be",
+            ["operation", "level"],
+            registry=self.registry,
+        )
+        self._empty_lists = Counter(
+            "recsys_empty_lists", "Those of them without an item", ["operation", "level"], registry=self.registry
+        )
         self._latency_of: dict[tuple[str, int], Histogram] = {}  # `labels` costs more than `observe`
 
     def ended(self, operation: str, status: int, latency_s: float) -> None:
@@ -29,3 +39,9 @@ class GatewayMetrics:
         if latency is None:
             latency = self._latency_of[operation, status] = self._latency.labels(operation, str(status))
         latency.observe(latency_s)
+
+    def listed(self, operation: str, level: Level, *, is_empty: bool) -> None:
+        """Count one list that was answered."""
+        self._lists.labels(operation, level).inc()
+        if is_empty:
+            self._empty_lists.labels(operation, level).inc()

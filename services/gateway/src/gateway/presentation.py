@@ -1,6 +1,6 @@
 """From what services and feature store say to the public JSON of `schemas`: all but ranked lists."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from gateway import cursors, events, schemas
@@ -80,11 +80,15 @@ def erasure(found: Erasure, *, model: model_service_pb2.GetModelResponse | None)
     )
 
 
-def user_page(found: user_service_pb2.ListUsersResponse) -> schemas.UserPage:
-    """A page of users and the cursor of the next."""
+def user_page(found: user_service_pb2.ListUsersResponse, *, is_erased: Callable[[str], bool]) -> schemas.UserPage:
+    """A page of users, without those who were erased a moment ago, and the cursor of the next."""
     return schemas.UserPage(
         artifact_version=found.artifact_version,
-        users=[schemas.User(user_id=user.user_id, history_size=user.history_size) for user in found.users],
+        users=[
+            schemas.User(user_id=user.user_id, history_size=user.history_size)
+            for user in found.users
+            if not is_erased(user.user_id)
+        ],
         next_cursor=cursors.encode(found.users[-1].user_id) if found.has_more else None,
     )
 

@@ -43,7 +43,7 @@ class Problem(BaseModel):
     status: int = Field(examples=[404])
     detail: str = Field(description="What went wrong, for people.", examples=["no item '85123A' in the model"])
     instance: str = Field(description="The path that was asked for.", examples=["/v1/items/85123A"])
-    request_id: str = Field(description="The id under which the log lines of all services stand.")
+    request_id: str = Field(description="The id that stands in the log lines that the request caused.")
     errors: list[InvalidField] | None = Field(None, description="For 422: every parameter that cannot be.")
     rejected: list[RejectedEvent] | None = Field(None, description="For 422 of events: why none could be stored.")
 

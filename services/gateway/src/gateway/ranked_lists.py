@@ -43,6 +43,7 @@ def facts_of(answer: Recommended) -> ListFacts:
         matching=answer.found.matching_items,
         experiment=_arm(answer),
         level=answer.level,
+        preview=answer.is_preview,
     )
 
 
@@ -93,6 +94,7 @@ def _recommendations(
             "dropped": dropped,
             "experiment": vars(facts.experiment) if facts.experiment else None,
             "next_cursor": next_cursor,
+            "preview": facts.preview,
             "level": facts.level,
             "degraded": facts.level != "full",
         }

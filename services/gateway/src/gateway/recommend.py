@@ -54,6 +54,7 @@ class Recommended:
     assignment: Assignment | None
     level: Level
     is_explained: bool
+    is_preview: bool
     list_id: str = field(default_factory=new_list_id)
 
 
@@ -76,7 +77,8 @@ class Recommender:
         assignment = self.live.experiments.assign(profile) if profile and level == "full" else None
         arm = assignment.arm if assignment else None
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
-        to_find = wire.candidates_request(asked, profile, count=candidates)
+        is_erased = subject is not None and subject.kind == "user" and self.live.is_erased(subject.id)
+        to_find = wire.candidates_request(asked, profile, count=candidates, is_erased=is_erased)
         to_rank = wire.rerank_request(
             asked,
             arm,
@@ -87,7 +89,9 @@ class Recommender:
 
         def recommended(found: GetCandidatesResponse, shown: Shown) -> Recommended:
             lower = level if shown.level == "full" else shown.level
-            return Recommended(found, shown, subject, assignment, lower, is_explained=asked.explain)
+            return Recommended(
+                found, shown, subject, assignment, lower, is_explained=asked.explain, is_preview=asked.preview
+            )
 
         async def attempt(version: str) -> Recommended:
             to_find.artifact_version = version

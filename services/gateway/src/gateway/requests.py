@@ -8,6 +8,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
+from recsys.ids import MAX_ID_LENGTH
+
 MAX_COUNT: Final = 100
 """Of items in one answer. Part of the API, not a setting: callers read it in the OpenAPI document."""
 
@@ -16,8 +18,6 @@ MAX_ITEM_CHANGES: Final = 1000
 MAX_CURSOR_LENGTH: Final = 524_288
 
 _NO_NUL: Final = r"^[^\x00]*$"
-
-MAX_ID_LENGTH: Final = 512
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 """Of a user, session, item or event: 1 to 512 characters of any kind."""
@@ -115,6 +115,9 @@ class RecommendationRequest(_Request):
     diversity: Diversity | None = None
     rules: list[Rule] = Field([], max_length=50, description="In addition to the shop-wide ones.")
     explain: bool = False
+    preview: bool = Field(
+        False, description="To look at only: neither this list nor its further pages are logged as shown."
+    )
     paginate: bool = Field(False, description="Also give a cursor for what follows.")
     cursor: str | None = Field(
         None, max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the page before; alone, or with count."

@@ -7,11 +7,10 @@ rules:
 
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.requests import Rule
-from recsys.errors import DataError
+from recsys import settings_file
 
 
 class _Document(BaseModel):
@@ -22,15 +21,4 @@ class _Document(BaseModel):
 
 def read(path: Path) -> tuple[Rule, ...]:
     """The rules of a file, in its order. Raises: DataError, naming file, key, expected and found."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected YAML, found: {error}") from error
-    try:
-        return tuple(_Document.model_validate(document).rules)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise DataError(f"{path}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error
+    return tuple(settings_file.read(path, _Document, form="YAML").rules)

@@ -122,6 +122,7 @@ class Recommendations(RankedItems):
     dropped: dict[str, int] | None = Field(description="With `explain`: how many items each condition alone drops.")
     experiment: ArmOut | None
     next_cursor: str | None = Field(description="With `paginate`: the next page; null at the end.")
+    preview: bool = Field(description="Not logged as shown: nothing was stored.")
     level: Level = Field(description="What the answer could be made of.")
     degraded: bool = Field(description="The level is not `full`.")
 

@@ -42,7 +42,9 @@ class Settings(TlsSettings, BaseSettings):
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")
     readiness_timeout_s: float = Field(0.5, gt=0, description="how long /readyz waits for the services")
-    feature_store_url: str = Field("", description="sqlite:///path or valkey://host:port/0; empty: no live state")
+    feature_store_url: str = Field(
+        "", repr=False, description="sqlite:///path or valkey://host:port/0; empty: no live state"
+    )
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
     cursor_key: SecretStr = Field(
         SecretStr(""), description="signs cursors; the same for all replicas. Empty: drawn at the start"

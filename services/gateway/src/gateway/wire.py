@@ -22,9 +22,9 @@ def subject_of(asked: RecommendationRequest) -> Subject | None:
 
 
 def candidates_request(
-    asked: RecommendationRequest, profile: Profile | None, *, count: int
+    asked: RecommendationRequest, profile: Profile | None, *, count: int, is_erased: bool
 ) -> first_stage.GetCandidatesRequest:
-    """What the first stage is asked."""
+    """What the first stage is asked. Of somebody who was erased it is told only what they did since."""
     types = asked.exclude_seen if isinstance(asked.exclude_seen, list) else []
     request = first_stage.GetCandidatesRequest(
         count=count,
@@ -36,7 +36,7 @@ def candidates_request(
     )
     if profile is None:
         return request
-    if profile.subject.kind == "user":
+    if profile.subject.kind == "user" and not is_erased:
         request.user_id = profile.subject.id
     for stored in profile.recent:
         request.events.add(

@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ui.settings import Settings
 
 
@@ -18,5 +20,18 @@ def command(settings: Settings) -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", str(app), *address]
 
 
+def main() -> None:
+    """Become the web server. A wrong variable ends the process with a sentence and status 2, as in every other one."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_context=False):
+            variable = ".".join(map(str, detail["loc"])).upper()
+            found = "" if "KEY" in variable else f", found {detail['input']!r}"
+            sys.stderr.write(f"error: UI_{variable}: {detail['msg']}{found}\n")
+        sys.exit(2)
+    os.execv(sys.executable, command(settings))
+
+
 if __name__ == "__main__":
-    os.execv(sys.executable, command(Settings()))
+    main()

@@ -18,6 +18,7 @@ from typing import Final, Generic, TypeVar
 
 from recsys.artifact import layout
 from recsys.artifact.reader import Artifact, open_artifact
+from recsys.background import Failures, keep_turning
 from recsys.errors import ArtifactError, ModelNotLoadedError, VersionNotHeldError
 from recsys.observability.metrics import ArtifactMetrics
 
@@ -77,16 +78,18 @@ class Watcher(Generic[Model]):
         self._held: _Held[Model] = _Held()
         self._due: _Due | None = None
         self._pinned: set[str] = set()  # named in `HELD`
+        self._pins_unread = ""  # why `HELD` cannot be read now, which was told
         self._asked_s: dict[str, float] = {}  # when a version that is not the current one was last asked for
         self._last_tried: tuple[str, int] | None = None
         self._cannot_be_pinned: set[str] = set()  # tried once, and told of
+        self._failures = Failures("artifact")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="artifact-watcher", daemon=True)
         self.refused = ""
 
     def start(self) -> None:
         """Look once, now, and from then on in the background."""
-        self._look()
+        self._failures.attempt(self._look)
         self._thread.start()
 
     def stop(self) -> None:
@@ -196,8 +199,11 @@ class Watcher(Generic[Model]):
         try:
             self._pinned = set(layout.held_versions(self._volume))
         except OSError as error:
-            _log.warning("the versions to hold cannot be read", extra={"reason": str(error)})
+            if str(error) != self._pins_unread:
+                _log.warning("the versions to hold cannot be read", extra={"reason": str(error)})
+            self._pins_unread = str(error)
             return
+        self._pins_unread = ""
         self._cannot_be_pinned &= self._pinned  # named anew, it is tried anew
         for version in sorted(self._pinned - self._held.models.keys() - self._cannot_be_pinned):
             try:
@@ -235,12 +241,11 @@ class Watcher(Generic[Model]):
         self.refused = reason
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._poll_interval_s):
-            self._look()
+        keep_turning(self._look, failures=self._failures, every_s=self._poll_interval_s, stop=self._stopped)
 
     def _look(self) -> None:
         try:
             self.poll()
         except Exception:  # a fault in loading must not end the watch: the next version may be a good one
-            _log.exception("artifact version refused")
             self._tell_refused("internal error while loading; see the log")
+            raise

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from recsys.background import supervise
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import HALF_LIVES_S, FeatureStore, ItemRecord, TrendingItem
 from recsys.feature_store.opening import open_store
@@ -130,7 +131,7 @@ class Follower:
             self._loop = self._thread = None
 
     def _run(self, loop: asyncio.AbstractEventLoop, store: FeatureStore) -> None:
-        following = loop.create_task(Following(store, self._state).run())
+        following = loop.create_task(supervise("live_state", Following(store, self._state).run))
         try:
             loop.run_forever()
         finally:

@@ -11,7 +11,12 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from recsys import background, watched_file
+from recsys.errors import InvalidArgumentError
 
 _LATENCY_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -89,11 +94,34 @@ class Metrics:
         self.artifact = ArtifactMetrics(self.registry)
 
 
+class _BehindTheRequests(Collector):
+    """What goes wrong in this process without any request that would tell of it."""
+
+    def collect(self) -> Iterator[Metric]:
+        failures = CounterMetricFamily(
+            "recsys_background_failures", "Unforeseen exceptions of background loops, which went on", labels=["loop"]
+        )
+        for loop, count in background.counted.copy().items():
+            failures.add_metric([loop], count)
+        refused = GaugeMetricFamily(
+            "recsys_settings_file_refused", "1 while a settings file cannot be used as it is now", labels=["setting"]
+        )
+        refusals = CounterMetricFamily(
+            "recsys_settings_file_refusals", "Times that a changed settings file could not be used", labels=["setting"]
+        )
+        for setting, is_refused in watched_file.refused.copy().items():
+            refused.add_metric([setting], float(is_refused))
+            refusals.add_metric([setting], watched_file.refusals[setting])
+        yield from (failures, refused, refusals)
+
+
 def new_registry() -> CollectorRegistry:
-    """A registry that tells of the process itself: processor time, memory, open files, garbage collections."""
+    """A registry that tells of the process itself: processor time, memory, open files, garbage collections, and what
+    fails in the background."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
+    registry.register(_BehindTheRequests())
     return registry
 
 
@@ -101,12 +129,15 @@ def new_registry() -> CollectorRegistry:
 def served(registry: CollectorRegistry, *, host: str, port: int) -> Iterator[None]:
     """Answer `GET /metrics` at this address until the block ends; with port 0 nobody listens.
 
-    Raises: OSError (the port is taken).
+    Raises: InvalidArgumentError (the port is taken).
     """
     if not port:
         yield
         return
-    server, thread = start_http_server(port, addr=host, registry=registry)
+    try:
+        server, thread = start_http_server(port, addr=host, registry=registry)
+    except OSError as error:
+        raise InvalidArgumentError(f"metrics: cannot listen on {host}:{port}: {error.strerror}") from error
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from recsys.background import running
 from recsys.observability.logging import request_id
 from recsys.rpc.channel import call_unary
 from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
@@ -176,13 +177,8 @@ class Lanes:
 async def open_lanes(channel: grpc.aio.Channel, *, count: int) -> AsyncIterator[Lanes]:
     """So many lanes to the service behind a channel, kept open until the end of the block."""
     lanes = Lanes(channel)
-    tasks = [asyncio.create_task(lanes.run()) for _ in range(count)]
-    try:
+    async with running({f"lane_{number}": lanes.run for number in range(count)}):
         yield lanes
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _carry(stream: _Stream, waiting: Sequence[_Waiting]) -> None:

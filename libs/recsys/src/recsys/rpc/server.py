@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
+from recsys.errors import InvalidArgumentError
 from recsys.observability.metrics import Metrics
 from recsys.rpc.interceptor import RpcInterceptor
 from recsys.rpc.lane_servicer import LaneServicer
@@ -122,14 +123,19 @@ class RpcServer:
         self._set_health(HealthCheckResponse.NOT_SERVING)
 
     def start(self, *, host: str, port: int) -> int:
-        """Listen, and return the port: the system chooses one for 0. Raises: RuntimeError (the port is taken)."""
+        """Listen, and return the port: the system chooses one for 0. Raises: InvalidArgumentError (it is taken)."""
         reflected = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(reflected, self._server)
         address = f"{host}:{port}"
-        if self._credentials is None:
-            bound = self._server.add_insecure_port(address)
-        else:
-            bound = self._server.add_secure_port(address, self._credentials)
+        try:
+            if self._credentials is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                bound = self._server.add_secure_port(address, self._credentials)
+        except RuntimeError as error:
+            raise InvalidArgumentError(
+                f"expected a free address to listen on, found {address}, which is taken or none of this machine"
+            ) from error
         self._server.start()
         _log.info("listening", extra={"host": host, "port": bound, "tls": self._credentials is not None})
         return bound

@@ -5,20 +5,19 @@ Settings come in; settings → server → live state → model → answers is wh
 
 import gc
 import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_serializer
+from pydantic import Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.watcher import Watcher
-from recsys.errors import CertificateError
 from recsys.feature_store.follower import Follower, LiveState
 from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
+from recsys.process import ended_by_a_sentence, read_settings
 from recsys.rpc.server import RpcServer, ServerLimits, end_signals
 from recsys.rpc.tls import TlsSettings
 
@@ -37,7 +36,10 @@ class ServiceSettings(TlsSettings, BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
     feature_store_url: str = Field(
-        "", pattern="^(sqlite:///.+|valkey://.+)?$", description="the shop's live state; empty: nothing live"
+        "",
+        pattern="^(sqlite:///.+|valkey://.+)?$",
+        repr=False,
+        description="the shop's live state; empty: nothing live",
     )
     poll_interval_s: float = Field(0.5, gt=0, description="how often to look for a new version")
     worker_threads: int = Field(8, ge=1, description="requests answered at once")
@@ -68,19 +70,20 @@ def run(
     settings_type: type[AnySettings],
     create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]],
 ) -> None:
-    """Serve until the process is told to end. A wrong setting or certificate ends it at once, with a sentence."""
-    try:
-        settings = settings_type()
-    except ValidationError as error:
-        sys.exit(f"settings: {error}")
-    configure(service=name, level=settings.log_level)
+    """Serve until the process is told to end. What it cannot start with ends it at once, with a sentence."""
+    with ended_by_a_sentence():
+        settings = read_settings(settings_type)
+        configure(service=name, level=settings.log_level)
+        _serve(settings, create)
+
+
+def _serve(
+    settings: AnySettings, create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]]
+) -> None:
     _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
     told_to_end = end_signals()
     live, metrics = LiveState(), Metrics()
-    try:
-        server, watcher = create(settings, live, metrics)
-    except CertificateError as error:
-        sys.exit(str(error))
+    server, watcher = create(settings, live, metrics)
     with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
         server.start(host=settings.host, port=settings.port)
         follower = Follower(settings.feature_store_url, live) if settings.feature_store_url else None

@@ -9,12 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from gateway.requests import Blend, Diversity, Share
-from recsys.errors import DataError
+from recsys import settings_file
 from recsys.experiments import DEFAULT_METRICS, Metric, Name
 
 MIN_ARMS: Final = 2
@@ -93,16 +91,7 @@ def read(path: Path) -> tuple[Experiment, ...]:
     Raises:
         DataError: the file cannot be read, is not YAML, or says something that an experiment does not have.
     """
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the experiments: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: the experiments are not YAML: {error}") from error
-    try:
-        return _Document.model_validate(document).experiments
-    except ValidationError as error:
-        raise DataError("\n".join(f"{path}: {_explain(detail)}" for detail in error.errors())) from error
+    return settings_file.read(path, _Document, form="YAML").experiments
 
 
 def check_sum(shares: Iterable[float]) -> None:
@@ -116,19 +105,3 @@ def _expect_unique(what: str, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"{what}: expected each once, found several times: {', '.join(twice)}")
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"]) or "the file"
-    message = detail["msg"].removeprefix("Value error, ")
-    match detail["type"]:
-        case "extra_forbidden":
-            return f"{key}: expected no such key here, found {detail['loc'][-1]!r}"
-        case "missing":
-            return f"{key}: expected a value, found none"
-        case "value_error":  # a check of a whole node names what it found itself
-            return f"{key}: {message}"
-        case "model_type" | "model_attributes_type":  # the message names a Python class
-            return f"{key}: expected keys with values, found {detail['input']!r}"
-        case _:
-            return f"{key}: {message}, found {detail['input']!r}"

@@ -8,10 +8,13 @@ from fastapi import APIRouter, HTTPException, Request
 
 from gateway import schemas
 from gateway.clients import CandidateGenClient, RerankerClient
+from gateway.known_parameters import KnownParametersRoute
 from gateway.problems import documented
 from gateway.routes.dependencies import TheClients, TheSettings
 
-router = APIRouter(tags=["health"])
+router = APIRouter(
+    tags=["health"], responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY), route_class=KnownParametersRoute
+)
 
 
 @router.get("/healthz")

@@ -1,6 +1,7 @@
 """Which model is live."""
 
 import asyncio
+from http import HTTPStatus
 
 from fastapi import APIRouter
 
@@ -10,7 +11,10 @@ from gateway.problems import OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
 
 router = APIRouter(
-    prefix="/v1/model", tags=["model"], responses=documented(*OF_THE_KEY, *OF_THE_SERVICES), route_class=KeyedRoute
+    prefix="/v1/model",
+    tags=["model"],
+    responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, *OF_THE_KEY, *OF_THE_SERVICES),
+    route_class=KeyedRoute,
 )
 
 

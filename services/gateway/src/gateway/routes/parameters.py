@@ -9,7 +9,8 @@ from fastapi import Depends, HTTPException, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 
 from gateway import cursors
-from gateway.requests import MAX_COUNT, MAX_ID_LENGTH, Words
+from gateway.requests import MAX_COUNT, Words
+from recsys.ids import MAX_ID_LENGTH
 
 
 class IdConvertor(Convertor[str]):

@@ -9,13 +9,15 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from gateway import exposed, paging, ranked_lists, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.cursors import BadCursorError
-from gateway.list_cursors import ListCursors
+from gateway.list_cursors import ListCursors, ListFacts
 from gateway.live import Live
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.recommend import Recommender
+from gateway.request_context import AnsweredList, tell
 from gateway.requests import Filter, RecommendationRequest
-from gateway.routes.dependencies import TheClients, TheCursors, TheLive, TheRecommender, TheSettings
+from gateway.routes.dependencies import TheClients, TheCursors, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
+from gateway.shown import Shown
 
 router = APIRouter(
     prefix="/v1",
@@ -30,9 +32,9 @@ _ANYTHING = Filter()
 
 @router.post("/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
 async def recommend(
+    request: Request,
     asked: RecommendationRequest,
     recommender: TheRecommender,
-    live: TheLive,
     clients: TheClients,
     settings: TheSettings,
     cursors: TheCursors,
@@ -42,7 +44,7 @@ async def recommend(
     What was done a moment ago counts. Filters hold inside the search, so that a narrow one still fills the list.
     """
     if asked.cursor is None:
-        return await _first_page(asked, recommender, live, cursors)
+        return await _first_page(request, asked)
     started_s = time.perf_counter()
     try:
         rest = cursors.decode(asked.cursor)
@@ -52,7 +54,7 @@ async def recommend(
         rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
     )
     shown = [(listed.item.item_id, listed.propensity) for listed in page.items]
-    live.exposures.add(exposed.exposure(page.list_id, page.facts, shown, latency_ms=_ms_since(started_s)))
+    _log(request, page.list_id, page.facts, shown, started_s=started_s)
     answer = ranked_lists.further_page(page, asked=asked.count, next_cursor=cursors.encode(page.rest))
     return Response(answer, media_type=_JSON)
 
@@ -63,19 +65,22 @@ async def get_recommendations(
     user_id: UserId,
     count: Count = 10,
     include_seen: Annotated[bool, Query(description="Also items that the user already had.")] = False,
+    preview: Annotated[bool, Query(description="To look at only: the list is not logged as shown.")] = False,
 ) -> Response:
     """Items for a user, best first. Somebody of whom nothing is known gets popular ones, and no error."""
     # a default filter would be copied in depth for each request
-    asked = RecommendationRequest(user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING)
-    parts = request.app.state
-    return await _first_page(asked, parts.recommender, parts.live, parts.cursors)
+    asked = RecommendationRequest(
+        user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
+    )
+    return await _first_page(request, asked)
 
 
 @router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
-async def get_popular_items(recommender: TheRecommender, categories: Categories = (), count: Count = 10) -> Response:
+async def get_popular_items(
+    request: Request, recommender: TheRecommender, categories: Categories = (), count: Count = 10
+) -> Response:
     """The most popular items, the same for everyone."""
-    shown = await recommender.popular(count=count, only=Filter(categories=list(categories)))
-    return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
+    return _ranked_items(request, await recommender.popular(count=count, only=Filter(categories=list(categories))))
 
 
 @router.get(
@@ -85,24 +90,34 @@ async def get_popular_items(recommender: TheRecommender, categories: Categories 
     openapi_extra=needs("read"),
 )
 async def get_similar_items(
-    item_id: ItemId, recommender: TheRecommender, categories: Categories = (), count: Count = 10
+    request: Request, item_id: ItemId, recommender: TheRecommender, categories: Categories = (), count: Count = 10
 ) -> Response:
     """Items like an item, most similar first, without itself."""
     shown = await recommender.similar_to(item_id, count=count, only=Filter(categories=list(categories)))
+    return _ranked_items(request, shown)
+
+
+def _ranked_items(request: Request, shown: Shown) -> Response:
+    tell(request, AnsweredList(shown.level, len(shown.items)))
     return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
 
 
-async def _first_page(
-    asked: RecommendationRequest, recommender: Recommender, live: Live, cursors: ListCursors
-) -> Response:
+async def _first_page(request: Request, asked: RecommendationRequest) -> Response:
     started_s = time.perf_counter()
+    recommender: Recommender = request.app.state.recommender
     answer = await recommender.for_somebody(asked)
     facts = ranked_lists.facts_of(answer)
     shown = [(ranked.item.item_id, ranked.propensity) for ranked in answer.shown.items]
-    live.exposures.add(exposed.exposure(answer.list_id, facts, shown, latency_ms=_ms_since(started_s)))
+    _log(request, answer.list_id, facts, shown, started_s=started_s)
+    cursors: ListCursors = request.app.state.cursors
     cursor = cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
     return Response(ranked_lists.first_page(answer, facts, asked=asked.count, next_cursor=cursor), media_type=_JSON)
 
 
-def _ms_since(started_s: float) -> float:
-    return (time.perf_counter() - started_s) * 1000
+def _log(request: Request, list_id: str, facts: ListFacts, shown: list[tuple[str, float]], *, started_s: float) -> None:
+    """What was answered, and, but for a preview, that it was shown. Items: id and propensity."""
+    tell(request, AnsweredList(facts.level, len(shown)))
+    if not facts.preview:
+        live: Live = request.app.state.live
+        latency_ms = (time.perf_counter() - started_s) * 1000
+        live.exposures.add(exposed.exposure(list_id, facts, shown, latency_ms=latency_ms))

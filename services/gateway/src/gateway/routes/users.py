@@ -5,13 +5,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 import grpc
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 
 from gateway import events, history, presentation, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.clients import Clients
 from gateway.live import now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway.request_context import AnsweredList, tell
 from gateway.requests import SessionToMerge, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
@@ -29,6 +30,7 @@ router = APIRouter(
 async def list_users(
     clients: TheClients,
     settings: TheSettings,
+    live: TheLive,
     after_id: AfterId,
     prefix: Annotated[Words, Query(description="Only ids that start with this.")] = "",
     page_size: PageSize = 20,
@@ -37,17 +39,17 @@ async def list_users(
     found = await clients.candidate_gen.list_users(
         prefix=prefix, after_user_id=after_id, page_size=page_size, timeout_s=settings.timeout_s
     )
-    return presentation.user_page(found)
+    return presentation.user_page(found, is_erased=live.is_erased)
 
 
 @router.get("/{user_id:id}/history", openapi_extra=needs("read"))
 async def get_history(
-    user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
+    request: Request, user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
 ) -> schemas.History:
     """What a user already had, most recent first, live events too. A stranger has no history, and no error."""
-    return presentation.history(
-        await history.of_user(user_id, count=count, live=live, clients=clients, settings=settings)
-    )
+    past = await history.of_user(user_id, count=count, live=live, clients=clients, settings=settings)
+    tell(request, AnsweredList("without_live_state" if past.is_degraded else "full", len(past.latest)))
+    return presentation.history(past)
 
 
 @router.post("/{user_id:id}/sessions", openapi_extra=needs("events"))
@@ -70,10 +72,11 @@ async def get_erasure(
 
 @router.delete("/{user_id:id}", status_code=HTTPStatus.ACCEPTED, openapi_extra=needs("admin"))
 async def erase_user(
-    user_id: UserId, store: TheStore, clients: TheClients, settings: TheSettings
+    user_id: UserId, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ErasureReport:
     """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
     found = await store.erase_user(user_id, now_ms=now_ms())
+    live.forget(user_id)
     return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
 
 

@@ -1,0 +1,65 @@
+"""How a process starts: its settings out of the environment, and a sentence instead of a traceback where it cannot.
+
+The same for every process: what is wrong stands in one line for each mistake, on stderr, and the exit status is 2.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsError
+
+from recsys.errors import InvalidArgumentError, RecsysError
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+CANNOT_START: Final = 2
+"""Exit status of a process that could not do what it was told; 1 is Python's own, for a fault of ours."""
+
+
+def read_settings(kind: type[Settings], **given: Any) -> Settings:
+    """The settings as the environment has them; `given` ones, of a command line, come first.
+
+    Raises: InvalidArgumentError, a line for each variable: its name, what was expected and what was found. What may
+    hold a secret (a field with `repr=False`) is not shown.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        raise InvalidArgumentError("\n".join(_explained(detail, kind) for detail in details)) from None
+    except SettingsError as error:  # a variable whose value should be JSON, and is not
+        field = re.search(r'field "(\w+)"', str(error))
+        name = _variable(kind, field[1]) if field else "settings"
+        raise InvalidArgumentError(f"{name}: expected JSON, found other text") from None
+
+
+@contextmanager
+def ended_by_a_sentence() -> Iterator[None]:
+    """An error of ours within the block ends the process."""
+    try:
+        yield
+    except RecsysError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(CANNOT_START)
+
+
+def _explained(detail: ErrorDetails, kind: type[BaseSettings]) -> str:
+    message = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:  # a check of several settings names them itself
+        return message
+    top, *below = map(str, detail["loc"])
+    where = ".".join([_variable(kind, top), *below])
+    if detail["type"] == "missing":
+        return f"{where}: expected a value, found none"
+    field = kind.model_fields.get(top)
+    found = f", found {detail['input']!r}" if field is None or field.repr else ""
+    return f"{where}: {message}{found}"
+
+
+def _variable(kind: type[BaseSettings], field: str) -> str:
+    return f"{kind.model_config.get('env_prefix', '')}{field}".upper()
