@@ -51,13 +51,13 @@ def test_a_misspelt_key_is_refused_with_the_keys_that_there_are(mapping_file: Pa
 @pytest.mark.parametrize(
     ("text", "key", "expected"),
     [
-        ("[column]\n", "column", "expected one of separator, columns"),
+        ("[column]\n", "column", "expected one of separator, encoding"),
         ("[columns]\nuser_id = 3\n", "columns.user_id", "found 3"),
         ('[event_type]\ndefault = "wishlist"\n', "event_type.default", "'wishlist' has no weight"),
         ('[event_type.names]\nlike = "liked"\n', "event_type.names.like", "'liked' has no weight"),
         ('[[event_type.rules]]\ncolumn = "a"\ntype = "view"\n', "event_type.rules.0", "starts_with or equals"),
         ('[[event_type.rules]]\ncolumn = "a"\nkind = "b"\n', "event_type.rules.0.kind", "one of column, type"),
-        ("[weights]\nview = 0\n", "weights.view", "greater than 0"),
+        ("[weights]\nview = 0\n", "weights.view", "greater than or equal to 0.000001"),
         ("[weights]\nview = inf\n", "weights.view", "finite"),
         ("[weights]\nremove = 1\n", "weights.remove", "takes back"),
         ('[timestamp]\ntimezone = "London"\n', "timestamp.timezone", "IANA"),

@@ -20,7 +20,7 @@ from trainer.mapping import Mapping
 from trainer.quarantine import LoadReport
 
 CACHE: Final = "cache"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _report: Final = TypeAdapter(LoadReport)
 
 
@@ -52,7 +52,7 @@ def load(
 def _name(path: Path, catalogue_path: Path | None, mapping: Mapping) -> str:
     said = [f"{_FORMAT} {pl.__version__} {mapping.model_dump_json()}"]
     for files in (path, catalogue_path):
-        sources = rows.sources(files, separator=mapping.separator) if files else []
+        sources = rows.sources(files, separator=mapping.separator, encoding=mapping.encoding) if files else []
         stats = [(source.path.resolve(), source.path.stat()) for source in sources]
         said += ["|", *(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 The quarantine file has the shop's own columns after ours, as text, so that its rows can be mended and read again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Self
 import polars as pl
 
 from recsys.errors import DataError
+from trainer.hints import hint
 
 EXAMPLES_PER_REASON = 3
-_EXAMPLE_CHARACTERS = 100
+_EXAMPLE_CHARACTERS = 160
+_VALUE_CHARACTERS = 60
 
 FILE, ROW, REASON, RAW = "quarantine_file", "quarantine_row", "quarantine_reason", "quarantine_raw"
 
@@ -25,7 +28,8 @@ class Rejection:
 
     reason: str
     rows: int
-    examples: tuple[str, ...]  # at most three: file, row and what stood there
+    examples: tuple[str, ...]  # at most three: file, row and what stood there, first the field that is to blame
+    hint: str | None = None  # what would mend them, where that can be told
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class RowCounts:
         for rejection in self.rejected:
             text.append(f"  {rejection.rows:>12,}  {rejection.reason}")
             text += [f"                  {example}" for example in rejection.examples]
+            if rejection.hint is not None:
+                text.append(f"                  hint: {rejection.hint}")
         return text
 
 
@@ -81,20 +87,32 @@ class Tally:
     read: int = 0
     _rows: dict[str, int] = field(default_factory=dict)
     _examples: dict[str, list[str]] = field(default_factory=dict)
+    _blamed: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, *, read: int, rejected: pl.DataFrame) -> None:
-        """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them)."""
+    def add(self, *, read: int, rejected: pl.DataFrame, columns: Mapping[str, str] | None = None) -> None:
+        """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them).
+
+        Args:
+            columns: our names → the shop's; a reason names the field that is to blame as we do.
+        """
         self.read += read
         for (reason,), group in rejected.group_by([REASON], maintain_order=True):
             name = str(reason)
             self._rows[name] = self._rows.get(name, 0) + group.height
-            examples = self._examples.setdefault(name, [])
-            examples += [_example(row) for row in group.head(EXAMPLES_PER_REASON - len(examples)).to_dicts()]
+            examples, blamed = self._examples.setdefault(name, []), self._blamed.setdefault(name, [])
+            column = _blamed(name, columns or {})
+            for row in group.head(EXAMPLES_PER_REASON - len(examples)).rows(named=True):
+                examples.append(_example(row, first=column))
+                if row.get(column) is not None:
+                    blamed.append(str(row[column]))
 
     def counts(self) -> RowCounts:
         """The counts so far."""
         by_frequency = sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
-        rejected = tuple(Rejection(name, rows, tuple(self._examples[name])) for name, rows in by_frequency)
+        rejected = tuple(
+            Rejection(name, rows, tuple(self._examples[name]), hint(name, self._blamed[name]))
+            for name, rows in by_frequency
+        )
         return RowCounts(self.read, self.read - sum(self._rows.values()), rejected)
 
 
@@ -138,11 +156,25 @@ class Quarantine:
         self.rows += rejected.height
 
 
-def _example(row: dict[str, object]) -> str:
+def _blamed(reason: str, columns: Mapping[str, str]) -> str:
+    words = reason.replace("_", " ")
+    return next((shops for ours, shops in columns.items() if ours.replace("_", " ") in words), "")
+
+
+def _example(row: Mapping[str, object], *, first: str) -> str:
     file, number, raw = row[FILE], row[ROW], row.get(RAW)
-    ours = (FILE, ROW, REASON, RAW)
-    content = raw or " ".join(
-        f"{name}={value}" for name, value in row.items() if value is not None and name not in ours
-    )
-    text = str(content).replace("\n", "\\n")
-    return f"{file} row {number}: {text if len(text) <= _EXAMPLE_CHARACTERS else text[: _EXAMPLE_CHARACTERS - 1] + '…'}"
+    names = sorted(row.keys() - {FILE, ROW, REASON, RAW}, key=lambda name: (name != first, list(row).index(name)))
+    fields = (f"{name}={_cut(str(row[name]), _VALUE_CHARACTERS)}" for name in names if row[name] is not None)
+    content = _around_what_is_wrong(str(raw)) if raw is not None else " ".join(fields)
+    return f"{file} row {number}: {_cut(content, _EXAMPLE_CHARACTERS)}"
+
+
+def _around_what_is_wrong(raw: str) -> str:
+    """From a little before the first byte that could not be decoded."""
+    start = raw.find("\N{REPLACEMENT CHARACTER}") - _VALUE_CHARACTERS
+    return raw if start <= 0 else f"…{raw[start:]}"
+
+
+def _cut(text: str, characters: int) -> str:
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= characters else f"{line[: characters - 1]}…"
