@@ -40,6 +40,11 @@ class RowCounts:
     kept: int
     rejected: tuple[Rejection, ...]  # most frequent first
 
+    @property
+    def share_rejected(self) -> float:
+        """0 to 1; 0 where nothing was read."""
+        return (self.read - self.kept) / max(self.read, 1)
+
     def lines(self, name: str) -> list[str]:
         """As text."""
         text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.read - self.kept:,} rejected"]
@@ -152,7 +157,10 @@ class Quarantine:
             pl.col(name).cast(kind) if name in rejected.columns else pl.lit(None, dtype=kind).alias(name)
             for name, kind in self._schema.items()
         ]
-        rejected.select(as_text).write_csv(self._file, include_header=not self.rows)
+        try:
+            rejected.select(as_text).write_csv(self._file, include_header=not self.rows)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the quarantine file: {error}") from error
         self.rows += rejected.height
 
 
