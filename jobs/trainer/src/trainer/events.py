@@ -13,6 +13,7 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
+from recsys.event_types import REMOVE
 from trainer import catalogue, rows, timestamps
 from trainer.catalogue import ItemFacts
 from trainer.checks import (
@@ -28,7 +29,7 @@ from trainer.checks import (
     text,
 )
 from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
-from trainer.mapping import REMOVE, Mapping, TypeRule
+from trainer.mapping import Mapping, TypeRule
 from trainer.quarantine import LoadReport, Quarantine, Tally
 from trainer.rows import Source
 
@@ -92,7 +93,7 @@ def load(
     latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
 
     def read(earliest: datetime | None) -> Events:
-        return _read(needed, item_files, mapping, quarantine_path, _Times(earliest, latest))
+        return _read(needed, item_files, mapping, quarantine_path, Times(earliest, latest))
 
     loaded = read(None)
     earliest = timestamps.earliest_likely(loaded.frame["timestamp"], farthest=mapping.timestamp.farthest)
@@ -100,7 +101,7 @@ def load(
 
 
 @dataclass(frozen=True)
-class _Times:
+class Times:
     """Between which an event may lie."""
 
     earliest: datetime | None
@@ -112,7 +113,7 @@ def _read(
     item_files: list[Source],
     mapping: Mapping,
     quarantine_path: Path,
-    times: _Times,
+    times: Times,
 ) -> Events:
     named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
     attributes = list(dict.fromkeys(named))
@@ -154,7 +155,7 @@ def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
 
 
 def _checked(
-    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, times: _Times
+    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, times: Times
 ) -> Iterator[Checked]:
     also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
     numbers = numbers_of(source, mapping)
@@ -184,7 +185,7 @@ def _holds(rule: TypeRule) -> pl.Expr:
 
 
 def _in_our_terms(
-    raw: pl.DataFrame, attributes: list[str], *, numbers: Numbers, event_types: list[str], times: _Times
+    raw: pl.DataFrame, attributes: list[str], *, numbers: Numbers, event_types: list[str], times: Times
 ) -> pl.DataFrame:
     """Numbers out of text, and the reason to reject each row. A removal's quantity counts whatever its sign."""
     known_type = pl.col("event_type").is_in(event_types)

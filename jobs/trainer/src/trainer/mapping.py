@@ -12,11 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recsys import settings_file
+from recsys.event_types import PURCHASE, REMOVE, Weights, refuse_weight_of_removals, weighted
 
-REMOVE = "remove"
-DEFAULT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
-
-Weight = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 ColumnName = Annotated[str, Field(min_length=1)]
 
 
@@ -83,7 +80,7 @@ class TypeRule(_Table):
 class EventType(_Table):
     """What decides an event's type: the first rule that holds, else the type column, else the default."""
 
-    default: str = "purchase"
+    default: str = PURCHASE
     names: dict[str, str] = {}  # the shop's word → ours
     rules: tuple[TypeRule, ...] = ()
 
@@ -120,7 +117,7 @@ class Mapping(_Table):
     item_columns: ItemColumns = ItemColumns()
     event_type: EventType = EventType()
     timestamp: Timestamp = Timestamp()
-    weights: dict[str, Weight] = {}
+    weights: Weights = {}  # the gateway reads this table too
     catalogue: CatalogueColumns = CatalogueColumns()
 
     @field_validator("encoding")
@@ -142,7 +139,7 @@ class Mapping(_Table):
     @property
     def event_weights(self) -> dict[str, float]:
         """Weight of every event type that adds interest: ours, overridden and extended by the shop's."""
-        return DEFAULT_WEIGHTS | self.weights
+        return weighted(self.weights)
 
     @property
     def event_types(self) -> list[str]:
@@ -151,8 +148,7 @@ class Mapping(_Table):
 
     @model_validator(mode="after")
     def _types_have_weights(self) -> Self:
-        if REMOVE in self.weights:
-            raise ValueError(f"weights.{REMOVE}: expected no weight, a removal takes back what was there")
+        refuse_weight_of_removals(self.weights)
         named = {
             "event_type.default": self.event_type.default,
             **{f"event_type.names.{word}": ours for word, ours in self.event_type.names.items()},

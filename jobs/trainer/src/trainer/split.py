@@ -16,9 +16,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import DataError, InvalidArgumentError
+from recsys.event_types import REMOVE
 from trainer import interactions
 from trainer.interactions import Interactions
-from trainer.mapping import REMOVE
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""The types of events, and what one of each adds: what the gateway takes is what the trainer learns from.
+
+A shop's own types and weights are the `[weights]` of its mapping file (docs/events.md), which both read.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from recsys.errors import DataError
+
+PURCHASE: Final = "purchase"
+REMOVE: Final = "remove"
+"""A cancelled or returned purchase: it has no weight, and takes back what was there."""
+
+DEFAULT_WEIGHTS: Final = {"view": 1.0, "cart": 3.0, PURCHASE: 5.0}
+
+TypeName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+Weight = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # a sum of them is a float32
+Weights = dict[TypeName, Weight]
+
+
+class _Shop(BaseModel):
+    """Of a mapping file, what is said of types; the trainer checks the rest."""
+
+    weights: Weights = {}
+
+    @model_validator(mode="after")
+    def _removals_have_none(self) -> Self:
+        refuse_weight_of_removals(self.weights)
+        return self
+
+
+def weighted(weights: Mapping[str, float]) -> dict[str, float]:
+    """Every type that adds interest: ours, overridden and extended by the shop's."""
+    return DEFAULT_WEIGHTS | dict(weights)
+
+
+def refuse_weight_of_removals(weights: Mapping[str, float]) -> None:
+    """Raises: ValueError, where there is one."""
+    if REMOVE in weights:
+        raise ValueError(f"weights.{REMOVE}: expected no weight, a removal takes back what was there")
+
+
+def read(mapping_file: Path) -> dict[str, float]:
+    """The shop's own weights. Raises: DataError."""
+    try:
+        document = tomllib.loads(mapping_file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"{mapping_file}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{mapping_file}: expected TOML, found: {error}") from error
+    try:
+        return _Shop.model_validate(document).weights
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        said = f"{key}: {first['msg']}, found {first['input']!r}" if key else first["msg"]
+        raise DataError(f"{mapping_file}: {said}") from error
