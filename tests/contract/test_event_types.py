@@ -40,14 +40,15 @@ def test_the_example_says_nothing_of_types_that_only_one_of_them_would_know() ->
 @pytest.mark.parametrize(
     "text",
     [
-        *(
-            "[weights]\nview = 1e-50\n",
-            "[weights]\nview = 1e39\n",
-            "[weights]\nview = nan\n",
-            "weights = 3\n",
-            "[weights]\nremove = 1\n",
-        ),
-        *("[weights\n", f"[weights]\nview = {'1' * 5000}\n", f"x = {'[' * 5000}", f"[weights]\n{'x' * 65} = 1\n"),
+        "[weights]\nview = 1e-50\n",
+        "[weights]\nview = 1e39\n",
+        "[weights]\nview = nan\n",
+        "[weights]\nremove = 1\n",
+        "weights = 3\n",
+        "[weights\n",
+        f"[weights]\nview = {'1' * 5000}\n",
+        f"[weights]\n{'x' * 65} = 1\n",
+        f"x = {'[' * 5000}",
     ],
 )
 def test_what_one_refuses_the_other_refuses_too_and_names_the_file(mapping_file: Path, text: str) -> None:
