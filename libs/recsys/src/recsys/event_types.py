@@ -3,14 +3,13 @@
 A shop's own types and weights are the `[weights]` of its mapping file (docs/events.md), which both read.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from recsys.errors import DataError
+from recsys import settings_file
 
 PURCHASE: Final = "purchase"
 REMOVE: Final = "remove"
@@ -47,16 +46,4 @@ def refuse_weight_of_removals(weights: Mapping[str, float]) -> None:
 
 def read(mapping_file: Path) -> dict[str, float]:
     """The shop's own weights. Raises: DataError."""
-    try:
-        document = tomllib.loads(mapping_file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{mapping_file}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{mapping_file}: expected TOML, found: {error}") from error
-    try:
-        return _Shop.model_validate(document).weights
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        said = f"{key}: {first['msg']}, found {first['input']!r}" if key else first["msg"]
-        raise DataError(f"{mapping_file}: {said}") from error
+    return settings_file.read(mapping_file, _Shop, form="TOML").weights
