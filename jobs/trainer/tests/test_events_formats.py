@@ -90,6 +90,11 @@ def test_the_wrong_separator_is_named_with_the_right_one(shop: Shop) -> None:
     [
         ("events.csv", b"PK\x03\x04rest", "a zip archive: unpack it"),
         ("events.csv", gzip.compress(b"text"), r"gzipped text: end its name in \.gz"),
+        (
+            "events.json",
+            b'[{"user_id": "u"},\n{"user_id": "v"}]',
+            "a JSON object on each line, found .*user_id",
+        ),
         ("events.csv.gz", gzip.compress(HEADER.encode()) + b"garbage", "cannot be read"),
     ],
 )
@@ -230,3 +235,9 @@ def test_the_report_says_what_would_mend_the_rows(shop: Shop, column: str, value
     usual = {"user_id": "u", "item_id": "i", "timestamp": "2024-05-01", "event_type": "view", "value": "1"}
     frame = pl.DataFrame([{**usual, column: value} for value in values])
     assert hint in shop.load(shop.file("events.csv", frame.write_csv())).report.render()
+
+
+def test_ids_that_pandas_made_floats_are_told(shop: Shop) -> None:
+    report = shop.load(shop.file("events.csv", f"{HEADER}12748.0,i,2024-05-01\n12749.0,j.0,2024-05-01\n")).report
+    assert report.like_floats == ("user_id",)
+    assert "user_id: all end in .0, as pandas writes whole numbers beside missing ones" in report.render()

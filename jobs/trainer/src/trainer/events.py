@@ -140,6 +140,9 @@ def _read(
         first=_instant(frame, 0),
         last=_instant(frame, -1),
         exact_duplicates=frame.height - frame.hash_rows().n_unique(),
+        like_floats=tuple(
+            name for name in ("user_id", "item_id") if frame.height and frame[name].str.ends_with(".0").all()
+        ),
     )
     return Events(frame, items, report)
 

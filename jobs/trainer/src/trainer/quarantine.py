@@ -69,6 +69,7 @@ class LoadReport:
     first: datetime | None
     last: datetime | None
     exact_duplicates: int  # kept all the same: buying the same thing twice is real
+    like_floats: tuple[str, ...] = ()  # the columns of ids that all end in .0
 
     def render(self) -> str:
         """The report as lines of text for a terminal."""
@@ -76,6 +77,10 @@ class LoadReport:
         if self.catalogue is not None:
             text += self.catalogue.lines("catalogue")
         text.append(f"users: {self.users:,}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}")
+        text += [
+            f"{name}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them only so"
+            for name in self.like_floats
+        ]
         by_type = sorted(self.events_by_type.items(), key=lambda pair: (-pair[1], pair[0]))
         text.append("event types: " + (", ".join(f"{name} {count:,}" for name, count in by_type) or "none"))
         if self.first is not None and self.last is not None:

@@ -41,6 +41,7 @@ _NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "ra
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)  # a panic is no Exception
 _PARQUET_BATCH_ROWS = 1_000_000
 _FIRST_BYTES = 1 << 20
+_SHOWN_CHARACTERS = 60
 _SAMPLED_LINES = 1_000
 # In JSON, what stands for itself, a character beyond the basic plane as two escapes, and (kept) half of such a pair.
 _ESCAPES = re.compile(
@@ -115,7 +116,7 @@ def _open(path: Path, separator: str, encoding: str) -> Source:
     lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
     if not lines:
         raise DataError(f"{path}: expected rows, found an empty file")
-    columns = _header(path, lines, separator) if kind == "csv" else _keys(lines.texts())
+    columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
     return Source(path, kind, separator, encoding, columns)
 
 
@@ -144,7 +145,7 @@ def _header(path: Path, lines: Records, separator: str) -> list[str]:
     return columns
 
 
-def _keys(lines: list[str]) -> list[str]:
+def _keys(path: Path, lines: list[str]) -> list[str]:
     keys: dict[str, None] = {}
     for line in lines:
         try:
@@ -152,6 +153,8 @@ def _keys(lines: list[str]) -> list[str]:
         except (ValueError, RecursionError):
             continue  # found again, counted and set aside when the rows are read
         keys |= dict.fromkeys(value if isinstance(value, dict) else ())
+    if not keys:  # one array of objects, or an object over several lines
+        raise DataError(f"{path}: expected a JSON object on each line, found {lines[0][:_SHOWN_CHARACTERS]!r}")
     return list(keys)
 
 
