@@ -208,6 +208,10 @@ def no_space(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/artifacts/versions")
 
 
+def no_space_for_an_open_file(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def no_memory(*_: object, **__: object) -> None:
     raise MemoryError("Unable to allocate 9 GiB")
 
@@ -216,6 +220,7 @@ def no_memory(*_: object, **__: object) -> None:
     ("failing", "sentence"),
     [
         (no_space, "error: /artifacts/versions: No space left on device\n"),
+        (no_space_for_an_open_file, "error: the volume (--artifact-dir): No space left on device\n"),
         (no_memory, "error: not enough memory: Unable to allocate 9 GiB\n"),
     ],
 )

@@ -319,8 +319,7 @@ def main() -> None:
     except (RecsysError, ValidationError) as error:  # the second: a setting in the environment
         _end(str(error))
     except OSError as error:  # a full disk, a folder where a file should be, a file of somebody else
-        where = f"{error.filename}: " if error.filename else ""
-        _end(f"{where}{error.strerror or error}")
+        _end(f"{error.filename or 'the volume (--artifact-dir)'}: {error.strerror or error}")  # unnamed: while writing
     except MemoryError as error:
         _end(f"not enough memory: {error}")
 

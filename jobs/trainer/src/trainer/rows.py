@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from trainer import records, timestamps
+from trainer import parquet, records
 from trainer.records import Records
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -38,8 +38,6 @@ NOT_JSON = "not a JSON object"
 HALF_CHARACTER = "half of a character (a lone surrogate)"
 
 _NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "raw": pl.String})
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)  # a panic is no Exception
-_PARQUET_BATCH_ROWS = 1_000_000
 _FIRST_BYTES = 1 << 20
 _SHOWN_CHARACTERS = 60
 _SAMPLED_LINES = 1_000
@@ -110,7 +108,7 @@ def _open(path: Path, separator: str, encoding: str) -> Source:
     if kind is None:
         raise DataError(f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz)")
     if kind == "parquet":
-        return Source(path, kind, separator, encoding, _parquet_columns(path))
+        return Source(path, kind, separator, encoding, parquet.columns(path))
     parted_by = separator if kind == "csv" else None
     first = next(records.read(path, separator=parted_by, encoding=encoding, block_bytes=_FIRST_BYTES), None)
     lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
@@ -118,15 +116,6 @@ def _open(path: Path, separator: str, encoding: str) -> Source:
         raise DataError(f"{path}: expected rows, found an empty file")
     columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
     return Source(path, kind, separator, encoding, columns)
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    """Those that hold one value a row."""
-    try:
-        schema = pl.read_parquet_schema(path)
-    except _UNREADABLE as error:
-        raise DataError(f"{path}: expected a Parquet file: {error}") from error
-    return [name for name, kind in schema.items() if not (kind.is_nested() or isinstance(kind, pl.Duration))]
 
 
 def _header(path: Path, lines: Records, separator: str) -> list[str]:
@@ -208,39 +197,10 @@ def _whole_characters(lines: Records) -> NDArray[np.bool_]:
 
 
 def _parquet_batches(source: Source) -> Iterator[Batch]:
-    rows = pl.scan_parquet(source.path, glob=False).select(source.columns)
     start = 0
-    while True:
-        try:
-            frame = rows.slice(start, _PARQUET_BATCH_ROWS).collect()
-        except _UNREADABLE as error:
-            raise DataError(f"{source.path} after row {start}: cannot be read: {error}") from error
-        if frame.is_empty():
-            return
-        frame = frame.select(_plain(column) for column in frame)
+    for frame in parquet.frames(source.path, source.columns):
         yield Batch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
         start += frame.height
-
-
-def _plain(column: pl.Series) -> pl.Series:
-    """A column that can be text: null where what stands there means nothing, or is beyond any calendar."""
-    if column.dtype.is_float():
-        return column.fill_nan(None)  # how pandas writes that nothing stands there
-    if isinstance(column.dtype, pl.Date | pl.Datetime):
-        return timestamps.representable(column)
-    if column.dtype == pl.Binary:  # text that its writer did not mark as such
-        try:
-            return column.cast(pl.String)
-        except pl.exceptions.PolarsError:
-            return pl.Series(column.name, [_decoded(value) for value in column], dtype=pl.String)
-    return column
-
-
-def _decoded(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _parse_where_possible(
@@ -258,7 +218,7 @@ def _parse_where_possible(
         part = pending.pop()
         try:
             frame = parse(rows.where(part).joined())
-        except _UNREADABLE:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a panic is no Exception
             frame = None
         if frame is not None and frame.height == len(part):
             frames.append(frame)
