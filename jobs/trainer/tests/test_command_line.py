@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from two_tastes import two_tastes
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from trainer import pipeline, shop_files
 from trainer import recipe as recipes
 from trainer.__main__ import app, main
 from trainer.recipe import ALSRecipe, Recipe
+from trainer.settings import Settings
 
 runner = CliRunner()
 
@@ -279,3 +281,15 @@ def test_a_recipe_that_is_none_is_a_clear_error(tmp_path: Path, events_file: Pat
     recipe.write_text(content)
     with pytest.raises(DataError, match=message):
         run("train", "--events", events_file, "--artifact-dir", tmp_path, "--recipe", recipe)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", "-1"), ("seed", "4294967296"), ("horizon_days", "inf"), ("recent_days", "1e300"), ("threads", "-1")],
+)
+def test_a_setting_that_no_run_could_have_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TRAINER_{name.upper()}", value)
+    with pytest.raises(ValidationError, match=name):
+        Settings()
