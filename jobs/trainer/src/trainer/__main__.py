@@ -10,7 +10,6 @@ from typing import Annotated, NoReturn
 
 import polars as pl
 import typer
-from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from recsys.artifact import layout, writer
@@ -316,7 +315,7 @@ def main() -> None:
     recsys_logging.configure(service="trainer", level="INFO")
     try:
         app()
-    except (RecsysError, ValidationError) as error:  # the second: a setting in the environment
+    except RecsysError as error:
         _end(str(error))
     except OSError as error:  # a full disk, a folder where a file should be, a file of somebody else
         _end(f"{error.filename or 'the volume (--artifact-dir)'}: {error.strerror or error}")  # unnamed: while writing
