@@ -58,7 +58,7 @@ def test_the_api_is_open_only_as_far_as_its_port_is_published() -> None:
     environment = SERVICES["gateway"]["environment"]
     assert environment["GATEWAY_OPEN_ON"] == "${OPEN_ON:-${BIND_ADDRESS:-127.0.0.1}}"
     assert environment["GATEWAY_API_KEYS_FILE"] == "${API_KEYS_FOLDER:+/keys/api-keys.yaml}"
-    mount, _ = SERVICES["gateway"]["volumes"]
+    mount, *_ = SERVICES["gateway"]["volumes"]
     assert (mount["target"], mount["read_only"]) == ("/keys", True)
 
 

@@ -15,7 +15,7 @@ from recsys.errors import DataError
 from recsys.lake import COMMITTED
 from trainer import events, lake, pipeline
 from trainer.lake import LakeReport
-from trainer.mapping import Mapping
+from trainer.mapping import Mapping, Timestamp
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Shop
 from trainer.recipe import ALSRecipe
@@ -182,3 +182,26 @@ def test_the_next_model_after_an_erasure_does_not_know_the_user(tmp_path: Path) 
     users, sequence = trained([event(9, user_id="other")], "u002", "late")
     assert not {"u002", "late"} & set(users)
     assert sequence == 9
+
+
+def test_an_event_of_the_api_far_before_all_the_rest_is_left_out_and_one_long_after_is_kept(tmp_path: Path) -> None:
+    write_lake(tmp_path, [event(1, unix_ms=0), event(2, day=0)])
+    now, report = added(tmp_path, two_tastes())
+    assert now.events.height == two_tastes().events.height + 1
+    assert [(one.reason, one.rows) for one in report.rows.rejected] == [("timestamp far before the others", 1)]
+    keeping = Mapping(timestamp=Timestamp(farthest=0))
+    assert lake.add(two_tastes(), tmp_path, mapping=keeping, now=NOW)[1].rows.kept == 2
+
+
+def test_events_of_a_type_without_a_weight_are_never_left_out_silently(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_lake(tmp_path, [event(1), event(2, event_type="wishlist")])
+    _, report = added(tmp_path)
+    assert "1  unknown event type" in report.render()
+    assert "type_of_event=wishlist" in report.render()
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "types without a weight" in warning.getMessage()
+    caplog.clear()
+    lake.add(NOTHING, tmp_path, mapping=Mapping(weights={"wishlist": 2}), now=NOW)
+    assert caplog.records == []

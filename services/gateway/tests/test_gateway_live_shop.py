@@ -268,8 +268,9 @@ async def test_another_gateway_masks_an_erased_user_as_soon_as_it_has_followed_t
 ) -> None:
     async with go_live(Settings(feature_store_url=store_url)) as another:
         await client.delete("/v1/users/7")
-        while not another.is_erased("7"):
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while not another.is_erased("7"):
+                await asyncio.sleep(0)
         assert not another.is_erased("8")
     assert live.is_erased("7")
 

@@ -15,7 +15,6 @@ from candidate_gen import fold_in
 from candidate_gen.item_weights import (
     NO_HISTORY,
     NO_WEIGHTS,
-    PURCHASE,
     EventWeights,
     ItemWeights,
     LiveEvent,
@@ -24,6 +23,7 @@ from candidate_gen.item_weights import (
     together,
 )
 from recsys.artifact.reader import Artifact
+from recsys.event_types import PURCHASE
 
 _BEFORE_ALL = -1  # sequences are 0 or more
 

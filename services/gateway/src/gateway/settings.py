@@ -1,20 +1,18 @@
 """Everything that can be set on the gateway, read from the environment (`GATEWAY_…`) once, in `__main__`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
+from recsys import event_types
+from recsys.errors import DataError
 from recsys.rpc.tls import TlsSettings
 
-DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
-
 ANYWHERE = "anywhere"
-
-EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 class Settings(TlsSettings, BaseSettings):
@@ -49,8 +47,8 @@ class Settings(TlsSettings, BaseSettings):
     cursor_key: SecretStr = Field(
         SecretStr(""), description="signs cursors; the same for all replicas. Empty: drawn at the start"
     )
-    event_weights: dict[str, EventWeight] = Field(
-        DEFAULT_EVENT_WEIGHTS, description="event types that are taken (JSON), and what each adds to what is trending"
+    mapping_file: Path | None = Field(
+        None, description="the shop's mapping, TOML: its `[weights]` are event types that are taken, beside ours"
     )
     max_clock_ahead_s: float = Field(300.0, ge=0, description="events further in the future count as now")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="longest body of a request")
@@ -65,3 +63,18 @@ class Settings(TlsSettings, BaseSettings):
     exploration: float = Field(0.05, ge=0, le=1, description="share of lists that try an item nobody knows yet")
     rules_file: Path | None = Field(None, description="boost and pin rules for every list, YAML")
     experiments_file: Path | None = Field(None, description="experiments and their arms, YAML; see docs/experiments.md")
+    _event_weights: dict[str, float] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _types_can_be_read(self) -> Self:
+        try:
+            of_the_shop = event_types.read(self.mapping_file) if self.mapping_file else {}
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        self._event_weights = event_types.weighted(of_the_shop) | {event_types.REMOVE: 0.0}
+        return self
+
+    @property
+    def event_weights(self) -> dict[str, float]:
+        """Event types that are taken, and what each adds to what is trending."""
+        return self._event_weights
