@@ -13,7 +13,8 @@ from typing import Final
 import polars as pl
 
 from recsys.errors import DataError
-from recsys.experiments import REMOVE, ArmSums, ExperimentSums, Metric, MetricSums
+from recsys.event_types import REMOVE
+from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
 from recsys.lake import COMMITTED, Committed, collect_parts, owners_of_sessions, read_committed
 
 _ATTEMPTS: Final = 10

@@ -8,11 +8,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, TypeAdapter
 
+from recsys.event_types import PURCHASE, REMOVE
+
 METRICS: Final = "experiments.metrics"
 SUMS: Final = "experiments.sums"
-
-REMOVE: Final = "remove"
-"""The event type that takes something back: never a click."""
 
 _OUTCOME_DAYS: Final = 30.0
 
@@ -30,7 +29,7 @@ class Metric(BaseModel):
         description="Clicked, or did it, at least once; how often; the money that it brought."
     )
     types: Annotated[tuple[EventType, ...], Field(strict=False, min_length=1)] = Field(
-        ("purchase",), description="Event types that count; not of clicks, which are of any type but removals."
+        (PURCHASE,), description="Event types that count; not of clicks, which are of any type but removals."
     )
     returns: Annotated[tuple[EventType, ...], Field(strict=False)] = Field(
         (REMOVE,), description="Event types whose value lowers the money. They are no clicks."
