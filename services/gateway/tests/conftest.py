@@ -180,6 +180,7 @@ class FakeReranker:
                 item_ids=[one.item.item_id for one in rest],
                 scores=[one.score for one in rest],
                 sources=[1 << one.sources[0] for one in rest],
+                propensities=[one.propensity for one in rest],
             ),
         )
 

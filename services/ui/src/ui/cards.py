@@ -80,7 +80,7 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     if why.rules:
         lines.append(f"<dt>Rules</dt><dd>{escape(', '.join(why.rules))}</dd>")
     if item.propensity < 1:
-        lines.append(f"<dt>Exploration</dt><dd>put here by chance, {item.propensity:.2%}</dd>")
+        lines.append(f"<dt>Exploration</dt><dd>stands here in {item.propensity:.2%} of draws</dd>")
     return f'<dl class="why">{"".join(lines)}</dl>'
 
 
