@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, TypeAdapter
 
-from recsys.event_types import PURCHASE, REMOVE
+from recsys.event_types import PURCHASE, REMOVE, TypeName
 
 METRICS: Final = "experiments.metrics"
 SUMS: Final = "experiments.sums"
@@ -16,7 +16,6 @@ SUMS: Final = "experiments.sums"
 _OUTCOME_DAYS: Final = 30.0
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-EventType = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class Metric(BaseModel):
@@ -28,10 +27,10 @@ class Metric(BaseModel):
     measure: Literal["clicked", "converted", "count", "money"] = Field(
         description="Clicked, or did it, at least once; how often; the money that it brought."
     )
-    types: Annotated[tuple[EventType, ...], Field(strict=False, min_length=1)] = Field(
+    types: Annotated[tuple[TypeName, ...], Field(strict=False, min_length=1)] = Field(
         (PURCHASE,), description="Event types that count; not of clicks, which are of any type but removals."
     )
-    returns: Annotated[tuple[EventType, ...], Field(strict=False)] = Field(
+    returns: Annotated[tuple[TypeName, ...], Field(strict=False)] = Field(
         (REMOVE,), description="Event types whose value lowers the money. They are no clicks."
     )
     window_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(

@@ -35,7 +35,7 @@ class Settings(TlsSettings, BaseSettings):
     )
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
-    lanes: int = Field(2, ge=0, le=16, description="streams kept open to each service; 0: a call for each request")
+    lanes: int = Field(4, ge=0, le=16, description="streams kept open to each service; 0: a call for each request")
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")

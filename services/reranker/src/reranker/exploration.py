@@ -97,7 +97,7 @@ def explore(
 
 def _new(page: Sequence[int], candidates: Candidates, *, displaced: int, most: int) -> list[int]:
     """Candidates of which the model knows nothing, and that the page may take in place of the displaced one."""
-    is_new = ~candidates.vectors.any(axis=1)
+    is_new: NDArray[np.bool_] = ~np.asarray(candidates.vectors.any(axis=1))
     is_new[list(page)] = False
     new: list[int] = np.flatnonzero(is_new).tolist()
     if not new or most == 0:
