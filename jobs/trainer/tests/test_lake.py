@@ -78,6 +78,18 @@ def test_an_event_id_counts_once_even_years_apart_in_different_parts(tmp_path: P
     assert now.events["timestamp"].dt.year().to_list() == [2024]
 
 
+def test_what_a_session_did_before_its_first_user_signed_in_is_that_users(tmp_path: Path) -> None:
+    guest = [event(n, session_id="s", item_id=f"i{n}") for n in (1, 2)]
+    write_lake(
+        tmp_path,
+        [*guest, event(4, user_id="anna", item_id="i4"), event(5, session_id="other")],
+        merges=((3, "anna", "s"), (6, "ben", "s")),
+    )
+    now, report = added(tmp_path)
+    assert now.events.select("user_id", "item_id").rows() == [("anna", "i1"), ("anna", "i2"), ("anna", "i4")]
+    assert report.single_item_sessions == 1
+
+
 def test_a_session_of_two_items_stands_for_a_user_and_one_of_a_single_item_is_left_out(tmp_path: Path) -> None:
     pairs = [("two", "a"), ("two", "b"), ("one", "a"), ("one", "a")]
     write_lake(tmp_path, [event(n, session_id=session, item_id=i) for n, (session, i) in enumerate(pairs, 1)])

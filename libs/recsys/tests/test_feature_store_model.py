@@ -110,7 +110,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(session_id=names, user_id=names)
     def merge(self, session_id: str, user_id: str) -> None:
-        moved = self.runner.run(self.store.merge_session(session_id, user_id=user_id))
+        moved = self.runner.run(self.store.merge_session(session_id, user_id=user_id, now_ms=NOW_MS))
         assert moved == self.model.merge(session_id, user_id)
 
     @rule(user_id=names)

@@ -200,9 +200,9 @@ async def test_a_session_that_is_its_users_already_is_not_merged_again(
     merges: list[str] = []
     merge = live.store.merge_session
 
-    async def counted(session_id: str, *, user_id: str) -> int:
+    async def counted(session_id: str, *, user_id: str, now_ms: int) -> int:
         merges.append(user_id)
-        return await merge(session_id, user_id=user_id)
+        return await merge(session_id, user_id=user_id, now_ms=now_ms)
 
     monkeypatch.setattr(live.store, "merge_session", counted)
     both = VIEW | {"session_id": "s"}

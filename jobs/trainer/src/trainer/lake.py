@@ -1,8 +1,9 @@
 """The event lake in; what happened since the shop's files were written, laid over what they say, out.
 
 Rows of the lake are checked as rows of files are. An event_id counts once for ever (the store knows it for days only).
-An anonymous session is a user `session:<id>` of the training if it has two different items: then it says which go
-together; with one it says nothing that its event did not say to the trending counters. Events of users who were erased
+What a session did before it was merged into a user is the user's. Any other session is a user `session:<id>` of the
+training if it has two different items: then it says which go together; with one it says nothing that its event did not
+say to the trending counters. Events of users who were erased
 are dropped from the shop's files; the sink has removed them from the lake.
 """
 
@@ -16,7 +17,7 @@ from typing import Final
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
-from recsys.lake import read_committed, read_erasures, read_items, read_table, user_hash
+from recsys.lake import owners_of_sessions, read_committed, read_erasures, read_items, read_table, user_hash
 from trainer import catalogue, events, timestamps
 from trainer.checks import first_reason
 from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
@@ -62,6 +63,10 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
         DataError: a file of the lake cannot be read.
     """
     committed, stream = read_table(lake, "events")
+    owners = owners_of_sessions(read_table(lake, "merges")[1])
+    stream = stream.join(owners, on="session_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("user_id", "owner")
+    )
     erased = frozenset(read_erasures(lake)["user_hash"])
     files = without(shop.events, erased)
     latest = (now or datetime.now(UTC)) + events.FUTURE_TOLERANCE

@@ -11,6 +11,7 @@ from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
 from gateway.http_protocol import ARRIVES_WITHIN_S
 from gateway.ladder import Ladder
+from gateway.list_cursors import ListCursors
 from gateway.live import Live
 from gateway.metrics import GatewayMetrics
 from gateway.recommend import Recommender
@@ -49,6 +50,7 @@ def create_app(
     app.state.clients = clients
     app.state.live = live
     app.state.access = guard
+    app.state.cursors = ListCursors(settings.cursor_key.get_secret_value())
     shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
     app.state.spare = spare
     app.state.recommender = Recommender(

@@ -109,7 +109,8 @@ class ArmOut(_Schema):
 class Recommendations(RankedItems):
     """Items for somebody, best first."""
 
-    request_id: str = Field(description="Give it with the events that answer this list.")
+    list_id: str = Field(description="Give it with the events that answer this list.")
+    request_id: str = Field(description="The id under which the log lines of all services stand.")
     subject: SubjectOut | None
     vector: VectorOrigin = Field(
         description="What the subject's vector is: as trained, computed from live events, none."

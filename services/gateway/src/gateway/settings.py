@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
@@ -44,6 +44,9 @@ class Settings(TlsSettings, BaseSettings):
         "", repr=False, description="sqlite:///path or valkey://host:port/0; empty: no live state"
     )
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
+    cursor_key: SecretStr = Field(
+        SecretStr(""), description="signs cursors; the same for all replicas. Empty: drawn at the start"
+    )
     mapping_file: Path | None = Field(
         None, description="the shop's mapping, TOML: its `[weights]` are event types that are taken, beside ours"
     )

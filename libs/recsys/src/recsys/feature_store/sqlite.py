@@ -13,7 +13,6 @@ from recsys.errors import StoreUnavailableError
 from recsys.feature_store import codec, sqlite_events, sqlite_experiments, sqlite_items, sqlite_schema
 from recsys.feature_store.interface import (
     Appended,
-    ArmTotals,
     Erasure,
     Event,
     ExperimentState,
@@ -54,13 +53,14 @@ class SqliteStore(FeatureStore):
                 resolved,
                 recent=sqlite_events.recent_of(connection, resolved),
                 had=sqlite_events.had_by(connection, resolved),
+                arms=sqlite_experiments.arms_of(connection, codec.key_of(resolved)),
             )
 
         return self._read(look)
 
-    async def merge_session(self, session_id: str, *, user_id: str) -> int:
+    async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         return await self._writer.run(
-            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id)
+            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id, now_ms=now_ms)
         )
 
     async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
@@ -137,10 +137,11 @@ class SqliteStore(FeatureStore):
         return self._read(lambda connection: int(connection.execute("SELECT COUNT(*) FROM stream").fetchone()[0]))
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        await self._writer.run(lambda connection: sqlite_experiments.record(connection, exposures))
+        def record(connection: sqlite3.Connection) -> None:
+            owned = [(each, each.subject and sqlite_events.resolve(connection, each.subject)) for each in exposures]
+            sqlite_experiments.record(connection, owned)
 
-    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
-        return self._read(lambda connection: sqlite_experiments.totals(connection, experiment))
+        await self._writer.run(record)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         def look(connection: sqlite3.Connection) -> dict[str, ExperimentState]:
@@ -155,6 +156,19 @@ class SqliteStore(FeatureStore):
             connection.execute("INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", row)
 
         await self._writer.run(put)
+
+    async def write_document(self, name: str, text: str) -> None:
+        def put(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, text))
+
+        await self._writer.run(put)
+
+    async def document(self, name: str) -> str | None:
+        def look(connection: sqlite3.Connection) -> str | None:
+            found = connection.execute("SELECT text FROM documents WHERE name = ?", (name,)).fetchone()
+            return found[0] if found else None
+
+        return self._read(look)
 
     async def close(self) -> None:
         self._writer.close()

@@ -13,6 +13,7 @@ from recsys.feature_store.interface import (
     Appended,
     Erasure,
     Event,
+    Merge,
     StoredEvent,
     Subject,
 )
@@ -37,7 +38,6 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: i
         subject = resolve(connection, event.subject)
         key = codec.key_of(subject)
         _store(connection, event, key=key, sequence=sequence, now_ms=now_ms)
-        sqlite_experiments.count_event(connection, event, key=key)
         touched.add(key)
         new.append(event)
         outcomes.append(Appended(sequence, is_duplicate=False))
@@ -69,17 +69,21 @@ def had_by(connection: sqlite3.Connection, subject: Subject) -> dict[str, frozen
     return {event_type: frozenset(ids) for event_type, ids in had.items()}
 
 
-def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: str) -> int:
+def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: str, now_ms: int) -> int:
     """See `interface.FeatureStore.merge_session`."""
     session, user = codec.key_of(Subject("session", session_id)), codec.key_of(Subject("user", user_id))
-    if resolve(connection, Subject("session", session_id)).kind == "session":
+    before = resolve(connection, Subject("session", session_id))
+    if before.kind == "session":
         connection.execute("INSERT OR IGNORE INTO pasts VALUES (?, ?)", (user_id, session_id))
+    if before != Subject("user", user_id):
+        text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
+        row = (next_number(connection, "stream"), user, text)
+        connection.execute("INSERT INTO stream VALUES (?, 'merge', ?, ?)", row)
     connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (session_id, user_id))
     moved = connection.execute("UPDATE recent SET subject = ? WHERE subject = ?", (user, session)).rowcount
-    for table in ("had", "units"):  # what the user has already stays as it is
-        connection.execute(f"UPDATE OR IGNORE {table} SET subject = ? WHERE subject = ?", (user, session))
+    connection.execute("UPDATE OR IGNORE had SET subject = ? WHERE subject = ?", (user, session))
     connection.execute("DELETE FROM had WHERE subject = ?", (session,))
-    connection.execute("UPDATE exposures SET subject = ? WHERE subject = ?", (user, session))
+    sqlite_experiments.merge_arms(connection, session, user=user)
     _cap_recent(connection, {user})
     return moved
 
@@ -90,8 +94,7 @@ def erase_user(connection: sqlite3.Connection, user_id: str, *, now_ms: int) -> 
     subjects = [Subject("user", user_id), *(Subject("session", session) for session in sessions)]
     removed = 0
     for key in map(codec.key_of, subjects):
-        removed += sqlite_experiments.forget(connection, key)
-        for table in ("recent", "had", "stream"):
+        for table in ("recent", "had", "assignments", "stream"):
             removed += connection.execute(f"DELETE FROM {table} WHERE subject = ?", (key,)).rowcount
     for table in ("sessions", "pasts"):
         removed += connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,)).rowcount
