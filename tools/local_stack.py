@@ -41,7 +41,7 @@ class Ports:
     @classmethod
     def from_environment(cls) -> "Ports":
         """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say. Raises StackError."""
-        return cls(**{field.name: _port(f"{field.name.upper()}_PORT", field.default) for field in fields(cls)})
+        return cls(**{field.name: _port(f"{field.name.upper()}_PORT", str(field.default)) for field in fields(cls)})
 
     @classmethod
     def free(cls) -> "Ports":
@@ -169,8 +169,8 @@ class LocalStack:
                 raise StackError(f"{name} ended with status {process.returncode}; the last lines of {log}:\n{tail}")
 
 
-def _port(variable: str, default: int) -> int:
-    text = os.environ.get(variable) or str(default)
+def _port(variable: str, default: str) -> int:
+    text = os.environ.get(variable) or default
     if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65_536):
         raise StackError(f"{variable}: expected a port from 1 to 65535, found {text!r}")
     return int(text)
