@@ -37,10 +37,12 @@ def generated(path: Path) -> None:
         for _ in range(rng.randint(5, 14)):
             item = taste * 30 + min(29, int(rng.expovariate(0.12))) if rng.random() < 0.85 else rng.randrange(120)
             rows.append((FIRST_DAY + timedelta(minutes=rng.randrange(370 * 24 * 60)), customer, item))
-    write(path, [line(n, f"{2000 + item}A", 13000 + user, at) for n, (at, user, item) in enumerate(sorted(rows))])
+    write(
+        path, [line(n, f"{2000 + item}A", f"{13000 + user}.0", at) for n, (at, user, item) in enumerate(sorted(rows))]
+    )
 
 
-def line(number: int, item: str, customer: int, at: datetime) -> list[object]:
+def line(number: int, item: str, customer: str, at: datetime) -> list[object]:
     """One invoice line."""
     return [
         536365 + number,
@@ -141,7 +143,7 @@ def test_what_the_api_took_holds_when_the_file_grows_and_the_demo_restarts(event
         check(api, erased=erased, buyer=buyer, off_sale=off_sale, sold=sold)
 
     with events.open("a", newline="") as file:
-        csv.writer(file).writerow(line(99_999, "NEW-ITEM", int(other), datetime(2011, 12, 9, 12, 50)))
+        csv.writer(file).writerow(line(99_999, "NEW-ITEM", other, datetime(2011, 12, 9, 12, 50)))
     with demo(events, log) as api:
         assert get(api, "/v1/model")["artifact_version"] != version
         assert get(api, "/v1/items/NEW-ITEM")["title"] == "GIFT NEW-ITEM"

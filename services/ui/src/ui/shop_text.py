@@ -35,9 +35,9 @@ def label(text: str) -> str:
 
     A code span ends at a blank line, so there is none.
     """
-    line = plain(text)
+    line = plain(text) or "(blank)"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
-    return f"{fence} {line} {fence}" if line else ""
+    return f"{fence} {line} {fence}"
 
 
 def picture_address(address: str | None) -> str | None:
