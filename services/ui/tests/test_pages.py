@@ -264,7 +264,7 @@ def test_an_item_added_since_the_training_has_its_page(app: AppTest, fake_gatewa
     fake_gateway.fail("/v1/items/85123A/similar", 404, detail="No item '85123A' in the model")
     page = html(open_page(app, ITEM, item="85123A"))
     assert "Heart holder</h1>" in page
-    assert "The model does not know this item yet." in page
+    assert "The model does not know this item yet; the next training may learn it." in page
     assert 'role="alert"' not in page
 
 
