@@ -10,8 +10,13 @@ TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND
 # A Python of version $(1) that runs (a pyenv shim may not), else the bare version: then uv downloads one.
 find_python = $(or $(shell for p in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
 	"$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done),$(1))
-# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.toml [CATALOGUE=items.csv]
+# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.toml [CATALOGUE=items.csv] [SHOP=name]
 DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPING)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(FORCE),--force)
+SHOP_NAME := $(if $(SHOP),--shop "$(SHOP)")
+# What `make demo NAME=…` may name: the above, and settings of the processes. Anything else is a slip.
+KNOWN := EVENTS MAPPING CATALOGUE SHOP FORCE PYTHON UI_PYTHON UV_% PIP_% CANDIDATE_GEN_% RERANKER_% GATEWAY_% UI_% EVENT_SINK_% TRAINER_%
+given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNOWN),$(given)): no such variable; expected EVENTS, MAPPING, CATALOGUE, SHOP, FORCE or a setting such as GATEWAY_PORT))
 # mypy names modules by the folders that are on the import path, and tests by their place in the tree.
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
@@ -75,11 +80,11 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
 	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt
 
-demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…]
-	@$(PYTHON) -m tools.demo run $(DATA)
+demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…] [SHOP=…]
+	@$(refuse_unknown)$(PYTHON) -m tools.demo run $(DATA) $(SHOP_NAME)
 
 train: setup ## Train and publish a new version into the demo's volume, also while it runs; data as for demo
-	@$(PYTHON) -m tools.demo train $(DATA)
+	@$(refuse_unknown)$(PYTHON) -m tools.demo train $(DATA) $(SHOP_NAME)
 
 up: ## The whole system in containers; settings in .env (see .env.example)
 	docker compose up --build --detach --wait
@@ -91,7 +96,7 @@ screenshots: setup setup-browser ## docs/images, of a demo that runs in another 
 	$(PYTHON) -m tools.screenshots
 
 served-recall: setup ## Recall@20 of the lists that the API serves, beside popularity; data as for demo
-	@$(PYTHON) -m benchmarks.served_recall $(DATA)
+	@$(refuse_unknown)$(PYTHON) -m benchmarks.served_recall $(DATA)
 
 chaos: setup ## Containers killed, paused, slowed, cut off, filled up and replaced under load: what was answered, as a table
 	@$(PYTHON) -m tools.chaos

@@ -2,12 +2,11 @@
 
 Run by `make demo` and `make train`.
 
-In: `python -m tools.demo run|train [--events FILE --mapping FILE [--catalogue FILE]]`; without files, the demo shop.
-Out: the addresses on the terminal, models in `.demo/volumes/` (one volume a data source), logs in `.demo/logs/`.
+In: `python -m tools.demo run|train [--events FILE --mapping FILE [--catalogue FILE]] [--shop NAME]`; without files,
+the generated shop. Out: the addresses on the terminal, models in `.demo/volumes/NAME`, logs in `.demo/logs/NAME`.
 """
 
 import argparse
-import hashlib
 import os
 import signal
 import subprocess
@@ -15,39 +14,32 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from tools.local_stack import PYTHON, ROOT, LocalStack, Ports, StackError
+from tools.demo_volume import DEMO, Shop, files_of, shop_name
+from tools.local_stack import PYTHON, LocalStack, Ports, StackError
 
-DEMO = ROOT / ".demo"
 RETRAIN = ["--every", "10m", "--min-new-events", "20"]  # if so many came in
 REFUSED = 3  # the trainer's exit status when the gate lets a model not go live
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def files_of(path: Path) -> list[Path]:
-    """The files that a path stands for: itself, those in a folder, or those that match a pattern. Raises StackError."""
-    files = [path] if path.is_file() else sorted(path.rglob("*") if path.is_dir() else path.parent.glob(path.name))
-    if not files:
-        raise StackError(f"no such file: {path}")
-    return files
+def train(shop: Shop, *, if_needed: bool, force: bool) -> None:
+    """Trains the shop; with `if_needed` only where no version is live or its files have changed. Raises StackError.
 
-
-def volume_for(data: list[Path]) -> Path:
-    """The model volume of these input files as they are now: other files, or the same ones changed, have another."""
-    if not data:
-        return DEMO / "volumes/demo-shop"
-    state = "\n".join(f"{file.resolve()} {file.stat().st_mtime_ns}" for path in data for file in files_of(path))
-    return DEMO / "volumes" / f"{files_of(data[0])[0].name}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
-
-
-def train(data: dict[str, Path], *, if_empty: bool, force: bool) -> Path:
-    """Trains on these files (`{"events": …, "mapping": …}`; none: the demo shop) and returns the volume."""
-    volume = volume_for(list(data.values()))
-    how = [*(["--if-empty"] if if_empty else []), *(["--force"] if force else [])]
-    command = [str(PYTHON), "-m", "trainer", "train", *options(data), "--artifact-dir", str(volume), *how]
-    if (status := subprocess.run(command, check=False).returncode) != 0:
+    What the shop learnt of the API stays: the trainer reads the lake of the volume beside the files.
+    """
+    has_changed, is_live = shop.has_changed(), (shop.volume / "CURRENT").exists()
+    if if_needed and has_changed and is_live:
+        print(f"the files of {shop.name} have changed: training again", flush=True)
+    how = [*(["--if-empty"] if if_needed and not has_changed else []), *(["--force"] if force else [])]
+    command = [str(PYTHON), "-m", "trainer", "train", *options(shop.data), "--artifact-dir", str(shop.volume), *how]
+    status = subprocess.run(command, check=False).returncode
+    if status == 0 or (status == REFUSED and is_live):
+        shop.note_learnt()
+    if status == REFUSED and is_live and if_needed:
+        print("the new version was refused: the one before goes on serving; FORCE=1 overrules it", flush=True)
+    elif status != 0:
         refused = "; FORCE=1 serves the model all the same" if status == REFUSED else ""
         raise StackError(f"training ended with status {status}{refused}")
-    return volume
 
 
 def options(data: dict[str, Path]) -> list[str]:
@@ -55,17 +47,33 @@ def options(data: dict[str, Path]) -> list[str]:
     return [word for name, path in data.items() for word in (f"--{name}", str(path))]
 
 
-def serve(volume: Path, data: dict[str, Path]) -> None:
-    """Serves the volume until interrupted, and trains again on what comes in. Raises StackError when a process dies."""
-    jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(data)]}
+def serve(shop: Shop) -> None:
+    """Serves the shop until interrupted, and trains again on what comes in. Raises StackError when a process dies."""
+    jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(shop.data)]}
+    logs = shop.new_log_dir()
+    # the gateway knows the types that the trainer learns from
+    environment = {"GATEWAY_MAPPING_FILE": str(shop.data["mapping"])} if "mapping" in shop.data else {}
+    if not shop.data:
+        environment["UI_COUNT_CLICKS"] = os.environ.get("UI_COUNT_CLICKS", "true")
     print(f"starting candidate_gen, reranker, gateway, ui, {', '.join(jobs)}", flush=True)
-    types = {"GATEWAY_MAPPING_FILE": str(data["mapping"])} if "mapping" in data else {}  # what the trainer learns from
-    with LocalStack(
-        volume, ports=Ports.from_environment(), with_ui=True, jobs=jobs, log_dir=DEMO / "logs", environment=types
-    ) as stack:
-        print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  logs  {DEMO / 'logs'}")
+    ports = Ports.from_environment()
+    with LocalStack(shop.volume, ports=ports, with_ui=True, jobs=jobs, log_dir=logs, environment=environment) as stack:
+        print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  shop  {shop.volume}\n  logs  {logs}")
         print(f"\n  {access()}\n  Ctrl-C stops everything.", flush=True)
         stack.watch()
+
+
+def shop_of(data: dict[str, Path], *, name: str | None, root: Path) -> Shop:
+    """The shop of these files. Raises StackError where they are none, or the name is another shop's."""
+    if data and "events" not in data:
+        raise StackError(f"{' and '.join(data).upper()} without EVENTS: name the file of events too")
+    for path in data.values():
+        files_of(path)
+    shop = Shop(name=shop_name(data.get("events"), name), data=data, root=root)
+    shop.check_source(is_name_given=name is not None)
+    if not shop.volume.exists() and (older := shop.older_volumes()):
+        print(f"volumes of an earlier release: {', '.join(older)}; to go on with one: SHOP={older[-1]}", flush=True)
+    return shop
 
 
 def access() -> str:
@@ -86,21 +94,25 @@ def main() -> int:
     """Exit status 0 after Ctrl-C, 1 with a message on standard error when something could not run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["run", "train"])
-    for name in ("events", "mapping", "catalogue"):
-        parser.add_argument(f"--{name}", type=Path)
+    for option in ("events", "mapping", "catalogue"):
+        parser.add_argument(f"--{option}", type=Path)
+    parser.add_argument("--shop", help="name of the volume; else that of the events file or folder")
+    parser.add_argument("--root", type=Path, default=DEMO, help="where volumes and logs are")
     parser.add_argument("--force", action="store_true", help="serve the model whatever the gate says")
-    arguments = vars(parser.parse_args())
-    force = arguments.pop("force")
-    command = arguments.pop("command")
-    data = {name: path for name, path in arguments.items() if path is not None}
+    given = parser.parse_args()
+    files = {"events": given.events, "mapping": given.mapping, "catalogue": given.catalogue}
     for number in STOPPING:
         signal.signal(number, interrupt)
     try:
-        if command == "train":
-            train(data, if_empty=False, force=force)
+        data = {option: path for option, path in files.items() if path is not None}
+        shop = shop_of(data, name=given.shop, root=given.root)
+        if given.command == "train":
+            train(shop, if_needed=False, force=given.force)
         else:
             Ports.from_environment().check()
-            serve(train(data, if_empty=True, force=force), data)
+            with shop.locked():
+                train(shop, if_needed=True, force=given.force)
+                serve(shop)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ used as a context manager. Only the standard library, so that any environment ca
 """
 
 import os
+import re
 import socket
 import subprocess
 import time
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
@@ -38,8 +40,8 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> "Ports":
-        """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say."""
-        return cls(**{f.name: int(os.environ.get(f"{f.name.upper()}_PORT", str(f.default))) for f in fields(cls)})
+        """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say. Raises StackError."""
+        return cls(**{field.name: _port(f"{field.name.upper()}_PORT", str(field.default)) for field in fields(cls)})
 
     @classmethod
     def free(cls) -> "Ports":
@@ -53,9 +55,13 @@ class Ports:
         return cls(*numbers)
 
     def check(self) -> None:
-        """Raises StackError naming the first port in use and the variable that moves it."""
+        """Raises StackError naming the first port in use, or given twice, and the variable that moves it."""
+        given: dict[int, str] = {}
         for field in fields(self):
             port = getattr(self, field.name)
+            if port in given:
+                raise StackError(f"{given[port]} and {field.name.upper()}_PORT are both {port}; choose another for one")
+            given[port] = f"{field.name.upper()}_PORT"
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -148,8 +154,10 @@ class LocalStack:
         while not _answers(url):
             self._check_alive()
             if time.monotonic() > deadline:
+                problems = [f"{name}: {_last_problem(self._log_dir / f'{name}.log')}" for name in self.processes]
                 raise StackError(
-                    f"{url} did not become ready within {READY_WITHIN_S} s; the logs are in {self._log_dir}"
+                    f"{url} did not become ready within {READY_WITHIN_S} s; the logs are in {self._log_dir}\n"
+                    + "\n".join(problems)
                 )
             time.sleep(0.1)
 
@@ -161,8 +169,22 @@ class LocalStack:
                 raise StackError(f"{name} ended with status {process.returncode}; the last lines of {log}:\n{tail}")
 
 
+def _port(variable: str, default: str) -> int:
+    text = os.environ.get(variable) or default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65_536):
+        raise StackError(f"{variable}: expected a port from 1 to 65535, found {text!r}")
+    return int(text)
+
+
+def _last_problem(log: Path) -> str:
+    """The last line of a log that tells of an error or a warning, else the last one."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    wrong = [line for line in lines if re.search(r"\b(error|warning|critical)\b", line, re.IGNORECASE)]
+    return (wrong or lines or ["nothing in its log"])[-1]
+
+
 def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
-    store = f"sqlite://{artifact_dir.resolve()}/features.db"
+    store = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
     return {
         "CANDIDATE_GEN_ARTIFACT_DIR": str(artifact_dir),
         "CANDIDATE_GEN_FEATURE_STORE_URL": store,

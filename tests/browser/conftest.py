@@ -36,9 +36,10 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         return
     folder: Path = tmp_path_factory.mktemp("browser")
     subprocess.run([PYTHON, "-m", "trainer", "train", "--artifact-dir", folder / "volume"], check=True)
-    no_chance = {"GATEWAY_EXPLORATION": "0"}  # the page and the test ask separately, and must get the same list
+    # the page and the test ask separately, and must get the same list; what the visitor clicks counts
+    as_tested = {"GATEWAY_EXPLORATION": "0", "UI_COUNT_CLICKS": "true"}
     with LocalStack(
-        folder / "volume", ports=Ports.free(), with_ui=True, log_dir=folder / "logs", environment=no_chance
+        folder / "volume", ports=Ports.free(), with_ui=True, log_dir=folder / "logs", environment=as_tested
     ) as stack:
         yield Addresses(ui=stack.ui_url, gateway=stack.gateway_url)
 

@@ -131,8 +131,9 @@ def fake_gateway() -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def app(fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    """The app as a visitor's browser first opens it, not yet run; its gateway is the fake one."""
+    """The app as a shopper's browser first opens it, not yet run; its gateway is the fake one and clicks count."""
     monkeypatch.setenv("UI_GATEWAY_URL", fake_gateway.url)
+    monkeypatch.setenv("UI_COUNT_CLICKS", "true")
     yield AppTest.from_file(str(APP))
     gateway().close()
     gateway.clear()

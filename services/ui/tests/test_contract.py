@@ -24,7 +24,7 @@ Call = Callable[[GatewayClient], object]
 
 CALLS: dict[str, Call] = {
     "/v1/users": lambda client: client.users(prefix="1", page_size=8),
-    "/v1/recommendations": lambda client: client.recommendations(VISITOR, count=12, include_seen=True),
+    "/v1/recommendations": lambda client: client.recommendations(VISITOR, count=12, include_seen=True, preview=True),
     "/v1/events": lambda client: client.post_event(
         VISITOR, "85123A", event_type="cart", value=2.5, list_id="l", position=1
     ),

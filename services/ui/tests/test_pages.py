@@ -62,7 +62,7 @@ def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app:
 def test_the_switch_asks_for_items_that_the_user_already_had(app: AppTest, fake_gateway: FakeGateway) -> None:
     open_page(app, HOME, user="13047")
     app.toggle(key="include_seen").set_value(True).run()
-    asked = {"user_id": "13047", "count": 12, "exclude_seen": False, "explain": True}
+    asked = {"user_id": "13047", "count": 12, "exclude_seen": False, "explain": True, "preview": False}
     assert fake_gateway.posted[-1] == ("/v1/recommendations", asked)
 
 
@@ -100,7 +100,7 @@ def test_what_an_anonymous_visitor_does_is_posted_with_the_list_that_it_answers(
     answers = {"session_id": session, "item_id": "85123A", "list_id": "l-1", "position": 1}
     assert events == [answers | {"type": "cart"}, answers | {"type": "purchase", "value": 2.55}]
     assert fake_gateway.posted[-1][0] == "/v1/recommendations"  # the next list knows
-    assert [toast.value for toast in app.toast] == ["Bought: Heart holder"]
+    assert [toast.value for toast in app.toast] == ["Bought: ` Heart holder `"]
 
 
 def test_opening_an_item_is_one_view_however_often_the_page_runs(app: AppTest, fake_gateway: FakeGateway) -> None:
@@ -235,3 +235,51 @@ def test_the_page_shows_its_key_to_the_gateway_and_to_nobody_else(
 def test_a_page_without_a_key_shows_none(app: AppTest, fake_gateway: FakeGateway) -> None:
     open_page(app, MODEL)
     assert set(fake_gateway.keys_shown) == {None}
+
+
+def test_looking_at_a_customer_and_an_item_stores_nothing(
+    app: AppTest, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UI_COUNT_CLICKS")
+    open_page(app, HOME, user="13047")
+    assert links(app)["Heart holder"] == "item=85123A&user=13047"  # no list that the opened item would answer
+    assert not app.button
+    assert "84879 (80%)" in html(app)  # why an item is here is shown all the same
+    open_page(app, ITEM, item="85123A", user="13047", list="r-1", position="3")
+    assert not app.button
+    assert {(path, body["preview"]) for path, body in fake_gateway.posted} == {("/v1/recommendations", True)}
+
+
+def test_the_switch_lets_a_visitor_play_a_shopper(
+    app: AppTest, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UI_COUNT_CLICKS", "false")
+    app.run()
+    app.toggle(key="count_clicks").set_value(True).run()
+    app.button(key="cart-recommended-0").click().run()
+    assert [body["type"] for path, body in fake_gateway.posted if path == "/v1/events"] == ["cart"]
+
+
+def test_an_item_added_since_the_training_has_its_page(app: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.fail("/v1/items/85123A/similar", 404, detail="No item '85123A' in the model")
+    page = html(open_page(app, ITEM, item="85123A"))
+    assert "Heart holder</h1>" in page
+    assert "The model does not know this item yet; the next training may learn it." in page
+    assert 'role="alert"' not in page
+
+
+def test_the_model_page_says_that_the_last_training_was_refused_and_that_the_baseline_is_live(
+    app: AppTest, fake_gateway: FakeGateway
+) -> None:
+    status, model = fake_gateway.answers["/v1/model"]
+    run = {"artifact_version": "v3", "passed": False, "reasons": ["index recall 0.939"], "users_judged": 62}
+    fake_gateway.answers["/v1/model"] = (status, model | {"model": "popularity", "last_run": run})
+    page = html(open_page(app, MODEL))
+    assert "The last training, v3, was refused: index recall 0.939. It was judged by 62 users." in page
+    assert "The live model is the baseline “popularity”" in page
+
+
+@pytest.mark.parametrize("position", ["9" * 5_000, "²", "-1", "1.5", ""])
+def test_no_position_in_an_address_ends_the_page(app: AppTest, fake_gateway: FakeGateway, position: str) -> None:
+    open_page(app, ITEM, item="85123A", list="r-1", position=position)
+    assert "position" not in next(body for path, body in fake_gateway.posted if path == "/v1/events")

@@ -3,15 +3,15 @@
 Run by Streamlit (see `__main__`), once a visit and again at every click.
 """
 
-from html import escape
 from pathlib import Path
 
 import streamlit as st
 
-from ui import cards
+from ui import cards, counting
 from ui.gateway_client import GatewayError
+from ui.shop_text import html_text
 
-st.set_page_config(page_title="Recommendations", page_icon="🧭", layout="wide")
+st.set_page_config(page_title="Recommendations", page_icon="🧭", layout="wide", initial_sidebar_state="collapsed")
 st.html(Path(__file__).with_name("style.css"))
 
 shown = [
@@ -25,9 +25,10 @@ page = st.navigation([*shown, item_page], position="hidden")
 with st.container(key="menu", horizontal=True, gap="xsmall"):
     for entry in shown:
         st.page_link(entry)
+counting.switch()
 try:
     page.run()
 except GatewayError as error:
     cards.notice(error.sentence, kind="error")
     if error.request_id:
-        st.html(f'<p class="facts">Request {escape(error.request_id)}</p>')
+        st.html(f'<p class="facts">Request {html_text(error.request_id)}</p>')

@@ -1,25 +1,24 @@
 """How an item looks: items in, cards on the page out.
 
-Titles, categories and ids are the shop's text, so none of it reaches the page as markup: HTML is escaped, and a link's
-label (which Streamlit reads as Markdown) is a code span, inside which Markdown has no meaning. `style.css` makes the
-code span look like plain text.
+All text of the shop goes through `shop_text`, so none of it reaches the page as markup.
 """
 
 import re
 from collections.abc import Sequence
 from html import escape
-from urllib.parse import urlsplit
 from zlib import crc32
 
 import streamlit as st
 
-from ui import shopping
+from ui import shop_text, shopping
 from ui.models import Explanation, HistoryItem, Item, RankedItem
+from ui.shop_text import html_text, label
 from ui.visitor import Visitor
 
 HOME_PAGE = "views/recommendations.py"
 ITEM_PAGE = "views/item.py"
 CATALOGUE_PAGE = "views/catalogue.py"
+LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 
 SOURCE_LABELS = {
     "ann": ("for you", "near the visitor's taste in the model"),
@@ -42,7 +41,7 @@ LEVELS = {
 def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | None = None) -> None:
     """Cards side by side, as many as the screen is wide. `name` tells the grids of one page apart.
 
-    `list_id` is of the recommendation that the items are from: what is done with them answers it.
+    `list_id` is of the recommendation that the items are from, if it counts: what is done with them answers it.
     """
     best = max((item.score for item in items if isinstance(item, RankedItem)), default=0.0)
     with st.container(key=f"grid-{name}"):
@@ -52,14 +51,14 @@ def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | N
                 shown = {"list": list_id, "position": str(position + 1)} if list_id else {}
                 item_link(item, visitor=visitor, **shown)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
-                if list_id:
-                    _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
+                _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
 
 
-def _actions(item: Item, visitor: Visitor, *, name: str, list_id: str, position: int) -> None:
-    """What can be done with a recommended item, and why it is here."""
+def _actions(item: Item, visitor: Visitor, *, name: str, list_id: str | None, position: int) -> None:
+    """What can be done with a recommended item where that counts, and why it is here where that is known."""
     with st.container(key=f"actions-{name}", horizontal=True, gap="xsmall"):
-        shopping.buttons(item, visitor, name=name, list_id=list_id, position=position)
+        if list_id:
+            shopping.buttons(item, visitor, name=name, list_id=list_id, position=position)
         if isinstance(item, RankedItem) and item.explanation is not None:
             with st.popover("Why", icon=":material/help:", key=f"why-{name}"):
                 st.html(why_html(item, item.explanation))
@@ -70,15 +69,15 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     lines = []
     if why.contributions:
         whole = sum(abs(one.value) for one in why.contributions)
-        because = [f"{escape(one.item_id)} ({abs(one.value) / whole:.0%})" for one in why.contributions if whole > 0]
+        because = [f"{html_text(one.item_id)} ({abs(one.value) / whole:.0%})" for one in why.contributions if whole > 0]
         lines.append(f"<dt>Because of</dt><dd>{', '.join(because)}</dd>")
-    places = [f"{escape(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
+    places = [f"{html_text(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
     lines.append(f"<dt>Proposed by</dt><dd>{', '.join(places) or 'a rule of the shop'}</dd>")
-    terms = [f"{escape(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]
+    terms = [f"{html_text(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]
     lines.append(f"<dt>Score</dt><dd>{item.score:.4f} = {' + '.join(terms)}</dd>")
     lines.append(f"<dt>Personal score</dt><dd>{why.personal_score:.4f}, rank {why.rank_by_score} by score</dd>")
     if why.rules:
-        lines.append(f"<dt>Rules</dt><dd>{escape(', '.join(why.rules))}</dd>")
+        lines.append(f"<dt>Rules</dt><dd>{html_text(', '.join(why.rules))}</dd>")
     if item.propensity < 1:
         lines.append(f"<dt>Exploration</dt><dd>stands here in {item.propensity:.2%} of draws</dd>")
     return f'<dl class="why">{"".join(lines)}</dl>'
@@ -92,45 +91,38 @@ def history_rows(items: Sequence[HistoryItem], *, visitor: Visitor) -> None:
                 st.html(tile_html(item))
                 item_link(item, visitor=visitor)
                 when = f"{item.last_event_at.day} {item.last_event_at:%b %Y}"
-                st.html(f'<p class="facts">{escape(item.event_type)} · {when}</p>')
+                st.html(f'<p class="facts">{html_text(item.event_type)} · {when}</p>')
 
 
 def item_link(item: Item, *, visitor: Visitor, **shown: str) -> None:
     """A link to the item's page; it keeps the user in the address, for the way back, and which list `shown` it."""
     params = {"item": item.item_id} | ({"user": visitor.user_id} if visitor.user_id else {}) | shown
-    st.page_link(ITEM_PAGE, label=literal(name_of(item)), icon="", width="stretch", query_params=params)
+    st.page_link(ITEM_PAGE, label=label(name_of(item)), icon="", width="stretch", query_params=params)
 
 
 def notice(text: str, *, kind: str = "info") -> None:
     """A sentence that the visitor should read; `kind` is info or error."""
     role = "alert" if kind == "error" else "status"
-    st.html(f'<div class="notice {kind}" role="{role}">{escape(text)}</div>')
+    st.html(f'<div class="notice {kind}" role="{role}">{html_text(text, longest=LONGEST_NOTICE)}</div>')
 
 
 def name_of(item: Item) -> str:
     """What people call the item: its title, or its id where the shop gave no title."""
-    return (item.title or "").strip() or item.item_id
-
-
-def literal(text: str) -> str:
-    """The text as a Markdown code span, fenced by more backticks than it holds in a row."""
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{fence} {text} {fence}"
+    return shop_text.plain(item.title or "") or shop_text.plain(item.item_id) or "no name"
 
 
 def tile_html(item: Item) -> str:
     """The item's picture, over a tile in the colour of its category that stays where there is no picture."""
-    hue = crc32((item.category or item.item_id).encode()) % 360
-    picture = ""
-    if item.image_url and urlsplit(item.image_url).scheme in ("http", "https"):
-        picture = f'<img src="{escape(item.image_url)}" alt="" loading="lazy" referrerpolicy="no-referrer">'
-    initials = f"<span>{escape(_initials(item))}</span>"
+    hue = crc32((item.category or item.item_id).encode(errors="replace")) % 360
+    address = shop_text.picture_address(item.image_url)
+    picture = f'<img src="{escape(address)}" alt="" loading="lazy" referrerpolicy="no-referrer">' if address else ""
+    initials = f"<span>{html_text(_initials(item))}</span>"
     return f'<div class="tile" style="--hue:{hue}" aria-hidden="true">{initials}{picture}</div>'
 
 
 def facts_html(item: Item) -> str:
     """Category, price and whether it is on sale, as far as the shop said."""
-    facts = [escape(item.category)] if item.category else []
+    facts = [html_text(item.category)] if item.category else []
     if item.price is not None:
         facts.append(f'<span class="price">{item.price:,.2f}</span>')
     if not item.available:
@@ -149,8 +141,10 @@ def score_html(item: RankedItem, *, best: float) -> str:
 
 
 def _badge(source: str) -> str:
-    label, meaning = SOURCE_LABELS.get(source, (source, "source of this candidate"))
-    return f'<span class="badge" data-source="{escape(source)}" title="{escape(meaning)}">{escape(label)}</span>'
+    shown, meaning = SOURCE_LABELS.get(source, (source, "source of this candidate"))
+    return (
+        f'<span class="badge" data-source="{html_text(source)}" title="{html_text(meaning)}">{html_text(shown)}</span>'
+    )
 
 
 def _initials(item: Item) -> str:

@@ -18,12 +18,14 @@ class GatewayError(Exception):
     Attributes:
         sentence: what happened, for the visitor
         request_id: the gateway's name for the request in its log, where it gave one
+        status: of the HTTP answer, where there was one
     """
 
-    def __init__(self, sentence: str, *, request_id: str | None = None) -> None:
+    def __init__(self, sentence: str, *, request_id: str | None = None, status: int | None = None) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.request_id = request_id
+        self.status = status
 
 
 class Problem(BaseModel):
@@ -48,9 +50,13 @@ class GatewayClient:
         """Users that the model knows whose id starts with `prefix`, by id."""
         return self._get(UserPage, "/v1/users", prefix=prefix, page_size=page_size)
 
-    def recommendations(self, visitor: Visitor, *, count: int, include_seen: bool) -> Recommendations:
-        """Items for a user or a session, each with its explanation; popular ones where nothing is known yet."""
-        asked = {**visitor.fields, "count": count, "exclude_seen": not include_seen, "explain": True}
+    def recommendations(self, visitor: Visitor, *, count: int, include_seen: bool, preview: bool) -> Recommendations:
+        """Items for a user or a session, each with its explanation; popular ones where nothing is known yet.
+
+        A `preview` is looked at only: the gateway does not log it as shown to the visitor.
+        """
+        how = {"count": count, "exclude_seen": not include_seen, "explain": True, "preview": preview}
+        asked = {**visitor.fields, **how}
         return self._post(Recommendations, "/v1/recommendations", asked)
 
     def post_event(
@@ -90,7 +96,11 @@ class GatewayClient:
 
     def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
         given = {name: value for name, value in params.items() if value != ""}
-        return self._ask(answer, self._http.build_request("GET", path, params=given))
+        try:
+            request = self._http.build_request("GET", path, params=given)
+        except httpx.InvalidURL as error:
+            raise GatewayError("What is asked for is too long for the recommendation service.") from error
+        return self._ask(answer, request)
 
     def _post[A: BaseModel](self, answer: type[A], path: str, body: Mapping[str, object]) -> A:
         return self._ask(answer, self._http.build_request("POST", path, json=body))
@@ -141,7 +151,7 @@ def _error(response: httpx.Response) -> GatewayError:
         reason = f"the recommendation service answered {status} without saying why"
     elif response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         reason = f"recommendations are not available at the moment: {reason}"
-    return GatewayError(_sentence(reason), request_id=problem.request_id)
+    return GatewayError(_sentence(reason), request_id=problem.request_id, status=response.status_code)
 
 
 def _sentence(text: str) -> str:

@@ -146,6 +146,15 @@ class ServiceModel(Answer):
     refused: str | None
 
 
+class TrainingRun(Answer):
+    """What the trainer's gate said of the newest version, live or refused."""
+
+    artifact_version: str
+    passed: bool
+    reasons: tuple[str, ...]
+    users_judged: int | None = None
+
+
 class Model(Answer):
     """The live model, and by service what it holds."""
 
@@ -157,3 +166,4 @@ class Model(Answer):
     trained_at: datetime
     metrics: tuple[Metric, ...]
     services: dict[str, ServiceModel]
+    last_run: TrainingRun | None = None

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from ui import shop_text
 from ui.gateway_client import GatewayError, gateway
 from ui.models import Item
 from ui.visitor import Visitor
@@ -26,17 +27,17 @@ def buttons(item: Item, visitor: Visitor, *, name: str, list_id: str | None = No
 
 def viewed(item: Item, visitor: Visitor) -> None:
     """A visitor opened the item's page. Streamlit runs a page again at every click: one visit is one view."""
-    list_id, position = st.query_params.get("list"), st.query_params.get("position", "")
+    list_id, position = st.query_params.get("list"), st.query_params.get("position")
     visit = (visitor, item.item_id, list_id)
     if st.session_state.get("last_view") == visit:
         return
     st.session_state.last_view = visit
-    _post("view", item, visitor, list_id=list_id, position=int(position) if position.isdecimal() else 0)
+    _post("view", item, visitor, list_id=list_id, position=shop_text.position(position))
 
 
 def _did(event_type: str, item: Item, visitor: Visitor, *, list_id: str | None, position: int) -> None:
     if _post(event_type, item, visitor, list_id=list_id, position=position):
-        st.toast(f"{_SAID[event_type]}: {item.title or item.item_id}")
+        st.toast(f"{_SAID[event_type]}: {shop_text.label(item.title or item.item_id)}")
 
 
 def _post(event_type: str, item: Item, visitor: Visitor, *, list_id: str | None, position: int) -> bool:
@@ -46,6 +47,6 @@ def _post(event_type: str, item: Item, visitor: Visitor, *, list_id: str | None,
             visitor, item.item_id, event_type=event_type, value=value, list_id=list_id, position=position or None
         )
     except GatewayError as error:  # the page goes on: what could not be noted is said, and no more
-        st.toast(f"Not noted: {error.sentence}", icon=":material/error:")
+        st.toast(f"Not noted: {shop_text.label(error.sentence)}", icon=":material/error:")
         return False
     return True

@@ -1,7 +1,7 @@
 """From the address of a feature store to the store."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from recsys.errors import InvalidArgumentError
 from recsys.feature_store.interface import FeatureStore
@@ -12,12 +12,14 @@ from recsys.feature_store.valkey import ValkeyStore
 def open_store(url: str) -> FeatureStore:
     """`sqlite:///absolute/path.db` (made if it is not there) or `valkey://host:port/0`. Connects when first used.
 
+    The path is percent-quoted, as in any address: `#` is `%23`. A query or a fragment is refused, never cut off.
+
     Raises: InvalidArgumentError (another kind of address), StoreUnavailableError (the file cannot be opened).
     """
     try:
         parts = urlsplit(url)
-        if parts.scheme == "sqlite" and not parts.netloc and parts.path:
-            return SqliteStore(Path(parts.path))
+        if parts.scheme == "sqlite" and parts.path and not (parts.netloc or parts.query or parts.fragment):
+            return SqliteStore(Path(unquote(parts.path)))
         if parts.scheme == "valkey" and parts.hostname:
             return ValkeyStore(url)
     except ValueError:  # what is no port may be the rest of a password that has a slash

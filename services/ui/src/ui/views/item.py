@@ -1,12 +1,14 @@
 """One item and what is like it (`?item=…`, and `&user=…` when a user's list led here)."""
 
-from html import escape
+from collections.abc import Sequence
+from http import HTTPStatus
 
 import streamlit as st
 
-from ui import cards, shopping
-from ui.gateway_client import gateway
+from ui import cards, counting, shop_text, shopping
+from ui.gateway_client import GatewayError, gateway
 from ui.models import Item
+from ui.shop_text import html_text
 from ui.visitor import Visitor, current
 
 SIMILAR_SHOWN = 12
@@ -20,32 +22,45 @@ def show_details(item: Item) -> None:
     with text:
         price = f"{item.price:,.2f}" if item.price is not None else "not given"
         st.html(
-            f'<p class="kicker">{escape(item.category or "Item")}</p>'
-            f'<h1 class="page-title">{escape(cards.name_of(item))}</h1>'
+            f'<p class="kicker">{html_text(item.category or "Item")}</p>'
+            f'<h1 class="page-title">{html_text(cards.name_of(item))}</h1>'
             f'<dl class="details"><dt>Price</dt><dd>{price}</dd>'
             f"<dt>On sale</dt><dd>{'yes' if item.available else 'no'}</dd>"
-            f"<dt>Item id</dt><dd><code>{escape(item.item_id)}</code></dd></dl>"
+            f"<dt>Item id</dt><dd><code>{html_text(item.item_id)}</code></dd></dl>"
         )
 
 
 def show_item(item_id: str, visitor: Visitor) -> None:
     """The item, which is thereby viewed, then the items like it."""
     item = gateway().item(item_id)
-    shopping.viewed(item, visitor)
+    if counting.is_on():
+        shopping.viewed(item, visitor)
     show_details(item)
-    with st.container(key="actions-item", horizontal=True, gap="small"):
-        shopping.buttons(item, visitor, name="item", list_id=st.query_params.get("list"))
+    if counting.is_on():
+        with st.container(key="actions-item", horizontal=True, gap="small"):
+            shopping.buttons(item, visitor, name="item", list_id=st.query_params.get("list"))
     st.header("Similar items", anchor=False)
-    similar = gateway().similar(item_id, count=SIMILAR_SHOWN).items
-    if not similar:
+    cards.grid(similar_items(item_id), name="similar", visitor=visitor)
+
+
+def similar_items(item_id: str) -> Sequence[Item]:
+    """What is like the item; none of one that was added since the training, which is said."""
+    try:
+        found = gateway().similar(item_id, count=SIMILAR_SHOWN).items
+    except GatewayError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        cards.notice("The model does not know this item yet; the next training may learn it.")
+        return ()
+    if not found:
         cards.notice("The model knows nothing like this item.")
-    cards.grid(similar, name="similar", visitor=visitor)
+    return found
 
 
 item_id = st.query_params.get("item")
 visitor = current()
 if visitor.user_id:
-    label = f"Back to user {cards.literal(visitor.user_id)}"
+    label = f"Back to user {shop_text.label(visitor.user_id)}"
     st.page_link(cards.HOME_PAGE, label=label, icon=":material/arrow_back:", query_params={"user": visitor.user_id})
 elif st.query_params.get("list"):
     st.page_link(cards.HOME_PAGE, label="Back to the list", icon=":material/arrow_back:")

@@ -1,13 +1,15 @@
 """The live model: which version it is, how good it measured itself, what else is held, what was refused."""
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
 from ui import cards
 from ui.gateway_client import gateway
 from ui.models import Metric, Model, ServiceModel
+from ui.shop_text import html_text
+
+BASELINE = "popularity"  # the model that everybody gets the same items from
 
 
 def facts_html(model: Model) -> str:
@@ -19,7 +21,7 @@ def facts_html(model: Model) -> str:
         "Items": f"{model.item_count:,}",
         "Trained (UTC)": f"{model.trained_at.day} {model.trained_at:%b %Y, %H:%M}",
     }
-    boxes = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+    boxes = "".join(f"<div><dt>{name}</dt><dd>{html_text(value)}</dd></div>" for name, value in facts.items())
     return f'<dl class="figures">{boxes}</dl>'
 
 
@@ -40,7 +42,7 @@ def _metric_row(metric: Metric, *, largest: float) -> str:
         start, width = metric.low / largest, (metric.high - metric.low) / largest
         whisker = f'<b style="--start:{start:.1%};--width:{width:.1%}"></b>'
     return (
-        f"<tr><td>{escape(metric.name)}</td><td>{metric.value:.4f}</td><td>{interval}</td>"
+        f"<tr><td>{html_text(metric.name)}</td><td>{metric.value:.4f}</td><td>{interval}</td>"
         f'<td><div class="bar"><i style="--share:{metric.value / largest:.1%}"></i>{whisker}</div></td></tr>'
     )
 
@@ -48,19 +50,31 @@ def _metric_row(metric: Metric, *, largest: float) -> str:
 def service_html(name: str, service: ServiceModel) -> str:
     """The versions that one service holds; the one that it answers with is marked."""
     lines = [
-        f"<li><code>{escape(version)}</code>"
+        f"<li><code>{html_text(version)}</code>"
         + ('<span class="badge" data-source="live">live</span>' if version == service.artifact_version else "")
         + "</li>"
         for version in service.held_versions
     ]
-    return f'<p class="facts">{escape(name)}</p><ul class="versions">{"".join(lines)}</ul>'
+    return f'<p class="facts">{html_text(name)}</p><ul class="versions">{"".join(lines)}</ul>'
+
+
+def say_training(model: Model) -> None:
+    """What the owner of the shop should know of the trainings: no personal model yet, the last one refused."""
+    if model.model == BASELINE:
+        cards.notice("The live model is the baseline “popularity”: no personal model was shown to be better yet.")
+    run = model.last_run
+    if run and not run.passed:
+        judged = f" It was judged by {run.users_judged:,} users." if run.users_judged is not None else ""
+        reasons = "; ".join(run.reasons) or "no reason is recorded"
+        cards.notice(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}", kind="error")
 
 
 model = gateway().model()
-st.html(f'<p class="kicker">Live model</p><h1 class="page-title">{escape(model.artifact_version)}</h1>')
+st.html(f'<p class="kicker">Live model</p><h1 class="page-title">{html_text(model.artifact_version)}</h1>')
 for name, service in model.services.items():
     if service.refused:
         cards.notice(f"{name} refused the newest published version and keeps this one: {service.refused}", kind="error")
+say_training(model)
 st.html(facts_html(model))
 figures, versions = st.columns([7, 3], gap="large")
 with figures:

@@ -1,13 +1,13 @@
 """Recommendations: shop as an anonymous visitor, or pick or type a user, whose history stands beside (`?user=…`)."""
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
-from ui import cards
+from ui import cards, counting
 from ui.gateway_client import gateway
 from ui.models import History, Recommendations, User
+from ui.shop_text import html_text, label
 from ui.visitor import Visitor, current
 
 ITEMS_SHOWN = 12
@@ -30,7 +30,7 @@ def pick_user() -> None:
         users = gateway().users(prefix=typed, page_size=USERS_SHOWN).users
         with st.container(key="users", horizontal=True, gap="xsmall"):
             for user in _with_typed(users, typed):
-                st.page_link(cards.HOME_PAGE, label=cards.literal(user), icon="", query_params={"user": user})
+                st.page_link(cards.HOME_PAGE, label=label(user), icon="", query_params={"user": user})
 
 
 def _with_typed(users: Sequence[User], typed: str) -> list[str]:
@@ -40,10 +40,10 @@ def _with_typed(users: Sequence[User], typed: str) -> list[str]:
 
 def show_anonymous(visitor: Visitor) -> None:
     """What somebody sees who did not sign in: popular items at first, personal ones after the first click."""
-    answer = gateway().recommendations(visitor, count=ITEMS_SHOWN, include_seen=False)
+    answer = gateway().recommendations(visitor, count=ITEMS_SHOWN, include_seen=False, preview=not counting.is_on())
     st.header("For you" if answer.user_known else "Popular now", anchor=False)
     say_how(answer)
-    cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id)
+    cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id if counting.is_on() else None)
 
 
 def show_user(user_id: str, visitor: Visitor) -> None:
@@ -52,7 +52,9 @@ def show_user(user_id: str, visitor: Visitor) -> None:
     with wide:
         st.header("Recommended", anchor=False)
         include_seen = st.toggle("Include what they already had", key="include_seen")
-        answer = gateway().recommendations(visitor, count=ITEMS_SHOWN, include_seen=include_seen)
+        answer = gateway().recommendations(
+            visitor, count=ITEMS_SHOWN, include_seen=include_seen, preview=not counting.is_on()
+        )
         show_recommendations(answer, visitor, user_id=user_id)
     with narrow:
         st.header("History", anchor=False)
@@ -65,7 +67,7 @@ def say_how(answer: Recommendations) -> None:
     said += [f"experiment {answer.experiment.name}: {answer.experiment.arm}"] if answer.experiment else []
     said += [cards.LEVELS.get(answer.level, answer.level)] if answer.degraded else []
     if said:
-        st.html(f'<p class="facts">{escape(" · ".join(said))}</p>')
+        st.html(f'<p class="facts">{html_text(" · ".join(said))}</p>')
 
 
 def show_recommendations(answer: Recommendations, visitor: Visitor, *, user_id: str) -> None:
@@ -75,7 +77,7 @@ def show_recommendations(answer: Recommendations, visitor: Visitor, *, user_id: 
         cards.notice(f"The model does not know user “{user_id}” yet, so here is what is popular with everyone.")
     if not answer.items:
         cards.notice("There is nothing left to recommend: this user already had every item on sale.")
-    cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id)
+    cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id if counting.is_on() else None)
 
 
 def show_history(history: History, visitor: Visitor) -> None:
@@ -91,7 +93,7 @@ def show_history(history: History, visitor: Visitor) -> None:
 visitor = current()
 user_id = visitor.user_id
 if user_id:
-    st.html(f'<p class="kicker">For user</p><h1 class="page-title">{escape(user_id)}</h1>')
+    st.html(f'<p class="kicker">For user</p><h1 class="page-title">{html_text(user_id)}</h1>')
 else:
     st.html('<p class="kicker">Anonymous visitor</p><h1 class="page-title">Who is it for?</h1>')
 pick_user()
