@@ -1,14 +1,15 @@
 """How hard the demo shop is to predict: baselines and the default candidates on its last 30 days."""
 
-from trainer import demo_shop, split, table
+from trainer import demo_shop, table
 from trainer.mapping import Mapping
 from trainer.models.candidates import default_candidates
+from trainer.windows import rolling
 
 
 def main() -> None:
     """Print the table."""
     frame, _ = demo_shop.generate()
-    window = split.rolling(frame, weights=Mapping().event_weights, windows=1)[0]
+    window = rolling(frame, weights=Mapping().event_weights, windows=1)[0]
     print(table.HEADER)
     for row in table.baselines(window, recent_days=30):
         print(row.line(), flush=True)

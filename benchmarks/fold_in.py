@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shop_source import Source
 from candidate_gen.fold_in import vector
 from candidate_gen.item_weights import ItemWeights
-from trainer import bootstrap, fold_in, judging, metrics, pipeline, publish, ranking, split
+from trainer import bootstrap, fold_in, metrics, pipeline, publish, ranking, split, windows
 from trainer import recipe as recipes
 from trainer.evaluation import find_hits, judged_users
 from trainer.fold_in import Foldable
@@ -152,7 +152,7 @@ def main() -> None:
     else:
         with TemporaryDirectory() as folder:
             shop = Source(given.events, given.mapping, given.catalogue).read(Path(folder))
-        window = judging.held_out(shop.events, weights=shop.weights, settings=Settings(), most=1)[0]
+        window = windows.held_out(shop.events, weights=shop.weights, settings=Settings(), most=1)[0]
     users = round(given.share * len(judged_users(window)))
     print(f"{users:,} users held out, {len(window.train.user_ids):,} × {len(window.train.item_ids):,}\n\n{HEADER}")
     for recipe in _recipes(window, lightgcn_epochs=given.lightgcn_epochs):

@@ -21,6 +21,7 @@ from trainer.models.spectral import SpectralSettings
 from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.settings import Settings
 from trainer.table import Row
+from trainer.windows import rolling
 
 RECENT_DAYS = 30
 METRIC = "recall@20"
@@ -69,14 +70,14 @@ def online_retail(data: Path, *, seeds: int) -> None:
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
         loaded = events.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
-    windows = split.rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
+    windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
     for before, window in pairwise(windows):
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [shown(row) for row in table.baselines(window, recent_days=RECENT_DAYS)]
         candidates = default_candidates(len(window.train.user_ids), len(window.train.item_ids))
         for recipe in candidates:
             shown(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-        chosen = selection.compare(before, candidates, settings=Settings())[0].recipe
+        chosen = selection.compare(before, candidates, settings=Settings()).trials[0].recipe
         print("\nChosen, with its strength of recency, on the window before:\n")
         recent, plain = (
             shown(table.of_recipe(one, window, recent_days=RECENT_DAYS))

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.fold_in import compare
-from trainer import demo_shop, split
+from trainer import demo_shop
 from trainer.mapping import Mapping
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
@@ -11,6 +11,7 @@ from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.split import Split
+from trainer.windows import rolling
 
 ALS = ALSRecipe(settings=ALSSettings(dim=32, alpha=0.5, regularization=10))
 
@@ -19,7 +20,7 @@ ALS = ALSRecipe(settings=ALSSettings(dim=32, alpha=0.5, regularization=10))
 def window() -> Split:
     """The last 30 days of a small demo shop."""
     frame, _ = demo_shop.generate(users=2_500, items=500)
-    return split.rolling(frame, weights=Mapping().event_weights, windows=1)[0]
+    return rolling(frame, weights=Mapping().event_weights, windows=1)[0]
 
 
 @pytest.mark.parametrize(

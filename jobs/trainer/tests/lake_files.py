@@ -57,8 +57,9 @@ def write_lake(
     names = {}
     for n, rows in enumerate(parts):
         frame = pl.DataFrame(rows, schema=EVENTS)
-        frame.write_parquet(folder / f"part-{n}.parquet")
-        names[f"events/date=2026-07-01/part-{n}.parquet"] = frame.height
+        name = f"part-{frame['sequence'].min()}-{frame['sequence'].max()}.{n}.parquet"
+        frame.write_parquet(folder / name)
+        names[f"events/date=2026-07-01/{name}"] = frame.height
     if merges:
         name = "merges/date=2026-07-01/part-0.parquet"
         (lake / name).parent.mkdir(parents=True)

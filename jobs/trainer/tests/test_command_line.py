@@ -3,6 +3,8 @@
 import csv
 import errno
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -76,6 +78,18 @@ def test_if_empty_does_not_train_again(tmp_path: Path, events_file: Path) -> Non
     run("train", "--events", events_file, "--artifact-dir", volume)
     assert "nothing to do" in run("train", "--events", events_file, "--artifact-dir", volume, "--if-empty")
     assert len(layout.list_versions(volume)) == 1
+
+
+def test_if_empty_does_not_pass_over_a_live_version_that_services_would_refuse(
+    tmp_path: Path, events_file: Path
+) -> None:
+    volume = tmp_path / "volume"
+    run("train", "--events", events_file, "--artifact-dir", volume)
+    version = layout.current_version(volume)
+    assert version is not None
+    (layout.version_dir(volume, version) / layout.USER_EMBEDDINGS).write_bytes(b"cut short")
+    with pytest.raises(ArtifactError, match=r"user_embeddings\.npy: expected"):
+        run("train", "--events", events_file, "--artifact-dir", volume, "--if-empty")
 
 
 @pytest.mark.parametrize("how", [["--windows", "2"], ["--leave-last-out"]])
@@ -260,6 +274,56 @@ def test_a_refused_version_ends_with_status_3(tmp_path: Path, events_file: Path)
     result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 3
     assert "refused, and not live" in result.output
+
+
+def test_a_refused_version_is_marked_with_the_reason_and_whoever_activates_it_is_warned(
+    tmp_path: Path, events_file: Path
+) -> None:
+    volume = tmp_path / "volume"
+    run("train", "--events", events_file, "--artifact-dir", volume)
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"model": "als", "settings": {"dim": 1, "iterations": 1, "regularization": 1000}}')
+    runner.invoke(app, ["train", "--events", str(events_file), "--artifact-dir", str(volume), "--recipe", str(bad)])
+    good, refused = run("versions", "--artifact-dir", volume).splitlines()
+    assert "refused" not in good
+    assert good.endswith("judged by 80 users")
+    assert "refused: ndcg@20 minus" in refused
+    told = runner.invoke(app, ["activate", layout.list_versions(volume)[1], "--artifact-dir", str(volume)])
+    assert told.exit_code == 0
+    assert "was refused: ndcg@20 minus" in told.stderr
+    assert "is live" in told.stdout
+    assert "refused" not in runner.invoke(app, ["activate", good.split()[1], "--artifact-dir", str(volume)]).stderr
+
+
+def test_train_and_evaluate_tell_how_many_users_judged(tmp_path: Path, events_file: Path) -> None:
+    told = run("train", "--events", events_file, "--artifact-dir", tmp_path / "volume")
+    assert re.search(r"^judged by \d+ users$", told, re.MULTILINE)
+    told = run("evaluate", "--windows", "1", "--events", events_file, "--artifact-dir", tmp_path)
+    assert re.search(r"items, judged by \d+ users$", told, re.MULTILINE)
+
+
+def test_a_file_of_a_header_alone_starts_a_shop(tmp_path: Path) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text("user_id,item_id,event_type,timestamp\n")
+    volume = tmp_path / "volume"
+    told = run("train", "--events", events, "--artifact-dir", volume)
+    assert "not enough to judge by: 0 users" in told
+    assert "popularity" in run("versions", "--artifact-dir", volume)
+    assert layout.current_version(volume) is not None
+
+
+def test_listing_versions_imports_nothing_that_learns(tmp_path: Path, events_file: Path) -> None:
+    run("train", "--events", events_file, "--artifact-dir", tmp_path / "volume")
+    script = """
+import sys
+from trainer.__main__ import app
+app(["versions", "--artifact-dir", sys.argv[1]], standalone_mode=False)
+print(sorted({"torch", "optuna", "implicit", "faiss", "scipy", "polars"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "volume")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert told.splitlines()[-1] == "[]"
+    assert told.startswith("* ")
 
 
 def test_activating_what_is_not_there_is_an_error(tmp_path: Path) -> None:

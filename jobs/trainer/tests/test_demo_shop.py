@@ -7,13 +7,14 @@ import polars as pl
 import polars.selectors as cs
 import pytest
 
-from trainer import catalogue, demo_shop, events, split
+from trainer import catalogue, demo_shop, events
 from trainer import recipe as recipes
 from trainer.evaluation import evaluate
 from trainer.mapping import Mapping
 from trainer.metrics import gini
 from trainer.models.baselines import popularity
 from trainer.models.candidates import default_candidates
+from trainer.windows import rolling
 
 USERS, ITEMS = 800, 400
 Shop = tuple[pl.DataFrame, pl.DataFrame]
@@ -74,7 +75,7 @@ def test_every_item_has_the_material_and_the_style_that_its_title_names(shop: Sh
 
 
 def test_a_personal_model_beats_popularity_by_a_wide_margin_but_does_not_know_everything(shop: Shop) -> None:
-    window = split.rolling(shop[0], weights=Mapping().event_weights, windows=1)[0]
+    window = rolling(shop[0], weights=Mapping().event_weights, windows=1)[0]
     recent = window.train.recent_users(recipes.recent_since(window.train, 30))
     popular = evaluate(popularity(recent, n_users=len(window.train.user_ids)), window, ks=(20,)).mean("recall@20")
     recipe = default_candidates(USERS, ITEMS)[0].model_copy(update={"recency_strength": 1.0})

@@ -22,7 +22,7 @@ def judged(*figures: float) -> Judged:
 
 def decide(new: Judged, *, live: Judged | None = None, popularity: Judged | None = None, ann: float = 1.0) -> Verdict:
     return gate.decide(
-        new, live=live, popularity=popularity or judged(0.1, 0.0), ann_recall=ann, ann_recall_floor=0.95, seed=0
+        new, live=live, baseline=popularity or judged(0.1, 0.0), ann_recall=ann, ann_recall_floor=0.95, seed=0
     )
 
 
@@ -55,3 +55,7 @@ def test_an_index_below_its_floor_is_refused() -> None:
     verdict = decide(judged(0.5), ann=0.94, popularity=judged(0.1))
     assert not verdict.passed
     assert verdict.reasons[-1] == "failed: index recall 0.940, at least 0.950 is needed"
+
+
+def test_a_verdict_says_how_many_users_judged() -> None:
+    assert decide(judged(0.2, 0.1)).users == 100

@@ -34,6 +34,45 @@ def test_more_effort_finds_more() -> None:
     assert wide.recall > 0.95
 
 
+def test_a_small_catalogue_is_searched_exactly_and_everything_is_found() -> None:
+    built = index.choose(random_embeddings(500), recall_floor=1.0, seed=0)
+    assert (built.factory, built.metric, built.recall) == ("Flat", "inner_product", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("n_items", "dim", "first", "count"),
+    [(65_536, 64, "Flat", 1), (65_537, 64, "HNSW32", 4), (10**6, 64, "IVF4096,SQ8", 15)],
+)
+def test_what_is_tried_first_follows_from_the_size_alone(n_items: int, dim: int, first: str, count: int) -> None:
+    tried = index.candidates(n_items, dim)
+    assert (tried[0].factory, tried[-1].factory, len(tried)) == (first, "Flat", count)
+    cost = [index.bytes_read(one, n_items, dim) for one in tried]
+    assert cost[:-1] == sorted(cost[:-1])
+
+
+def test_the_cheapest_that_finds_enough_is_chosen_else_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings = random_embeddings(6_000)
+    tried = [
+        index.Candidate("IVF64,SQ8", "inner_product", 1),
+        index.Candidate("IVF64,SQ8", "inner_product", 60),
+        index.EXACT,
+    ]
+    monkeypatch.setattr(index, "candidates", lambda n_items, dim: tried)
+    assert [index.choose(embeddings, recall_floor=floor, seed=0).candidate for floor in (0.1, 0.95, 1.0)] == tried
+
+
+def test_an_index_is_not_blamed_for_the_order_of_equal_items() -> None:
+    items = np.ones((300, 4), np.float32)
+    backwards = faiss.IndexFlatIP(4)
+    backwards.add(items * np.array([[1 + 1e-7 * n] for n in range(300)], np.float32))
+    assert index.measure_recall(backwards, items, np.ones((1, 4), np.float32)) == 1.0
+
+
+def test_users_without_a_vector_ask_no_index() -> None:
+    embeddings = Embeddings(np.zeros((9, 2), np.float32), np.eye(2, dtype=np.float32))
+    assert index.choose(embeddings, recall_floor=1.0, seed=0).recall == 1.0
+
+
 @pytest.mark.parametrize(("n_items", "factory"), [(200_000, "SQfp16"), (200_001, "IVF2048,SQ8")])
 def test_where_nothing_was_measured_large_catalogues_get_inverted_lists(n_items: int, factory: str) -> None:
     assert index.default_factory(n_items)[0] == factory

@@ -62,9 +62,24 @@ def test_another_time_of_change_or_another_mapping_is_read_again(file: Path, rea
     load(file)
     os.utime(file, ns=(1, 1))
     load(file)
+    assert len(list((file.parent / "cache").iterdir())) == 3  # events, items and report of the last
     load(file, Mapping(weights={"wish": 2}))
     assert len(readings) == 3
-    assert len(list((file.parent / "cache").iterdir())) == 3  # events, items and report of the last
+
+
+def test_runs_with_other_mappings_do_not_push_out_what_the_others_keep(file: Path, readings: list[Path]) -> None:
+    other = Mapping(weights={"wish": 2})
+    for mapping in (None, other, None, other):
+        load(file, mapping)
+    assert len(readings) == 2
+
+
+def test_nobody_erased_stays_in_what_another_run_keeps(file: Path, readings: list[Path]) -> None:
+    load(file)
+    load(file, Mapping(weights={"wish": 2}), erased=("u001",))
+    kept = [pl.read_parquet(path) for path in (file.parent / "cache").glob("*.events.parquet")]
+    assert len(kept) == 1
+    assert "u001" not in kept[0]["user_id"]
 
 
 def test_nobody_erased_is_in_what_is_returned_or_kept(file: Path, readings: list[Path]) -> None:

@@ -146,7 +146,7 @@ def test_a_part_with_other_rows_than_committed_is_an_error_that_names_it(tmp_pat
     (tmp_path / COMMITTED).write_text(
         committed.model_copy(update={"parts": dict.fromkeys(committed.parts, 2)}).model_dump_json()
     )
-    with pytest.raises(DataError, match=r"part-0\.parquet: expected 2 rows, found 1"):
+    with pytest.raises(DataError, match=r"part-1-1\.0\.parquet: expected 2 rows, found 1"):
         added(tmp_path)
 
 
@@ -161,6 +161,12 @@ def test_new_events_are_those_behind_a_place_of_the_stream(tmp_path: Path) -> No
     assert lake.new_events(tmp_path, after_sequence=0) == 0
     write_lake(tmp_path, [event(1), event(2)], [event(7)])
     assert [lake.new_events(tmp_path, after_sequence=n) for n in (0, 2, 7)] == [3, 1, 0]
+
+
+def test_counting_new_events_reads_nothing_of_the_parts_before_them(tmp_path: Path) -> None:
+    write_lake(tmp_path, [event(1), event(2)], [event(7)])
+    (tmp_path / "events/date=2026-07-01/part-1-2.0.parquet").write_text("no Parquet")
+    assert lake.new_events(tmp_path, after_sequence=2) == 1
 
 
 def test_the_next_model_after_an_erasure_does_not_know_the_user(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,21 +13,23 @@ from recsys.artifact import layout
 from recsys.artifact.manifest import BlendInfo
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.errors import DataError
-from trainer import blending, judging, pipeline, run_report
+from trainer import blending, judging, pipeline, run_report, selection, windows
 from trainer import recipe as recipes
 from trainer.blending import ChosenBlend
 from trainer.bootstrap import PairedDifference
 from trainer.evaluation import evaluate
 from trainer.models.als import ALSSettings
+from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.pipeline import Outcome, Shop
-from trainer.recipe import ALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.recipe import ALSRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SpectralRecipe
 from trainer.selection import Choice
 from trainer.settings import Settings
 
 GOOD = ALSRecipe(settings=ALSSettings(dim=2))
 # one dimension cannot tell the two tastes apart
+BASELINE = PopularityRecipe()
 BAD = ALSRecipe(settings=ALSSettings(dim=1, iterations=1, regularization=1000))
 
 
@@ -81,10 +84,10 @@ def test_what_is_published_folds_in_and_tells_of_types_first_events_attributes_a
 def test_a_version_is_judged_by_the_lists_that_its_blend_would_serve(tmp_path: Path) -> None:
     settings = Settings(artifact_dir=tmp_path, horizon_days=30)
     shop = two_tastes()
-    window = judging.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
+    window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
     blend = BlendInfo(popularity=9)
-    judged = judging.judge(GOOD, window, blend=blend, live=None, settings=settings)
-    alone = judging.judge(GOOD, window, blend=BlendInfo(), live=None, settings=settings)
+    judged = judging.judge(GOOD, window, blend=blend, baseline=BASELINE, live=None, settings=settings)
+    alone = judging.judge(GOOD, window, blend=BlendInfo(), baseline=BASELINE, live=None, settings=settings)
     assert alone.personal is None
     assert judged.personal is not None
     np.testing.assert_array_equal(judged.personal.ranked, alone.new.ranked)
@@ -98,9 +101,11 @@ def test_the_live_version_is_judged_with_its_own_blend(tmp_path: Path) -> None:
     settings = Settings(artifact_dir=tmp_path, horizon_days=30)
     shop = two_tastes()
     train(tmp_path, shop=shop)
-    window = judging.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
+    window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
     manifest = live(tmp_path).manifest.model_copy(update={"blend": BlendInfo(popularity=9)})
-    judged = judging.judge(GOOD, window, blend=BlendInfo(popularity=9), live=manifest, settings=settings)
+    judged = judging.judge(
+        GOOD, window, blend=BlendInfo(popularity=9), baseline=BASELINE, live=manifest, settings=settings
+    )
     assert judged.live is not None
     np.testing.assert_array_equal(judged.live.ranked, judged.new.ranked)
 
@@ -108,10 +113,10 @@ def test_the_live_version_is_judged_with_its_own_blend(tmp_path: Path) -> None:
 def test_the_report_shows_the_blend_and_the_personal_score_beside_it(tmp_path: Path) -> None:
     settings = Settings(artifact_dir=tmp_path, horizon_days=30)
     shop = two_tastes()
-    window = judging.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
+    window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
     blend = ChosenBlend(BlendInfo(recency=0.1), PairedDifference(value=0.02, low=0.01, high=0.03, p_value=0.001))
-    judged = judging.judge(GOOD, window, blend=blend.info, live=None, settings=settings)
-    report = run_report.describe("v", Choice(GOOD, blend, []), judged, two_stage=None, settings=settings)
+    judged = judging.judge(GOOD, window, blend=blend.info, baseline=BASELINE, live=None, settings=settings)
+    report = run_report.describe("v", Choice(GOOD, blend, BASELINE, []), judged, two_stage=None, settings=settings)
     assert report.settings["blend: recency"] == 0.1
     assert "+0.0200 [+0.0100, +0.0300]" in report.settings.values()
     assert [model.name for model in report.models][:2] == ["als", "its personal score alone"]
@@ -178,10 +183,66 @@ def test_refused_versions_do_not_push_out_what_to_roll_back_to(tmp_path: Path) -
     assert first in layout.list_versions(tmp_path)
 
 
-def test_no_events_is_a_clear_error(tmp_path: Path) -> None:
+def test_no_events_where_there_were_some_is_a_clear_error_and_the_live_version_stays(tmp_path: Path) -> None:
     shop = two_tastes()
+    first = train(tmp_path, shop=shop).version
     with pytest.raises(DataError, match="expected events to learn from, found none"):
         train(tmp_path, shop=Shop(shop.events.head(0), shop.catalogue, shop.weights))
+    assert layout.current_version(tmp_path) == first
+
+
+def test_a_live_recipe_like_the_new_one_is_fitted_and_ranked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tmp_path)
+    fits: list[Recipe] = []
+    fit_model = recipes.fit_model
+
+    def noted(recipe: Recipe, *rest: Any, **named: Any) -> Embeddings:
+        fits.append(recipe)
+        return fit_model(recipe, *rest, **named)
+
+    monkeypatch.setattr(recipes, "fit_model", noted)
+    outcome = train(tmp_path)
+    assert outcome.judgement is not None
+    assert outcome.judgement.live is outcome.judgement.new
+    # for the blend, for the judgement, and on everything
+    assert [one for one in fits if one == GOOD] == [GOOD] * 3
+
+
+def test_the_winner_of_the_comparison_is_not_fitted_again_for_its_blend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(artifact_dir=tmp_path, horizon_days=30)
+    shop = two_tastes()
+    window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[0]
+    fits: list[Recipe] = []
+    fit_model = recipes.fit_model
+
+    def noted(recipe: Recipe, *rest: Any, **named: Any) -> Embeddings:
+        fits.append(recipe)
+        return fit_model(recipe, *rest, **named)
+
+    monkeypatch.setattr(recipes, "fit_model", noted)
+    choice = selection.choose(None, window, [GOOD, BAD], settings=settings)
+    assert choice.recipe.settings == GOOD.settings
+    assert [one for one in fits if one.model == "als"] == [GOOD, BAD]
+
+
+def test_a_seeded_sample_of_the_users_gives_the_same_verdict(tmp_path: Path) -> None:
+    shop = two_tastes()
+    verdicts = [
+        pipeline.train(
+            shop,
+            settings=Settings(artifact_dir=tmp_path / str(users), horizon_days=30, judging_users=users),
+            recipe=GOOD,
+            force=False,
+        ).verdict
+        for users in (40, 20_000)
+    ]
+    assert [verdict.passed for verdict in verdicts] == [True, True]
+    assert verdicts[0].users == 40
+    assert verdicts[1].users > 60
 
 
 def test_items_that_nobody_touched_are_in_the_catalogue(tmp_path: Path) -> None:

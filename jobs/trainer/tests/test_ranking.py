@@ -1,5 +1,8 @@
 """Full ranking: what a plain sort says, for every catalogue size, tie and mask."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from trainer import ranking
+from trainer import ranking, threads
 from trainer.models.embeddings import Embeddings
 
 
@@ -79,3 +82,21 @@ def test_many_batches_give_what_one_batch_gives(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ranking, "_BLOCK_BYTES", 4 * 200 * 3)
     assert [len(rows) for rows in ranking.batches(np.arange(7), n_items=200)] == [3, 3, 1]
     assert (ranking.top_unseen(embeddings, seen=nothing, user_rows=np.arange(50), k=20) == whole).all()
+
+
+def test_no_more_workers_rank_than_the_run_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools: list[int] = []
+
+    class Noted(ThreadPoolExecutor):
+        def __init__(self, workers: int) -> None:
+            pools.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(ranking, "ThreadPoolExecutor", Noted)
+    model = Embeddings(np.ones((2, 1), np.float32), np.ones((3, 1), np.float32))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("POLARS_MAX_THREADS", "1")
+    with threads.limited(1):
+        ranking.top_unseen(model, seen=sp.csr_matrix((2, 3)), user_rows=np.arange(2), k=1)
+    assert pools == [1]
+    assert threads.allowed() == os.cpu_count()

@@ -13,6 +13,7 @@ from recsys.errors import DataError, InvalidArgumentError
 from trainer import interactions, split
 from trainer.interactions import Interactions
 from trainer.split import Split
+from trainer.windows import rolling
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = {"view": 1.0, "purchase": 10.0}
@@ -112,27 +113,20 @@ def test_a_cut_without_a_time_zone_is_refused() -> None:
 
 def test_rolling_windows_lie_back_to_back_and_the_newest_ends_with_the_last_event() -> None:
     frame = bought(*(("a", str(number), number) for number in range(101)))
-    windows = split.rolling(frame, weights=WEIGHTS, windows=3, horizon_days=10)
+    windows = rolling(frame, weights=WEIGHTS, windows=3, horizon_days=10)
     assert [parts.cut for parts in windows] == [day(number) + timedelta(microseconds=1) for number in (70, 80, 90)]
     assert [parts.train.weights.nnz for parts in windows] == [71, 81, 91]
     assert [parts.test_unknown_items.tolist() for parts in windows] == [[10], [10], [10]]
 
 
-def test_a_window_of_too_few_events_begins_earlier_and_those_before_it_too() -> None:
-    frame = bought(*(("a", str(number), number) for number in range(50)), ("a", "late", 400))
-    windows = split.rolling(frame, weights=WEIGHTS, windows=2, horizon_days=10, least_events=5)
-    assert [parts.cut for parts in windows] == [day(36), day(46)]  # 4 events and the late one; then ten days as asked
-    assert [parts.test_unknown_items.tolist() for parts in windows] == [[10], [5]]
-
-
 def test_rolling_refuses_more_windows_than_there_is_history() -> None:
     frame = bought(("a", "x", 0), ("a", "y", 40), ("a", "z", 80))
     with pytest.raises(InvalidArgumentError, match="before the cut, found none"):
-        split.rolling(frame, weights=WEIGHTS, windows=4)
+        rolling(frame, weights=WEIGHTS, windows=4)
     with pytest.raises(InvalidArgumentError, match="windows: expected 1 or more, found 0"):
-        split.rolling(frame, weights=WEIGHTS, windows=0)
+        rolling(frame, weights=WEIGHTS, windows=0)
     with pytest.raises(InvalidArgumentError, match="expected events, found none"):
-        split.rolling(bought(), weights=WEIGHTS)
+        rolling(bought(), weights=WEIGHTS)
 
 
 def test_leave_last_out_tests_the_item_taken_up_last_and_trains_on_what_came_before() -> None:

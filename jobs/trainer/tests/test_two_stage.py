@@ -1,18 +1,16 @@
 """The loss budget: exact search loses nothing, cosine does, and re-ranking enough candidates wins it back."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from recsys.errors import InvalidArgumentError
 from trainer import evaluation, two_stage
+from trainer.index import Candidate
 from trainer.interactions import Interactions
 from trainer.models.embeddings import Embeddings
 from trainer.split import Split
-from trainer.two_stage import BudgetRow, Candidate, LossBudget
+from trainer.two_stage import BudgetRow, LossBudget
 
 FLAT = Candidate("Flat", "inner_product", None)
 COSINE = Candidate("Flat", "cosine", None)
@@ -120,59 +118,3 @@ def test_more_candidates_than_items_are_cut_to_the_catalogue(shop: tuple[Embeddi
     embeddings, split = shop
     budget = two_stage.measure(embeddings, split, candidates=[FLAT], ns=[600, 5000, 9000])
     assert [row.n for row in budget.rows] == [600]
-
-
-def row_of(n: int, *, recall: float, search_us: float, size: int = 100) -> BudgetRow:
-    return BudgetRow(
-        factory="Flat",
-        metric="inner_product",
-        search_effort=None,
-        n=n,
-        candidate_recall=0.5,
-        overlap=1.0,
-        recall_before_rerank=recall,
-        recall_after_rerank=recall,
-        search_us=search_us,
-        bytes=size,
-    )
-
-
-def test_the_choice_is_the_cheapest_that_loses_at_most_half_a_percent() -> None:
-    slow, fast, too_lossy = (
-        row_of(100, recall=0.2, search_us=500),
-        row_of(100, recall=0.1991, search_us=100),
-        row_of(50, recall=0.1989, search_us=50),
-    )
-    budget = LossBudget(exact_recall=0.2, users=10, rows=(slow, fast, too_lossy))
-    assert two_stage.choose(budget) == fast
-    assert two_stage.choose(budget, tolerance=0.01) == too_lossy
-    assert two_stage.choose(budget, tolerance=0) == slow
-
-
-def test_the_choice_counts_what_candidates_cost_after_the_search() -> None:
-    few, many = row_of(50, recall=0.2, search_us=300), row_of(500, recall=0.2, search_us=290)
-    assert two_stage.choose(LossBudget(exact_recall=0.2, users=10, rows=(many, few))) == few
-
-
-def test_among_equally_fast_indexes_the_smaller_is_chosen() -> None:
-    large = row_of(50, recall=0.2, search_us=300)
-    small = replace(large, factory="SQ8", bytes=25)
-    assert two_stage.choose(LossBudget(exact_recall=0.2, users=10, rows=(large, small))) == small
-
-
-def test_no_choice_is_made_when_every_index_loses_too_much() -> None:
-    budget = LossBudget(exact_recall=0.2, users=10, rows=(row_of(50, recall=0.15, search_us=1),))
-    with pytest.raises(InvalidArgumentError, match=r"0\.1990.*0\.1500"):
-        two_stage.choose(budget)
-
-
-def test_the_default_candidates_can_all_be_built_and_show_cosine(shop: tuple[Embeddings, Split]) -> None:
-    embeddings, split = shop
-    candidates = two_stage.default_candidates(600)
-    budget = two_stage.measure(embeddings, split, candidates=candidates, ns=[50])
-    assert len(budget.rows) == len(candidates)
-    assert {row.metric for row in budget.rows} == {"inner_product", "cosine"}
-    assert {candidate.factory.split(",")[0] for candidate in two_stage.default_candidates(1_000_000)} == {
-        "SQfp16",
-        "IVF4096",
-    }

@@ -236,6 +236,9 @@ class FakeModel(health_pb2_grpc.HealthServicer):
             ],
             held_versions=held,
             refused="v3: users.arrow: sha256" if self.service == "reranker" else "",
+            last_run=model_service_pb2.TrainingRun(
+                artifact_version="v4", passed=False, reasons=["failed: worse"], users_judged=77
+            ),
         )
 
     async def Check(  # noqa: N802

@@ -165,6 +165,7 @@ async def test_the_model_merges_what_both_services_say(client: httpx.AsyncClient
             "candidate_gen": {"artifact_version": "v2", "held_versions": ["v2", "v1"], "refused": None},
             "reranker": {"artifact_version": "v1", "held_versions": ["v1"], "refused": "v3: users.arrow: sha256"},
         },
+        "last_run": {"artifact_version": "v4", "passed": False, "reasons": ["failed: worse"], "users_judged": 77},
     }
 
 

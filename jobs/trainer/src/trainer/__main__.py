@@ -6,39 +6,28 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
-import polars as pl
 import typer
-from threadpoolctl import threadpool_limits
 
 from recsys.artifact import layout, writer
-from recsys.artifact.reader import open_artifact, read_manifest
-from recsys.errors import ArtifactError, DataError, InvalidArgumentError, RecsysError
-from recsys.lake import lake_dir
+from recsys.artifact.reader import open_artifact
+from recsys.artifact.verdict import verdict_of
+from recsys.errors import DataError, InvalidArgumentError, RecsysError
 from recsys.observability import logging as recsys_logging
 from recsys.process import read_settings
-from trainer import (
-    demo_shop,
-    events,
-    judging,
-    mapping,
-    outputs,
-    pipeline,
-    schedule,
-    shop_files,
-    split,
-    table,
-    timestamps,
-)
-from trainer import recipe as recipes
-from trainer.mapping import Mapping
-from trainer.recipe import Recipe
+from trainer import outputs, threads, version_list
 from trainer.settings import Settings
-from trainer.shop_files import QUARANTINE, ShopFiles
-from trainer.split import Split
-from trainer.table import Row
-from trainer.tuning import ModelName
+
+# What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
+if TYPE_CHECKING:
+    from trainer import pipeline
+    from trainer.recipe import Recipe
+    from trainer.shop_files import ShopFiles
+    from trainer.split import Split
+    from trainer.table import Row
+
+ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -74,11 +63,16 @@ def train(
     settings = _settings(artifact_dir)
     live = layout.current_version(settings.artifact_dir)
     if if_empty and live is not None:
+        open_artifact(layout.version_dir(settings.artifact_dir, live))  # what services would refuse is something to do
         typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
         return
-    before = None if until is None else _moment(until)
-    outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
-    with threadpool_limits(settings.threads or None):
+    with threads.limited(settings.threads):
+        from trainer import pipeline
+        from trainer import recipe as recipes
+        from trainer.shop_files import ShopFiles
+
+        before = None if until is None else _moment(until)
+        outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         if before is not None:
             shop = pipeline.before(shop, before)
@@ -101,6 +95,11 @@ def train_on_schedule(
     recipe: RecipeOption = None,
 ) -> None:
     """Train on an interval, each time through the gate, until SIGTERM; a run that has begun is brought to its end."""
+    from recsys.lake import lake_dir
+    from trainer import pipeline, schedule
+    from trainer import recipe as recipes
+    from trainer.shop_files import ShopFiles
+
     settings = _settings(artifact_dir)
     plan = schedule.Schedule(every=schedule.interval(every), min_new_events=min_new_events)
     stop = threading.Event()
@@ -108,7 +107,7 @@ def train_on_schedule(
         signal.signal(number, lambda *_: stop.set())
 
     def once() -> pipeline.Outcome:
-        with threadpool_limits(settings.threads or None):
+        with threads.limited(settings.threads):
             shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
             chosen = recipes.read(recipe) if recipe else None
             return pipeline.train(shop, settings=settings, recipe=chosen, force=False)
@@ -137,7 +136,10 @@ def tune(
 ) -> None:
     """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
     settings = _settings(artifact_dir)
-    with outputs.replacing(out) as file, threadpool_limits(settings.threads or None):
+    with outputs.replacing(out) as file, threads.limited(settings.threads):
+        from trainer import pipeline
+        from trainer.shop_files import ShopFiles
+
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
         file.write(recipe.model_dump_json(indent=2) + "\n")
@@ -161,7 +163,12 @@ def evaluate(
 ) -> None:
     """Print a table of baselines and models on held-out data. Publishes nothing."""
     settings = _settings(artifact_dir)
-    with threadpool_limits(settings.threads or None):
+    with threads.limited(settings.threads):
+        from trainer import recipe as recipes
+        from trainer import split, table
+        from trainer import windows as held_out_windows
+        from trainer.shop_files import ShopFiles
+
         if pair is not None:
             splits = [split.given_pair(*pair)]
         else:
@@ -169,7 +176,7 @@ def evaluate(
             if leave_last_out:
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
-                splits = judging.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+                splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
         for window in splits:
@@ -189,6 +196,10 @@ def validate(
     ] = 0.3,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
+    from trainer import events, mapping
+    from trainer.mapping import Mapping
+    from trainer.shop_files import QUARANTINE
+
     if events_path is None:
         raise typer.BadParameter("name the file to check", param_hint="--events")
     settings = _settings(artifact_dir)
@@ -215,19 +226,8 @@ def validate(
 @app.command()
 def versions(artifact_dir: VolumeOption = None) -> None:
     """List the versions on the volume, oldest first; * marks the live one."""
-    volume = _settings(artifact_dir).artifact_dir
-    live, held = layout.current_version(volume), layout.held_versions(volume)
-    for version in layout.list_versions(volume):
-        try:
-            manifest = read_manifest(layout.version_dir(volume, version))
-        except ArtifactError as error:
-            typer.echo(f"? {version}  {error}")
-            continue
-        recall = manifest.metrics.get("recall@20")
-        figure = f"recall@20 {recall.value:.4f}" if recall else "not judged"
-        mark = "*" if version == live else " "
-        size = f"{manifest.user_count:,} users × {manifest.item_count:,} items"
-        typer.echo(f"{mark} {version}  {size}  {figure}{'  held' * (version in held)}")
+    for line in version_list.lines(_settings(artifact_dir).artifact_dir):
+        typer.echo(line)
 
 
 @app.command()
@@ -235,7 +235,10 @@ def activate(version: str, artifact_dir: VolumeOption = None) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     volume = _settings(artifact_dir).artifact_dir
     if version in layout.list_versions(volume):  # else activate says what there is
-        open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
+        artifact = open_artifact(layout.version_dir(volume, version))  # what services would refuse stays out
+        verdict = verdict_of(artifact.manifest)
+        if verdict is not None and verdict.refusal:
+            typer.echo(f"warning: {version} was refused: {verdict.refusal}", err=True)
     writer.activate(volume, version)
     typer.echo(f"{version} is live")
 
@@ -257,26 +260,36 @@ def release(version: str, artifact_dir: VolumeOption = None) -> None:
 @app.command()
 def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parquet and catalogue.parquet.")]) -> None:
     """Write the demo shop's events and catalogue to files."""
+    from trainer import demo_shop
+
     for path in demo_shop.write(out):
         typer.echo(path)
 
 
 def _moment(text: str) -> datetime:
     """A time as files write one. Raises: InvalidArgumentError."""
+    import polars as pl
+
+    from trainer import timestamps
+
     moment = timestamps.parse(pl.Series([text]), format="auto", timezone="UTC")[0]
     if not isinstance(moment, datetime):
         raise InvalidArgumentError(f"--until: expected a time such as 2024-01-31T18:00:00+02:00, found {text!r}")
     return moment
 
 
-def _read_shop(files: ShopFiles, settings: Settings) -> pipeline.Shop:
+def _read_shop(files: "ShopFiles", settings: Settings) -> "pipeline.Shop":
+    from trainer import shop_files
+
     shop, reports = shop_files.read(files, settings=settings)
     for one in reports:
         typer.echo(one)
     return shop
 
 
-def _rows(window: Split, recipe: Recipe | None, settings: Settings) -> Iterator[Row]:
+def _rows(window: "Split", recipe: "Recipe | None", settings: Settings) -> "Iterator[Row]":
+    from trainer import pipeline, table
+
     yield from table.baselines(window, recent_days=settings.recent_days)
     candidates = [recipe] if recipe else pipeline.candidates_for(window.train)
     if recipe is None and window.cut is not None:
@@ -285,9 +298,10 @@ def _rows(window: Split, recipe: Recipe | None, settings: Settings) -> Iterator[
         yield table.of_recipe(one, window, recent_days=settings.recent_days, seed=settings.seed)
 
 
-def _described(window: Split) -> str:
+def _described(window: "Split") -> str:
     tested = (
-        f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items"
+        f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items, "
+        f"judged by {window.judged_users:,} users"
     )
     return f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
 
@@ -296,14 +310,14 @@ def _settings(artifact_dir: Path | None) -> Settings:
     return read_settings(Settings) if artifact_dir is None else read_settings(Settings, artifact_dir=artifact_dir)
 
 
-def _summary(outcome: pipeline.Outcome) -> str:
+def _summary(outcome: "pipeline.Outcome") -> str:
     lines = [f"recipe: {outcome.recipe.model_dump_json()}"]
     if outcome.judgement is not None:
         new, popular = outcome.judgement.new, outcome.judgement.popularity
         lines += [
             f"{name}: {new.mean(name):.4f} (popularity {popular.mean(name):.4f})" for name in ("recall@20", "ndcg@20")
         ]
-    lines += outcome.verdict.reasons
+    lines += [f"judged by {outcome.verdict.users:,} users", *outcome.verdict.reasons]
     if outcome.report is not None:
         lines.append(f"report: {outcome.report}")
     lines.append(f"{outcome.version} is {'live' if outcome.activated else 'refused, and not live'}")

@@ -21,7 +21,7 @@ from trainer.models import als, bm25, ials, spectral
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
-from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SpectralRecipe
 
 _GRAM_BLOCK: Final = 65_536
 _LEAST_DIAGONAL: Final = 1e-7  # of the largest: below it a direction is rounding, and nothing may be divided by it
@@ -58,6 +58,9 @@ def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_da
             plain = _foldable(fitted, SumFoldIn(), item_weights=weights, spectrum=np.zeros(fitted.item.shape[1]))
         case LightGCNRecipe():
             plain = _of_ials(nearest_ials(fitted, known, seed=seed), fitted, known)
+        case PopularityRecipe():  # zeros, which say that nothing personal is known: the services then go by popularity
+            nothing = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
+            plain = _foldable(nothing, SumFoldIn(), item_weights=np.zeros(len(fitted.item)), spectrum=np.zeros(1))
     factors = recipes.recency_factors(known, recipe.recency_strength, recent_days=recent_days)
     scaled = FoldIn(plain.fold_in.info, plain.fold_in.item_weights, np.float32(1) / factors, plain.fold_in.spectrum)
     return Foldable(recency.scale(plain.embeddings, factors), scaled)

@@ -20,45 +20,52 @@ class Verdict:
 
     passed: bool
     reasons: tuple[str, ...]  # one sentence a check
+    users: int = 0  # so many judged; 0: nobody could
 
 
 def decide(
     new: Evaluation,
     *,
     live: Evaluation | None,
-    popularity: Evaluation,
+    baseline: Evaluation | None,
     ann_recall: float,
     ann_recall_floor: float,
     seed: int,
 ) -> Verdict:
-    """Check a new model against the live one, popularity and the floor of its index.
+    """Check a new model against the live one, the baseline and the floor of its index.
 
     Args:
-        new, live, popularity: evaluated on the same split; `live` is none for a first version.
+        new, live, baseline: evaluated on the same users; `live` is none for a first version, `baseline` where the new
+            model is the baseline itself.
         ann_recall: share of the exact first items that the index finds.
         ann_recall_floor: the least that is acceptable.
         seed: of the bootstrap.
     """
-    checks = [_beats_popularity(paired(new.per_user[METRIC], popularity.per_user[METRIC], seed=seed))]
+    checks = []
+    if baseline is not None:
+        checks.append(_beats_baseline(paired(new.per_user[METRIC], baseline.per_user[METRIC], seed=seed)))
     if live is not None:
         checks.append(_not_worse_than_live(paired(new.per_user[METRIC], live.per_user[METRIC], seed=seed)))
     checks.append(
         (ann_recall >= ann_recall_floor, f"index recall {ann_recall:.3f}, at least {ann_recall_floor:.3f} is needed")
     )
-    return Verdict(passed=all(ok for ok, _ in checks), reasons=tuple(f"{_word(ok)}: {text}" for ok, text in checks))
+    users = len(new.per_user[METRIC])
+    reasons = tuple(f"{_word(ok)}: {text}" for ok, text in checks)
+    return Verdict(passed=all(ok for ok, _ in checks), reasons=reasons, users=users)
 
 
-def _beats_popularity(difference: PairedDifference) -> tuple[bool, str]:
-    return difference.value > 0, f"{METRIC} minus popularity's {_shown(difference)}, more than 0 is needed"
+def shown(difference: PairedDifference) -> str:
+    """A difference with its 95 % interval."""
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def _beats_baseline(difference: PairedDifference) -> tuple[bool, str]:
+    return difference.value > 0, f"{METRIC} minus popularity's {shown(difference)}, more than 0 is needed"
 
 
 def _not_worse_than_live(difference: PairedDifference) -> tuple[bool, str]:
     # worse means shown to be worse: the whole interval below zero; a tie within the noise may replace an older model
-    return difference.high >= 0, f"{METRIC} minus the live version's {_shown(difference)}, an interval below 0 is worse"
-
-
-def _shown(difference: PairedDifference) -> str:
-    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    return difference.high >= 0, f"{METRIC} minus the live version's {shown(difference)}, an interval below 0 is worse"
 
 
 def _word(ok: bool) -> str:

@@ -1,4 +1,7 @@
-"""Embeddings in, FAISS indexes out, with the recall that the index was measured to have against exact search."""
+"""Embeddings in, FAISS indexes out, with the recall that the index was measured to have against exact search.
+
+Which index serves follows from the vectors and the seed alone: times differ from run to run, what is found does not.
+"""
 
 import math
 from dataclasses import dataclass
@@ -7,18 +10,37 @@ from typing import Final, Literal
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from trainer.models.embeddings import Embeddings
 
 Metric = Literal["inner_product", "cosine"]
 
-# Up to here an exhaustive scan of half-precision vectors is as fast as any approximate index, and finds everything
-# (DESIGN.md, section 9); `benchmarks/` measures it again.
+# Exact search over 16 MB of vectors (64,000 items of 64 dimensions) takes 0.3 ms on one core; beyond that they leave
+# the processor's caches and it takes many times as long (docs/evaluation.md).
+EXACT_UP_TO_BYTES: Final = 16 << 20
+# Up to here a graph is an alternative; beyond, it takes longer to build than the models to fit.
 EXHAUSTIVE_UP_TO: Final = 200_000
 RECALL_AT: Final = 100
 _SAMPLED_USERS: Final = 500
 _TRAINING_VECTORS_PER_LIST: Final = 64
 _LEAST_TRAINING_VECTORS: Final = 20_000
+_BYTES_A_VALUE: Final = {"Flat": 4, "SQfp16": 2, "SQ8": 1}
+_GRAPH: Final = "HNSW32"
+_GRAPH_NEIGHBOURS: Final = 64  # of a node in the lowest level of HNSW32
+_EQUAL: Final = 1e-5  # scores that differ by less than this share of the best one are the same
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An index that might serve."""
+
+    factory: str  # FAISS index factory string
+    metric: Metric  # cosine searches L2-normalised item vectors
+    search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
+
+
+EXACT: Final = Candidate("Flat", "inner_product", None)
 
 
 @dataclass(frozen=True)
@@ -31,11 +53,68 @@ class BuiltIndex:
     search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
     recall: float  # share of the exact first 100 that the index finds, over sampled users
 
+    @property
+    def candidate(self) -> Candidate:
+        """Which of the candidates it is."""
+        return Candidate(self.factory, self.metric, self.search_effort)
+
+
+def choose(embeddings: Embeddings, *, recall_floor: float, seed: int) -> BuiltIndex:
+    """The index that answers users with items: exact search where that is cheap, else the cheapest that finds enough.
+
+    Enough is `recall_floor` of the exact first 100 over sampled users, as the gate asks for. Where no other does, exact
+    search serves all the same.
+    """
+    for candidate in candidates(*embeddings.item.shape):
+        built = build_retrieval(
+            embeddings,
+            factory=candidate.factory,
+            metric=candidate.metric,
+            search_effort=candidate.search_effort,
+            seed=seed,
+        )
+        if built.recall >= recall_floor:
+            break
+    return built
+
+
+def candidates(n_items: int, dim: int) -> list[Candidate]:
+    """Indexes for so many vectors, the one that reads least of them first; the last is exact search."""
+    if bytes_read(EXACT, n_items, dim) <= EXACT_UP_TO_BYTES:
+        return [EXACT]
+    if n_items <= EXHAUSTIVE_UP_TO:
+        approximate = [Candidate(_GRAPH, "inner_product", 128)]
+    else:
+        lists = inverted_lists(n_items)
+        approximate = [
+            Candidate(f"IVF{lists},{codec}", metric, effort)
+            for codec in ("SQ8", "SQfp16")
+            for effort in (32, 64, 128)
+            for metric in ("inner_product", "cosine")
+        ]
+    exhaustive = [Candidate(codec, "inner_product", None) for codec in ("SQ8", "SQfp16")]
+    return [*sorted([*approximate, *exhaustive], key=lambda one: bytes_read(one, n_items, dim)), EXACT]
+
+
+def bytes_read(candidate: Candidate, n_items: int, dim: int) -> int:
+    """Bytes of vectors that one query is compared with: what a search costs, whatever the machine is doing.
+
+    Of a graph an upper bound, with every neighbour of every node that is looked at.
+    """
+    lists, _, codec = candidate.factory.rpartition(",")
+    effort = candidate.search_effort or 0
+    if candidate.factory == _GRAPH:
+        return min(n_items, effort * _GRAPH_NEIGHBOURS) * dim * _BYTES_A_VALUE["Flat"]
+    if not lists:
+        return n_items * dim * _BYTES_A_VALUE[codec]
+    n_lists = int(lists.removeprefix("IVF"))
+    return n_lists * dim * _BYTES_A_VALUE["Flat"] + n_items * effort // n_lists * dim * _BYTES_A_VALUE[codec]
+
 
 def build_retrieval(
     embeddings: Embeddings, *, factory: str, metric: Metric, search_effort: int | None, seed: int
 ) -> BuiltIndex:
-    """The index that answers users with items, built and measured. `trainer.two_stage` chooses which."""
+    """The index that answers users with items, built and measured."""
     items = normalise(embeddings.item) if metric == "cosine" else embeddings.item
     index = build(items, factory=factory, search_effort=search_effort, seed=seed)
     # against inner product whatever the index searches by: what cosine loses must show in its recall
@@ -45,12 +124,13 @@ def build_retrieval(
 
 def build_similar(item_embeddings: NDArray[np.float32], *, seed: int) -> faiss.Index:
     """The index that answers items with items: cosine, so over L2-normalised vectors."""
-    factory, effort = default_factory(len(item_embeddings))
+    is_cheap = bytes_read(EXACT, *item_embeddings.shape) <= EXACT_UP_TO_BYTES
+    factory, effort = (EXACT.factory, None) if is_cheap else default_factory(len(item_embeddings))
     return build(normalise(item_embeddings), factory=factory, search_effort=effort, seed=seed)
 
 
 def default_factory(n_items: int) -> tuple[str, int | None]:
-    """FAISS factory string and search effort where nothing was measured."""
+    """FAISS factory string and search effort where nothing is measured."""
     return ("SQfp16", None) if n_items <= EXHAUSTIVE_UP_TO else (f"IVF{inverted_lists(n_items)},SQ8", 64)
 
 
@@ -67,13 +147,19 @@ def normalise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def measure_recall(index: faiss.Index, items: NDArray[np.float32], users: NDArray[np.float32]) -> float:
-    """Share of the exact first 100 items by inner product that the index finds, mean over `users` [n, dim]."""
+    """Share of the exact first 100 items by inner product that the index finds, mean over `users` [n, dim].
+
+    Of items with equal scores one is as good as another: which of them exact search puts first is chance.
+    """
     count = min(RECALL_AT, len(items))
-    if len(users) == 0:
+    if len(users) == 0 or count == 0:
         return 1.0
-    exact = faiss.knn(users, items, count, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    exact = faiss.knn(users, items, count, metric=faiss.METRIC_INNER_PRODUCT)[0]
     found = index.search(users, count)[1]
-    hits = sum(len(np.intersect1d(row, other)) for row, other in zip(exact, found, strict=True))
+    hits = 0
+    for user, scores, rows in zip(users, exact, found, strict=True):
+        least = scores[-1] - _EQUAL * np.abs(scores[0])
+        hits += int(np.count_nonzero(items[rows[rows >= 0]] @ user >= least))
     return hits / exact.size
 
 
@@ -84,7 +170,9 @@ def build(items: NDArray[np.float32], *, factory: str, search_effort: int | None
         lists = faiss.try_extract_index_ivf(index)
         count = min(len(items), max(_LEAST_TRAINING_VECTORS, lists.nlist * _TRAINING_VECTORS_PER_LIST if lists else 0))
         index.train(items[np.random.default_rng(seed).choice(len(items), size=count, replace=False)])
-    index.add(items)
+    # several threads would order a graph by chance
+    with threadpool_limits(1 if factory == _GRAPH else None, user_api="openmp"):
+        index.add(items)
     if search_effort is not None:
         effort = "nprobe" if faiss.try_extract_index_ivf(index) else "efSearch"
         faiss.ParameterSpace().set_index_parameter(index, effort, search_effort)
@@ -92,6 +180,7 @@ def build(items: NDArray[np.float32], *, factory: str, search_effort: int | None
 
 
 def _sample(users: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:
-    rng = np.random.default_rng(seed)
-    rows = rng.choice(len(users), size=min(_SAMPLED_USERS, len(users)), replace=False)
+    """Some of the users who have a vector: of the others no index is asked anything."""
+    known = np.flatnonzero(users.any(axis=1))
+    rows = np.random.default_rng(seed).choice(known, size=min(_SAMPLED_USERS, len(known)), replace=False)
     return np.ascontiguousarray(users[np.sort(rows)])

@@ -1,25 +1,22 @@
-"""Events in, held-out windows; a recipe and a window in, how it does there beside what it is compared with."""
+"""A recipe and a held-out window in, how it does there beside what it is compared with."""
 
 import logging
 import time
-from dataclasses import dataclass
-from datetime import timedelta
-
-import numpy as np
-import polars as pl
+from dataclasses import dataclass, replace
 
 from recsys.artifact.manifest import BlendInfo, Manifest
-from recsys.errors import DataError, InvalidArgumentError
-from trainer import blending, split
+from recsys.errors import DataError
+from trainer import blending
 from trainer import recipe as recipes
+from trainer.bootstrap import paired
 from trainer.evaluation import Evaluation, evaluate
-from trainer.gate import Verdict, decide
-from trainer.models import item_knn
-from trainer.models.baselines import popularity
+from trainer.gate import METRIC, Verdict, decide, shown
+from trainer.models import baselines, item_knn
 from trainer.models.embeddings import Embeddings, Scorer
-from trainer.recipe import Recipe
+from trainer.recipe import PopularityRecipe, Recipe
 from trainer.settings import Settings
 from trainer.split import Split
+from trainer.windows import ENOUGH_USERS
 
 _log = logging.getLogger(__name__)
 
@@ -31,46 +28,28 @@ class Judgement:
     """How a recipe does on the newest window, and how the others do there."""
 
     window: Split
+    recipe: Recipe
+    blend: BlendInfo
     embeddings: Embeddings  # of the recipe, fitted on what was known before the window
     fit_s: float
     new: Evaluation  # of the lists that would be served: of the blend
     personal: Evaluation | None  # of the recipe's personal score alone, where the blend has more in it
     live: Evaluation | None  # the live version's recipe, fitted on the same, with its blend
-    baselines: dict[str, Evaluation]  # always in the table: what a personal model must beat
+    popularity: Evaluation  # the baseline that goes live where nothing personal is better
+    baselines: dict[str, Evaluation]  # always in the table
     other: Scorer  # a model that is not the judged one, to draw hard negatives
-
-    @property
-    def popularity(self) -> Evaluation:
-        """The baseline that the gate asks for: users in the recent window."""
-        return self.baselines["recent popularity"]
+    stands_in: str = ""  # why the baseline takes the place of the recipe that was chosen; empty: it does not
 
 
-def held_out(frame: pl.DataFrame, *, weights: dict[str, float], settings: Settings, most: int = 2) -> list[Split]:
-    """`most` windows, newest last: the last for judging, those before it for choosing. Fewer where the events end.
-
-    Windows are `horizon_days` long, or a quarter of the time that the events span where that is shorter; and longer
-    where they would hold next to nothing, as after a pause between the shop's files and the first live events.
-
-    Raises:
-        DataError: there is no event.
-    """
-    if frame.is_empty():
-        raise DataError("expected events to hold out, found none after checks")
-    first, last = frame.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
-    horizon_days = min(settings.horizon_days, (last - first) / timedelta(days=4))
-    least = min(max(frame.height // 200, 200), frame.height // 10)
-    for windows in range(most, 0, -1):
-        try:
-            held = split.rolling(frame, weights=weights, windows=windows, horizon_days=horizon_days, least_events=least)
-        except InvalidArgumentError as error:
-            _log.warning("too few events to hold out", extra={"windows": windows, "reason": str(error)})
-            continue
-        # where only new users come, there is nobody to judge a model by
-        return [window for window in held if window.test.nnz + window.test_unknown_items.sum() > 0]
-    return []
-
-
-def judge(recipe: Recipe, window: Split, *, blend: BlendInfo, live: Manifest | None, settings: Settings) -> Judgement:
+def judge(
+    recipe: Recipe,
+    window: Split,
+    *,
+    blend: BlendInfo,
+    baseline: PopularityRecipe,
+    live: Manifest | None,
+    settings: Settings,
+) -> Judgement:
     """Fit and evaluate on a window: the recipe, the live version's recipe, each with its blend, and the baselines.
 
     Raises:
@@ -78,9 +57,8 @@ def judge(recipe: Recipe, window: Split, *, blend: BlendInfo, live: Manifest | N
     """
     train = window.train
     recent = train.recent_users(recipes.recent_since(train, settings.recent_days))
-    everybody = np.bincount(train.weights.indices, minlength=len(train.item_ids)).astype(np.float32)
-    neighbours = item_knn.fit(train, item_knn.ItemKNNSettings(), threads=settings.threads)
-    n_users = len(train.user_ids)
+    everybody = baselines.fit(train)
+    neighbours = item_knn.fit(train, item_knn.ItemKNNSettings())
 
     def fitted(one: Recipe) -> Embeddings:
         return recipes.fit(
@@ -92,7 +70,7 @@ def judge(recipe: Recipe, window: Split, *, blend: BlendInfo, live: Manifest | N
         )
 
     def judged(scorer: Scorer) -> Evaluation:
-        return evaluate(scorer, window, ks=KS, popularity=recent)
+        return evaluate(scorer, window, ks=KS, popularity=recent, max_users=settings.judging_users, seed=settings.seed)
 
     def served(fitted: Embeddings, info: BlendInfo) -> Evaluation:
         return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
@@ -100,24 +78,33 @@ def judge(recipe: Recipe, window: Split, *, blend: BlendInfo, live: Manifest | N
     started = time.perf_counter()
     embeddings = fitted(recipe)
     fit_s = time.perf_counter() - started
-    live_recipe = _recipe_of(live) if live else None
+    new = served(embeddings, blend)
+    live_recipe = recipe_of(live) if live else None
+    of_live = None
+    if live and live_recipe:
+        is_same = live_recipe == recipe
+        is_new = is_same and live.blend == blend
+        of_live = new if is_new else served(embeddings if is_same else fitted(live_recipe), live.blend)
     return Judgement(
         window=window,
+        recipe=recipe,
+        blend=blend,
         embeddings=embeddings,
         fit_s=fit_s,
-        new=served(embeddings, blend),
+        new=new,
         personal=judged(embeddings) if blending.is_more_than_personal(blend) else None,
-        live=served(fitted(live_recipe), live.blend) if live and live_recipe else None,
+        live=of_live,
+        popularity=judged(fitted(baseline)),
         baselines={
-            "popularity": judged(popularity(everybody, n_users=n_users)),
-            "recent popularity": judged(popularity(recent, n_users=n_users)),
+            "popularity": judged(everybody),
+            "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),
             "item-kNN": judged(neighbours),
         },
         other=neighbours,
     )
 
 
-def _recipe_of(live: Manifest) -> Recipe | None:
+def recipe_of(live: Manifest) -> Recipe | None:
     """The live version's recipe; none where a trainer of other recipes made it, and it cannot be fitted again."""
     try:
         return recipes.parse(live.training.get("recipe"), where=live.version)
@@ -126,16 +113,55 @@ def _recipe_of(live: Manifest) -> Recipe | None:
         return None
 
 
-def verdict_on(judgement: Judgement | None, ann_recall: float, *, has_live: bool, settings: Settings) -> Verdict:
-    """The gate's verdict; without a window to judge on, only a first version passes."""
-    if judgement is None:
-        reason = "the events are too few to hold a window out and judge by it"
-        return Verdict(passed=not has_live, reasons=(f"{'failed' if has_live else 'passed'}: {reason}",))
-    return decide(
+def is_personal(live: Manifest | None) -> bool:
+    """Whether a version is live that shows each user a list of their own."""
+    return live is not None and live.model != PopularityRecipe().model
+
+
+def with_stand_in(judgement: Judgement, baseline: PopularityRecipe, *, settings: Settings) -> Judgement:
+    """The judgement as it is where its model beats the baseline by more than noise; else that of the baseline."""
+    if isinstance(judgement.recipe, PopularityRecipe):
+        return judgement
+    popular = judgement.popularity
+    gain = paired(judgement.new.per_user[METRIC], popular.per_user[METRIC], seed=settings.seed)
+    if gain.low > 0:
+        return judgement
+    train = judgement.window.train
+    return replace(
+        judgement,
+        recipe=baseline,
+        blend=BlendInfo(),
+        embeddings=recipes.fit(baseline, train, recent_days=settings.recent_days, seed=settings.seed),
+        new=popular,
+        personal=None,
+        baselines={**judgement.baselines, f"{judgement.recipe.model}, chosen by the window before": judgement.new},
+        stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise ({METRIC} {shown(gain)}): "
+        "the popular items are the model",
+    )
+
+
+def verdict_on(judgement: Judgement, ann_recall: float, *, settings: Settings) -> Verdict:
+    """The gate's verdict."""
+    is_baseline = isinstance(judgement.recipe, PopularityRecipe)
+    verdict = decide(
         judgement.new,
         live=judgement.live,
-        popularity=judgement.popularity,
+        baseline=None if is_baseline else judgement.popularity,
         ann_recall=ann_recall,
         ann_recall_floor=settings.ann_recall_floor,
         seed=settings.seed,
     )
+    if not judgement.stands_in:
+        return verdict
+    return replace(verdict, reasons=(f"passed: {judgement.stands_in}", *verdict.reasons))
+
+
+def unjudged(recipe: Recipe, users: int, *, live: Manifest | None) -> Verdict:
+    """The verdict where too few users can be judged: nothing but the live recipe may replace what is live."""
+    reason = f"not enough to judge by: {users} users with items new to them, {ENOUGH_USERS} are needed"
+    if live is None:
+        began = "the popular items are the model" if isinstance(recipe, PopularityRecipe) else "it goes live unjudged"
+        return Verdict(True, (f"passed: {reason}; a first version, {began}",), users)
+    if recipe == recipe_of(live):
+        return Verdict(True, (f"passed: {reason}; it is the live version's recipe, fitted on newer events",), users)
+    return Verdict(False, (f"failed: {reason}; the live version stays",), users)

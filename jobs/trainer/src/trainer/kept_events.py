@@ -1,7 +1,8 @@
 """A shop's files read once: checked events are kept on the volume, and read from there while the files are the same.
 
 So a training run costs the reading of what is new in the lake, not of all that ever was. Files are the same if path,
-size and time of change are, and if the mapping is; whoever changes the checks raises `_FORMAT`.
+size and time of change are, and if the mapping is; whoever changes the checks raises `_FORMAT`. Runs with other files
+or another mapping keep theirs beside it.
 """
 
 import hashlib
@@ -43,6 +44,7 @@ def load(
         DataError: as `events.load`; or what is to be kept cannot be written.
     """
     kept = cache_dir / _name(path, catalogue_path, mapping)
+    _forget(kept, erased)
     loaded = _read(kept)
     if loaded is None:
         loaded = events.load(path, mapping=mapping, quarantine_path=quarantine_path, catalogue_path=catalogue_path)
@@ -54,12 +56,14 @@ def load(
 
 
 def _name(path: Path, catalogue_path: Path | None, mapping: Mapping) -> str:
-    said = [f"{_FORMAT} {pl.__version__} {mapping.model_dump_json()}"]
+    """`<which files, by which mapping>-<as they are now>`."""
+    asked = [f"{path.resolve()} {catalogue_path and catalogue_path.resolve()} {mapping.model_dump_json()}"]
+    said = [f"{_FORMAT} {pl.__version__}"]
     for files in (path, catalogue_path):
         sources = rows.sources(files, separator=mapping.separator, encoding=mapping.encoding) if files else []
         stats = [(source.path.resolve(), source.path.stat()) for source in sources]
         said += ["|", *(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+    return "-".join(hashlib.sha256("\n".join(part).encode()).hexdigest()[:16] for part in (asked, said))
 
 
 def _read(kept: Path) -> Events | None:
@@ -76,18 +80,39 @@ def _read(kept: Path) -> Events | None:
 
 
 def _write(kept: Path, loaded: Events) -> None:
-    """The report comes last: without it nothing is there. What was kept of other files goes."""
+    """The report comes last: without it nothing is there. What was kept of these files as they were before goes."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    for old in kept.parent.iterdir():
-        if not old.is_dir():
+    for old in kept.parent.glob(f"{kept.name.partition('-')[0]}-*"):
+        if not (old.is_dir() or old.name.startswith(f"{kept.name}.")):
             old.unlink(missing_ok=True)  # another run may have been quicker
     _put(kept.with_suffix(".events.parquet"), loaded.frame.write_parquet)
     _put(kept.with_suffix(".items.parquet"), loaded.catalogue.write_parquet)
     _put(kept.with_suffix(".json"), lambda beside: beside.write_bytes(_report.dump_json(loaded.report)))
 
 
+def _forget(kept: Path, erased: frozenset[str]) -> None:
+    """Remove what is kept of other runs' files if somebody erased is in it: those runs read their files anew."""
+    if not erased:
+        return
+    for other in kept.parent.glob("*.events.parquet"):
+        if other.name.startswith(f"{kept.name}.") or not _may_hold(other, erased):
+            continue
+        for part in kept.parent.glob(f"{other.name.removesuffix('.events.parquet')}.*"):
+            if not part.is_dir():
+                part.unlink(missing_ok=True)
+
+
+def _may_hold(events_path: Path, erased: frozenset[str]) -> bool:
+    """Whether somebody erased is in what was kept, or it cannot be read to say so."""
+    try:
+        users = pl.read_parquet(events_path, columns=["user_id"])
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return True
+    return lake.without(users, erased).height < users.height
+
+
 def _put(path: Path, write: Callable[[Path], object]) -> None:
-    beside = path.with_name(f"{path.name}.new")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")  # two runs may write the same at once
     try:
         write(beside)
         os.replace(beside, path)

@@ -17,7 +17,7 @@ from typing import Final
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
-from recsys.lake import owners_of_sessions, read_committed, read_erasures, read_items, read_table, user_hash
+from recsys.lake import count_after, owners_of_sessions, read_erasures, read_items, read_table, user_hash
 from trainer import catalogue, events, timestamps
 from trainer.checks import first_reason
 from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
@@ -95,9 +95,7 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
 
 def new_events(lake: Path, *, after_sequence: int) -> int:
     """How many events the lake has behind a place of the stream; 0 where there is no lake. Raises: DataError."""
-    if read_committed(lake) is None:
-        return 0
-    return read_table(lake, "events")[1].filter(pl.col("sequence") > after_sequence).height
+    return count_after(lake, "events", sequence=after_sequence)
 
 
 def without(frame: pl.DataFrame, erased: frozenset[str]) -> pl.DataFrame:

@@ -6,37 +6,41 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from recsys.artifact import layout, writer
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import open_artifact, read_manifest
-from recsys.errors import ArtifactError, DataError, InvalidArgumentError
+from recsys.errors import ArtifactError, DataError
 from trainer import (
     blending,
     bootstrap,
+    decision,
     fold_in,
     index,
     interactions,
-    judging,
     publish,
     report,
     retention,
     run_report,
-    selection,
     tuning,
     two_stage,
+    windows,
 )
 from trainer import recipe as recipes
+from trainer.decision import Decision
 from trainer.evaluation import Evaluation
 from trainer.gate import Verdict
-from trainer.index import BuiltIndex
+from trainer.index import EXACT, BuiltIndex, Candidate
 from trainer.interactions import Interactions
 from trainer.judging import Judgement
 from trainer.models.candidates import default_candidates
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
-from trainer.recipe import Recipe
+from trainer.recipe import PopularityRecipe, Recipe
 from trainer.report import TwoStageFigures
 from trainer.settings import Settings
 from trainer.tuning import ModelName
@@ -61,7 +65,7 @@ class Outcome:
 
     version: str
     recipe: Recipe
-    judgement: Judgement | None  # none: the events are too few to hold a window out
+    judgement: Judgement | None  # none: too few users to judge by
     verdict: Verdict
     activated: bool
     report: Path | None  # HTML, with the same as JSON beside it
@@ -70,32 +74,32 @@ class Outcome:
 def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool) -> Outcome:
     """Choose a recipe (unless one is given), judge it, fit it on everything, and publish it through the gate.
 
+    A shop without events gets a version that knows its catalogue only, so that it can serve and collect some.
+
     Raises:
-        DataError: no interaction is left to learn from.
+        DataError: no interaction is left to learn from, and a version is live that had some.
     """
     volume = settings.artifact_dir
     live = live_manifest(volume)
     with step("weigh"):
         known = interactions.build(shop.events, weights=shop.weights, catalogue_items=shop.catalogue["item_id"])
-    if known.weights.nnz == 0:
-        raise DataError("expected events to learn from, found none after checks and removals")
+    if known.weights.nnz == 0 and live is not None and live.interaction_count > 0:
+        raise DataError("expected events to learn from, found none after checks and removals; the live version stays")
     with step("hold out"):
-        windows = judging.held_out(shop.events, weights=shop.weights, settings=settings)
-    with step("choose a recipe and a blend"):
-        validation = windows[0] if len(windows) > 1 else None
-        choice = selection.choose(recipe, validation, candidates_for(known), settings=settings)
-        recipe, blend = choice.recipe, choice.blend.info
-    with step("judge"):
-        judgement = judging.judge(recipe, windows[-1], blend=blend, live=live, settings=settings) if windows else None
-    with step("choose an index"):
-        serving = measure_serving(judgement, settings=settings)
+        held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings)
+    given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
+    decided = decision.decide(given, held_out, candidates_for(known), live=live, force=force, settings=settings)
     with step("fit on everything"):
-        fitted_model = recipes.fit_model(recipe, known, seed=settings.seed, checkpoint_dir=settings.checkpoint_dir)
-        ready = fold_in.export(recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed)
+        fitted_model = recipes.fit_model(
+            decided.recipe, known, seed=settings.seed, checkpoint_dir=settings.checkpoint_dir
+        )
+        ready = fold_in.export(
+            decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
+        )
     with step("index"):
-        retrieval = build_retrieval(ready.embeddings, serving, settings=settings)
+        retrieval = index.choose(ready.embeddings, recall_floor=settings.ann_recall_floor, seed=settings.seed)
         similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
-    verdict = judging.verdict_on(judgement, retrieval.recall, has_live=live is not None, settings=settings)
+    verdict = decided.verdict(retrieval.recall, settings=settings)
     fitted = publish.Fitted(
         known=known,
         catalogue=shop.catalogue,
@@ -103,21 +107,12 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         fold_in=ready.fold_in,
         retrieval=retrieval,
         similar=similar,
-        popularity=known.recent_users(recipes.recent_since(known, settings.recent_days)),
-        blend=blend,
+        popularity=popularity_of(decided.recipe, fitted_model, known, settings=settings),
+        blend=decided.blend,
         stream_sequence=shop.stream_sequence,
-        model=recipe.model,
-        metrics=metric_values(judgement.new, seed=settings.seed) if judgement else {},
-        training={
-            "recipe": recipe.model_dump(mode="json"),
-            "event_weights": dict(shop.weights),
-            "recent_days": settings.recent_days,
-            "horizon_days": settings.horizon_days,
-            "data_until": str(shop.events["timestamp"].max()),
-            "seed": settings.seed,
-            "candidates": serving.chosen.n if serving and serving.chosen else None,
-            "gate": {"passed": verdict.passed, "forced": force, "reasons": list(verdict.reasons)},
-        },
+        model=decided.recipe.model,
+        metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
+        training=_training(shop, decided, verdict, force=force, settings=settings),
     )
     with step("publish"):
         version = publish.publish(volume, fitted)
@@ -126,14 +121,42 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
             writer.activate(volume, version)
         writer.prune(volume, keep=retention.worth_keeping(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
-    path = None
-    if judgement is not None:
-        with step("report"):
-            path = volume / REPORTS / f"{version}.html"
-            path.parent.mkdir(exist_ok=True)
-            content = run_report.describe(version, choice, judgement, two_stage=serving, settings=settings)
-            report.write(content, path)
-    return Outcome(version, recipe, judgement, verdict, activated=verdict.passed or force, report=path)
+    path = _report(version, decided, retrieval, settings=settings)
+    return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)
+
+
+def _training(
+    shop: Shop, decided: Decision, verdict: Verdict, *, force: bool, settings: Settings
+) -> dict[str, JsonValue]:
+    """What the manifest says of the run."""
+    last = shop.events["timestamp"].max()
+    return {
+        "recipe": decided.recipe.model_dump(mode="json"),
+        "event_weights": dict(shop.weights),
+        "recent_days": settings.recent_days,
+        "horizon_days": settings.horizon_days,
+        "data_until": None if last is None else str(last),
+        "seed": settings.seed,
+        "gate": {
+            "passed": verdict.passed,
+            "forced": force,
+            "reasons": list(verdict.reasons),
+            "users": verdict.users,
+        },
+    }
+
+
+def _report(version: str, decided: Decision, retrieval: BuiltIndex, *, settings: Settings) -> Path | None:
+    """Write what was measured; none where nothing was."""
+    if decided.judgement is None or decided.choice is None:
+        return None
+    with step("report"):
+        path = settings.artifact_dir / REPORTS / f"{version}.html"
+        path.parent.mkdir(exist_ok=True)
+        serving = measure_serving(decided.judgement, retrieval, settings=settings)
+        content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)
+        report.write(content, path)
+    return path
 
 
 def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_s: float) -> tuple[Recipe, float]:
@@ -142,14 +165,14 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     Raises:
         DataError: the events do not span three windows, one of which stays unseen for judging.
     """
-    windows = judging.held_out(shop.events, weights=shop.weights, settings=settings, most=3)
-    if len(windows) < 3:
+    held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings, most=3)
+    if len(held_out) < 3:
         raise DataError("tuning needs events over three held-out windows and some before them; use `train` as it is")
     settings.artifact_dir.mkdir(parents=True, exist_ok=True)
     return tuning.tune(
-        windows[:-1],
+        held_out[:-1],
         models=models or ("als", "ials", "spectral"),
-        start_with=[one for one in candidates_for(windows[-1].train) if not models or one.model in models],
+        start_with=[one for one in candidates_for(held_out[-1].train) if not models or one.model in models],
         budget_s=budget_s,
         settings=settings,
     )
@@ -160,38 +183,27 @@ def candidates_for(known: Interactions) -> list[Recipe]:
     return default_candidates(len(known.user_ids), len(known.item_ids))
 
 
-def measure_serving(judgement: Judgement | None, *, settings: Settings) -> TwoStageFigures | None:
-    """What each way of serving loses on the judged window, and the cheapest one that loses too little to matter."""
-    if judgement is None:
+def measure_serving(judgement: Judgement, chosen: BuiltIndex, *, settings: Settings) -> TwoStageFigures | None:
+    """What the chosen index, exact search and cosine lose on the judged window; none where no vector is asked with."""
+    if isinstance(judgement.recipe, PopularityRecipe):
         return None
-    budget = two_stage.measure(
-        judgement.embeddings,
-        judgement.window,
-        candidates=two_stage.default_candidates(len(judgement.embeddings.item)),
-        seed=settings.seed,
-    )
-    try:
-        few = replace(budget, rows=tuple(row for row in budget.rows if row.n <= blending.CANDIDATES))
-        return TwoStageFigures(budget=budget, chosen=two_stage.choose(few))
-    except InvalidArgumentError:  # every index loses too much: the report shows how much, and the gate looks at recall
-        return TwoStageFigures(budget=budget, chosen=None)
+    compared = dict.fromkeys([EXACT, chosen.candidate, Candidate("SQfp16", "cosine", None)])
+    budget = two_stage.measure(judgement.embeddings, judgement.window, candidates=list(compared), seed=settings.seed)
+    of_chosen = [
+        row for row in budget.rows if Candidate(row.factory, row.metric, row.search_effort) == chosen.candidate
+    ]
+    served = [row for row in of_chosen if row.n <= blending.CANDIDATES] or of_chosen[:1]
+    return TwoStageFigures(budget=budget, chosen=served[-1])
 
 
-def build_retrieval(embeddings: Embeddings, serving: TwoStageFigures | None, *, settings: Settings) -> BuiltIndex:
-    """The chosen index over all items; where nothing was measured, the one that is usual for so many."""
-    if serving is not None and serving.chosen is not None:
-        chosen = serving.chosen
-        return index.build_retrieval(
-            embeddings,
-            factory=chosen.factory,
-            metric=chosen.metric,
-            search_effort=chosen.search_effort,
-            seed=settings.seed,
-        )
-    factory, effort = index.default_factory(len(embeddings.item))
-    return index.build_retrieval(
-        embeddings, factory=factory, metric="inner_product", search_effort=effort, seed=settings.seed
-    )
+def popularity_of(
+    recipe: Recipe, fitted: Embeddings, known: Interactions, *, settings: Settings
+) -> NDArray[np.float32]:
+    """What popular items are ordered by: users in the recent window; for the baseline, its own scores."""
+    if isinstance(recipe, PopularityRecipe):
+        scaled = recipes.with_recency(fitted, known, recipe.recency_strength, recent_days=settings.recent_days)
+        return np.ascontiguousarray(scaled.item[:, 0])
+    return known.recent_users(recipes.recent_since(known, settings.recent_days))
 
 
 def metric_values(evaluation: Evaluation, *, seed: int) -> dict[str, MetricValue]:

@@ -1,6 +1,5 @@
 """A scorer in, every user's best unseen items out: full ranking, exact, in bounded memory, ties by item row."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.errors import DataError
 from trainer.models.embeddings import Scorer
+from trainer.threads import allowed
 
 # Four workers with one block each: 256 MB of scores. The batch follows from the catalogue alone, never from the
 # machine, because a matrix product may round differently in another batch.
@@ -35,7 +35,7 @@ def top_unseen(scorer: Scorer, *, seen: sp.csr_matrix, user_rows: NDArray[np.int
         scores[np.repeat(np.arange(len(rows)), np.diff(known.indptr)), known.indices] = -np.inf
         return top_k(scores, k)
 
-    workers = min(_MAX_WORKERS, os.cpu_count() or 1)
+    workers = min(_MAX_WORKERS, allowed())
     with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
         ranked = list(pool.map(rank, batches(user_rows, n_items=seen.shape[1])))
     return np.concatenate(ranked) if ranked else np.empty((0, k), dtype=np.int32)

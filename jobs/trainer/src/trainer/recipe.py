@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, RootModel
 from recsys import settings_file
 from trainer import recency
 from trainer.interactions import Interactions
-from trainer.models import als, ials, lightgcn_training, spectral
+from trainer.models import als, baselines, ials, lightgcn_training, spectral
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
@@ -50,7 +50,15 @@ class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
     warm_start: bool = True  # from iALS vectors of the same dimension; cold takes many times as long
 
 
-Recipe = Annotated[ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe, Field(discriminator="model")]
+class PopularityRecipe(_Recipe, frozen=True, extra="forbid"):
+    """The baseline as a model of its own: the same items for everybody, what they had left out."""
+
+    model: Literal["popularity"] = "popularity"
+    recency_strength: float = Field(default=1.0, ge=0)  # 0: users of all time
+
+
+PersonalRecipe = ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe
+Recipe = Annotated[PersonalRecipe | PopularityRecipe, Field(discriminator="model")]
 
 
 class _Document(RootModel[Recipe]):
@@ -86,6 +94,8 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir:
             return spectral.fit(known, recipe.settings, seed=seed)
         case LightGCNRecipe():
             return fit_lightgcn(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+        case PopularityRecipe():
+            return baselines.fit(known)
 
 
 def fit_lightgcn(

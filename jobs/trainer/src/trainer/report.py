@@ -82,10 +82,10 @@ class TrainingCurve:
 
 @dataclass(frozen=True)
 class TwoStageFigures:
-    """The loss budget and what was chosen from it; none where every index loses too much."""
+    """The loss budget, and the index in it that serves, with as many candidates as the gateway asks for."""
 
     budget: LossBudget
-    chosen: BudgetRow | None
+    chosen: BudgetRow
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recsys.artifact import layout
 from recsys.artifact.reader import read_manifest
+from recsys.artifact.verdict import verdict_of
 from recsys.errors import ArtifactError
 
 
@@ -19,7 +20,7 @@ def worth_keeping(volume: Path, count: int) -> set[str]:
 
 def _passed(volume: Path, version: str) -> bool:
     try:
-        gate = read_manifest(layout.version_dir(volume, version)).training.get("gate")
+        verdict = verdict_of(read_manifest(layout.version_dir(volume, version)))
     except ArtifactError:
         return False
-    return isinstance(gate, dict) and bool(gate["passed"] or gate["forced"])
+    return verdict is not None and (verdict.passed or verdict.forced)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from trainer import bootstrap, hard_negatives
 from trainer.blending import ChosenBlend
 from trainer.evaluation import Evaluation
-from trainer.gate import METRIC
+from trainer.gate import METRIC, shown
 from trainer.judging import Judgement
 from trainer.models.lightgcn_training import Epoch
-from trainer.recipe import Recipe
+from trainer.recipe import PopularityRecipe, Recipe
 from trainer.report import (
     Comparison,
     HardNegativeFigures,
@@ -35,7 +35,7 @@ def describe(
     settings: Settings,
 ) -> RunReport:
     """Everything that the run measured on its newest window."""
-    window, recipe = judgement.window, choice.recipe
+    window, recipe = judgement.window, judgement.recipe
     return RunReport(
         title=version,
         made_at=datetime.now(UTC),
@@ -47,6 +47,7 @@ def describe(
         hard_negatives=_hard_negatives(recipe, judgement, settings=settings),
         two_stage=two_stage,
         data={
+            "users who judged": len(judgement.new.user_rows),
             "users before the window": len(window.train.user_ids),
             "items before the window": len(window.train.item_ids),
             "pairs before the window": window.train.weights.nnz,
@@ -55,8 +56,8 @@ def describe(
         settings={
             "model": recipe.model,
             "recency_strength": recipe.recency_strength,
-            **recipe.settings.model_dump(),
-            **_blend(choice.blend),
+            **_hyper_parameters(recipe),
+            **_blend(ChosenBlend(judgement.blend, None) if judgement.stands_in else choice.blend),
             "seed": settings.seed,
             "recent_days": settings.recent_days,
             "horizon_days": settings.horizon_days,
@@ -66,25 +67,38 @@ def describe(
 
 def _beside(judgement: Judgement) -> dict[str, Evaluation]:
     """What the new model is compared with beside the baselines."""
-    beside = {"its personal score alone": judgement.personal, "live version's recipe": judgement.live}
+    is_baseline = isinstance(judgement.recipe, PopularityRecipe)
+    beside = {
+        "its personal score alone": judgement.personal,
+        "live version's recipe": judgement.live,
+        "popular items, as they would go live": None if is_baseline else judgement.popularity,
+    }
     return {name: evaluation for name, evaluation in beside.items() if evaluation is not None}
 
 
 def _blend(chosen: ChosenBlend) -> dict[str, str | float]:
     """What lists are ranked by, and what the best blend was worth on the validation window, taken or not."""
-    shown: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
+    told: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
     if chosen.gain is not None:
-        gain = chosen.gain
-        shown[f"best blend tried, {METRIC} over the personal score alone"] = (
-            f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
-        )
-    return shown
+        told[f"best blend tried, {METRIC} over the personal score alone"] = shown(chosen.gain)
+    return told
+
+
+def _name(recipe: Recipe) -> str:
+    """What the report calls it; the table has popularity among the baselines too."""
+    return f"{recipe.model}, as published" if isinstance(recipe, PopularityRecipe) else recipe.model
+
+
+def _hyper_parameters(recipe: Recipe) -> dict[str, str | int | float | bool | None]:
+    """Of the model; the baseline has none beside the strength of recency."""
+    return {} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump()
 
 
 def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[ModelFigures]:
     n_items = len(judgement.window.train.item_ids)
-    judged: dict[str, Evaluation] = {recipe.model: judgement.new, **_beside(judgement)}
-    dims: dict[str, int] = {recipe.model: judgement.embeddings.item.shape[1]}
+    name_of_new = _name(recipe)
+    judged: dict[str, Evaluation] = {name_of_new: judgement.new, **_beside(judgement)}
+    dims: dict[str, int] = {name_of_new: judgement.embeddings.item.shape[1]}
     return [
         figures_of(
             name,
@@ -92,7 +106,7 @@ def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list
             n_items=n_items,
             k=20,
             dim=dims.get(name),
-            fit_s=judgement.fit_s if name == recipe.model else None,
+            fit_s=judgement.fit_s if name == name_of_new else None,
             seeds={},
             seed=settings.seed,
         )
@@ -103,7 +117,7 @@ def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list
 def _comparisons(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[Comparison]:
     return [
         Comparison(
-            model=recipe.model,
+            model=_name(recipe),
             baseline=name,
             metric=METRIC,
             difference=bootstrap.paired(judgement.new.per_user[METRIC], other.per_user[METRIC], seed=settings.seed),

@@ -73,7 +73,8 @@ def _train_if_new(schedule: Schedule, volume: Path, lake_dir: Path, train: Calla
             _log.info("nothing to train", extra={"new_events": new, "min_new_events": schedule.min_new_events})
             return
     outcome = train()
-    result = {"version": outcome.version, "reasons": list(outcome.verdict.reasons)}
+    verdict = outcome.verdict
+    result = {"version": outcome.version, "users_judged": verdict.users, "reasons": list(verdict.reasons)}
     if outcome.activated:
         _log.info("version live", extra=result)
     else:

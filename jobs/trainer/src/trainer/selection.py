@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from recsys.artifact.manifest import BlendInfo
+from recsys.errors import InvalidArgumentError
 from trainer import blending
 from trainer import recipe as recipes
 from trainer.blending import ChosenBlend
@@ -14,7 +15,7 @@ from trainer.evaluation import evaluate
 from trainer.gate import METRIC
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import Epoch
-from trainer.recipe import LightGCNRecipe, Recipe
+from trainer.recipe import LightGCNRecipe, PopularityRecipe, Recipe
 from trainer.settings import Settings
 from trainer.split import Split
 
@@ -33,11 +34,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """All trials, best first, and the model of the best as it was fitted for them, without recency."""
+
+    trials: list[Trial]
+    fitted: Embeddings
+
+
+@dataclass(frozen=True)
 class Choice:
     """What a run goes by."""
 
     recipe: Recipe
     blend: ChosenBlend
+    baseline: PopularityRecipe  # what goes live where the recipe turns out to be no better
     curve: list[Epoch]  # LightGCN's on the validation window; empty for other models
 
 
@@ -48,15 +58,21 @@ def choose(given: Recipe | None, window: Split | None, candidates: Sequence[Reci
     any, and the personal score ranks alone.
     """
     if window is None:
-        return Choice(given or candidates[0], ChosenBlend(BlendInfo(), None), [])
+        return Choice(given or candidates[0], ChosenBlend(BlendInfo(), None), PopularityRecipe(), [])
+    strengths = compare(window, [PopularityRecipe()], settings=settings).trials
+    baseline = PopularityRecipe(recency_strength=strengths[0].recipe.recency_strength)
     recipe = given
     curve: list[Epoch] = []
+    if isinstance(recipe, PopularityRecipe):
+        return Choice(recipe, ChosenBlend(BlendInfo(), None), recipe, [])
     if isinstance(recipe, LightGCNRecipe):
         recipe, curve, fitted = stop_early(recipe, window, settings=settings)
+    elif recipe is None:
+        compared = compare(window, candidates, settings=settings)
+        recipe, fitted = compared.trials[0].recipe, compared.fitted
     else:
-        recipe = recipe or compare(window, candidates, settings=settings)[0].recipe
         fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
-    return Choice(recipe, blending.choose(recipe, fitted, window, settings=settings), curve)
+    return Choice(recipe, blending.choose(recipe, fitted, window, settings=settings), baseline, curve)
 
 
 def compare(
@@ -65,13 +81,17 @@ def compare(
     *,
     strengths: Sequence[float] = RECENCY_STRENGTHS,
     settings: Settings,
-) -> list[Trial]:
+) -> Compared:
     """Fit every candidate on what was known before the window and judge it there with every strength of recency.
 
     A fit costs seconds and a strength costs none, so all strengths are tried with each fit. Best first; of equals, the
     one tried first.
+
+    Raises:
+        InvalidArgumentError: there is no candidate.
     """
     trials: list[Trial] = []
+    winner: tuple[float, Embeddings] | None = None
     for candidate in candidates:
         started = time.perf_counter()
         fitted = recipes.fit_model(candidate, window.train, seed=settings.seed)
@@ -83,7 +103,11 @@ def compare(
         best = max(of_candidate, key=lambda trial: trial.score)
         _log.info("recipe tried", extra={"recipe": best.recipe.model_dump(), METRIC: best.score, "fit_s": fit_s})
         trials += of_candidate
-    return sorted(trials, key=lambda trial: -trial.score)
+        if winner is None or best.score > winner[0]:
+            winner = best.score, fitted
+    if winner is None:
+        raise InvalidArgumentError("expected recipes to compare, found none")
+    return Compared(sorted(trials, key=lambda trial: -trial.score), winner[1])
 
 
 def stop_early(

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     recent_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # what counts as recent for popularity and recency
     ann_recall_floor: float = Field(default=0.95, ge=0, le=1)  # of the exact first 100
     selection_users: int = Field(default=5_000, ge=1)  # at most so many are asked when recipes are compared
+    judging_users: int = Field(default=20_000, ge=1)  # at most so many judge a new version, a seeded sample
     threads: int = Field(default=0, ge=0)  # 0: all cores
     seed: int = Field(default=0, ge=0, lt=2**32)
 

@@ -1,6 +1,7 @@
 """Events in, what a model may learn from and what it is judged by out: nobody's future is in train.
 
-`temporal` and `rolling` are the honest way; `leave_last_out` and `given_pair` are for comparison with others' figures.
+`temporal` is the honest way, and `trainer.windows` lays such splits back to back; `leave_last_out` and `given_pair` are
+for comparison with others' figures.
 All of them end in `hold_out`, which sorts the held-out pairs into what train's matrix can express and what it cannot.
 """
 
@@ -38,6 +39,11 @@ class Split:
     new_user_unknown_items: NDArray[np.int64]  # [n_new_users] test items of the new user that train lacks
     test_sizes_outside: dict[str, int]  # pairs outside `test`, by reason: see hold_out
     cut: datetime | None  # none where no single moment divides train from test
+
+    @property
+    def judged_users(self) -> int:
+        """Users of train with test items: those whom a model is judged by."""
+        return int(np.count_nonzero(np.diff(self.test.indptr) + self.test_unknown_items))
 
 
 def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | None) -> Split:
@@ -90,38 +96,6 @@ def temporal(frame: pl.DataFrame, *, weights: Mapping[str, float], cut: datetime
         if part.weights.nnz == 0:
             raise InvalidArgumentError(f"cut {cut.isoformat()}: expected interactions {name}, found none")
     return hold_out(train, window, cut=cut)
-
-
-def rolling(
-    frame: pl.DataFrame,
-    *,
-    weights: Mapping[str, float],
-    windows: int = 4,
-    horizon_days: float = 30,
-    least_events: int = 0,
-) -> list[Split]:
-    """Temporal splits over back-to-back windows, the last of which ends with the last event; newest last.
-
-    A window of fewer than `least_events` begins earlier: after a pause of months, a handful of events judges nothing.
-
-    Raises:
-        InvalidArgumentError: `windows` under 1, or a window without events in it or before it.
-    """
-    if windows < 1:
-        raise InvalidArgumentError(f"windows: expected 1 or more, found {windows}")
-    last = frame["timestamp"].max()
-    if not isinstance(last, datetime):
-        raise InvalidArgumentError("rolling split: expected events, found none")
-    end = last + timedelta(microseconds=1)  # windows are half-open
-    splits = []
-    for _ in range(windows):
-        cut = end - timedelta(days=horizon_days)
-        newest = frame["timestamp"].filter(frame["timestamp"] < end).top_k(least_events)
-        if newest.len() and isinstance(begin := newest.min(), datetime):
-            cut = min(cut, begin)
-        splits.append(temporal(frame, weights=weights, cut=cut, horizon_days=(end - cut) / timedelta(days=1)))
-        end = cut
-    return splits[::-1]
 
 
 def leave_last_out(frame: pl.DataFrame, *, weights: Mapping[str, float]) -> Split:

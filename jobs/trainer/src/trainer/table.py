@@ -13,7 +13,7 @@ from trainer.evaluation import Evaluation, evaluate
 from trainer.models import item_knn
 from trainer.models.baselines import popularity
 from trainer.models.embeddings import Scorer
-from trainer.recipe import Recipe
+from trainer.recipe import PopularityRecipe, Recipe
 from trainer.split import Split
 
 METRICS: Final = ("recall@20", "ndcg@20")
@@ -63,4 +63,4 @@ def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 
     def fit() -> Scorer:
         return recipes.fit(recipe, window.train, recent_days=recent_days, seed=seed)
 
-    return judged(name, recipe.settings.dim, window, fit)
+    return judged(name, None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim, window, fit)

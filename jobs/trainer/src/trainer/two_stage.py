@@ -1,8 +1,9 @@
-"""Embeddings and candidate indexes in, what each of the two stages loses or wins back out, and the choice for serving.
+"""Embeddings and candidate indexes in, what each of the two stages loses or wins back out.
 
 Stage one takes N unseen candidates from a FAISS index; stage two, the reranker, sorts them by the exact dot product.
 A row of the budget says what is lost on the way: through a search that is not exact, through cosine instead of inner
-product, through too few candidates; and what the exact re-ranking wins back over the index's own order.
+product, through too few candidates; and what the exact re-ranking wins back over the index's own order. It is told, and
+decides nothing: which index serves, `trainer.index` chooses by what it finds of the exact first.
 """
 
 import time
@@ -16,27 +17,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from recsys.errors import InvalidArgumentError
 from trainer import evaluation, ranking
-from trainer.index import EXHAUSTIVE_UP_TO, Metric, build, inverted_lists, normalise
+from trainer.index import Candidate, Metric, build, normalise
 from trainer.models.embeddings import Embeddings
 from trainer.split import Split
 
 K: Final = 20  # the list length that is judged
-# What one more candidate costs after the search, its message on two hops and its exact score: an estimate, which only
-# has to keep N from growing for nothing.
-CANDIDATE_COST_US: Final = 2.0
 _TIMED_QUERIES: Final = 100
 _SEARCH_ROWS: Final = 256
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An index that might serve."""
-
-    factory: str  # FAISS index factory string
-    metric: Metric  # cosine searches L2-normalised item vectors
-    search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
 
 
 @dataclass(frozen=True)
@@ -54,11 +42,6 @@ class BudgetRow:
     search_us: float  # median of one query on one thread, microseconds
     bytes: int  # of the index as it is stored
 
-    @property
-    def cost_us(self) -> float:
-        """Search and N candidates on the way, microseconds a request."""
-        return self.search_us + CANDIDATE_COST_US * self.n
-
 
 @dataclass(frozen=True)
 class LossBudget:
@@ -67,24 +50,6 @@ class LossBudget:
     exact_recall: float  # Recall@20 of the full ranking, over the same sampled users
     users: int
     rows: tuple[BudgetRow, ...]
-
-
-def default_candidates(n_items: int) -> tuple[Candidate, ...]:
-    """Exhaustive search and a graph for small catalogues, inverted lists for others; one cosine index.
-
-    The graph (HNSW over the raw vectors) pays off below `EXHAUSTIVE_UP_TO` only for long vectors: of 512 dimensions
-    and 40 thousand items it answers in a seventh of the time.
-    """
-    if n_items <= EXHAUSTIVE_UP_TO:
-        exhaustive = [Candidate(factory, "inner_product", None) for factory in ("Flat", "SQfp16", "SQ8")]
-        return (*exhaustive, Candidate("HNSW32", "inner_product", 128), Candidate("SQfp16", "cosine", None))
-    lists = inverted_lists(n_items)
-    inverted = [
-        Candidate(f"IVF{lists},{codec}", "inner_product", effort)
-        for codec in ("SQfp16", "SQ8")
-        for effort in (32, 64, 128)
-    ]
-    return (Candidate("SQfp16", "inner_product", None), *inverted, Candidate(f"IVF{lists},SQfp16", "cosine", 64))
 
 
 def measure(
@@ -131,22 +96,6 @@ def measure(
                 )
             )
     return LossBudget(exact_recall=judged.exact_recall, users=len(rows), rows=tuple(table))
-
-
-def choose(budget: LossBudget, *, tolerance: float = 0.005) -> BudgetRow:
-    """The cheapest way of serving whose re-ranked Recall@20 is within `tolerance` (relative) of exact search.
-
-    Raises:
-        InvalidArgumentError: none is; says how near the best came.
-    """
-    floor = budget.exact_recall * (1 - tolerance)
-    good = [row for row in budget.rows if row.recall_after_rerank >= floor]
-    if not good:
-        best = max((row.recall_after_rerank for row in budget.rows), default=0.0)
-        raise InvalidArgumentError(
-            f"no index reaches Recall@{K} {floor:.4f} after re-ranking; the best of them: {best:.4f}"
-        )
-    return min(good, key=lambda row: (row.cost_us, row.bytes))
 
 
 class _Judged:

@@ -172,6 +172,30 @@ def owners_of_sessions(merges: pl.DataFrame) -> pl.DataFrame:
     return first.select("session_id", owner="user_id")
 
 
+def count_after(lake: Path, table: Table, *, sequence: int) -> int:
+    """How many rows a table has behind a place of the stream: of parts that end before it nothing is read.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    for _ in range(_ATTEMPTS):
+        committed = read_committed(lake) or Committed()
+        later = [lake / path for path in committed.of(table) if _last_sequence(path) > sequence]
+        try:
+            parts = (pl.read_parquet(path, columns=["sequence"], hive_partitioning=False) for path in later)
+            return sum(part.filter(pl.col("sequence") > sequence).height for part in parts)
+        except FileNotFoundError:  # merged or rewritten since
+            continue
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{lake}: cannot be read: {error}") from error
+    raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
+
+
+def _last_sequence(part: str) -> int:
+    """Of a part's rows, by its name."""
+    return int(part.rpartition("part-")[2].split(".")[0].split("-")[1])
+
+
 def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
     """One part, whole. Raises: FileNotFoundError; DataError when it is damaged or has another number of rows."""
     try:

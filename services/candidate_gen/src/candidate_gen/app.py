@@ -9,6 +9,7 @@ from candidate_gen.retriever import Retriever, SourceCounts
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
 from candidate_gen.user_servicer import UserServicer
+from recsys.artifact.verdict import newest_verdict
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
@@ -52,7 +53,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
     candidates = CandidateGenServicer(watcher, max_count=settings.max_count)
     campaigns = CampaignServicer(watcher, max_count=settings.max_count, threads=settings.campaign_threads)
     users = UserServicer(watcher, live=live, max_count=settings.max_count)
-    model = ModelServicer(watcher)
+    model = ModelServicer(watcher, last_run=partial(newest_verdict, settings.artifact_dir))
     server.add(candidate_gen_service_pb2.DESCRIPTOR, partial(add_CandidateGenServiceServicer_to_server, candidates))
     server.add(campaign_service_pb2.DESCRIPTOR, partial(add_CampaignServiceServicer_to_server, campaigns))
     server.add(user_service_pb2.DESCRIPTOR, partial(add_UserServiceServicer_to_server, users))

@@ -103,7 +103,10 @@ class Retriever:
             open_index(artifact.similar_index_path, search_effort=None), ExactScores(vectors, is_cosine=True)
         )
         check_indexes(self.retrieval, self._similar, artifact)
-        self._untrained = np.flatnonzero(vectors.norms == 0)
+        untrained = vectors.norms == 0
+        if untrained.all():  # the model is popularity: no item has a vector, yet those with events are known
+            untrained = untrained & (np.asarray(artifact.first_seen) == 0)
+        self._untrained = np.flatnonzero(untrained)
         self._catalogue = LiveCatalogue(artifact, live)
         self._queries = QueryVectors(artifact, row_of=self._row_of)
         self._popular = PopularItems(artifact.popularity)

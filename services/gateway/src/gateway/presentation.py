@@ -107,6 +107,7 @@ def model(
             "trained_at": candidate_gen.trained_at,
             "metrics": [_metric(metric) for metric in candidate_gen.metrics],
             "services": {"candidate_gen": _service_model(candidate_gen), "reranker": _service_model(reranker)},
+            "last_run": _training_run(candidate_gen.last_run) if candidate_gen.HasField("last_run") else None,
         }
     )
 
@@ -122,6 +123,15 @@ def _metric(message: model_service_pb2.Metric) -> schemas.Metric:
         value=message.value,
         low=message.low if message.HasField("low") else None,
         high=message.high if message.HasField("high") else None,
+    )
+
+
+def _training_run(message: model_service_pb2.TrainingRun) -> schemas.TrainingRun:
+    return schemas.TrainingRun(
+        artifact_version=message.artifact_version,
+        passed=message.passed,
+        reasons=list(message.reasons),
+        users_judged=message.users_judged if message.HasField("users_judged") else None,
     )
 
 

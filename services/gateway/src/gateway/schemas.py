@@ -248,17 +248,27 @@ class ServiceModel(_Schema):
     refused: str | None = Field(description="Why the newest published version was not taken; null: it was.")
 
 
+class TrainingRun(_Schema):
+    """What the trainer's gate said of the newest version on the volume, live or refused."""
+
+    artifact_version: str = _VERSION
+    passed: bool = Field(description="Whether it might go live; else the version before stays.")
+    reasons: list[str] = Field(description="One sentence a check.")
+    users_judged: int | None = Field(description="How many users it was judged by; null: not recorded.")
+
+
 class Model(_Schema):
     """The live model, as candidate_gen describes it, and what each service holds."""
 
     artifact_version: str = _VERSION
-    model: str = Field(examples=["als"])
+    model: str = Field(examples=["als"], description="`popularity`: no personal model was shown to be better.")
     dim: int
     user_count: int
     item_count: int
     trained_at: datetime
     metrics: list[Metric]
     services: dict[str, ServiceModel] = Field(description="By service: `candidate_gen` and `reranker`.")
+    last_run: TrainingRun | None = Field(description="The trainer's last run; null: not recorded.")
 
 
 class Health(_Schema):

@@ -57,8 +57,8 @@ class Candidates:
         plain = np.asarray(values)  # indexing a memory map costs more
         if not self.new_items:
             return plain[self.rows]
-        part = plain[np.minimum(self.rows, len(plain) - 1)]
-        part[~self.is_in_model] = 0
+        part = np.zeros((len(self.rows), *plain.shape[1:]), plain.dtype)
+        part[self.is_in_model] = plain[self.rows[self.is_in_model]]
         return part
 
     def item(self, index: int) -> CatalogueItem:
@@ -91,9 +91,12 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
     proposed_new = {row: catalogue.new_item(item_id) for row, item_id in enumerate(proposed.new_item_ids, n_items)}
     new_items = {row: new for row, new in proposed_new.items() if new is not None and new.item.available}
     rows = proposed.rows
-    shown = catalogue.available_mask()[np.minimum(rows, n_items - 1)]
     if proposed_new:
-        shown = np.where(rows < n_items, shown, np.isin(rows, list(new_items)))
+        is_known = rows < n_items
+        shown = np.isin(rows, list(new_items))
+        shown[is_known] = catalogue.available_mask()[rows[is_known]]
+    else:
+        shown = catalogue.available_mask()[rows]
     kept = Candidates(
         catalogue=catalogue,
         rows=rows[shown],

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from trainer.interactions import Interactions
 from trainer.models import bm25
 from trainer.models.embeddings import Embeddings
+from trainer.threads import allowed
 
 
 class ALSSettings(BaseModel, frozen=True, extra="forbid"):
@@ -29,7 +30,7 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
     that a fold-in gives a known user the vector that they have.
 
     Args:
-        threads: 0 means every core. Rows are solved one by one, so the result does not depend on it.
+        threads: 0 means as many as the run may have. Rows are solved one by one, so the result does not depend on it.
     """
     weights = bm25.confidence(_of_mean_one(interactions.weights), k1=settings.k1, b=settings.b)
     with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
@@ -38,7 +39,7 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
             regularization=settings.regularization,
             alpha=settings.alpha,
             iterations=settings.iterations,
-            num_threads=threads,
+            num_threads=threads or allowed(),
             random_state=seed,
         )
         model.fit(weights, show_progress=False)

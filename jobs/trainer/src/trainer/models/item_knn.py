@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from trainer.interactions import Interactions
+from trainer.threads import allowed
 
 
 class ItemKNNSettings(BaseModel, frozen=True, extra="forbid"):
@@ -28,10 +29,10 @@ class ItemKNN:
 
 
 def fit(interactions: Interactions, settings: ItemKNNSettings, *, threads: int = 0) -> ItemKNN:
-    """Similarities of items; nothing is random. threads: 0 means every core."""
+    """Similarities of items; nothing is random. threads: 0 means as many as the run may have."""
     weights = interactions.weights
     lengths = np.sqrt(np.bincount(weights.indices, weights=weights.data.astype(np.float64) ** 2))
     unit = sp.csr_matrix((weights.data / lengths[weights.indices], weights.indices, weights.indptr), weights.shape)
-    model = ItemItemRecommender(K=settings.neighbours, num_threads=threads)
+    model = ItemItemRecommender(K=settings.neighbours, num_threads=threads or allowed())
     model.fit(unit, show_progress=False)
     return ItemKNN(weights=weights, similarity=sp.csr_matrix(model.similarity, dtype=np.float32))

@@ -68,8 +68,9 @@ def check_history(version_dir: Path, history: History, *, n_items: int, gently: 
 
 def check_first_seen(path: Path, first_seen: NDArray[np.int64]) -> None:
     """No item was seen before 1970. Raises: ArtifactError."""
-    if first_seen.min() < 0:
-        raise ArtifactError(f"{path}: expected Unix seconds of 0 or more, found {first_seen.min()}")
+    least = first_seen.min(initial=0)
+    if least < 0:
+        raise ArtifactError(f"{path}: expected Unix seconds of 0 or more, found {least}")
 
 
 def check_fold_in(version_dir: Path, fold_in: FoldIn) -> None:

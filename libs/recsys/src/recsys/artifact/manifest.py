@@ -86,7 +86,7 @@ class Manifest(_Frozen):
     model: str
     dim: int = Field(gt=0)
     user_count: int = Field(ge=0)
-    item_count: int = Field(gt=0)
+    item_count: int = Field(ge=0)  # 0: a shop that has nothing yet
     interaction_count: int = Field(ge=0)
     event_types: list[str]
     index: IndexInfo

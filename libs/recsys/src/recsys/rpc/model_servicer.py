@@ -1,12 +1,14 @@
 """`recsys.v1.ModelService`: which model this process answers with. Served by candidate_gen and by the reranker."""
 
+from collections.abc import Callable
 from datetime import UTC
 from typing import Protocol
 
 import grpc
 
 from recsys.artifact.manifest import Manifest
-from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse, Metric
+from recsys.artifact.verdict import RunVerdict
+from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse, Metric, TrainingRun
 from recsys.v1.model_service_pb2_grpc import ModelServiceServicer
 
 
@@ -30,8 +32,10 @@ class Versions(Protocol):
 class ModelServicer(ModelServiceServicer):
     """Manifest → wire."""
 
-    def __init__(self, versions: Versions) -> None:
+    def __init__(self, versions: Versions, *, last_run: Callable[[], RunVerdict | None] = lambda: None) -> None:
+        """`last_run` tells what became of the newest version on the volume."""
         self._versions = versions
+        self._last_run = last_run
 
     def GetModel(self, request: GetModelRequest, context: grpc.ServicerContext) -> GetModelResponse:  # noqa: N802
         manifest = self._versions.current().manifest
@@ -49,4 +53,13 @@ class ModelServicer(ModelServiceServicer):
             held_versions=self._versions.held(),
             refused=self._versions.refused,
             stream_sequence=manifest.stream_sequence,
+            last_run=_run(self._last_run()),
         )
+
+
+def _run(verdict: RunVerdict | None) -> TrainingRun | None:
+    if verdict is None:
+        return None
+    return TrainingRun(
+        artifact_version=verdict.version, passed=verdict.passed, reasons=verdict.reasons, users_judged=verdict.users
+    )

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drecsys/v1/model_service.proto\x12\trecsys.v1\"\x11\n\x0fGetModelRequest\"[\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x10\n\x03low\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_lowB\x07\n\x05_high\"\xe9\x01\n\x10GetModelResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0b\n\x03\x64im\x18\x03 \x01(\r\x12\x12\n\nuser_count\x18\x04 \x01(\x04\x12\x12\n\nitem_count\x18\x05 \x01(\x04\x12\x12\n\ntrained_at\x18\x06 \x01(\t\x12\"\n\x07metrics\x18\x07 \x03(\x0b\x32\x11.recsys.v1.Metric\x12\x15\n\rheld_versions\x18\x08 \x03(\t\x12\x0f\n\x07refused\x18\t \x01(\t\x12\x17\n\x0fstream_sequence\x18\n \x01(\x04\x32S\n\x0cModelService\x12\x43\n\x08GetModel\x12\x1a.recsys.v1.GetModelRequest\x1a\x1b.recsys.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drecsys/v1/model_service.proto\x12\trecsys.v1\"\x11\n\x0fGetModelRequest\"[\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x10\n\x03low\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_lowB\x07\n\x05_high\"t\n\x0bTrainingRun\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x19\n\x0cusers_judged\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\x0f\n\r_users_judged\"\x93\x02\n\x10GetModelResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0b\n\x03\x64im\x18\x03 \x01(\r\x12\x12\n\nuser_count\x18\x04 \x01(\x04\x12\x12\n\nitem_count\x18\x05 \x01(\x04\x12\x12\n\ntrained_at\x18\x06 \x01(\t\x12\"\n\x07metrics\x18\x07 \x03(\x0b\x32\x11.recsys.v1.Metric\x12\x15\n\rheld_versions\x18\x08 \x03(\t\x12\x0f\n\x07refused\x18\t \x01(\t\x12\x17\n\x0fstream_sequence\x18\n \x01(\x04\x12(\n\x08last_run\x18\x0b \x01(\x0b\x32\x16.recsys.v1.TrainingRun2S\n\x0cModelService\x12\x43\n\x08GetModel\x12\x1a.recsys.v1.GetModelRequest\x1a\x1b.recsys.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST']._serialized_end=61
   _globals['_METRIC']._serialized_start=63
   _globals['_METRIC']._serialized_end=154
-  _globals['_GETMODELRESPONSE']._serialized_start=157
-  _globals['_GETMODELRESPONSE']._serialized_end=390
-  _globals['_MODELSERVICE']._serialized_start=392
-  _globals['_MODELSERVICE']._serialized_end=475
+  _globals['_TRAININGRUN']._serialized_start=156
+  _globals['_TRAININGRUN']._serialized_end=272
+  _globals['_GETMODELRESPONSE']._serialized_start=275
+  _globals['_GETMODELRESPONSE']._serialized_end=550
+  _globals['_MODELSERVICE']._serialized_start=552
+  _globals['_MODELSERVICE']._serialized_end=635
 # @@protoc_insertion_point(module_scope)

@@ -22,8 +22,20 @@ class Metric(_message.Message):
     high: float
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
 
+class TrainingRun(_message.Message):
+    __slots__ = ("artifact_version", "passed", "reasons", "users_judged")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    USERS_JUDGED_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
+    passed: bool
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    users_judged: int
+    def __init__(self, artifact_version: _Optional[str] = ..., passed: _Optional[bool] = ..., reasons: _Optional[_Iterable[str]] = ..., users_judged: _Optional[int] = ...) -> None: ...
+
 class GetModelResponse(_message.Message):
-    __slots__ = ("artifact_version", "model", "dim", "user_count", "item_count", "trained_at", "metrics", "held_versions", "refused", "stream_sequence")
+    __slots__ = ("artifact_version", "model", "dim", "user_count", "item_count", "trained_at", "metrics", "held_versions", "refused", "stream_sequence", "last_run")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DIM_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +46,7 @@ class GetModelResponse(_message.Message):
     HELD_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     STREAM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     model: str
     dim: int
@@ -44,4 +57,5 @@ class GetModelResponse(_message.Message):
     held_versions: _containers.RepeatedScalarFieldContainer[str]
     refused: str
     stream_sequence: int
-    def __init__(self, artifact_version: _Optional[str] = ..., model: _Optional[str] = ..., dim: _Optional[int] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., trained_at: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., held_versions: _Optional[_Iterable[str]] = ..., refused: _Optional[str] = ..., stream_sequence: _Optional[int] = ...) -> None: ...
+    last_run: TrainingRun
+    def __init__(self, artifact_version: _Optional[str] = ..., model: _Optional[str] = ..., dim: _Optional[int] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., trained_at: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., held_versions: _Optional[_Iterable[str]] = ..., refused: _Optional[str] = ..., stream_sequence: _Optional[int] = ..., last_run: _Optional[_Union[TrainingRun, _Mapping]] = ...) -> None: ...
