@@ -122,7 +122,7 @@ async def _merge(session_id: str, *, user_id: str, store: FeatureStore) -> None:
     """Make a session its user's; one that is already costs a look, and no flush to disk."""
     profile = await store.profile(Subject("session", session_id))
     if profile.subject != Subject("user", user_id):
-        await store.merge_session(session_id, user_id=user_id)
+        await store.merge_session(session_id, user_id=user_id, now_ms=now_ms())
 
 
 async def _count_unknown(item_ids: list[str], clients: Clients) -> int | None:

@@ -17,8 +17,18 @@ EVENT_ID_DAYS: Final = 7
 EXPOSURE_DAYS: Final = 7
 """So long an event may answer a recommendation."""
 
-HALF_LIVES_S: Final = (3_600, 86_400, 604_800)
-"""Of the trending counters: an hour, a day, a week."""
+HALF_LIFE_S: Final = 86_400
+"""Of the trending counters: a day."""
+
+MOST_TRENDING: Final = 10_000
+"""So many items have a trending counter; the lightest beyond are dropped, those of ids that no item has among them."""
+
+SESSION_DAYS: Final = 30
+"""After so long without an event or a merge a session is forgotten, unless the opener of the store says otherwise."""
+
+PURCHASE: Final = "purchase"
+REMOVE: Final = "remove"
+"""Takes back one purchase of the item before it, if there is one."""
 
 JsonScalar = str | float | bool | None
 
@@ -68,7 +78,7 @@ class Profile:
 
     subject: Subject
     recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
-    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events that were ever appended
+    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +175,13 @@ class FeatureStore(Protocol):
     """The one interface. Both backends pass the same contract suite."""
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        """Make events durable, all or none, and count them everywhere. A repeated event_id changes nothing.
+        """Make events durable and count them everywhere. A repeated event_id changes nothing.
 
-        Also in one batch: the second of two equal ids is the duplicate. An event of a merged session is its user's.
+        Each event is stored whole or not at all. When it raises, the first events of the batch may be stored, or all
+        of them, and some may yet be: whoever sends the same ids again has each once in the end. Also in one batch the
+        second of two equal ids is the duplicate. An event of a merged session is its user's. A `remove` takes back one
+        purchase of the same item that came in before it, and changes nothing where there is none. `now_ms` is also
+        the clock by which sessions are forgotten.
         An event whose request_id names a known exposure is a click there; a purchase of an exposed unit converts it.
         """
         ...
@@ -176,15 +190,15 @@ class FeatureStore(Protocol):
         """What is known of somebody; empty for a stranger. One round trip."""
         ...
 
-    async def merge_session(self, session_id: str, *, user_id: str) -> int:
+    async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         """Make the session's past the user's, and its future too; returns the number of recent events moved.
 
         Again: moves what is new. A session that belongs to another user by now starts afresh for this one.
         """
         ...
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        """The heaviest items first, ties by id. `half_life_s` is one of HALF_LIVES_S."""
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        """The heaviest items first, ties by id."""
         ...
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
@@ -217,10 +231,6 @@ class FeatureStore(Protocol):
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         """Remove entries up to and including this one; returns how many. The rest of the store keeps what it knows."""
-        ...
-
-    async def stream_length(self) -> int:
-        """Entries that are not trimmed yet."""
         ...
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
