@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
+from recsys.feature_store.interface import SESSION_DAYS
 from recsys.rpc.tls import TlsSettings
 
 DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
@@ -46,6 +47,9 @@ class Settings(TlsSettings, BaseSettings):
         "", repr=False, description="sqlite:///path or valkey://host:port/0; empty: no live state"
     )
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
+    session_days: int = Field(
+        SESSION_DAYS, ge=1, le=3650, description="days without an event after which an anonymous session is forgotten"
+    )
     event_weights: dict[str, EventWeight] = Field(
         DEFAULT_EVENT_WEIGHTS, description="event types that are taken (JSON), and what each adds to what is trending"
     )
