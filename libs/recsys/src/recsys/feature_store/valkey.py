@@ -53,7 +53,7 @@ _MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long bef
 _LEAST_WEIGHT: Final = 1e-9
 _TRIES: Final = 20
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
-_STREAM_PART: Final = 5_000  # entries looked at in one go, in some tens of milliseconds
+_STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
