@@ -27,15 +27,28 @@ MOST_USERS, MOST_ENTRIES = 4_096, 65_536
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("users", type=argparse.FileType(encoding="utf-8"), help="a file of user ids; -: standard input")
+    parser.add_argument(
+        "users", type=argparse.FileType(encoding="utf-8-sig"), help="a file of user ids; -: standard input"
+    )
     parser.add_argument("--target", default="127.0.0.1:50051")
-    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--count", type=int, choices=range(1, 1_001), metavar="1…1000", default=50)
     parser.add_argument("--timeout-s", type=float, default=3600, help="for the whole campaign")
     arguments = parser.parse_args()
-    users = (line.rstrip("\r\n") for line in arguments.users)
-    with grpc.insecure_channel(arguments.target) as channel:
-        for found in lists(channel, users, count=arguments.count, timeout_s=arguments.timeout_s):
-            sys.stdout.write(json.dumps(found) + "\n")
+    try:
+        users = list(ids_in(arguments.users))  # now: an error while gRPC reads them would leave it waiting
+        with grpc.insecure_channel(arguments.target) as channel:
+            found = lists(channel, users, count=arguments.count, timeout_s=arguments.timeout_s)
+            sys.stdout.writelines(json.dumps(one) + "\n" for one in found)
+    except grpc.RpcError as error:
+        sys.exit(f"error: {arguments.target}: expected candidate_gen, found {error.code().name}: {error.details()}")
+    except UnicodeDecodeError as error:
+        sys.exit(f"error: {arguments.users.name}: expected UTF-8, found other bytes: {error.reason}")
+
+
+def ids_in(lines: Iterable[str]) -> Iterator[str]:
+    """The ids, one a line; an empty line is none."""
+    ids = (line.rstrip("\r\n").removeprefix("\ufeff") for line in lines)  # the mark that some editors begin with
+    return (user_id for user_id in ids if user_id)
 
 
 def lists(

@@ -59,7 +59,10 @@ def serve(volume: Path, data: dict[str, Path]) -> None:
     """Serves the volume until interrupted, and trains again on what comes in. Raises StackError when a process dies."""
     jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(data)]}
     print(f"starting candidate_gen, reranker, gateway, ui, {', '.join(jobs)}", flush=True)
-    with LocalStack(volume, ports=Ports.from_environment(), with_ui=True, jobs=jobs, log_dir=DEMO / "logs") as stack:
+    types = {"GATEWAY_MAPPING_FILE": str(data["mapping"])} if "mapping" in data else {}  # what the trainer learns from
+    with LocalStack(
+        volume, ports=Ports.from_environment(), with_ui=True, jobs=jobs, log_dir=DEMO / "logs", environment=types
+    ) as stack:
         print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  logs  {DEMO / 'logs'}")
         print(f"\n  {access()}\n  Ctrl-C stops everything.", flush=True)
         stack.watch()

@@ -58,14 +58,14 @@ def test_the_api_is_open_only_as_far_as_its_port_is_published() -> None:
     environment = SERVICES["gateway"]["environment"]
     assert environment["GATEWAY_OPEN_ON"] == "${OPEN_ON:-${BIND_ADDRESS:-127.0.0.1}}"
     assert environment["GATEWAY_API_KEYS_FILE"] == "${API_KEYS_FOLDER:+/keys/api-keys.yaml}"
-    mount, _ = SERVICES["gateway"]["volumes"]
+    mount, *_ = SERVICES["gateway"]["volumes"]
     assert (mount["target"], mount["read_only"]) == ("/keys", True)
 
 
 def test_the_compose_file_holds_no_secret() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     secrets = re.findall(r"\w*(?:_KEY|PASSWORD|TOKEN|SECRET): *(\S*)", text)
-    assert secrets == ["${UI_API_KEY:-}"]
+    assert secrets == ["${CURSOR_KEY:-}", "${UI_API_KEY:-}"]
 
 
 def test_no_address_of_metrics_is_reachable_from_outside() -> None:

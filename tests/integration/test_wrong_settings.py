@@ -64,3 +64,22 @@ def test_a_port_that_is_taken_ends_a_service_with_a_sentence(tmp_path: Path) -> 
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("error: metrics: cannot listen on 127.0.0.1:")
+
+
+@pytest.mark.parametrize("setting", ["GATEWAY_API_KEYS_FILE", "GATEWAY_RULES_FILE", "GATEWAY_EXPERIMENTS_FILE"])
+def test_a_settings_file_with_a_date_that_is_none_ends_the_gateway_with_a_sentence(
+    setting: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("rules:\n  - at: 2027-13-01T00:00:00Z\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "gateway"],
+        env=os.environ | {"GATEWAY_OPEN_ON": "127.0.0.1", "GATEWAY_PORT": "0", setting: str(path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(f"error: {path}: line 2: expected YAML")

@@ -9,8 +9,8 @@ import polars as pl
 from event_sink.lake_writer import LakeWriter
 from event_sink.sink import Sink
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Erasure, Event, Exposure, ItemRecord, StreamEntry, Subject
-from recsys.lake import Table, lake_dir, read_table
+from recsys.feature_store.interface import Erasure, Event, Exposure, ItemRecord, Merge, StreamEntry, Subject
+from recsys.lake import TABLES, Table, lake_dir, read_table
 
 DAY_MS = 86_400_000
 FIRST_DAY_MS = 1_767_225_600_000  # 2026-01-01
@@ -23,6 +23,7 @@ class StreamInMemory:
         self.entries: list[StreamEntry] = []
         self.all_erasures: dict[str, Erasure] = {}
         self.items: list[ItemRecord] = []
+        self.documents: dict[str, str] = {}
         self.sequence = 0
         self.is_away = False
         self.step: Callable[[], None] = lambda: None
@@ -33,15 +34,18 @@ class StreamInMemory:
         subject = Subject("user", user) if user is not None else Subject("session", str(session))
         return self._append(Event(event_id, subject, item, "view", FIRST_DAY_MS + day * DAY_MS, 1.0, value=2))
 
-    def exposure(self, request_id: str, *, user: str | None, day: int = 0) -> int:
+    def exposure(self, list_id: str, *, user: str | None, day: int = 0) -> int:
         subject = None if user is None else Subject("user", user)
         when = FIRST_DAY_MS + day * DAY_MS
-        return self._append(Exposure(request_id, subject, when, ("i", "j"), (0.5, 1.0), "v1"))
+        return self._append(Exposure(list_id, subject, when, ("i", "j"), (0.5, 1.0), "v1"))
+
+    def merge(self, session: str, *, user: str, day: int = 0) -> int:
+        return self._append(Merge(session, user, FIRST_DAY_MS + day * DAY_MS))
 
     def erase(self, user: str, *, sessions: tuple[str, ...] = ()) -> str:
         """As erase_user: what is in the stream goes, and an erasure comes behind it."""
         who = {Subject("user", user), *(Subject("session", session) for session in sessions)}
-        self.entries = [entry for entry in self.entries if getattr(entry.entry, "subject", None) not in who]
+        self.entries = [entry for entry in self.entries if _whose(entry) not in who]
         erasure = Erasure(
             hashed(user), self.sequence + 1, 1, 0, session_hashes=tuple(hashed(session) for session in sessions)
         )
@@ -83,7 +87,15 @@ class StreamInMemory:
         self._answer()
         return [record for record in self.items if record.sequence > after_sequence][:limit]
 
-    def _append(self, entry: Event | Exposure | Erasure) -> int:
+    async def write_document(self, name: str, text: str) -> None:
+        self._answer()
+        self.documents[name] = text
+
+    async def document(self, name: str) -> str | None:
+        self._answer()
+        return self.documents.get(name)
+
+    def _append(self, entry: Event | Exposure | Merge | Erasure) -> int:
         self.sequence += 1
         self.entries.append(StreamEntry(self.sequence, entry))
         return self.sequence
@@ -121,12 +133,18 @@ class Lake:
         return read_table(self.path, table)[1]
 
     def ids(self, table: Table = "events") -> list[str]:
-        return self.rows(table)["event_id" if table == "events" else "request_id"].to_list()
+        return self.rows(table)["event_id" if table == "events" else "list_id"].to_list()
 
     def files(self) -> list[str]:
         """Every Parquet file and leftover below the lake's tables."""
-        found = (path for name in ("events", "exposures") for path in (self.path / name).rglob("*") if path.is_file())
+        found = (path for name in TABLES for path in (self.path / name).rglob("*") if path.is_file())
         return sorted(str(path.relative_to(self.path)) for path in found)
+
+
+def _whose(entry: StreamEntry) -> Subject | None:
+    if isinstance(entry.entry, Merge):
+        return Subject("user", entry.entry.user_id)
+    return getattr(entry.entry, "subject", None)
 
 
 def hashed(text: str) -> str:

@@ -50,6 +50,17 @@ def test_sessions_merged_into_the_user_go_too(lake: Lake, store: StreamInMemory)
     assert store.all_erasures[erased].lake_rows == 4 + 1 + 1 + 1
 
 
+def test_merges_of_the_user_go_too(lake: Lake, store: StreamInMemory) -> None:
+    store.merge("merged", user="gone")
+    store.merge("other", user="stays", day=1)
+    asyncio.run(lake.drain())
+    erased = store.erase("gone", sessions=("merged",))
+    asyncio.run(lake.drain())
+    assert lake.rows("merges").select("session_id", "user_id").rows() == [("other", "stays")]
+    assert left_on_disk(lake) == {"other", "stays"}
+    assert store.all_erasures[erased].lake_rows == 1
+
+
 def test_what_the_user_does_afterwards_stays(lake: Lake, store: StreamInMemory) -> None:
     store.event("old", user="u")
     asyncio.run(lake.drain())

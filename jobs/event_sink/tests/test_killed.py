@@ -46,6 +46,7 @@ SHOP: list[Callable[[StreamInMemory], object]] = [
     lambda store: store.event("gone1", user="gone", day=1),
     lambda store: store.erase("gone"),
     lambda store: store.event("gone2", user="gone"),
+    lambda store: store.merge("s", user="stays"),
     lambda store: store.exposure("r1", user="stays"),
 ]
 PROCESSES_AFTER = (4, 6, 9)  # steps: moving over two days and items; more, and merging; an erasure
@@ -92,6 +93,7 @@ def test_killed_before_any_step_nothing_is_lost_and_nothing_is_there_twice(
 
         assert sorted(lake.ids()) == ["gone2", "stays0", "stays1"], f"killed before step {tried}"
         assert lake.ids("exposures") == ["r1"]
+        assert lake.rows("merges")["session_id"].to_list() == ["s"]
         assert store.entries == []
         committed = read_committed(lake.path)
         assert committed is not None

@@ -30,9 +30,10 @@ def test_rows_say_everything_and_lie_in_the_part_of_their_day(lake: Lake, store:
         "value": 2.0,
         "request_id": None,
         "position": None,
+        "list_id": None,
     }
     shown = lake.rows("exposures").row(0, named=True)
-    assert (shown["request_id"], shown["user_id"], shown["item_ids"], shown["propensities"]) == (
+    assert (shown["list_id"], shown["user_id"], shown["item_ids"], shown["propensities"]) == (
         "r",
         "u",
         ["i", "j"],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys.lake import COMMITTED, ERASURES, ERASURES_FILE, EVENTS, ITEMS, ITEMS_FILE, Committed, user_hash
+from recsys.lake import COMMITTED, ERASURES, ERASURES_FILE, EVENTS, ITEMS, ITEMS_FILE, MERGES, Committed, user_hash
 
 DAY_MS = 86_400_000
 MIDDAY_MS = 1_782_907_200_000  # 2026-07-01 12:00 UTC
@@ -42,9 +42,16 @@ def item(item_id: str, *, is_whole: bool = False, is_deleted: bool = False, **fi
 
 
 def write_lake(
-    lake: Path, *parts: list[Row], items: list[Row] | None = None, erased: tuple[str, ...] = ()
+    lake: Path,
+    *parts: list[Row],
+    items: list[Row] | None = None,
+    erased: tuple[str, ...] = (),
+    merges: tuple[tuple[int, str, str], ...] = (),
 ) -> Committed:
-    """Each part is a list of `event`s; up to the last sequence the lake is complete."""
+    """Each part is a list of `event`s; up to the last sequence the lake is complete.
+
+    `merges`: sequence, user_id, session_id.
+    """
     folder = lake / "events/date=2026-07-01"
     folder.mkdir(parents=True, exist_ok=True)
     names = {}
@@ -52,6 +59,12 @@ def write_lake(
         frame = pl.DataFrame(rows, schema=EVENTS)
         frame.write_parquet(folder / f"part-{n}.parquet")
         names[f"events/date=2026-07-01/part-{n}.parquet"] = frame.height
+    if merges:
+        name = "merges/date=2026-07-01/part-0.parquet"
+        (lake / name).parent.mkdir(parents=True)
+        rows = [(*merge, MIDDAY_MS) for merge in merges]
+        pl.DataFrame(rows, schema=MERGES, orient="row").write_parquet(lake / name)
+        names[name] = len(rows)
     sequence = max((int(str(row["sequence"])) for rows in parts for row in rows), default=0)
     pl.DataFrame(items or [], schema=ITEMS).write_parquet(lake / ITEMS_FILE)
     gone = [(user_hash(user_id), sequence, 1, 0) for user_id in erased]

@@ -1,15 +1,25 @@
 """The trainer's commands, as a shop's engineer types them."""
 
 import csv
+import errno
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from two_tastes import two_tastes
 from typer.testing import CliRunner
 
 from recsys.artifact import layout
-from recsys.errors import ArtifactError, DataError
-from trainer.__main__ import app
+from recsys.errors import ArtifactError, DataError, InvalidArgumentError
+from trainer import pipeline, shop_files
+from trainer import recipe as recipes
+from trainer.__main__ import app, main
+from trainer.recipe import ALSRecipe, Recipe
+from trainer.settings import Settings
 
 runner = CliRunner()
 
@@ -99,6 +109,148 @@ def test_validate_counts_and_keeps_what_it_rejects(tmp_path: Path, events_file: 
     assert "i001" in (tmp_path / "quarantine.csv").read_text()
 
 
+def validated(tmp_path: Path, content: str, *options: str) -> tuple[int, str]:
+    path = tmp_path / "checked.csv"
+    path.write_text(content)
+    result = runner.invoke(app, ["validate", "--events", str(path), "--artifact-dir", str(tmp_path), *options])
+    return result.exit_code, result.output
+
+
+def test_validate_ends_with_status_1_where_day_and_month_are_swapped(tmp_path: Path) -> None:
+    days = "".join(f"u,i,05/{day:02}/2024\n" for day in range(1, 31))
+    mapping_file = tmp_path / "mapping.toml"
+    mapping_file.write_text('[timestamp]\nformat = "%d/%m/%Y"\n')
+    status, shown = validated(tmp_path, f"user_id,item_id,timestamp\n{days}", "--mapping", str(mapping_file))
+    assert status == 1
+    assert "events: 60% of the rows were rejected, of at most 30%" in shown
+    assert 'hint: they begin with the month: under [timestamp] put format = "%m/%d/%Y"' in shown
+
+
+def test_how_many_rows_may_be_rejected_is_an_option(tmp_path: Path) -> None:
+    half = "user_id,item_id,timestamp\nu,i,2024-05-01\n,i,2024-05-01\n"
+    assert validated(tmp_path, half, "--max-rejected", "0.5")[0] == 0
+    assert validated(tmp_path, half, "--max-rejected", "0.49")[0] == 1
+
+
+def test_a_file_without_events_is_valid_and_validate_says_so(tmp_path: Path) -> None:
+    status, shown = validated(tmp_path, "user_id,item_id,timestamp\n")
+    assert (status, "no events yet" in shown) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("2024-01-02T00:00:00+02:00", datetime(2024, 1, 1, 22, tzinfo=UTC)),
+        ("2024-01-02", datetime(2024, 1, 2, tzinfo=UTC)),
+        ("2024-01-02 00:00:00+00", datetime(2024, 1, 2, tzinfo=UTC)),
+    ],
+)
+def test_until_counts_in_its_own_zone(
+    tmp_path: Path, events_file: Path, monkeypatch: pytest.MonkeyPatch, until: str, expected: datetime
+) -> None:
+    asked: list[datetime] = []
+
+    def before(shop: pipeline.Shop, moment: datetime) -> pipeline.Shop:
+        asked.append(moment)
+        return shop
+
+    monkeypatch.setattr(pipeline, "before", before)
+    run("train", "--events", events_file, "--artifact-dir", tmp_path, "--force", "--until", until)
+    assert asked == [expected]
+
+
+def test_until_something_that_is_no_time_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"--until: .* found 'May'"):
+        run("train", "--events", "nothing.csv", "--artifact-dir", tmp_path, "--until", "May")
+
+
+def found_recipe(*_: object, **__: object) -> tuple[Recipe, float]:
+    return ALSRecipe(), 0.5
+
+
+def test_what_tune_finds_is_written_into_a_folder_that_was_missing(
+    tmp_path: Path, events_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "tune", found_recipe)
+    out = tmp_path / "missing" / "recipe.json"
+    run("tune", "--out", out, "--events", events_file, "--artifact-dir", tmp_path)
+    assert recipes.read(out) == ALSRecipe()
+    assert [path.name for path in out.parent.iterdir()] == ["recipe.json"]
+
+
+@pytest.mark.parametrize("out", ["events.csv/recipe.json", "."])
+def test_tune_looks_for_the_place_of_its_result_before_it_searches(
+    tmp_path: Path, events_file: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    searched: list[object] = []
+    monkeypatch.setattr(pipeline, "tune", lambda *_, **__: searched.append(1))
+    with pytest.raises(DataError, match=r"expected (a folder to write to|the name of a file)"):
+        run("tune", "--out", tmp_path / out, "--events", events_file, "--artifact-dir", tmp_path)
+    assert searched == []
+
+
+def test_a_recipe_stays_where_the_search_for_a_better_one_fails(tmp_path: Path, events_file: Path) -> None:
+    out = tmp_path / "recipe.json"
+    out.write_text("before")
+    with pytest.raises(DataError):
+        run("tune", "--out", out, "--events", tmp_path / "none.csv", "--artifact-dir", tmp_path)
+    assert (out.read_text(), sorted(path.name for path in tmp_path.iterdir())) == (
+        "before",
+        ["events.csv", "recipe.json"],
+    )
+
+
+def test_train_looks_whether_it_may_write_before_it_reads(tmp_path: Path) -> None:
+    (tmp_path / pipeline.REPORTS).write_text("somebody's notes")
+    with pytest.raises(DataError, match="reports: expected a folder to write to"):
+        run("train", "--events", tmp_path / "none.csv", "--artifact-dir", tmp_path)
+
+
+def no_space(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/artifacts/versions")
+
+
+def no_space_for_an_open_file(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def no_memory(*_: object, **__: object) -> None:
+    raise MemoryError("Unable to allocate 9 GiB")
+
+
+@pytest.mark.parametrize(
+    ("failing", "sentence"),
+    [
+        (no_space, "error: /artifacts/versions: No space left on device\n"),
+        (no_space_for_an_open_file, "error: the volume (--artifact-dir): No space left on device\n"),
+        (no_memory, "error: not enough memory: Unable to allocate 9 GiB\n"),
+    ],
+)
+def test_what_is_foreseen_to_go_wrong_is_one_sentence_and_status_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failing: Callable[..., None],
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(shop_files, "read", failing)
+    monkeypatch.setattr(sys, "argv", ["trainer", "train", "--artifact-dir", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == sentence
+
+
+def test_a_volume_whose_current_is_a_folder_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / layout.CURRENT).mkdir()
+    monkeypatch.setattr(sys, "argv", ["trainer", "versions", "--artifact-dir", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert f"{tmp_path / layout.CURRENT}: Is a directory" in capsys.readouterr().err
+
+
 def test_a_refused_version_ends_with_status_3(tmp_path: Path, events_file: Path) -> None:
     volume = tmp_path / "volume"
     run("train", "--events", events_file, "--artifact-dir", volume)
@@ -129,3 +281,15 @@ def test_a_recipe_that_is_none_is_a_clear_error(tmp_path: Path, events_file: Pat
     recipe.write_text(content)
     with pytest.raises(DataError, match=message):
         run("train", "--events", events_file, "--artifact-dir", tmp_path, "--recipe", recipe)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", "-1"), ("seed", "4294967296"), ("horizon_days", "inf"), ("recent_days", "1e300"), ("threads", "-1")],
+)
+def test_a_setting_that_no_run_could_have_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TRAINER_{name.upper()}", value)
+    with pytest.raises(ValidationError, match=name):
+        Settings()

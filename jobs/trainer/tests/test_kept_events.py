@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from two_tastes import two_tastes
 
+from recsys.errors import DataError
 from recsys.lake import user_hash
 from trainer import events, kept_events
 from trainer.events import Events
@@ -75,3 +76,30 @@ def test_nobody_erased_is_in_what_is_returned_or_kept(file: Path, readings: list
     assert "u001" not in pl.read_parquet(kept)["user_id"]
     assert "u001" not in load(file, erased=("u001",)).frame["user_id"]
     assert readings == [file]
+
+
+@pytest.mark.parametrize("suffix", [".events.parquet", ".items.parquet", ".json"])
+def test_what_was_kept_and_cannot_be_read_any_more_is_made_again(file: Path, readings: list[Path], suffix: str) -> None:
+    first = load(file)
+    (kept,) = (file.parent / "cache").glob(f"*{suffix}")
+    kept.write_bytes(kept.read_bytes()[:-20])
+    assert_frame_equal(load(file).frame, first.frame)
+    assert_frame_equal(load(file).frame, first.frame)
+    assert readings == [file] * 2
+
+
+def test_a_folder_that_somebody_put_there_stays(file: Path) -> None:
+    folder = file.parent / "cache" / "mine"
+    folder.mkdir(parents=True)
+    load(file)
+    assert folder.is_dir()
+    assert len(list(folder.parent.glob("*.parquet"))) == 2
+
+
+def test_what_cannot_be_kept_is_an_error_that_names_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise pl.exceptions.ComputeError("No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(DataError, match=r"events\.parquet: cannot be written: No space left"):
+        load(file)

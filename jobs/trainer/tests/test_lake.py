@@ -15,7 +15,7 @@ from recsys.errors import DataError
 from recsys.lake import COMMITTED
 from trainer import events, lake, pipeline
 from trainer.lake import LakeReport
-from trainer.mapping import Mapping
+from trainer.mapping import Mapping, Timestamp
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Shop
 from trainer.recipe import ALSRecipe
@@ -76,6 +76,18 @@ def test_an_event_id_counts_once_even_years_apart_in_different_parts(tmp_path: P
     write_lake(tmp_path, [event(1, event_id="same", day=-900)], [event(500, event_id="same")])
     now, _ = added(tmp_path)
     assert now.events["timestamp"].dt.year().to_list() == [2024]
+
+
+def test_what_a_session_did_before_its_first_user_signed_in_is_that_users(tmp_path: Path) -> None:
+    guest = [event(n, session_id="s", item_id=f"i{n}") for n in (1, 2)]
+    write_lake(
+        tmp_path,
+        [*guest, event(4, user_id="anna", item_id="i4"), event(5, session_id="other")],
+        merges=((3, "anna", "s"), (6, "ben", "s")),
+    )
+    now, report = added(tmp_path)
+    assert now.events.select("user_id", "item_id").rows() == [("anna", "i1"), ("anna", "i2"), ("anna", "i4")]
+    assert report.single_item_sessions == 1
 
 
 def test_a_session_of_two_items_stands_for_a_user_and_one_of_a_single_item_is_left_out(tmp_path: Path) -> None:
@@ -170,3 +182,26 @@ def test_the_next_model_after_an_erasure_does_not_know_the_user(tmp_path: Path) 
     users, sequence = trained([event(9, user_id="other")], "u002", "late")
     assert not {"u002", "late"} & set(users)
     assert sequence == 9
+
+
+def test_an_event_of_the_api_far_before_all_the_rest_is_left_out_and_one_long_after_is_kept(tmp_path: Path) -> None:
+    write_lake(tmp_path, [event(1, unix_ms=0), event(2, day=0)])
+    now, report = added(tmp_path, two_tastes())
+    assert now.events.height == two_tastes().events.height + 1
+    assert [(one.reason, one.rows) for one in report.rows.rejected] == [("timestamp far before the others", 1)]
+    keeping = Mapping(timestamp=Timestamp(farthest=0))
+    assert lake.add(two_tastes(), tmp_path, mapping=keeping, now=NOW)[1].rows.kept == 2
+
+
+def test_events_of_a_type_without_a_weight_are_never_left_out_silently(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_lake(tmp_path, [event(1), event(2, event_type="wishlist")])
+    _, report = added(tmp_path)
+    assert "1  unknown event type" in report.render()
+    assert "type_of_event=wishlist" in report.render()
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "types without a weight" in warning.getMessage()
+    caplog.clear()
+    lake.add(NOTHING, tmp_path, mapping=Mapping(weights={"wishlist": 2}), now=NOW)
+    assert caplog.records == []

@@ -44,20 +44,20 @@ def test_a_misspelt_key_is_refused_with_the_keys_that_there_are(mapping_file: Pa
     message = refusal(mapping_file, '[columns]\nuserid = "uid"\n')
     assert message == (
         f"{mapping_file}: columns.userid: expected one of user_id, item_id, timestamp, event_type, quantity, value, "
-        "found 'userid'"
+        "found 'userid'; is 'user_id' meant?"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "key", "expected"),
     [
-        ("[column]\n", "column", "expected one of separator, columns"),
+        ("[column]\n", "column", "expected one of separator, encoding"),
         ("[columns]\nuser_id = 3\n", "columns.user_id", "found 3"),
         ('[event_type]\ndefault = "wishlist"\n', "event_type.default", "'wishlist' has no weight"),
         ('[event_type.names]\nlike = "liked"\n', "event_type.names.like", "'liked' has no weight"),
         ('[[event_type.rules]]\ncolumn = "a"\ntype = "view"\n', "event_type.rules.0", "starts_with or equals"),
         ('[[event_type.rules]]\ncolumn = "a"\nkind = "b"\n', "event_type.rules.0.kind", "one of column, type"),
-        ("[weights]\nview = 0\n", "weights.view", "greater than 0"),
+        ("[weights]\nview = 0\n", "weights.view", "greater than or equal to 0.000001"),
         ("[weights]\nview = inf\n", "weights.view", "finite"),
         ("[weights]\nremove = 1\n", "weights.remove", "takes back"),
         ('[timestamp]\ntimezone = "London"\n', "timestamp.timezone", "IANA"),
@@ -84,3 +84,32 @@ def test_a_file_that_is_not_toml_is_refused_with_its_line(mapping_file: Path) ->
 def test_a_file_that_is_not_there_is_refused_by_name(mapping_file: Path) -> None:
     with pytest.raises(DataError, match=r"mapping\.toml: cannot be read: No such file"):
         mapping.read(mapping_file)
+
+
+def test_the_mapping_in_the_documentation_is_one(mapping_file: Path) -> None:
+    documented = (ONLINE_RETAIL.parents[1] / "docs" / "events.md").read_text(encoding="utf-8")
+    mapping_file.write_text(documented.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    read = mapping.read(mapping_file)
+    assert (read.encoding, read.decimal, read.thousands, read.timestamp.farthest) == ("utf-8", ".", "", 5.0)
+    assert read.event_weights["wishlist"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ('encoding = "klingon"\n', "encoding", "utf-8, utf-16, cp1252 or latin-1"),
+        ('encoding = "base64"\n', "encoding", "found 'base64'"),
+        ('decimal = "x"\n', "decimal", "found 'x'"),
+        ('decimal = ","\nthousands = ","\n', "thousands", "another character than decimal"),
+        ('thousands = "1"\n', "thousands", "found '1'"),
+        ("[timestamp]\nfarthest = -1\n", "timestamp.farthest", "greater than or equal to 0"),
+        ("[weights]\nview = 1e-50\n", "weights.view", "greater than or equal to 0.000001"),
+        ("[weights]\nview = 1e39\n", "weights.view", "less than or equal to 1000000"),
+    ],
+)
+def test_what_numbers_texts_and_weights_cannot_be_is_refused_by_key(
+    mapping_file: Path, text: str, key: str, expected: str
+) -> None:
+    message = refusal(mapping_file, text)
+    assert f"{mapping_file}: {key}" in message
+    assert expected in message

@@ -64,7 +64,7 @@ def test_an_interval_is_a_number_and_a_unit(text: str, seconds: float) -> None:
     assert schedule.interval(text).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("text", ["6", "h", "0h", "-1h", "6 h", "6w"])
+@pytest.mark.parametrize("text", ["6", "h", "0h", "-1h", "6 h", "6w", "36501d", "1" * 400 + "s"])
 def test_what_is_no_interval_is_a_clear_error(text: str) -> None:
     with pytest.raises(InvalidArgumentError, match="such as 6h"):
         schedule.interval(text)

@@ -200,7 +200,10 @@ def test_a_given_file_with_something_else_is_refused_by_file_and_line(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"0 1 2\n" * 99)[:-9]])
+PACKED = gzip.compress(b"0 1 2\n" * 99)
+
+
+@pytest.mark.parametrize("content", [b"no gzip", PACKED[:-9], PACKED[:12] + b"\xff" * 9])
 def test_a_given_file_that_cannot_be_unpacked_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "train.txt.gz"
     path.write_bytes(content)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from recsys.artifact import layout, writer
@@ -68,6 +69,42 @@ def test_search_wants_every_word_in_any_case_and_the_exact_category(volume) -> N
     assert catalogue.search(query="", category="light", start_row=1, limit=9) == [1, 2]
     assert catalogue.search(query="", category="", start_row=0, limit=3) == [0, 1, 2]
     assert catalogue.search(query="", category="Light", start_row=0, limit=9) == []
+
+
+def test_a_word_of_a_search_looks_only_at_the_titles_that_hold_the_words_before_it(volume, monkeypatch) -> None:
+    catalogue = open_artifact(volume.publish()).catalogue
+    looked_at = []
+    match = pc.match_substring
+
+    def counted(titles: pa.Array, word: str, *, ignore_case: bool) -> pa.Array:
+        looked_at.append((word, len(titles)))
+        return match(titles, word, ignore_case=ignore_case)
+
+    monkeypatch.setattr(pc, "match_substring", counted)
+    assert catalogue.search(query="red lantern red", category="", start_row=0, limit=9) == [1]
+    assert looked_at == [("lantern", len(catalogue.available)), ("red", 2)]
+    looked_at.clear()
+    of_category = catalogue.search(query="", category="light", start_row=0, limit=9)
+    assert catalogue.search(query="such-a-title lantern red", category="light", start_row=0, limit=9) == []
+    assert looked_at == [("such-a-title", len(of_category))]  # none is left for the others
+
+
+def test_a_search_ends_between_blocks_when_its_time_is_over(volume, monkeypatch) -> None:
+    catalogue = open_artifact(volume.publish()).catalogue
+    monkeypatch.setattr("recsys.artifact.catalogue._SEARCH_BLOCK", 1)
+    checked = []
+
+    class OverError(Exception):
+        pass
+
+    def check_time() -> None:
+        checked.append(1)
+        if len(checked) == 2:
+            raise OverError
+
+    with pytest.raises(OverError):
+        catalogue.search(query="no such title", category="", start_row=0, limit=9, check_time=check_time)
+    assert len(checked) == 2
 
 
 def test_embeddings_are_mapped_not_copied(volume) -> None:

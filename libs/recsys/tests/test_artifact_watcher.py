@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.artifact import writer
+from recsys.artifact import layout, writer
 from recsys.artifact.reader import Artifact
 from recsys.artifact.watcher import Watcher
 from recsys.errors import ArtifactError, ModelNotLoadedError, VersionNotHeldError
@@ -310,3 +310,19 @@ def test_a_version_to_hold_that_is_bad_is_told_of_once_and_disturbs_nothing(volu
     assert [record.message for record in caplog.records].count("version to hold refused") == 1
     with pytest.raises(VersionNotHeldError):
         watcher.get(FIRST)
+
+
+def test_that_the_versions_to_hold_cannot_be_read_is_told_once_and_anew_after_they_could(
+    volume, caplog: pytest.LogCaptureFixture
+) -> None:
+    volume.publish(FIRST)
+    watcher = watch(volume)
+    pins = volume.path / layout.HELD
+    for _ in range(2):
+        pins.mkdir()
+        for _ in range(3):
+            watcher.poll()
+        pins.rmdir()
+        watcher.poll()
+    told = [record for record in caplog.records if record.message == "the versions to hold cannot be read"]
+    assert len(told) == 2

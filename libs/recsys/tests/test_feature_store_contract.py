@@ -13,16 +13,17 @@ from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
 from recsys.errors import InvalidArgumentError
 from recsys.feature_store import sqlite_trending, valkey
 from recsys.feature_store.interface import (
+    CLOCKS_APART_MS,
     HALF_LIFE_S,
     RECENT_EVENTS,
     Appended,
-    ArmTotals,
     Erasure,
     Event,
     ExperimentState,
     Exposure,
     FeatureStore,
     ItemChange,
+    Merge,
     Profile,
     Subject,
 )
@@ -56,12 +57,12 @@ def exposure(
     number: int, *, subject: Subject | None = ANNA, arm: str = "a", items: tuple[str, ...] = ("i",)
 ) -> Exposure:
     return Exposure(
-        f"r{number}", subject, NOW_MS + number, items, (1.0,) * len(items), "v1", "exp", arm, latency_ms=2.5
+        f"l{number}", subject, NOW_MS + number, items, (1.0,) * len(items), "v1", "exp", arm, 2.5, request_id="r"
     )
 
 
 async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
-    whole = Event("ä|\n", ANNA, "i|\n🛒", "purchase", NOW_MS, 5.0, value=9.99, request_id="r", position=3)
+    whole = Event("ä|\n", ANNA, "i|\n🛒", "purchase", NOW_MS, 5.0, value=9.99, request_id="r", position=3, list_id="l")
     [appended] = await store.append([whole], now_ms=NOW_MS)
     assert not appended.is_duplicate
     profile = await store.profile(ANNA)
@@ -75,7 +76,7 @@ async def test_nobody_is_a_stranger_enough_for_an_error(store: FeatureStore) -> 
     profile = await store.profile(GUEST)
     assert (profile.subject, profile.recent, dict(profile.had)) == (GUEST, (), {})
     assert await store.trending(limit=5, now_ms=NOW_MS) == []
-    assert await store.experiment_totals("nothing") == {}
+    assert await store.document("nothing") is None
     assert await store.erasure("anna") is None
 
 
@@ -272,8 +273,9 @@ async def test_an_erased_user_leaves_no_trace_but_the_erasure(store: FeatureStor
         assert not (await store.profile(subject)).had
     left = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=99)]
     assert [one.subject for one in left if isinstance(one, Event | Exposure)] == [Subject("user", "ben")] * 2
+    assert not [one for one in left if isinstance(one, Merge)]
     assert [one for one in left if isinstance(one, Erasure)] == [erasure]
-    assert (await store.experiment_totals("exp"))["a"].units == 1
+    assert (await store.profile(ANNA)).arms == {}
     assert await store.erasures() == [erasure]
     assert await store.erasures(after_sequence=erasure.sequence) == []
 
@@ -297,7 +299,7 @@ async def test_what_a_session_did_before_its_first_user_goes_with_that_user_and_
     of_ben = await store.erase_user("ben", now_ms=NOW_MS)
     assert of_ben.session_hashes == ()
     left = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)]
-    assert left == [event(1, subject=GUEST), of_ben]
+    assert left == [event(1, subject=GUEST), Merge("guest", "anna", NOW_MS), of_ben]
     assert (await store.profile(GUEST)).subject == GUEST  # ben's trace in the session is gone too
     of_anna = await store.erase_user("anna", now_ms=NOW_MS)
     assert of_anna.session_hashes == (sha256(b"guest").hexdigest(),)
@@ -345,46 +347,79 @@ async def test_the_stream_is_read_in_order_and_trimmed_while_the_rest_stays(stor
     assert later.sequence > sequences[-1]
 
 
-async def test_exposures_clicks_and_conversions_are_counted_once_each(store: FeatureStore) -> None:
-    await store.record_exposures([exposure(1), exposure(2, items=()), exposure(3, subject=GUEST, arm="b"), exposure(1)])
-    answer = replace(event(10), request_id="r1")
-    await store.append([answer, replace(answer, event_id="twice"), replace(event(11), request_id="?")], now_ms=NOW_MS)
-    bought = replace(event(12, event_type="purchase"), value=3.0)
-    await store.append([bought, replace(bought, event_id="e13", value=4.0)], now_ms=NOW_MS)
-    before = replace(event(-5, subject=GUEST, event_type="purchase"), value=100.0)
-    await store.append([before], now_ms=NOW_MS)
-    assert await store.experiment_totals("exp") == {
-        "a": ArmTotals(
-            exposures=2,
-            empty_exposures=1,
-            clicked_exposures=1,
-            units=1,
-            clicked_units=1,
-            converted_units=1,
-            revenue=7.0,
-            revenue_squares=49.0,
-            latency_ms_sum=5.0,
-        ),
-        "b": ArmTotals(exposures=1, units=1, latency_ms_sum=2.5),
-    }
+async def test_an_exposure_comes_back_from_the_stream_as_it_was(store: FeatureStore) -> None:
+    plain = replace(exposure(1, subject=None), experiment=None, arm=None)
+    of_nobody = exposure(2, subject=None, items=())
+    await store.record_exposures([plain, of_nobody, exposure(3)])
+    await store.record_exposures([])
+    stream = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)]
+    assert stream == [plain, of_nobody, exposure(3)]
+    assert (await store.profile(ANNA)).arms == {"exp": "a"}
 
 
-async def test_a_unit_stays_in_the_arm_of_its_first_exposure_and_goes_to_the_user_on_sign_in(
+async def test_two_lists_of_one_request_are_two_exposures(store: FeatureStore) -> None:
+    both = [exposure(1), exposure(2)]
+    assert {one.request_id for one in both} == {"r"}
+    await store.record_exposures(both)
+    assert [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)] == both
+
+
+async def test_the_arm_of_the_first_exposure_stays(store: FeatureStore) -> None:
+    await store.record_exposures([exposure(1, arm="a"), exposure(2, arm="b")])
+    await store.record_exposures([replace(exposure(3, arm="c"), experiment="other")])
+    assert (await store.profile(ANNA)).arms == {"exp": "a", "other": "c"}
+    await store.record_exposures([exposure(0, arm="b")])  # which another gateway has written later
+    assert (await store.profile(ANNA)).arms == {"exp": "b", "other": "c"}
+
+
+@pytest.mark.parametrize(("of_guest", "of_anna", "kept"), [(1, 2, "guests"), (2, 1, "annas"), (1, None, "guests")])
+async def test_an_arm_goes_with_its_session_to_the_user_and_the_earlier_of_two_stays(
+    store: FeatureStore, of_guest: int, of_anna: int | None, kept: str
+) -> None:
+    await store.record_exposures([exposure(of_guest, subject=GUEST, arm="guests")])
+    if of_anna is not None:
+        await store.record_exposures([exposure(of_anna, arm="annas")])
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    for subject in (ANNA, GUEST):
+        assert (await store.profile(subject)).arms == {"exp": kept}
+
+
+async def test_a_list_that_was_shown_to_a_session_before_its_merge_and_written_after_it_is_the_users(
     store: FeatureStore,
 ) -> None:
-    await store.record_exposures([exposure(1, subject=GUEST), exposure(2, subject=GUEST, arm="b")])
     await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
-    await store.append([replace(event(5, event_type="purchase"), value=2.0)], now_ms=NOW_MS)
-    totals = await store.experiment_totals("exp")
-    assert (totals["a"].units, totals["a"].converted_units, totals["a"].revenue) == (1, 1, 2.0)
-    assert totals["b"].units == 0
+    await store.record_exposures([exposure(1, subject=GUEST)])
+    [_, entry] = await store.read_stream(after_sequence=0, limit=9)
+    assert entry.entry == exposure(1)
+    assert (await store.profile(ANNA)).arms == {"exp": "a"}
 
 
-async def test_an_exposure_without_experiment_or_subject_is_only_logged(store: FeatureStore) -> None:
-    plain = replace(exposure(1, subject=None), experiment=None, arm=None)
-    await store.record_exposures([plain])
-    assert [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)] == [plain]
-    await store.append([replace(event(5), request_id="r1")], now_ms=NOW_MS)
+async def test_a_merge_is_an_entry_of_the_stream_once(store: FeatureStore) -> None:
+    for user_id, now_ms in (("anna", 1), ("anna", 2), ("ben", 3)):
+        await store.merge_session("guest", user_id=user_id, now_ms=now_ms)
+    stream = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)]
+    assert stream == [Merge("guest", "anna", 1), Merge("guest", "ben", 3)]
+
+
+async def test_a_list_that_waited_in_another_gateway_while_its_user_was_erased_is_not_written(
+    store: FeatureStore,
+) -> None:
+    await store.append([event(1, subject=GUEST)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    erasure = await store.erase_user("anna", now_ms=NOW_MS + 2)
+    other = exposure(1, subject=Subject("user", "ben"))
+    later = replace(exposure(4), unix_ms=NOW_MS + 3 + CLOCKS_APART_MS)
+    ahead = replace(exposure(3), unix_ms=NOW_MS + 2 + CLOCKS_APART_MS)  # by a clock that is so far ahead
+    await store.record_exposures([exposure(1), exposure(2, subject=GUEST), ahead, other, later])
+    stream = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=9)]
+    assert stream == [erasure, other, later]
+
+
+async def test_a_document_is_kept_in_place_of_the_one_before(store: FeatureStore) -> None:
+    for text in ("old", "new ä"):
+        await store.write_document("sums", text)
+    assert await store.document("sums") == "new ä"
+    assert await store.document("other") is None
 
 
 async def test_what_the_api_changed_of_experiments_is_kept(store: FeatureStore) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import signal
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import grpc
@@ -45,6 +46,15 @@ def server_of(behaviour: Callable[[], GetModelResponse], limits: ServerLimits = 
         yield f"127.0.0.1:{port}"
     finally:
         server.drain()
+
+
+@asynccontextmanager
+async def all_open(lanes: Lanes, count: int) -> AsyncIterator[None]:
+    """Begins when so many lanes wait for a call."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while lanes.idle < count:
+            await asyncio.sleep(0.001)
+    yield
 
 
 class UnaryForbiddenError(Exception):
@@ -120,7 +130,7 @@ def test_a_carried_call_fails_like_a_unary_one(
     assert reason.encode() in rpc_status.from_call(failure).details[0].value
 
 
-def test_calls_of_one_message_are_answered_in_order_each_with_its_own_status() -> None:
+def test_calls_of_one_message_are_answered_each_at_its_place_with_its_own_status_before_the_next_message() -> None:
     calls = [
         Call(method=GET_MODEL, timeout_ms=5000),
         Call(method=GET_MODEL, timeout_ms=0),
@@ -129,15 +139,17 @@ def test_calls_of_one_message_are_answered_in_order_each_with_its_own_status() -
     ]
     with server_of(version_1) as target, open_blocking_channel(target) as channel:
         stream = LaneServiceStub(channel).Carry(iter([Calls(calls=calls)] * 2), timeout=TIMEOUT_S)
-        for answers in stream:
-            codes = [answer.code for answer in answers.answers]
-            assert codes == [
-                grpc.StatusCode.OK.value[0],
-                grpc.StatusCode.DEADLINE_EXCEEDED.value[0],
-                grpc.StatusCode.UNIMPLEMENTED.value[0],
-                grpc.StatusCode.INVALID_ARGUMENT.value[0],
-            ]
-            assert GetModelResponse.FromString(answers.answers[0].response).artifact_version == "v1"
+        found = [answer for answers in stream for answer in answers.answers]
+    assert len(found) == 8
+    for message in (found[:4], found[4:]):
+        by_place = sorted(message, key=lambda answer: answer.place)
+        assert [(answer.place, answer.code) for answer in by_place] == [
+            (0, grpc.StatusCode.OK.value[0]),
+            (1, grpc.StatusCode.DEADLINE_EXCEEDED.value[0]),
+            (2, grpc.StatusCode.UNIMPLEMENTED.value[0]),
+            (3, grpc.StatusCode.INVALID_ARGUMENT.value[0]),
+        ]
+        assert GetModelResponse.FromString(by_place[0].response).artifact_version == "v1"
 
 
 def test_more_calls_than_a_server_takes_are_refused() -> None:
@@ -146,18 +158,89 @@ def test_more_calls_than_a_server_takes_are_refused() -> None:
         many = Calls(calls=[Call(method=GET_MODEL, timeout_ms=5000)] * 4)
         [answers] = LaneServiceStub(channel).Carry(iter([many]), timeout=TIMEOUT_S)
         assert {answer.code for answer in answers.answers} == {grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]}
-        [answers] = LaneServiceStub(channel).Carry(iter([Calls(calls=many.calls[:3])]), timeout=TIMEOUT_S)
-        assert {answer.code for answer in answers.answers} == {0}
+        stream = LaneServiceStub(channel).Carry(iter([Calls(calls=many.calls[:3])]), timeout=TIMEOUT_S)
+        assert [answer.code for answers in stream for answer in answers.answers] == [0, 0, 0]
 
 
-def test_calls_that_are_made_at_once_are_all_answered_over_one_lane() -> None:
+def test_calls_that_are_made_at_once_are_all_answered_with_one_lane_too() -> None:
     async def run(target: str) -> list[str]:
-        async with lanes_to(target, count=1) as (lanes, method):
-            calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(500))
-            return [answer.artifact_version for answer in await asyncio.gather(*calls)]
+        answers = []
+        async with open_channel(target) as channel, lanes_to(target, count=1) as (lanes, _):
+            method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
+            for _ in range(10):  # as many at once as the server takes
+                calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(50))
+                answers += [answer.artifact_version for answer in await asyncio.gather(*calls)]
+        return answers
 
     with server_of(version_1) as target:
         assert asyncio.run(run(target)) == ["v1"] * 500
+
+
+class Together:
+    """A behaviour that ends only when so many calls are in it at once, and knows the most that ever were."""
+
+    def __init__(self, calls: int) -> None:
+        self._barrier = threading.Barrier(calls, timeout=TIMEOUT_S)
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+
+    def __call__(self) -> GetModelResponse:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        self._barrier.wait()
+        with self._lock:
+            self._now -= 1
+        return version_1()
+
+
+@pytest.mark.parametrize("lanes_open", [0, 2, 16])
+def test_sixteen_slow_calls_are_worked_on_as_many_at_once_as_the_server_has_worker_threads(lanes_open: int) -> None:
+    together = Together(8)
+    limits = ServerLimits(worker_threads=8, maximum_concurrent_rpcs=64, default_deadline_s=TIMEOUT_S, grace_s=TIMEOUT_S)
+
+    async def run(target: str) -> list[GetModelResponse]:
+        async with open_channel(target) as channel, open_lanes(channel, count=lanes_open) as lanes:
+            method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
+            async with all_open(lanes, lanes_open):
+                calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(16))
+                return await asyncio.gather(*calls)
+
+    with server_of(together, limits) as target:
+        assert len(asyncio.run(run(target))) == 16
+    assert together.most == 8
+
+
+def test_calls_that_are_made_at_once_are_worked_on_by_all_replicas_at_once() -> None:
+    limits = ServerLimits(worker_threads=1, maximum_concurrent_rpcs=64, default_deadline_s=TIMEOUT_S, grace_s=TIMEOUT_S)
+    answered: Counter[int] = Counter()
+    is_slow, all_are_busy = threading.Event(), threading.Event()
+    busy: set[int] = set()
+
+    def answer(nth: int) -> GetModelResponse:
+        answered[nth] += 1
+        if is_slow.is_set():
+            busy.add(nth)
+            if len(busy) == 3:
+                all_are_busy.set()
+            assert all_are_busy.wait(TIMEOUT_S)  # each replica has one worker thread
+        return version_1()
+
+    async def run(target: str) -> None:
+        async with open_channel(target) as channel, open_lanes(channel, count=16) as lanes:
+            method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
+            async with asyncio.timeout(TIMEOUT_S):
+                while min(answered[nth] for nth in range(3)) < 20:  # until all are found, and lanes have moved there
+                    await lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
+            is_slow.set()
+            calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(16))
+            assert len(await asyncio.gather(*calls)) == 16
+
+    with ExitStack() as servers:
+        targets = [servers.enter_context(server_of(partial(answer, nth), limits)) for nth in range(3)]
+        asyncio.run(run("ipv4:" + ",".join(targets)))
+    assert busy == {0, 1, 2}
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])

@@ -1,6 +1,8 @@
 """The stream of a campaign over gRPC: what it answers, what it refuses, and how it ends."""
 
 import runpy
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -303,6 +305,36 @@ def test_the_example_writes_a_list_for_every_user(tmp_path: Path) -> None:
         {"user_id": "user-03", "item_ids": ["item-03"], "scores": [pytest.approx(1 - 3 * 0.5 / 11)]},
     ]
     assert len(many) == 3_000
+
+
+def test_the_example_for_a_client_takes_a_file_as_editors_write_it_and_gives_a_list_to_nobody_else() -> None:
+    ids_in = runpy.run_path(str(EXAMPLE))["ids_in"]
+    assert list(ids_in(["\ufeffuser-00\r\n", "\n", " user 01\n", "\r\n", "user-02"])) == [
+        "user-00",
+        " user 01",
+        "user-02",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "says"),
+    [
+        (b"user-00\n", ["--target", "127.0.0.1:1"], "error: 127.0.0.1:1: expected candidate_gen, found UNAVAILABLE"),
+        (b"user-\xff\n", ["--target", "127.0.0.1:1"], "users.txt: expected UTF-8, found other bytes"),
+        (b"user-00\n", ["--count", "0"], "argument --count: invalid choice: 0"),
+    ],
+)
+def test_the_example_for_a_client_ends_in_a_sentence(
+    tmp_path: Path, content: bytes, arguments: list[str], says: str
+) -> None:
+    users = tmp_path / "users.txt"
+    users.write_bytes(content)
+    ended = subprocess.run(
+        [sys.executable, EXAMPLE, users, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert ended.returncode != 0
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_deadline_ends_a_stream_that_its_client_keeps_open(service: Service) -> None:

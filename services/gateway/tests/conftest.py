@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydantic import SecretStr
 
 from gateway.access import Access
 from gateway.app import create_app
@@ -185,6 +186,7 @@ class FakeReranker:
                 item_ids=[one.item.item_id for one in rest],
                 scores=[one.score for one in rest],
                 sources=[1 << one.sources[0] for one in rest],
+                propensities=[one.propensity for one in rest],
             ),
         )
 
@@ -373,6 +375,7 @@ async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastA
             candidates=20,
             store_timeout_s=10,
             feature_store_url=store_url,
+            cursor_key=SecretStr("of the test's application"),
         )
         async with connect(settings) as clients:
             yield application(settings, clients, live)

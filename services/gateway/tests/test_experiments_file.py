@@ -7,6 +7,7 @@ import pytest
 from gateway.experiments import file
 from gateway.requests import Blend, Diversity
 from recsys.errors import DataError
+from recsys.experiments import DEFAULT_METRICS, Metric
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "experiments.yaml"
 
@@ -32,6 +33,12 @@ def test_the_example_is_read_as_it_is_written() -> None:
     assert recency.arms[0] == file.Arm(name="control", share=0.1)
     assert recency.arms[1].blend == Blend(personal=0.8, popularity=0.0, recency=0.2)
     assert recency.guardrails == file.Guardrails(latency_ms=5, empty_share=0.01)
+    assert recency.metrics == (
+        Metric(name="click_rate", measure="clicked"),
+        Metric(name="orders", measure="count", window_days=14),
+        Metric(name="net_revenue", measure="money", window_days=14),
+    )
+    assert breadth.metrics == DEFAULT_METRICS
     assert breadth.arms[1].candidates == 500
     assert breadth.arms[1].diversity == Diversity(mmr_lambda=0.7, max_per_category=3)
     assert breadth.arms[2].exploration == 0.05
@@ -161,3 +168,18 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"experiments\.yaml: expected UTF-8, found other bytes from byte 13 on"):
         file.read(path)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ("[{name: a, measure: clicked}, {name: a, measure: count}]", r"metrics: expected each once.*: a"),
+        ("[{name: a, measure: median}]", r"experiments\.0\.metrics\.0\.measure: .*'median'"),
+        ("[{name: a, measure: count, types: []}]", r"experiments\.0\.metrics\.0\.types: .*at least 1"),
+        ("[{name: a, measure: count, window_days: 0}]", r"experiments\.0\.metrics\.0\.window_days: .*greater than 0"),
+        ("[]", r"experiments\.0\.metrics: .*at least 1"),
+    ],
+)
+def test_metrics_that_cannot_be_are_named(tmp_path: Path, metrics: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        file.read(written(tmp_path, f"{TWO_ARMS}    metrics: {metrics}\n"))

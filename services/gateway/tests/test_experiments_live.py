@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
 
 import pytest
 
@@ -11,11 +11,18 @@ from gateway.experiments.file import Arm, Experiment
 from gateway.experiments.live import Experiments, LiveExperiment
 from gateway.requests import Blend
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
-from recsys.feature_store.interface import ExperimentState, FeatureStore, Subject
+from recsys.experiments import METRICS, Metric, MetricsDocument
+from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile, Subject
 
 pytestmark = pytest.mark.anyio
 
-USERS = [Subject("user", str(number)) for number in range(2000)]
+
+def stranger(user_id: str, kind: Literal["user", "session"] = "user") -> Profile:
+    """Somebody who was shown nothing yet."""
+    return Profile(Subject(kind, user_id), recent=(), had={})
+
+
+USERS = [stranger(str(number)) for number in range(2000)]
 
 
 @dataclass
@@ -25,6 +32,10 @@ class FakeStore:
     states: dict[str, ExperimentState] = field(default_factory=dict)
     is_away: bool = False
     asked: int = 0
+    documents: dict[str, str] = field(default_factory=dict)
+
+    async def write_document(self, name: str, text: str) -> None:
+        self.documents[name] = text
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         self.asked += 1
@@ -46,9 +57,13 @@ def experiment(name: str, *shares: float) -> Experiment:
     )
 
 
-def arms(experiments: Experiments) -> dict[Subject, tuple[str, str] | None]:
-    assigned = {user: experiments.assign(user) for user in USERS}
-    return {user: one and (one.experiment, one.arm.name) for user, one in assigned.items()}
+def arms(experiments: Experiments) -> dict[str, tuple[str, str] | None]:
+    return {user.subject.id: arm_of(user, experiments) for user in USERS}
+
+
+def arm_of(profile: Profile, experiments: Experiments) -> tuple[str, str] | None:
+    assigned = experiments.assign(profile)
+    return assigned and (assigned.experiment, assigned.arm.name)
 
 
 async def test_a_subject_gets_the_whole_arm_of_the_file() -> None:
@@ -56,7 +71,7 @@ async def test_a_subject_gets_the_whole_arm_of_the_file() -> None:
     experiments = Experiments([Experiment(name="recency", arms=(Arm(name="control", share=0), fresher))])
     await experiments.refresh(FakeStore().typed)
 
-    assigned = experiments.assign(Subject("session", "s-1"))
+    assigned = experiments.assign(stranger("s-1", "session"))
 
     assert assigned is not None
     assert (assigned.experiment, assigned.arm) == ("recency", fresher)
@@ -71,19 +86,12 @@ async def test_every_gateway_gives_the_same_answer_again_and_again() -> None:
     assert {None, ("recency", "arm-0"), ("recency", "arm-1")} == set(arms(one).values())
 
 
-async def test_nobody_in_particular_is_in_no_experiment() -> None:
-    experiments = Experiments([experiment("recency", 0.5, 0.5)])
-    await experiments.refresh(FakeStore().typed)
-
-    assert experiments.assign(None) is None
-
-
 async def test_a_user_and_a_session_of_the_same_id_are_two_subjects() -> None:
     experiments = Experiments([experiment("recency", 0.5, 0.5)])
     await experiments.refresh(FakeStore().typed)
 
     assert any(
-        experiments.assign(Subject("user", str(number))) != experiments.assign(Subject("session", str(number)))
+        arm_of(stranger(str(number)), experiments) != arm_of(stranger(str(number), "session"), experiments)
         for number in range(20)
     )
 
@@ -110,9 +118,9 @@ async def test_what_an_earlier_experiment_takes_leaves_the_ratio_of_a_later_one(
     await experiments.set_shares("recency", {"arm-0": 0.3, "arm-1": 0.3}, store=store.typed)
     after = arms(experiments)
 
-    stayed = [after[user] for user in USERS if after[user] == before[user]]
+    stayed = [after[user] for user in after if after[user] == before[user]]
 
-    assert len(stayed) / len(USERS) == pytest.approx(0.4, abs=0.05)
+    assert len(stayed) / len(after) == pytest.approx(0.4, abs=0.05)
     assert stayed.count(("breadth", "arm-0")) / len(stayed) == pytest.approx(0.5, abs=0.05)
     assert all(arm and arm[0] == "recency" for user, arm in after.items() if arm != before[user])
 
@@ -136,17 +144,14 @@ async def test_a_second_stop_keeps_the_time_of_the_first() -> None:
     assert (await experiments.stop("recency", store=store.typed, now_ms=8)).state.stopped_ms == 7
 
 
-async def test_ramping_up_through_the_api_keeps_everybody_who_is_in_an_arm() -> None:
+async def test_new_shares_hold_for_those_who_were_shown_nothing_yet() -> None:
     store = FakeStore()
     experiments = Experiments([experiment("recency", 0.05, 0.05)])
-    await experiments.refresh(store.typed)
-    before = arms(experiments)
 
     live = await experiments.set_shares("recency", {"arm-0": 0.3, "arm-1": 0.3}, store=store.typed)
     after = arms(experiments)
 
     assert live.shares == {"arm-0": 0.3, "arm-1": 0.3}
-    assert all(after[user] == arm for user, arm in before.items() if arm)
     assert sum(arm is not None for arm in after.values()) / len(USERS) == pytest.approx(0.6, abs=0.05)
 
 
@@ -237,6 +242,50 @@ async def test_while_the_store_is_away_the_last_state_counts_and_one_line_says_s
         following.cancel()
         with pytest.raises(asyncio.CancelledError):
             await following
+
+
+async def test_an_arm_that_was_shown_stays_whatever_the_hash_says_of_who_it_is_by_now() -> None:
+    experiments = Experiments([experiment("recency", 0.5, 0.5)])
+    await experiments.refresh(FakeStore().typed)
+
+    for user in USERS[:50]:
+        for shown in ("arm-0", "arm-1"):
+            assert arm_of(replace(user, arms={"recency": shown}), experiments) == ("recency", shown)
+
+
+async def test_an_arm_that_was_shown_stays_when_shares_fall_and_an_earlier_experiment_grows() -> None:
+    store = FakeStore()
+    experiments = Experiments([experiment("recency", 0.0, 0.0), experiment("breadth", 0.5, 0.5)])
+    await experiments.set_shares("recency", {"arm-0": 0.5, "arm-1": 0.5}, store=store.typed)
+    await experiments.set_shares("breadth", {"arm-0": 0.01, "arm-1": 0.01}, store=store.typed)
+
+    assert {arm_of(replace(user, arms={"breadth": "arm-1"}), experiments) for user in USERS} == {("breadth", "arm-1")}
+
+
+async def test_an_arm_without_a_share_is_shown_to_nobody_and_its_people_are_in_no_other_arm_of_it() -> None:
+    experiments = Experiments([experiment("recency", 1.0, 0.0)])
+    await experiments.refresh(FakeStore().typed)
+
+    for shown in ("arm-1", "of an earlier file"):
+        assert {arm_of(replace(user, arms={"recency": shown}), experiments) for user in USERS} == {None}
+
+
+async def test_the_sink_is_told_once_what_is_measured() -> None:
+    store = FakeStore()
+    orders = (Metric(name="orders", measure="count", types=("order",)),)
+    experiments = Experiments([experiment("recency", 0.5, 0.5).model_copy(update={"metrics": orders})])
+    await experiments.refresh(store.typed)
+
+    assert MetricsDocument.validate_json(store.documents.pop(METRICS)) == {"recency": orders}
+    await experiments.refresh(store.typed)
+    assert store.documents == {}
+
+
+async def test_a_gateway_without_experiments_leaves_what_another_one_told() -> None:
+    store = FakeStore()
+    await Experiments().refresh(store.typed)
+
+    assert store.documents == {}
 
 
 async def until_asked(store: FakeStore, *, times: int) -> None:

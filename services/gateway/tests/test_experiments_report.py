@@ -1,24 +1,29 @@
-"""What a report says of the store's totals."""
+"""What a report says of the sink's sums."""
 
 import math
+from typing import Any
 
 import pytest
 
 from gateway.experiments import report, schemas, statistics
 from gateway.experiments.file import Arm, Experiment, Guardrails
 from gateway.experiments.live import LiveExperiment
-from recsys.feature_store.interface import ArmTotals, ExperimentState
+from recsys.experiments import DEFAULT_METRICS, ArmSums, ExperimentSums, Metric, MetricSums, Sums
+from recsys.feature_store.interface import ExperimentState
 
-CONTROL = ArmTotals(
+NOW_MS = 1_700_000_000_000
+CONTROL = ArmSums(
     exposures=40_000,
     empty_exposures=400,
     clicked_exposures=6_000,
     units=10_000,
-    clicked_units=3_000,
-    converted_units=1_000,
-    revenue=20_000.0,
-    revenue_squares=600_000.0,
+    mixed_units=20,
     latency_ms_sum=400_000.0,
+    metrics={
+        "click_rate": MetricSums(outcomes=3_000, total=3_000, squares=3_000),
+        "conversion_rate": MetricSums(outcomes=1_000, total=1_000, squares=1_000),
+        "revenue_per_unit": MetricSums(outcomes=1_000, total=20_000.0, squares=600_000.0),
+    },
 )
 LIMITS = Guardrails(latency_ms=5, empty_share=0.01)
 
@@ -32,21 +37,45 @@ def live(
     return LiveExperiment(definition, state or ExperimentState())
 
 
-def changed(**changes: float) -> ArmTotals:
-    """The control's totals with something else."""
-    return ArmTotals(**{name: changes.get(name, getattr(CONTROL, name)) for name in ArmTotals.__slots__})
+def changed(
+    *,
+    clicked_units: int | None = None,
+    converted_units: int | None = None,
+    revenue: tuple[float, float] | None = None,  # and its squares
+    **changes: float,
+) -> ArmSums:
+    """The control's sums with something else."""
+    metrics = dict(CONTROL.metrics)
+    for name, count in (("click_rate", clicked_units), ("conversion_rate", converted_units)):
+        if count is not None:
+            metrics[name] = MetricSums(outcomes=count, total=count, squares=count)
+    if revenue is not None:
+        metrics["revenue_per_unit"] = MetricSums(outcomes=1_000, total=revenue[0], squares=revenue[1])
+    return CONTROL.model_copy(update={**changes, "metrics": metrics})
 
 
-def against_control(**changes: float) -> schemas.Comparison:
-    (comparison,) = report.build(live(), {"control": CONTROL, "fresher": changed(**changes)}).comparisons
+def summed(arms: dict[str, ArmSums], *, metrics: tuple[Metric, ...] = DEFAULT_METRICS) -> Sums:
+    """What the sink wrote four seconds ago."""
+    return Sums(as_of_ms=NOW_MS - 4_000, experiments={"recency": ExperimentSums(metrics=metrics, arms=arms)})
+
+
+def build(live: LiveExperiment, arms: dict[str, ArmSums]) -> schemas.ExperimentReport:
+    return report.build(live, summed(arms), now_ms=NOW_MS)
+
+
+def against_control(**changes: Any) -> schemas.Comparison:
+    (comparison,) = build(live(), {"control": CONTROL, "fresher": changed(**changes)}).comparisons
     return comparison
 
 
 def test_an_arm_is_shown_with_its_rates() -> None:
-    control, fresher = report.build(live(), {"control": CONTROL}).results
+    control, fresher = build(live(), {"control": CONTROL}).results
 
     assert (control.name, control.share, control.is_control) == ("control", 0.5, True)
     assert (control.empty_share, control.ctr, control.mean_latency_ms) == (0.01, 0.15, 10.0)
+    assert (control.units, control.mixed_units) == (10_000, 20)
+    revenue = control.metrics["revenue_per_unit"]
+    assert (revenue.outcomes, revenue.total) == (1_000, 20_000.0)
     assert {metric: interval.value for metric, interval in control.metrics.items()} == {
         "click_rate": 0.3,
         "conversion_rate": 0.1,
@@ -61,7 +90,7 @@ def test_an_arm_is_shown_with_its_rates() -> None:
 
 
 def test_before_anything_happened_nothing_is_claimed() -> None:
-    built = report.build(live(), {})
+    built = build(live(), {})
 
     assert built.state == "running"
     assert built.split.verdict == "as configured"
@@ -89,16 +118,16 @@ def test_a_comparison_is_the_statistics_difference() -> None:
         ({}, ["not decided yet", "not decided yet", "not decided yet"]),
         ({"clicked_units": 3_400}, ["better", "not decided yet", "not decided yet"]),
         ({"converted_units": 800, "clicked_units": 2_600}, ["worse", "worse", "not decided yet"]),
-        ({"revenue": 26_000.0, "revenue_squares": 900_000.0}, ["not decided yet", "not decided yet", "better"]),
-        ({"revenue": 16_000.0, "revenue_squares": 400_000.0}, ["not decided yet", "not decided yet", "worse"]),
+        ({"revenue": (26_000.0, 900_000.0)}, ["not decided yet", "not decided yet", "better"]),
+        ({"revenue": (16_000.0, 400_000.0)}, ["not decided yet", "not decided yet", "worse"]),
     ],
 )
-def test_a_verdict_says_on_which_side_of_zero_the_interval_lies(changes: dict[str, float], verdicts: list[str]) -> None:
+def test_a_verdict_says_on_which_side_of_zero_the_difference_lies(changes: dict[str, Any], verdicts: list[str]) -> None:
     assert [metric.verdict for metric in against_control(**changes).metrics] == verdicts
 
 
 def test_each_treatment_is_compared_with_the_first_arm() -> None:
-    built = report.build(live(shares=(0.4, 0.3, 0.3)), {})
+    built = build(live(shares=(0.4, 0.3, 0.3)), {})
 
     assert [(each.arm, each.control) for each in built.comparisons] == [("fresher", "control"), ("wide", "control")]
 
@@ -128,21 +157,21 @@ def test_the_guardrail_of_empty_answers_is_decided_by_its_interval(empty: int, v
 def test_empty_answers_count_by_units_as_those_of_a_unit_are_alike() -> None:
     """Ten times the exposures of the same units make nothing surer."""
     often = {"exposures": 400_000, "empty_exposures": 8_000}
-    once = report.build(live(), {"control": CONTROL, "fresher": changed(empty_exposures=800)})
-    ten_times = report.build(live(), {"control": CONTROL, "fresher": changed(**often)})
+    once = build(live(), {"control": CONTROL, "fresher": changed(empty_exposures=800)})
+    ten_times = build(live(), {"control": CONTROL, "fresher": changed(**often)})
 
     assert once.comparisons[0].guardrails[1].difference == ten_times.comparisons[0].guardrails[1].difference
 
 
 def test_where_no_answer_was_ever_empty_the_guardrail_is_kept() -> None:
     none = changed(empty_exposures=0)
-    (comparison,) = report.build(live(), {"control": none, "fresher": none}).comparisons
+    (comparison,) = build(live(), {"control": none, "fresher": none}).comparisons
 
     assert comparison.guardrails[1].verdict == "kept"
 
 
 def test_without_limits_there_are_no_guardrails() -> None:
-    built = report.build(live(guardrails=Guardrails()), {"control": CONTROL, "fresher": CONTROL})
+    built = build(live(guardrails=Guardrails()), {"control": CONTROL, "fresher": CONTROL})
 
     assert built.comparisons[0].guardrails == []
 
@@ -161,9 +190,7 @@ def test_without_limits_there_are_no_guardrails() -> None:
 def test_the_split_is_held_against_the_ratio_of_the_shares(
     shares: tuple[float, float], units: tuple[int, int], verdict: str
 ) -> None:
-    split = report.build(
-        live(shares=shares), {"control": changed(units=units[0]), "fresher": changed(units=units[1])}
-    ).split
+    split = build(live(shares=shares), {"control": changed(units=units[0]), "fresher": changed(units=units[1])}).split
 
     assert split.verdict == verdict
     assert split.reason is None
@@ -175,7 +202,7 @@ def test_the_split_is_held_against_the_ratio_of_the_shares(
 
 
 def test_evidence_beyond_all_numbers_is_still_a_number() -> None:
-    split = report.build(live(), {"control": changed(units=1_000_000), "fresher": changed(units=0)}).split
+    split = build(live(), {"control": changed(units=1_000_000), "fresher": changed(units=0)}).split
 
     assert split.verdict == "mismatch"
     assert split.e_value is not None
@@ -184,7 +211,7 @@ def test_evidence_beyond_all_numbers_is_still_a_number() -> None:
 
 def test_arms_ramped_up_alike_are_still_checked() -> None:
     state = ExperimentState(shares={"control": 0.3, "fresher": 0.3})
-    built = report.build(live(shares=(0.05, 0.05), state=state), {"control": CONTROL, "fresher": CONTROL})
+    built = build(live(shares=(0.05, 0.05), state=state), {"control": CONTROL, "fresher": CONTROL})
 
     assert built.split.verdict == "as configured"
     assert [arm.share for arm in built.results] == [arm.share for arm in built.arms] == [0.3, 0.3]
@@ -192,7 +219,7 @@ def test_arms_ramped_up_alike_are_still_checked() -> None:
 
 def test_a_split_of_units_that_came_in_several_ratios_is_not_checked() -> None:
     state = ExperimentState(shares={"control": 0.1, "fresher": 0.5})
-    split = report.build(live(state=state), {"control": CONTROL, "fresher": CONTROL}).split
+    split = build(live(state=state), {"control": CONTROL, "fresher": CONTROL}).split
 
     assert split.verdict == "not checked"
     assert split.reason is not None
@@ -201,11 +228,11 @@ def test_a_split_of_units_that_came_in_several_ratios_is_not_checked() -> None:
 
 
 def test_a_split_of_nothing_is_not_checked() -> None:
-    assert report.build(live(shares=(0.0, 0.0)), {}).split.reason == "all shares are 0"
+    assert build(live(shares=(0.0, 0.0)), {}).split.reason == "all shares are 0"
 
 
 def test_a_stopped_experiment_says_when() -> None:
-    built = report.build(live(state=ExperimentState(stopped_ms=1_700_000_000_000)), {"control": CONTROL})
+    built = build(live(state=ExperimentState(stopped_ms=1_700_000_000_000)), {"control": CONTROL})
 
     assert built.state == "stopped"
     assert built.stopped_at is not None
@@ -213,13 +240,73 @@ def test_a_stopped_experiment_says_when() -> None:
     assert built.results[0].units == 10_000
 
 
-def test_totals_of_an_arm_that_left_the_file_are_left_out() -> None:
-    built = report.build(live(), {"control": CONTROL, "fresher": CONTROL, "gone": CONTROL})
+def test_sums_of_an_arm_that_left_the_file_are_left_out() -> None:
+    built = build(live(), {"control": CONTROL, "fresher": CONTROL, "gone": CONTROL})
 
     assert [arm.name for arm in built.results] == ["control", "fresher"]
 
 
 def test_a_report_is_json() -> None:
-    built = report.build(live(), {"control": changed(units=1, converted_units=1, revenue_squares=0.0)})
+    built = build(live(), {"control": changed(units=1, converted_units=1, revenue=(1.0, 0.0))})
 
     assert schemas.ExperimentReport.model_validate_json(built.model_dump_json()) == built
+
+
+def test_the_report_says_up_to_when_it_counts_and_how_long_ago_that_was() -> None:
+    built = build(live(), {"control": CONTROL})
+
+    assert built.as_of is not None
+    assert (built.as_of.isoformat(), built.age_s) == ("2023-11-14T22:13:16+00:00", 4.0)
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        None,
+        Sums(as_of_ms=1, experiments={}),
+        summed({"control": CONTROL}, metrics=(Metric(name="orders", measure="count", types=("order",)),)),
+    ],
+    ids=["nothing was summed", "other experiments were", "it was by other metrics"],
+)
+def test_without_sums_by_the_metrics_of_now_nothing_is_claimed(sums: Sums | None) -> None:
+    built = report.build(live(), sums, now_ms=NOW_MS)
+
+    assert (built.as_of, built.age_s) == (None, None)
+    assert [(arm.units, arm.exposures) for arm in built.results] == [(0, 0), (0, 0)]
+    assert {metric.verdict for metric in built.comparisons[0].metrics} == {"not decided yet"}
+
+
+def test_several_metrics_and_arms_are_corrected_together() -> None:
+    """Two metrics of two arms: the least p-value counts four times, the next three times."""
+    metrics = (Metric(name="orders", measure="converted"), Metric(name="clicks", measure="clicked"))
+    arms = ("control", "fresher", "wide")
+    experiment = Experiment(name="recency", arms=tuple(Arm(name=name, share=0.3) for name in arms), metrics=metrics)
+
+    def arm(orders: int, clicks: int) -> ArmSums:
+        counts = {"orders": orders, "clicks": clicks}
+        of = {name: MetricSums(outcomes=n, total=n, squares=n) for name, n in counts.items()}
+        return ArmSums(exposures=10_000, units=10_000, metrics=of)
+
+    sums = summed(
+        {"control": arm(1_000, 3_000), "fresher": arm(1_200, 3_000), "wide": arm(1_143, 2_600)}, metrics=metrics
+    )
+    compared = report.build(LiveExperiment(experiment), sums, now_ms=NOW_MS).comparisons
+    p = [metric.p_value for comparison in compared for metric in comparison.metrics]
+    adjusted = [metric.p_adjusted for comparison in compared for metric in comparison.metrics]
+    verdicts = [metric.verdict for comparison in compared for metric in comparison.metrics]
+
+    assert p[3] < p[0] < p[2] < 0.05 < p[1]
+    assert adjusted == pytest.approx([3 * p[0], 1.0, 2 * p[2], 4 * p[3]])
+    assert verdicts == ["better", "not decided yet", "not decided yet", "worse"]
+    assert adjusted[2] > statistics.ALPHA
+
+
+def test_money_may_be_lost() -> None:
+    loss = MetricSums(outcomes=500, total=-4_000.0, squares=60_000.0)
+    arm = changed().model_copy(update={"metrics": {**CONTROL.metrics, "revenue_per_unit": loss}})
+    metric = build(live(), {"control": arm}).results[0].metrics["revenue_per_unit"]
+
+    assert (metric.value, metric.total) == (-0.4, -4_000.0)
+    assert metric.low is not None
+    assert metric.high is not None
+    assert metric.low < -0.4 < metric.high

@@ -18,7 +18,17 @@ from gateway.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import ArmTotals, ExperimentState, Subject
+from recsys.experiments import (
+    DEFAULT_METRICS,
+    METRICS,
+    SUMS,
+    ArmSums,
+    ExperimentSums,
+    MetricsDocument,
+    MetricSums,
+    Sums,
+)
+from recsys.feature_store.interface import ExperimentState, Profile, Subject
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +40,10 @@ RECENCY = Experiment(
 
 @dataclass
 class FakeStore:
-    """States and totals in memory; away when a test says so."""
+    """States and documents in memory; away when a test says so."""
 
     states: dict[str, ExperimentState] = field(default_factory=dict)
-    totals: dict[str, dict[str, ArmTotals]] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
     is_away: bool = False
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
@@ -44,8 +54,11 @@ class FakeStore:
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
         self.states[experiment] = state
 
-    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
-        return self.totals.get(experiment, {})
+    async def write_document(self, name: str, text: str) -> None:
+        self.documents[name] = text
+
+    async def document(self, name: str) -> str | None:
+        return self.documents.get(name)
 
 
 @pytest.fixture
@@ -84,11 +97,14 @@ async def test_the_experiments_of_the_file_are_listed_with_the_shares_of_now(
     assert recency["arms"][1]["blend"] == {"personal": 0.8, "popularity": 0.0, "recency": 0.2}
 
 
-async def test_the_report_shows_the_stores_totals(api: httpx.AsyncClient, store: FakeStore) -> None:
-    store.totals["recency"] = {
-        "control": ArmTotals(exposures=5000, units=5000, clicked_units=1000, latency_ms_sum=50_000.0),
-        "fresher": ArmTotals(exposures=5000, units=5000, clicked_units=1300, latency_ms_sum=100_000.0),
-    }
+async def test_the_report_shows_the_sinks_sums_and_how_old_they_are(api: httpx.AsyncClient, store: FakeStore) -> None:
+    def arm(clicked: int, latency_ms: float) -> ArmSums:
+        clicks = MetricSums(outcomes=clicked, total=clicked, squares=clicked)
+        return ArmSums(exposures=5000, units=5000, latency_ms_sum=latency_ms, metrics={"click_rate": clicks})
+
+    arms = {"control": arm(1000, 50_000.0), "fresher": arm(1300, 100_000.0)}
+    sums = Sums(as_of_ms=1_700_000_000_000, experiments={"recency": ExperimentSums(metrics=DEFAULT_METRICS, arms=arms)})
+    store.documents[SUMS] = sums.model_dump_json()
 
     body = (await api.get("/experiments/recency")).json()
 
@@ -99,13 +115,22 @@ async def test_the_report_shows_the_stores_totals(api: httpx.AsyncClient, store:
     assert verdicts["conversion_rate"] == verdicts["revenue_per_unit"] == "not decided yet"
     assert comparison["guardrails"][0]["verdict"] == "violated"
     assert body["split"]["verdict"] == "as configured"
+    assert body["as_of"] == "2023-11-14T22:13:20Z"
+    assert body["age_s"] > 0
+
+
+async def test_a_report_before_the_sink_has_summed_anything_says_so(api: httpx.AsyncClient, store: FakeStore) -> None:
+    body = (await api.get("/experiments/recency")).json()
+
+    assert (body["as_of"], body["age_s"]) == (None, None)
+    assert MetricsDocument.validate_json(store.documents[METRICS]) == {"recency": DEFAULT_METRICS}
 
 
 async def test_stopping_takes_effect_at_once_and_again_changes_nothing(
     api: httpx.AsyncClient, store: FakeStore, experiments: Experiments
 ) -> None:
     await api.get("/experiments")
-    users = [Subject("user", str(number)) for number in range(100)]
+    users = [Profile(Subject("user", str(number)), (), {}) for number in range(100)]
     assert any(experiments.assign(user) for user in users)
 
     first, second = await api.post("/experiments/recency/stop"), await api.post("/experiments/recency/stop")

@@ -137,3 +137,11 @@ def test_only_the_ratio_of_shares_counts_for_a_split() -> None:
 def test_no_evidence_is_a_p_value_of_one() -> None:
     assert statistics.p_value(-3.0) == 1.0
     assert statistics.p_value(math.log(100)) == pytest.approx(0.01)
+
+
+def test_holms_correction_is_that_of_his_paper() -> None:
+    """Sorted 0.01, 0.02, 0.03, 0.9: times 4, 3, 2, 1, never less than the one before, and 1 at the most."""
+    assert statistics.holm([0.03, 0.01, 0.9, 0.02]) == pytest.approx([0.06, 0.04, 0.9, 0.06])
+    assert statistics.holm([0.6, 0.7]) == [1.0, 1.0]
+    assert statistics.holm([0.04]) == [0.04]
+    assert statistics.holm([]) == []

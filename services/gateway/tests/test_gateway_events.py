@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.live import Live
+from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Appended, Event, Subject
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
@@ -269,3 +271,28 @@ async def test_a_body_that_is_no_sound_json_is_the_callers_fault(client: httpx.A
         assert response.status_code in (400, 422), (path, response.text)
         assert response.headers["content-type"] == "application/problem+json"
         assert (await client.request(method, path, content=b"\xff\xfe{}", headers=JSON)).status_code in (400, 422)
+
+
+async def test_a_type_that_the_shops_mapping_gives_a_weight_is_taken_and_trends_by_it(
+    app: FastAPI, client: httpx.AsyncClient, live: Live, tmp_path: Path
+) -> None:
+    wish = VIEW | {"type": "wishlist"}
+    refused = await client.post("/v1/events", json=wish)
+    assert refused.status_code == 422
+    assert "expected one of view, cart, purchase, remove; found 'wishlist'" in refused.text
+    mapping_file = tmp_path / "mapping.toml"
+    mapping_file.write_text('[columns]\nuser_id = "uid"\n[weights]\nwishlist = 2\n')
+    app.state.settings = Settings(mapping_file=mapping_file)
+    assert (await client.post("/v1/events", json=wish)).status_code == 200
+    assert live.store is not None
+    [stored] = (await live.store.profile(Subject("user", "7"))).recent
+    assert (stored.event.event_type, stored.event.weight) == ("wishlist", 2.0)
+
+
+async def test_a_time_far_before_all_the_rest_counts_at_once_and_one_before_1970_is_rejected(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    assert (await client.post("/v1/events", json=VIEW | {"timestamp": 0})).json()["accepted"] == 1
+    assert (await client.post("/v1/events", json=VIEW | {"timestamp": "1969-12-31T23:59:59Z"})).status_code == 422
+    await client.post("/v1/recommendations", json={"user_id": "7"})
+    assert list(asked_for(received).seen_item_ids) == ["item-03"]

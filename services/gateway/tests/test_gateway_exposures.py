@@ -7,11 +7,9 @@ import pytest
 
 from gateway.exposures import ExposureLog
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Exposure, FeatureStore, Subject
+from recsys.feature_store.interface import Exposure, FeatureStore
 
 pytestmark = pytest.mark.anyio
-
-USER = Subject("user", "7")
 
 
 class Writes(FeatureStore):
@@ -26,7 +24,7 @@ class Writes(FeatureStore):
         self.asked.set()
         if self.is_away:
             raise StoreUnavailableError("away")
-        self.groups.append([each.request_id for each in exposures])
+        self.groups.append([each.list_id for each in exposures])
 
 
 @pytest.fixture
@@ -34,9 +32,9 @@ async def store() -> Writes:
     return Writes()  # type: ignore[abstract] # the log needs no more of it
 
 
-def shown(request_id: str, subject: Subject | None = None) -> Exposure:
+def shown(list_id: str) -> Exposure:
     return Exposure(
-        request_id=request_id, subject=subject, unix_ms=1, item_ids=("a",), propensities=(1.0,), artifact_version="v1"
+        list_id=list_id, subject=None, unix_ms=1, item_ids=("a",), propensities=(1.0,), artifact_version="v1"
     )
 
 
@@ -90,28 +88,6 @@ async def test_while_the_store_is_away_exposures_wait_and_are_tried_again(
     writing.cancel()
 
     assert (store.groups, log.dropped) == ([["a", "b"]], 0)
-
-
-async def test_an_event_has_the_list_that_it_answers_written_first_and_no_other(store: Writes) -> None:
-    log = ExposureLog(store)
-    log.add(shown("a"))
-
-    await log.settle(["another"])
-    assert store.groups == []
-    await log.settle(["another", "a"])
-    assert store.groups == [["a"]]
-
-
-async def test_nothing_is_written_of_somebody_who_was_forgotten(store: Writes) -> None:
-    log = ExposureLog(store)
-    log.add(shown("a", USER))
-    log.add(shown("b", Subject("session", "7")))
-    log.add(shown("c"))
-
-    log.forget(USER)
-    await log.flush()
-
-    assert store.groups == [["b", "c"]]
 
 
 async def test_the_end_writes_what_waits_or_counts_it_as_lost(store: Writes) -> None:

@@ -14,7 +14,8 @@ from gateway.live import Live, go_live
 from gateway.recommend import Recommender
 from gateway.requests import Blend, Diversity
 from gateway.settings import Settings
-from recsys.feature_store.interface import Erasure, Event, Exposure, ItemChange, Subject
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.interface import Erasure, Event, Exposure, ItemChange, Profile, Subject
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -150,7 +151,7 @@ async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(client: h
     assert (await live.store.profile(Subject("user", "7"))).recent == ()
 
 
-async def test_a_recommendation_is_logged_with_its_arm_and_a_click_is_counted(
+async def test_a_recommendation_is_logged_with_its_arm_and_an_event_with_the_list_that_it_answers(
     client: httpx.AsyncClient, live: Live, received: list[Message]
 ) -> None:
     assert live.store is not None
@@ -163,14 +164,64 @@ async def test_a_recommendation_is_logged_with_its_arm_and_a_click_is_counted(
     assert isinstance(first, GetCandidatesRequest)
     assert isinstance(second, RerankRequest)
     assert (first.count, second.blend.recency) == (25, 0.5)
-    click = {"user_id": "7", "item_id": "item-24", "type": "view", "request_id": answer["request_id"], "position": 1}
-    await client.post("/v1/events", json=click)  # at once: what it answers is on disk before it
-    exposure, event = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
+    click = {"user_id": "7", "item_id": "item-24", "type": "view", "list_id": answer["list_id"], "position": 1}
+    await client.post("/v1/events", json=click)
+    await live.exposures.flush()
+    event, exposure = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
     assert isinstance(exposure, Exposure)
     assert isinstance(event, Event)
-    assert (exposure.request_id, exposure.item_ids) == (answer["request_id"], ("item-24", "item-23"))
-    [arm] = [each for each in (await client.get("/v1/experiments/exp")).json()["results"] if each["name"] == "fresh"]
-    assert (arm["exposures"], arm["ctr"], arm["clicked_units"]) == (1, 1.0, 1)
+    assert (exposure.list_id, exposure.item_ids) == (answer["list_id"], ("item-24", "item-23"))
+    assert (exposure.experiment, exposure.arm, exposure.request_id) == ("exp", "fresh", answer["request_id"])
+    assert (event.list_id, event.request_id, event.position) == (answer["list_id"], None, 1)
+
+
+async def test_two_lists_under_one_trace_id_are_two_exposures(client: httpx.AsyncClient, live: Live) -> None:
+    answers = [
+        (await client.post("/v1/recommendations", json={"user_id": "7"}, headers={"X-Request-ID": "t"})).json()
+        for _ in range(2)
+    ]
+    await live.exposures.flush()
+    assert live.store is not None
+    stream = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
+    exposures = [one for one in stream if isinstance(one, Exposure)]
+    assert [one.list_id for one in exposures] == [answer["list_id"] for answer in answers]
+    assert [one.request_id for one in exposures] == [answer["request_id"] for answer in answers] == ["t", "t"]
+    assert len({one.list_id for one in exposures}) == 2
+
+
+@pytest.mark.parametrize("way", ["events", "sessions"])
+async def test_signing_in_keeps_the_arm(client: httpx.AsyncClient, live: Live, way: str) -> None:
+    assert live.store is not None
+    arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
+    live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
+    await live.experiments.refresh(live.store)
+    before, after = [], []
+    for number in range(24):
+        before.append((await ask(client, session_id=f"s{number}", count=1))["experiment"]["arm"])
+        if way == "events":
+            event = {"user_id": f"u{number}", "session_id": f"s{number}", "item_id": "item-01", "type": "view"}
+            await client.post("/v1/events", json=event)
+        else:
+            await client.post(f"/v1/users/u{number}/sessions", json={"session_id": f"s{number}"})
+        after.append((await ask(client, user_id=f"u{number}", count=1))["experiment"]["arm"])
+    assert set(before) == {"a", "b"}
+    assert after == before
+
+
+async def test_who_cannot_be_looked_up_is_given_no_arm(
+    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert live.store is not None
+    arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
+    live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
+    await live.experiments.refresh(live.store)
+
+    async def away(_subject: Subject) -> Profile:
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(live.store, "profile", away)
+    answer = await ask(client, user_id="7")
+    assert (answer["level"], answer["experiment"]) == ("without_live_state", None)
 
 
 async def test_an_arm_whose_version_is_not_held_is_answered_by_the_live_one_and_says_so(
@@ -217,8 +268,9 @@ async def test_another_gateway_masks_an_erased_user_as_soon_as_it_has_followed_t
 ) -> None:
     async with go_live(Settings(feature_store_url=store_url)) as another:
         await client.delete("/v1/users/7")
-        while not another.is_erased("7"):
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while not another.is_erased("7"):
+                await asyncio.sleep(0)
         assert not another.is_erased("8")
     assert live.is_erased("7")
 

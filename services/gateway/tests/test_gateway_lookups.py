@@ -27,6 +27,18 @@ async def test_search_passes_words_and_category_on(client: httpx.AsyncClient, re
     assert received == [SearchItemsRequest(query="white heart", category="Home & Garden", page_size=5)]
 
 
+async def test_a_search_of_more_than_16_words_is_refused_with_their_number(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    answer = await client.get("/v1/items", params={"query": "a " * 17})
+
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["location"] == "query.query"
+    assert "expected at most 16 words, found 17" in error["message"]
+    assert received == []
+
+
 async def test_a_search_of_more_than_200_characters_is_refused(
     client: httpx.AsyncClient, received: list[Message]
 ) -> None:

@@ -1,6 +1,7 @@
 """Pages of a list: neither repeat nor gap whatever changes in between, and nothing but our own cursors."""
 
 import base64
+import hmac
 import zlib
 from collections.abc import Iterator
 from itertools import count, islice
@@ -10,18 +11,24 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from fastapi import FastAPI
 from google.protobuf.message import Message
 from grpc import StatusCode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import list_cursors, requests
+from gateway import paging, requests
 from gateway.cursors import BadCursorError
-from gateway.list_cursors import ListFacts, RestOfList
+from gateway.list_cursors import ListCursors, ListFacts, RestOfList
 from gateway.live import Live
+from gateway.recommend import Recommended
 from gateway.schemas import ArmOut, SubjectOut
+from gateway.shown import Shown
 from recsys.feature_store.interface import Exposure
+from recsys.v1.candidate_gen_service_pb2 import GetCandidatesResponse
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
+from recsys.v1.item_pb2 import Item, RankedItem
+from recsys.v1.reranker_service_pb2 import Remainder
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +41,8 @@ FACTS = ListFacts(
     experiment=ArmOut(name="exp", arm="fresh", version_not_held=None),
     level="full",
 )
+KEY = "of the test's application"
+CURSORS = ListCursors(KEY)
 VERSIONS = (f"v{number}" for number in count(3))
 
 # What may happen between two pages: somebody does something, an item goes off sale or comes back, a model goes live.
@@ -113,11 +122,11 @@ async def test_a_further_page_says_of_the_list_what_the_first_one_said(client: h
     assert [(item["item_id"], item["score"], item["sources"]) for item in page["items"]] == [("item-00", 0.0, ["ann"])]
     assert page["fill"] == {"asked": 10, "returned": 1, "matching": 30}
     assert page["next_cursor"] is None
-    of_the_page = {"items", "fill", "next_cursor", "request_id"}
+    of_the_page = {"items", "fill", "next_cursor", "list_id", "request_id"}
     assert {key: page[key] for key in page.keys() - of_the_page} == {
         key: first[key] for key in first.keys() - of_the_page
     }
-    assert page["request_id"] != first["request_id"]
+    assert page["list_id"] != first["list_id"]
 
 
 async def test_a_further_page_is_an_exposure_of_its_own(client: httpx.AsyncClient, live: Live) -> None:
@@ -128,8 +137,8 @@ async def test_a_further_page_is_an_exposure_of_its_own(client: httpx.AsyncClien
     assert live.store is not None
     _, exposure = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
     assert isinstance(exposure, Exposure)
-    assert (exposure.request_id, exposure.item_ids, exposure.propensities) == (
-        page["request_id"],
+    assert (exposure.list_id, exposure.request_id) == (page["list_id"], page["request_id"])
+    assert (exposure.item_ids, exposure.propensities) == (
         ("item-17", "item-16"),
         (1.0, 1.0),
     )
@@ -163,45 +172,61 @@ async def test_a_page_that_the_catalogue_refuses_is_refused(
 
 
 one_list = st.lists(
-    st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.floats(-9, 9), st.integers(0, 255)), min_size=1
+    st.tuples(
+        st.text(st.characters(codec="utf-8"), min_size=1), st.floats(-9, 9), st.integers(0, 255), st.floats(0, 1)
+    ),
+    min_size=1,
 )
 
 
 @given(rows=one_list)
-def test_a_cursor_carries_a_list_unchanged(rows: list[tuple[str, float, int]]) -> None:
+def test_a_cursor_carries_a_list_unchanged(rows: list[tuple[str, float, int, float]]) -> None:
     whole = rest(*rows)
-    cursor = list_cursors.encode(whole)
+    cursor = CURSORS.encode(whole)
 
     assert cursor is not None
-    assert list_cursors.decode(cursor) == whole
+    assert CURSORS.decode(cursor) == whole
 
 
 def test_a_list_of_very_long_ids_is_cut_rather_than_given_a_cursor_that_would_be_refused() -> None:
     draw = Random(1)
     long_ids = ["".join(chr(0x4E00 + draw.randrange(20_000)) for _ in range(512)) for _ in range(1000)]
-    cursor = list_cursors.encode(rest(*((item_id, 1.0, 2) for item_id in long_ids)))
+    cursor = CURSORS.encode(rest(*((item_id, 1.0, 2, 1.0) for item_id in long_ids)))
 
     assert cursor is not None
     assert len(cursor) <= requests.MAX_CURSOR_LENGTH
-    kept = list_cursors.decode(cursor).item_ids
+    kept = CURSORS.decode(cursor).item_ids
     assert kept == long_ids[: len(kept)]
     assert len(kept) >= 100
 
 
-def rest(*rows: tuple[str, float, int]) -> RestOfList:
-    item_ids, scores, sources = (list(column) for column in zip(*rows, strict=True))
-    return RestOfList(facts=FACTS, item_ids=item_ids, scores=scores, sources=sources)
+def rest(*rows: tuple[str, float, int, float]) -> RestOfList:
+    item_ids, scores, sources, propensities = (list(column) for column in zip(*rows, strict=True))
+    return RestOfList(facts=FACTS, item_ids=item_ids, scores=scores, sources=sources, propensities=propensities)
 
 
-def packed(content: Any) -> str:
+def packed(content: Any, *, key: str = KEY) -> str:
+    """As a cursor is packed and signed."""
+    return signed(zlib.compress(orjson.dumps(content)), key=key)
 
-    return base64.urlsafe_b64encode(zlib.compress(orjson.dumps(content))).decode()
+
+def signed(content: bytes, *, key: str = KEY) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key.encode(), content, "sha256") + content).decode()
 
 
 def made_up() -> Iterator[Any]:
-    """Contents packed as we pack them, each wrong in one way; and a bomb, a torso, a tail."""
-    good = rest(("a", 1.0, 2), ("b", 0.5, 2)).model_dump()
-    yield pytest.param(packed(good | {"format": 1}), id="another format")
+    """Contents packed and signed as we do it, each wrong in one way; and what was signed otherwise, or not at all."""
+    good = rest(("a", 1.0, 2, 1.0), ("b", 0.5, 2, 0.5)).model_dump()
+    yield pytest.param(packed(good, key="of another shop"), id="signed with another key")
+    yield pytest.param(base64.urlsafe_b64encode(zlib.compress(orjson.dumps(good))).decode(), id="not signed")
+    genuine = base64.urlsafe_b64decode(packed(good))
+    for place in (0, 31, 32, len(genuine) - 1):
+        altered = bytearray(genuine)
+        altered[place] ^= 1
+        yield pytest.param(base64.urlsafe_b64encode(altered).decode(), id=f"byte {place} altered")
+    yield pytest.param(signed(b"no zlib"), id="signed garbage")
+    yield pytest.param(packed(good | {"propensities": [1.0, 1.5]}), id="a propensity that is none")
+    yield pytest.param(packed(good | {"format": 2}), id="another format")
     yield pytest.param(packed(good | {"scores": [1.0]}), id="lists of different lengths")
     yield pytest.param(packed(good | {"scores": ["1", "2"]}), id="scores that are no numbers")
     yield pytest.param(packed(good | {"item_ids": ["a", 2]}), id="ids that are no text")
@@ -210,9 +235,8 @@ def made_up() -> Iterator[Any]:
     yield pytest.param(packed(good | {"facts": {}}), id="no facts")
     yield pytest.param(packed(good | {"surprise": 1}), id="something more")
     yield pytest.param(packed([good]), id="a list")
-    many = {"item_ids": ["a"] * 2001, "scores": [1.0] * 2001, "sources": [2] * 2001}
+    many = {"item_ids": ["a"] * 2001, "scores": [1.0] * 2001, "sources": [2] * 2001, "propensities": [1.0] * 2001}
     yield pytest.param(packed(good | many), id="too many items")
-    yield pytest.param(base64.urlsafe_b64encode(zlib.compress(b"[" * 50_000_000)).decode(), id="a bomb")
     yield pytest.param(packed(good)[:40], id="a torso")
     cursor = base64.urlsafe_b64decode(packed(good))
     yield pytest.param(base64.urlsafe_b64encode(cursor + b"tail").decode(), id="a tail")
@@ -220,18 +244,57 @@ def made_up() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("cursor", [*made_up()])
-async def test_a_cursor_that_is_not_ours_is_a_bad_request(
-    client: httpx.AsyncClient, received: list[Message], cursor: str
+async def test_a_cursor_that_is_not_ours_is_a_bad_request_and_nothing_is_logged(
+    client: httpx.AsyncClient, live: Live, received: list[Message], cursor: str
 ) -> None:
     response = await client.post("/v1/recommendations", json={"cursor": cursor})
 
     assert response.status_code == 400
     assert response.json()["detail"] == "the cursor is not one that this API gave out"
     assert received == []
+    await live.exposures.flush()
+    assert live.store is not None
+    assert await live.store.read_stream(after_sequence=0, limit=1) == []
+
+
+async def test_a_further_page_says_how_probable_each_item_was(app: FastAPI, client: httpx.AsyncClient) -> None:
+    cursor = app.state.cursors.encode(rest(("item-03", 1.0, 2, 0.25), ("item-02", 0.5, 2, 1.0)))
+    page = await ask(client, cursor=cursor)
+    await app.state.live.exposures.flush()
+    [entry] = await app.state.live.store.read_stream(after_sequence=0, limit=5)
+
+    assert [item["propensity"] for item in page["items"]] == [0.25, 1.0]
+    assert entry.entry.propensities == (0.25, 1.0)
+
+
+@pytest.mark.parametrize(("said", "carried"), [([0.5], 0.5), ([], 1.0)])
+def test_a_cursor_carries_what_the_reranker_said_of_chance(said: list[float], carried: float) -> None:
+    beyond = RankedItem(item=Item(item_id="a"), score=2.0, sources=[1], propensity=0.25)
+    remainder = Remainder(item_ids=["b"], scores=[1.0], sources=[2], propensities=said)
+    shown = Shown("v1", [], [beyond], remainder)
+    answer = Recommended(GetCandidatesResponse(), shown, None, None, "full", is_explained=False, is_preview=False)
+
+    assert paging.rest_of(answer, FACTS).propensities == [0.25, carried]
+
+
+async def test_replicas_of_one_key_read_each_others_cursors_and_those_of_none_do_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = rest(("a", 1.0, 2, 1.0))
+    cursor = ListCursors("key").encode(whole)
+    assert cursor is not None
+    assert ListCursors("key").decode(cursor) == whole
+    assert caplog.messages == []
+
+    cursor = ListCursors().encode(whole)
+    assert cursor is not None
+    with pytest.raises(BadCursorError):
+        ListCursors().decode(cursor)
+    assert caplog.messages == ["cursors hold in this process only: GATEWAY_CURSOR_KEY is not set"] * 2
 
 
 @given(cursor=st.text(max_size=200))
 @settings(max_examples=200)
 def test_garbage_is_no_cursor(cursor: str) -> None:
     with pytest.raises(BadCursorError):
-        list_cursors.decode(cursor)
+        CURSORS.decode(cursor)

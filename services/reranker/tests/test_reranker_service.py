@@ -283,6 +283,7 @@ NAN = float("nan")
         (lambda c: c.items(*["item-00"] * 1001), "item_ids: expected at most 1000, found 1001"),
         (lambda c: c.unknown(*["item-00"] * 1001), "item_ids: expected at most 1000, found 1001"),
         (lambda c: c.search(page_size=0), "page_size: expected 1 to 1000, found 0"),
+        (lambda c: c.search(query="a " * 17), "words of query: expected at most 16, found 17"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_reason(

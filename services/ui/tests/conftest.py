@@ -40,7 +40,7 @@ EVENT = EVENT | {"last_event_at": "2011-12-09T12:50:00Z"}
 VERSION = {"artifact_version": "v2"}
 RECOMMENDED = VERSION | {
     "items": [RANKED],
-    "request_id": "r-1",
+    "list_id": "l-1",
     "user_known": True,
     "vector": "trained",
     "experiment": None,

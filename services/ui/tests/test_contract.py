@@ -26,7 +26,7 @@ CALLS: dict[str, Call] = {
     "/v1/users": lambda client: client.users(prefix="1", page_size=8),
     "/v1/recommendations": lambda client: client.recommendations(VISITOR, count=12, include_seen=True),
     "/v1/events": lambda client: client.post_event(
-        VISITOR, "85123A", event_type="cart", value=2.5, request_id="r", position=1
+        VISITOR, "85123A", event_type="cart", value=2.5, list_id="l", position=1
     ),
     "/v1/users/{user_id}/history": lambda client: client.history("13047", count=12),
     "/v1/items/{item_id}/similar": lambda client: client.similar("85123A", count=12),

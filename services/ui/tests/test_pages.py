@@ -38,7 +38,7 @@ def test_a_visitor_without_a_user_sees_popular_items_and_users_to_pick(app: AppT
     assert not app.exception
     assert [header.value for header in app.header] == ["Popular now"]
     assert links(app)["13047"] == "user=13047"
-    assert links(app)["Heart holder"] == "item=85123A&list=r-1&position=1"
+    assert links(app)["Heart holder"] == "item=85123A&list=l-1&position=1"
 
 
 def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_gateway: FakeGateway) -> None:
@@ -51,7 +51,7 @@ def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_ga
 def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app: AppTest) -> None:
     open_page(app, HOME, user="13047")
     assert [header.value for header in app.header] == ["Recommended", "History"]
-    assert links(app)["Heart holder"] == "item=85123A&user=13047&list=r-1&position=1"
+    assert links(app)["Heart holder"] == "item=85123A&user=13047&list=l-1&position=1"
     assert links(app)["Bird ornament"] == "item=84879&user=13047"
     assert "1.270" in html(app)
     assert "for you" in html(app)
@@ -97,18 +97,18 @@ def test_what_an_anonymous_visitor_does_is_posted_with_the_list_that_it_answers(
     app.button(key="cart-recommended-0").click().run()
     app.button(key="purchase-recommended-0").click().run()
     events = [body for path, body in fake_gateway.posted if path == "/v1/events"]
-    answers = {"session_id": session, "item_id": "85123A", "request_id": "r-1", "position": 1}
+    answers = {"session_id": session, "item_id": "85123A", "list_id": "l-1", "position": 1}
     assert events == [answers | {"type": "cart"}, answers | {"type": "purchase", "value": 2.55}]
     assert fake_gateway.posted[-1][0] == "/v1/recommendations"  # the next list knows
     assert [toast.value for toast in app.toast] == ["Bought: Heart holder"]
 
 
 def test_opening_an_item_is_one_view_however_often_the_page_runs(app: AppTest, fake_gateway: FakeGateway) -> None:
-    open_page(app, ITEM, item="85123A", user="13047", list="r-1", position="3").run()
+    open_page(app, ITEM, item="85123A", user="13047", list="l-1", position="3").run()
     app.button(key="cart-item").click().run()
     events = [body for path, body in fake_gateway.posted if path == "/v1/events"]
-    view = {"user_id": "13047", "item_id": "85123A", "type": "view", "request_id": "r-1", "position": 3}
-    assert events == [view, {"user_id": "13047", "item_id": "85123A", "type": "cart", "request_id": "r-1"}]
+    view = {"user_id": "13047", "item_id": "85123A", "type": "view", "list_id": "l-1", "position": 3}
+    assert events == [view, {"user_id": "13047", "item_id": "85123A", "type": "cart", "list_id": "l-1"}]
 
 
 def test_why_this_says_what_it_is_made_of_and_nothing_of_the_shops_is_markup(app: AppTest) -> None:

@@ -1,6 +1,7 @@
 """`python -m event_sink`: settings → lake → turns, until SIGTERM. `--once`: until the stream is empty.
 
 `--check` ends with status 0 if a sink has reached store and lake within the last minute: a container's health.
+`report` prints the experiments' sums, worked out of the whole lake by the metrics of now; a sink may run meanwhile.
 """
 
 import asyncio
@@ -10,11 +11,14 @@ import sys
 import time
 from typing import Final
 
+from event_sink import sums
 from event_sink.lake_writer import LakeWriter, last_touched
+from event_sink.reporting import Reporting, metrics_in
 from event_sink.settings import Settings
 from event_sink.sink import Sink
 from recsys.background import Failures
 from recsys.errors import RecsysError, StoreUnavailableError
+from recsys.experiments import Sums
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.lake import lake_dir
@@ -59,11 +63,14 @@ async def _turns(settings: Settings, store: FeatureStore, ended: asyncio.Event, 
     writer = LakeWriter(lake_dir(settings.artifact_dir))
     try:
         sink = Sink(store, writer, batch=settings.batch)
+        reporting = Reporting(store, writer.path, rules=_rules(settings), interval_s=settings.interval_s)
         await sink.recover()
         _log.info("started", extra={"sequence": writer.committed.sequence, "parts": len(writer.committed.parts)})
         while not ended.is_set():
+            as_of_ms = time.time_ns() // 1_000_000
             if await sink.turn():
                 continue
+            await reporting.turn(sequence=writer.committed.sequence, as_of_ms=as_of_ms)
             if once:
                 return
             await _wait(ended, settings.interval_s)
@@ -77,6 +84,22 @@ async def _wait(ended: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(ended.wait(), seconds)
     except TimeoutError:
         return
+
+
+async def report(settings: Settings) -> str:
+    """The experiments' sums as JSON. Raises: StoreUnavailableError, DataError."""
+    lake = lake_dir(settings.artifact_dir)
+    store = open_store(settings.feature_store_url)
+    try:
+        found = sums.of_lake(lake, await metrics_in(store), _rules(settings))
+    finally:
+        await store.close()
+    as_of_ms = round(last_touched(lake) * 1000)
+    return Sums(as_of_ms=as_of_ms, experiments=found).model_dump_json(indent=1)
+
+
+def _rules(settings: Settings) -> sums.Rules:
+    return sums.Rules(click_days=settings.click_window_days, clock_skew_s=settings.clock_skew_s)
 
 
 def _check(settings: Settings) -> int:
@@ -94,7 +117,10 @@ def main() -> None:
         sys.exit(_check(settings))
     configure(service="event_sink", level=settings.log_level)
     try:
-        asyncio.run(run(settings, once="--once" in sys.argv[1:]))
+        if "report" in sys.argv[1:]:
+            sys.stdout.write(asyncio.run(report(settings)) + "\n")
+        else:
+            asyncio.run(run(settings, once="--once" in sys.argv[1:]))
     except (RecsysError, OSError) as error:
         _log.error("ended", extra={"error": str(error)})
         sys.exit(CANNOT_START)

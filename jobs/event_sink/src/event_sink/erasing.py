@@ -12,7 +12,7 @@ from recsys.feature_store.interface import Erasure
 from recsys.lake import TABLES, Committed, Table, day_of, read_erasures, read_part, user_hash
 
 _WHO: Final = ("user_id", "session_id")
-_ID: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id"}
+_ID: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id", "merges": "session_id"}
 
 
 @dataclass
@@ -89,7 +89,7 @@ def without(frames: dict[Table, pl.DataFrame], erasures: list[Erasure]) -> dict[
 
 
 def ids_of(writer: LakeWriter, sequences: list[int]) -> set[tuple[int, str]]:
-    """What the lake holds at these places of the stream: sequence and event_id, request_id or user_hash."""
+    """What the lake holds at these places of the stream: sequence and `_ID`, or user_hash."""
     found = [read_erasures(writer.path).select("sequence", id="user_hash")]
     for table in TABLES:
         paths = writer.committed.of(table)

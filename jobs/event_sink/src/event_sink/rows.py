@@ -6,24 +6,27 @@ from typing import Final
 
 import polars as pl
 
-from recsys.feature_store.interface import Event, Exposure, StreamEntry, Subject
-from recsys.lake import EVENTS, EXPOSURES, Table
+from recsys.feature_store.interface import Event, Exposure, Merge, StreamEntry, Subject
+from recsys.lake import EVENTS, EXPOSURES, MERGES, Table
 
 _LAST_MS: Final = 253_402_300_799_999  # of the year 9999: no shop's clock may stop the sink
 
 
 def frames(entries: Iterable[StreamEntry]) -> dict[Table, pl.DataFrame]:
-    """Events and exposures in columns of their schemas, in order; erasures are no rows."""
-    events, exposures = [], []
+    """Events, exposures and merges in columns of their schemas, in order; erasures are no rows."""
+    events, exposures, merges = [], [], []
     for entry in entries:
         match entry.entry:
             case Event():
                 events.append(_event(entry.sequence, entry.entry))
             case Exposure():
                 exposures.append(_exposure(entry.sequence, entry.entry))
+            case Merge(session_id, user_id, unix_ms):
+                merges.append((entry.sequence, user_id, session_id, unix_ms))
     return {
         "events": pl.DataFrame(events, schema=EVENTS, orient="row"),
         "exposures": pl.DataFrame(exposures, schema=EXPOSURES, orient="row"),
+        "merges": pl.DataFrame(merges, schema=MERGES, orient="row"),
     }
 
 
@@ -46,6 +49,7 @@ def _event(sequence: int, event: Event) -> tuple[object, ...]:
         None if event.value is None else float(event.value),
         event.request_id,
         event.position,
+        event.list_id,
     )
 
 
@@ -61,6 +65,7 @@ def _exposure(sequence: int, exposure: Exposure) -> tuple[object, ...]:
         exposure.experiment,
         exposure.arm,
         float(exposure.latency_ms),
+        exposure.list_id,
     )
 
 

@@ -16,4 +16,6 @@ class Settings(BaseSettings):
     artifact_dir: Path = Field(description="volume; the lake is its folder `lake`")
     interval_s: float = Field(5.0, gt=0, description="how often to look for new entries")
     batch: int = Field(10_000, ge=1, description="most entries moved at once")
+    click_window_days: float = Field(7.0, gt=0, description="a click comes so long after its list at most")
+    clock_skew_s: float = Field(300.0, ge=0, description="by so much the shop's clock may be behind the gateway's")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")

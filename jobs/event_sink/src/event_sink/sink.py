@@ -15,7 +15,7 @@ import polars as pl
 from event_sink import erasing, merging, rows
 from event_sink.lake_writer import LakeWriter
 from recsys.errors import DataError
-from recsys.feature_store.interface import Erasure, Event, Exposure, FeatureStore, ItemRecord, StreamEntry
+from recsys.feature_store.interface import Erasure, Event, Exposure, FeatureStore, ItemRecord, Merge, StreamEntry
 from recsys.lake import ERASURES, ERASURES_FILE, ITEMS, ITEMS_FILE, read_erasures, read_items
 
 _log = logging.getLogger(__name__)
@@ -140,6 +140,8 @@ def _id(entry: StreamEntry) -> str:
             return entry.entry.event_id
         case Exposure():
             return entry.entry.request_id
+        case Merge():
+            return entry.entry.session_id
         case Erasure():
             return entry.entry.user_hash
 

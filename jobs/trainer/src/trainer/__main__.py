@@ -4,21 +4,33 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import polars as pl
 import typer
-from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from recsys.artifact import layout, writer
 from recsys.artifact.reader import open_artifact, read_manifest
-from recsys.errors import ArtifactError, DataError, RecsysError
+from recsys.errors import ArtifactError, DataError, InvalidArgumentError, RecsysError
 from recsys.lake import lake_dir
 from recsys.observability import logging as recsys_logging
 from recsys.process import read_settings
-from trainer import demo_shop, events, judging, mapping, pipeline, schedule, shop_files, split, table
+from trainer import (
+    demo_shop,
+    events,
+    judging,
+    mapping,
+    outputs,
+    pipeline,
+    schedule,
+    shop_files,
+    split,
+    table,
+    timestamps,
+)
 from trainer import recipe as recipes
 from trainer.mapping import Mapping
 from trainer.recipe import Recipe
@@ -52,7 +64,9 @@ def train(
     lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
     recipe: RecipeOption = None,
-    until: Annotated[datetime | None, typer.Option(help="Learn only from events before this time (UTC).")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Learn only from events before this time; without a zone it is UTC.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Go live whatever the gate says; the manifest records it.")] = False,
     if_empty: Annotated[bool, typer.Option(help="Do nothing where a version is live already.")] = False,
 ) -> None:
@@ -62,10 +76,12 @@ def train(
     if if_empty and live is not None:
         typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
         return
+    before = None if until is None else _moment(until)
+    outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
     with threadpool_limits(settings.threads or None):
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
-        if until is not None:
-            shop = pipeline.before(shop, until.replace(tzinfo=UTC))
+        if before is not None:
+            shop = pipeline.before(shop, before)
         chosen = recipes.read(recipe) if recipe else None
         outcome = pipeline.train(shop, settings=settings, recipe=chosen, force=force)
     typer.echo(_summary(outcome))
@@ -121,10 +137,10 @@ def tune(
 ) -> None:
     """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
     settings = _settings(artifact_dir)
-    with threadpool_limits(settings.threads or None):
+    with outputs.replacing(out) as file, threadpool_limits(settings.threads or None):
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
-    out.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        file.write(recipe.model_dump_json(indent=2) + "\n")
     typer.echo(f"{out}: ndcg@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
 
 
@@ -168,6 +184,9 @@ def validate(
     mapping_path: MappingOption = None,
     catalogue_path: CatalogueOption = None,
     artifact_dir: VolumeOption = None,
+    max_rejected: Annotated[
+        float, typer.Option(min=0, max=1, help="With a larger share of rows rejected, the exit status is 1.")
+    ] = 0.3,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
     if events_path is None:
@@ -179,8 +198,17 @@ def validate(
         catalogue_path=catalogue_path,
         quarantine_path=settings.artifact_dir / QUARANTINE,
     )
-    typer.echo(loaded.report.render())
-    if loaded.frame.is_empty():
+    report = loaded.report
+    typer.echo(report.render())
+    if report.events.read == 0:
+        typer.echo("no events yet: a shop may begin so, and learns from what comes in")
+    too_many = [
+        f"{name}: {counts.share_rejected:.0%} of the rows were rejected, of at most {max_rejected:.0%} (--max-rejected)"
+        for name, counts in (("events", report.events), ("catalogue", report.catalogue))
+        if counts is not None and counts.share_rejected > max_rejected
+    ]
+    if too_many:
+        typer.echo("\n".join(too_many), err=True)
         raise typer.Exit(1)
 
 
@@ -233,6 +261,14 @@ def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parqu
         typer.echo(path)
 
 
+def _moment(text: str) -> datetime:
+    """A time as files write one. Raises: InvalidArgumentError."""
+    moment = timestamps.parse(pl.Series([text]), format="auto", timezone="UTC")[0]
+    if not isinstance(moment, datetime):
+        raise InvalidArgumentError(f"--until: expected a time such as 2024-01-31T18:00:00+02:00, found {text!r}")
+    return moment
+
+
 def _read_shop(files: ShopFiles, settings: Settings) -> pipeline.Shop:
     shop, reports = shop_files.read(files, settings=settings)
     for one in reports:
@@ -275,13 +311,21 @@ def _summary(outcome: pipeline.Outcome) -> str:
 
 
 def main() -> None:
-    """Run a command; an error of ours is a sentence and exit status 2, never a traceback."""
+    """Run a command; what is foreseen to go wrong is a sentence and exit status 2, never a traceback."""
     recsys_logging.configure(service="trainer", level="INFO")
     try:
         app()
-    except (RecsysError, ValidationError) as error:  # the second: a setting in the environment
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    except RecsysError as error:
+        _end(str(error))
+    except OSError as error:  # a full disk, a folder where a file should be, a file of somebody else
+        _end(f"{error.filename or 'the volume (--artifact-dir)'}: {error.strerror or error}")  # unnamed: while writing
+    except MemoryError as error:
+        _end(f"not enough memory: {error}")
+
+
+def _end(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,27 @@ attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from trainer import rows
-from trainer.checks import Checked, attributes_in, columns_in, first_reason, number, text
-from trainer.mapping import CatalogueColumns
+from trainer.checks import (
+    TOO_LONG,
+    Checked,
+    Numbers,
+    attributes_in,
+    columns_in,
+    first_reason,
+    is_too_long,
+    numbers_of,
+    text,
+)
+from trainer.mapping import Mapping
 from trainer.quarantine import REASON, Quarantine, Tally
 from trainer.rows import Source
+from trainer.timestamps import UTC_MICROSECONDS
 
 SCHEMA = pl.Schema(
     {
@@ -35,8 +47,11 @@ class ItemFacts:
 
     def __init__(self, attributes: Iterable[str] = ()) -> None:
         """`attributes`: names of the columns `attr:NAME` that events have."""
-        self._texts: dict[str, list[pl.DataFrame]] = {name: [] for name in (*_TEXTS, *attributes)}
-        self._prices: list[pl.DataFrame] = []
+        self._texts = {
+            name: [pl.DataFrame(schema={"item_id": pl.String, name: pl.String, "len": pl.get_index_type()})]
+            for name in (*_TEXTS, *attributes)
+        }
+        self._prices = [pl.DataFrame(schema={"item_id": pl.String, "timestamp": UTC_MICROSECONDS, "price": pl.Float64})]
 
     def add(self, events: pl.DataFrame) -> None:
         """`events`: item_id, timestamp, title, category, price, image_url, attributes; null where not known."""
@@ -88,7 +103,7 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
     ).select(*SCHEMA.names(), *attributes)
 
 
-def load(files: list[Source], *, columns: CatalogueColumns, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
+def load(files: list[Source], *, mapping: Mapping, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
     """Read the separate catalogue. Of an item that stands there several times, the last row counts.
 
     Returns:
@@ -97,10 +112,11 @@ def load(files: list[Source], *, columns: CatalogueColumns, tally: Tally, quaran
     Raises:
         DataError: a file cannot be read or lacks a column that the mapping names.
     """
+    columns = mapping.catalogue
     named = [columns_in(source, columns, required=("item_id",)) | attributes_in(source, columns) for source in files]
     attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
     checked = [
-        Checked(source.path, batch, _in_our_terms(batch.frame, theirs, attributes))
+        Checked(source, theirs, batch, _in_our_terms(batch.frame, theirs, attributes, numbers_of(source, mapping)))
         for source, theirs in zip(files, named, strict=True)
         for batch in rows.batches(source, also=list(theirs.values()))
     ]
@@ -115,16 +131,18 @@ def load(files: list[Source], *, columns: CatalogueColumns, tally: Tally, quaran
     start = 0
     for part in checked:
         height = part.ours.height
-        Checked(part.path, part.batch, judged.slice(start, height)).set_aside(tally, quarantine)
+        replace(part, ours=judged.slice(start, height)).set_aside(tally, quarantine)
         start += height
     return judged.filter(kept).drop(REASON)
 
 
-def _in_our_terms(frame: pl.DataFrame, columns: dict[str, str], attributes: list[str]) -> pl.DataFrame:
+def _in_our_terms(
+    frame: pl.DataFrame, columns: dict[str, str], attributes: list[str], numbers: Numbers
+) -> pl.DataFrame:
     raw = frame.select(text(columns.get(name)).alias(name) for name in (*SCHEMA.names(), *attributes))
     word = pl.col("available").str.strip_chars().str.to_lowercase()
     available = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
-    price = number(pl.col("price"))
+    price = numbers.read(pl.col("price"))
     return raw.select(
         "item_id",
         "title",
@@ -135,6 +153,7 @@ def _in_our_terms(frame: pl.DataFrame, columns: dict[str, str], attributes: list
         *attributes,
         first_reason(
             (pl.col("item_id").is_null(), "missing item_id"),
+            (is_too_long("item_id"), TOO_LONG.format("item_id")),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
             (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
         ),

@@ -13,10 +13,23 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
+from recsys.event_types import REMOVE
 from trainer import catalogue, rows, timestamps
 from trainer.catalogue import ItemFacts
-from trainer.checks import Checked, attributes_in, columns_in, first_reason, missing_column, number, text
-from trainer.mapping import REMOVE, Mapping, TypeRule
+from trainer.checks import (
+    TOO_LONG,
+    Checked,
+    Numbers,
+    attributes_in,
+    columns_in,
+    first_reason,
+    is_too_long,
+    missing_column,
+    numbers_of,
+    text,
+)
+from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
+from trainer.mapping import Mapping, TypeRule
 from trainer.quarantine import LoadReport, Quarantine, Tally
 from trainer.rows import Source
 
@@ -69,28 +82,57 @@ def load(
     Raises:
         DataError: a file cannot be read, lacks a column that the mapping needs, or is the quarantine file.
     """
-    event_files = rows.sources(path, separator=mapping.separator)
-    item_files = rows.sources(catalogue_path, separator=mapping.separator) if catalogue_path else []
+
+    def files(path: Path | None) -> list[Source]:
+        return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding) if path else []
+
+    event_files, item_files = files(path), files(catalogue_path)
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
-    needed = [_columns(source, mapping) for source in event_files]
+    needed = [(source, _columns(source, mapping)) for source in event_files]
     latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
-    attributes = list(dict.fromkeys(name for columns in needed for name in columns if name.startswith(ATTRIBUTE)))
+
+    def read(earliest: datetime | None) -> Events:
+        return _read(needed, item_files, mapping, quarantine_path, Times(earliest, latest))
+
+    loaded = read(None)
+    earliest = timestamps.earliest_likely(loaded.frame["timestamp"], farthest=mapping.timestamp.farthest)
+    return loaded if earliest is None else read(earliest)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Between which an event may lie."""
+
+    earliest: datetime | None
+    latest: datetime
+
+
+def _read(
+    event_files: list[tuple[Source, dict[str, str]]],
+    item_files: list[Source],
+    mapping: Mapping,
+    quarantine_path: Path,
+    times: Times,
+) -> Events:
+    named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
+    attributes = list(dict.fromkeys(named))
     facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
-    shop_columns = list(dict.fromkeys(column for source in event_files + item_files for column in source.columns))
+    sources = [*(source for source, _ in event_files), *item_files]
+    shop_columns = list(dict.fromkeys(column for source in sources for column in source.columns))
     with Quarantine(quarantine_path, columns=shop_columns) as quarantine:
-        for source, columns in zip(event_files, needed, strict=True):
-            for checked in _checked(source, columns, attributes=attributes, mapping=mapping, latest=latest):
+        for source, columns in event_files:
+            for checked in _checked(source, columns, attributes=attributes, mapping=mapping, times=times):
                 checked.set_aside(tally, quarantine)
                 good = checked.good()
                 facts.add(good)
                 kept.append(good.select(SCHEMA.names()))
-        items = catalogue.load(item_files, columns=mapping.catalogue, tally=item_tally, quarantine=quarantine)
+        items = catalogue.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
     frame = pl.concat(kept).sort("timestamp", maintain_order=True)
     items = catalogue.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
     report = LoadReport(
         events=tally.counts(),
-        catalogue=item_tally.counts() if catalogue_path else None,
+        catalogue=item_tally.counts() if item_files else None,
         quarantine_path=quarantine_path if quarantine.rows else None,
         events_by_type=dict(frame.group_by(pl.col("event_type").cast(pl.String)).len().iter_rows()),
         users=frame["user_id"].n_unique(),
@@ -98,6 +140,9 @@ def load(
         first=_instant(frame, 0),
         last=_instant(frame, -1),
         exact_duplicates=frame.height - frame.hash_rows().n_unique(),
+        like_floats=tuple(
+            name for name in ("user_id", "item_id") if frame.height and frame[name].str.ends_with(".0").all()
+        ),
     )
     return Events(frame, items, report)
 
@@ -113,9 +158,10 @@ def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
 
 
 def _checked(
-    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, latest: datetime
+    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, times: Times
 ) -> Iterator[Checked]:
     also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
+    numbers = numbers_of(source, mapping)
     for batch in rows.batches(source, also=also):
         raw = batch.frame.select(
             *(text(columns.get(name)).alias(name) for name in (*_TEXTS, *attributes)),
@@ -124,9 +170,8 @@ def _checked(
             ).alias("timestamp"),
             _event_type(columns.get("event_type"), mapping).alias("event_type"),
         )
-        yield Checked(
-            source.path, batch, _in_our_terms(raw, attributes, event_types=mapping.event_types, latest=latest)
-        )
+        ours = _in_our_terms(raw, attributes, numbers=numbers, event_types=mapping.event_types, times=times)
+        yield Checked(source, columns, batch, ours)
 
 
 def _event_type(column: str | None, mapping: Mapping) -> pl.Expr:
@@ -143,11 +188,11 @@ def _holds(rule: TypeRule) -> pl.Expr:
 
 
 def _in_our_terms(
-    raw: pl.DataFrame, attributes: list[str], *, event_types: list[str], latest: datetime
+    raw: pl.DataFrame, attributes: list[str], *, numbers: Numbers, event_types: list[str], times: Times
 ) -> pl.DataFrame:
     """Numbers out of text, and the reason to reject each row. A removal's quantity counts whatever its sign."""
     known_type = pl.col("event_type").is_in(event_types)
-    quantity, value, price = (number(pl.col(name)) for name in ("quantity", "value", "price"))
+    quantity, value, price = (numbers.read(pl.col(name)) for name in ("quantity", "value", "price"))
     quantity = pl.when(pl.col("event_type") == REMOVE).then(quantity.abs()).otherwise(quantity)
     return raw.select(
         "user_id",
@@ -164,9 +209,11 @@ def _in_our_terms(
         first_reason(
             (pl.col("user_id").is_null(), "missing user_id"),
             (pl.col("item_id").is_null(), "missing item_id"),
-            (pl.col("timestamp").is_null(), "unreadable timestamp"),
-            (pl.col("timestamp") > latest, "timestamp in the future"),
-            (~known_type, "unknown event type"),
+            *((is_too_long(name), TOO_LONG.format(name)) for name in ("user_id", "item_id")),
+            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
+            (pl.col("timestamp") > times.latest, "timestamp in the future"),
+            (pl.col("timestamp") < pl.lit(times.earliest, SCHEMA["timestamp"]), FAR_BEFORE),
+            (~known_type, UNKNOWN_TYPE),
             (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),
             (quantity <= 0, "quantity not above 0"),
             (pl.col("value").is_not_null() & value.is_null(), "unreadable value"),

@@ -5,6 +5,7 @@ size and time of change are, and if the mapping is; whoever changes the checks r
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,15 +13,18 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from recsys.errors import DataError
 from trainer import events, lake, rows
 from trainer.events import Events
 from trainer.mapping import Mapping
 from trainer.quarantine import LoadReport
 
+_log = logging.getLogger(__name__)
+
 CACHE: Final = "cache"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _report: Final = TypeAdapter(LoadReport)
 
 
@@ -36,7 +40,7 @@ def load(
     """What `events.load` returns for these files, less the events of erased users, who do not stay in what is kept.
 
     Raises:
-        DataError: as `events.load`.
+        DataError: as `events.load`; or what is to be kept cannot be written.
     """
     kept = cache_dir / _name(path, catalogue_path, mapping)
     loaded = _read(kept)
@@ -52,18 +56,22 @@ def load(
 def _name(path: Path, catalogue_path: Path | None, mapping: Mapping) -> str:
     said = [f"{_FORMAT} {pl.__version__} {mapping.model_dump_json()}"]
     for files in (path, catalogue_path):
-        sources = rows.sources(files, separator=mapping.separator) if files else []
+        sources = rows.sources(files, separator=mapping.separator, encoding=mapping.encoding) if files else []
         stats = [(source.path.resolve(), source.path.stat()) for source in sources]
         said += ["|", *(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
 def _read(kept: Path) -> Events | None:
+    """What was kept; none where nothing was, or where it cannot be read any more: then the files are read again."""
     try:
         report = _report.validate_json(kept.with_suffix(".json").read_bytes())
         frame = pl.read_parquet(kept.with_suffix(".events.parquet")).cast(events.SCHEMA)
         return Events(frame, pl.read_parquet(kept.with_suffix(".items.parquet")), report)
     except FileNotFoundError:
+        return None
+    except (OSError, ValidationError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        _log.warning("kept events cannot be read", extra={"path": str(kept), "error": str(error)})
         return None
 
 
@@ -71,7 +79,8 @@ def _write(kept: Path, loaded: Events) -> None:
     """The report comes last: without it nothing is there. What was kept of other files goes."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     for old in kept.parent.iterdir():
-        old.unlink()
+        if not old.is_dir():
+            old.unlink(missing_ok=True)  # another run may have been quicker
     _put(kept.with_suffix(".events.parquet"), loaded.frame.write_parquet)
     _put(kept.with_suffix(".items.parquet"), loaded.catalogue.write_parquet)
     _put(kept.with_suffix(".json"), lambda beside: beside.write_bytes(_report.dump_json(loaded.report)))
@@ -79,5 +88,8 @@ def _write(kept: Path, loaded: Events) -> None:
 
 def _put(path: Path, write: Callable[[Path], object]) -> None:
     beside = path.with_name(f"{path.name}.new")
-    write(beside)
-    os.replace(beside, path)
+    try:
+        write(beside)
+        os.replace(beside, path)
+    except (OSError, pl.exceptions.PolarsError) as error:  # polars tells of a full disk in its own words
+        raise DataError(f"{path}: cannot be written: {error}") from error

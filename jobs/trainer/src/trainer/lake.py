@@ -1,12 +1,14 @@
 """The event lake in; what happened since the shop's files were written, laid over what they say, out.
 
 Rows of the lake are checked as rows of files are. An event_id counts once for ever (the store knows it for days only).
-An anonymous session is a user `session:<id>` of the training if it has two different items: then it says which go
-together; with one it says nothing that its event did not say to the trending counters. Events of users who were erased
+What a session did before it was merged into a user is the user's. Any other session is a user `session:<id>` of the
+training if it has two different items: then it says which go together; with one it says nothing that its event did not
+say to the trending counters. Events of users who were erased
 are dropped from the shop's files; the sink has removed them from the lake.
 """
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +17,20 @@ from typing import Final
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
-from recsys.lake import read_committed, read_erasures, read_items, read_table, user_hash
-from trainer import catalogue, events
+from recsys.lake import owners_of_sessions, read_committed, read_erasures, read_items, read_table, user_hash
+from trainer import catalogue, events, timestamps
 from trainer.checks import first_reason
+from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
 from trainer.mapping import Mapping
 from trainer.pipeline import Shop
 from trainer.quarantine import FILE, REASON, ROW, RowCounts, Tally
 
+_log = logging.getLogger(__name__)
+
 SESSION: Final = "session:"
 """What the id of an anonymous session begins with, where it stands for a user."""
 
-_MS_RANGE: Final = (-(10**14), 10**14)  # beyond the years −1200 and 5138 there is no date to make
+_MS_RANGE: Final = (0, 10**14)  # 1970, before which the API takes nothing, to the year 5138
 _STREAM_ATTRIBUTE: Final = "attributes."
 
 
@@ -58,10 +63,20 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
         DataError: a file of the lake cannot be read.
     """
     committed, stream = read_table(lake, "events")
-    kept, counts = _checked(stream, lake, mapping=mapping, now=now or datetime.now(UTC))
-    trained = _with_sessions(kept)
+    owners = owners_of_sessions(read_table(lake, "merges")[1])
+    stream = stream.join(owners, on="session_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("user_id", "owner")
+    )
     erased = frozenset(read_erasures(lake)["user_hash"])
     files = without(shop.events, erased)
+    latest = (now or datetime.now(UTC)) + events.FUTURE_TOLERANCE
+    kept, counts = _checked(stream, lake, mapping=mapping, times=events.Times(None, latest))
+    all_times = pl.concat([files["timestamp"], kept["timestamp"]]).sort()
+    earliest = timestamps.earliest_likely(all_times, farthest=mapping.timestamp.farthest)
+    if earliest is not None:
+        kept, counts = _checked(stream, lake, mapping=mapping, times=events.Times(earliest, latest))
+    _warn_of_unknown_types(counts)
+    trained = _with_sessions(kept)
     records = read_items(lake)
     added = trained.select(events.SCHEMA.names())
     everything = pl.concat([files.cast(events.SCHEMA), added]).sort("timestamp", maintain_order=True)
@@ -130,7 +145,9 @@ def lay_over(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     return both.with_columns(overruled).with_columns(available).select(list(schema)).sort("item_id")
 
 
-def _checked(stream: pl.DataFrame, lake: Path, *, mapping: Mapping, now: datetime) -> tuple[pl.DataFrame, RowCounts]:
+def _checked(
+    stream: pl.DataFrame, lake: Path, *, mapping: Mapping, times: events.Times
+) -> tuple[pl.DataFrame, RowCounts]:
     """Rows to keep, in columns of `events.SCHEMA` and user_id or session_id; and what became of all."""
     known_type = pl.col("event_type").is_in(mapping.event_types)
     in_time = pl.col("unix_ms").is_between(*_MS_RANGE)
@@ -145,25 +162,36 @@ def _checked(stream: pl.DataFrame, lake: Path, *, mapping: Mapping, now: datetim
         moment.cast(events.SCHEMA["timestamp"]).alias("timestamp"),
         pl.lit(None, pl.Float64).alias("quantity"),
         "value",
+        "unix_ms",
         type_of_event="event_type",
     ).with_columns(
         first_reason(
             (~pl.col("event_id").is_first_distinct(), "repeated event_id, the first counts"),
             (_is_empty("user_id") & _is_empty("session_id"), "missing user_id"),
             (_is_empty("item_id"), "missing item_id"),
-            (pl.col("timestamp").is_null(), "unreadable timestamp"),
-            (pl.col("timestamp") > now + events.FUTURE_TOLERANCE, "timestamp in the future"),
-            (pl.col("event_type").is_null(), "unknown event type"),
+            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
+            (pl.col("timestamp") > times.latest, "timestamp in the future"),
+            (pl.col("timestamp") < pl.lit(times.earliest, events.SCHEMA["timestamp"]), FAR_BEFORE),
+            (pl.col("event_type").is_null(), UNKNOWN_TYPE),
             (~pl.col("value").is_finite(), "unreadable value"),
         )
     )
     tally = Tally()
     refused = judged.filter(pl.col(REASON).is_not_null())
-    described = refused.select(
-        pl.lit(str(lake)).alias(FILE), pl.col("sequence").alias(ROW), REASON, "event_id", "item_id", "type_of_event"
-    )
-    tally.add(read=judged.height, rejected=described)
+    origin = (pl.lit(str(lake)).alias(FILE), pl.col("sequence").alias(ROW), REASON)
+    described = refused.select(*origin, "event_id", "item_id", "type_of_event", "unix_ms")
+    tally.add(read=judged.height, rejected=described, columns={"event_type": "type_of_event", "timestamp": "unix_ms"})
     return judged.filter(pl.col(REASON).is_null()), tally.counts()
+
+
+def _warn_of_unknown_types(counts: RowCounts) -> None:
+    """The gateway took them: it reads another mapping, or read this one before it was changed."""
+    for rejection in counts.rejected:
+        if rejection.reason == UNKNOWN_TYPE:
+            _log.warning(
+                "events that the API took are of types without a weight in the mapping: nothing is learnt from them",
+                extra={"rows": rejection.rows, "examples": rejection.examples},
+            )
 
 
 def _is_empty(column: str) -> pl.Expr:

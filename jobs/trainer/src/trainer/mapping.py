@@ -4,6 +4,7 @@ In: a small TOML file, or nothing (the columns already have our names). Out: a f
 `interactions.build` read. Every error is a `DataError` that names file, key, what was expected and what was found.
 """
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,11 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recsys import settings_file
+from recsys.event_types import PURCHASE, REMOVE, Weights, refuse_weight_of_removals, weighted
 
-REMOVE = "remove"
-DEFAULT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
-
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 ColumnName = Annotated[str, Field(min_length=1)]
 
 
@@ -82,14 +80,19 @@ class TypeRule(_Table):
 class EventType(_Table):
     """What decides an event's type: the first rule that holds, else the type column, else the default."""
 
-    default: str = "purchase"
+    default: str = PURCHASE
     names: dict[str, str] = {}  # the shop's word → ours
     rules: tuple[TypeRule, ...] = ()
 
 
 class Timestamp(_Table):
-    """How timestamps are written: auto (ISO 8601 or Unix), unix_seconds, unix_milliseconds or a strptime format."""
+    """How timestamps are written: auto (ISO 8601 or Unix), unix_seconds, unix_milliseconds or a strptime format.
 
+    A row is set aside that lies further before the first 1 % of all than `farthest` times the span of the middle 98 %
+    (30 days at the least); 0: none is.
+    """
+
+    farthest: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     format: Literal["auto", "unix_seconds", "unix_milliseconds"] | Annotated[str, Field(pattern="%")] = "auto"
     timezone: str = "UTC"  # of timestamps that name none
 
@@ -107,17 +110,36 @@ class Mapping(_Table):
     """A shop's files in our terms. `Mapping()` fits files whose columns already have our names."""
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n\x80-\U0010ffff]$')] = ","
+    encoding: str = "utf-8"  # of text files
+    decimal: Annotated[str, Field(pattern=r"^[.,]$")] = "."  # of numbers in CSV
+    thousands: Annotated[str, Field(pattern=r"^[^\w+-]?$")] = ""  # what parts groups of three digits; empty: nothing
     columns: EventColumns = EventColumns()
     item_columns: ItemColumns = ItemColumns()
     event_type: EventType = EventType()
     timestamp: Timestamp = Timestamp()
-    weights: dict[str, Weight] = {}
+    weights: Weights = {}  # the gateway reads this table too
     catalogue: CatalogueColumns = CatalogueColumns()
+
+    @field_validator("encoding")
+    @classmethod
+    def _of_text(cls, name: str) -> str:
+        try:
+            if "a,1\n".encode(name).decode(name) == "a,1\n":
+                return codecs.lookup(name).name
+        except (LookupError, ValueError):
+            pass
+        raise ValueError("expected an encoding of text such as utf-8, utf-16, cp1252 or latin-1")
+
+    @model_validator(mode="after")
+    def _numbers_can_be_read(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"thousands: expected another character than decimal, found {self.thousands!r}")
+        return self
 
     @property
     def event_weights(self) -> dict[str, float]:
         """Weight of every event type that adds interest: ours, overridden and extended by the shop's."""
-        return DEFAULT_WEIGHTS | self.weights
+        return weighted(self.weights)
 
     @property
     def event_types(self) -> list[str]:
@@ -126,8 +148,7 @@ class Mapping(_Table):
 
     @model_validator(mode="after")
     def _types_have_weights(self) -> Self:
-        if REMOVE in self.weights:
-            raise ValueError(f"weights.{REMOVE}: expected no weight, a removal takes back what was there")
+        refuse_weight_of_removals(self.weights)
         named = {
             "event_type.default": self.event_type.default,
             **{f"event_type.names.{word}": ours for word, ours in self.event_type.names.items()},

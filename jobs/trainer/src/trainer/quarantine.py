@@ -3,6 +3,7 @@
 The quarantine file has the shop's own columns after ours, as text, so that its rows can be mended and read again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Self
 import polars as pl
 
 from recsys.errors import DataError
+from trainer.hints import hint
 
 EXAMPLES_PER_REASON = 3
-_EXAMPLE_CHARACTERS = 100
+_EXAMPLE_CHARACTERS = 160
+_VALUE_CHARACTERS = 60
 
 FILE, ROW, REASON, RAW = "quarantine_file", "quarantine_row", "quarantine_reason", "quarantine_raw"
 
@@ -25,7 +28,8 @@ class Rejection:
 
     reason: str
     rows: int
-    examples: tuple[str, ...]  # at most three: file, row and what stood there
+    examples: tuple[str, ...]  # at most three: file, row and what stood there, first the field that is to blame
+    hint: str | None = None  # what would mend them, where that can be told
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,19 @@ class RowCounts:
     kept: int
     rejected: tuple[Rejection, ...]  # most frequent first
 
+    @property
+    def share_rejected(self) -> float:
+        """0 to 1; 0 where nothing was read."""
+        return (self.read - self.kept) / max(self.read, 1)
+
     def lines(self, name: str) -> list[str]:
         """As text."""
         text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.read - self.kept:,} rejected"]
         for rejection in self.rejected:
             text.append(f"  {rejection.rows:>12,}  {rejection.reason}")
             text += [f"                  {example}" for example in rejection.examples]
+            if rejection.hint is not None:
+                text.append(f"                  hint: {rejection.hint}")
         return text
 
 
@@ -58,6 +69,7 @@ class LoadReport:
     first: datetime | None
     last: datetime | None
     exact_duplicates: int  # kept all the same: buying the same thing twice is real
+    like_floats: tuple[str, ...] = ()  # the columns of ids that all end in .0
 
     def render(self) -> str:
         """The report as lines of text for a terminal."""
@@ -65,6 +77,10 @@ class LoadReport:
         if self.catalogue is not None:
             text += self.catalogue.lines("catalogue")
         text.append(f"users: {self.users:,}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}")
+        text += [
+            f"{name}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them only so"
+            for name in self.like_floats
+        ]
         by_type = sorted(self.events_by_type.items(), key=lambda pair: (-pair[1], pair[0]))
         text.append("event types: " + (", ".join(f"{name} {count:,}" for name, count in by_type) or "none"))
         if self.first is not None and self.last is not None:
@@ -81,20 +97,32 @@ class Tally:
     read: int = 0
     _rows: dict[str, int] = field(default_factory=dict)
     _examples: dict[str, list[str]] = field(default_factory=dict)
+    _blamed: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, *, read: int, rejected: pl.DataFrame) -> None:
-        """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them)."""
+    def add(self, *, read: int, rejected: pl.DataFrame, columns: Mapping[str, str] | None = None) -> None:
+        """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them).
+
+        Args:
+            columns: our names → the shop's; a reason names the field that is to blame as we do.
+        """
         self.read += read
         for (reason,), group in rejected.group_by([REASON], maintain_order=True):
             name = str(reason)
             self._rows[name] = self._rows.get(name, 0) + group.height
-            examples = self._examples.setdefault(name, [])
-            examples += [_example(row) for row in group.head(EXAMPLES_PER_REASON - len(examples)).to_dicts()]
+            examples, blamed = self._examples.setdefault(name, []), self._blamed.setdefault(name, [])
+            column = _blamed(name, columns or {})
+            for row in group.head(EXAMPLES_PER_REASON - len(examples)).rows(named=True):
+                examples.append(_example(row, first=column))
+                if row.get(column) is not None:
+                    blamed.append(str(row[column]))
 
     def counts(self) -> RowCounts:
         """The counts so far."""
         by_frequency = sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
-        rejected = tuple(Rejection(name, rows, tuple(self._examples[name])) for name, rows in by_frequency)
+        rejected = tuple(
+            Rejection(name, rows, tuple(self._examples[name]), hint(name, self._blamed[name]))
+            for name, rows in by_frequency
+        )
         return RowCounts(self.read, self.read - sum(self._rows.values()), rejected)
 
 
@@ -134,15 +162,32 @@ class Quarantine:
             pl.col(name).cast(kind) if name in rejected.columns else pl.lit(None, dtype=kind).alias(name)
             for name, kind in self._schema.items()
         ]
-        rejected.select(as_text).write_csv(self._file, include_header=not self.rows)
+        try:
+            rejected.select(as_text).write_csv(self._file, include_header=not self.rows)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the quarantine file: {error}") from error
         self.rows += rejected.height
 
 
-def _example(row: dict[str, object]) -> str:
+def _blamed(reason: str, columns: Mapping[str, str]) -> str:
+    words = reason.replace("_", " ")
+    return next((shops for ours, shops in columns.items() if ours.replace("_", " ") in words), "")
+
+
+def _example(row: Mapping[str, object], *, first: str) -> str:
     file, number, raw = row[FILE], row[ROW], row.get(RAW)
-    ours = (FILE, ROW, REASON, RAW)
-    content = raw or " ".join(
-        f"{name}={value}" for name, value in row.items() if value is not None and name not in ours
-    )
-    text = str(content).replace("\n", "\\n")
-    return f"{file} row {number}: {text if len(text) <= _EXAMPLE_CHARACTERS else text[: _EXAMPLE_CHARACTERS - 1] + '…'}"
+    names = sorted(row.keys() - {FILE, ROW, REASON, RAW}, key=lambda name: (name != first, list(row).index(name)))
+    fields = (f"{name}={_cut(str(row[name]), _VALUE_CHARACTERS)}" for name in names if row[name] is not None)
+    content = _around_what_is_wrong(str(raw)) if raw is not None else " ".join(fields)
+    return f"{file} row {number}: {_cut(content, _EXAMPLE_CHARACTERS)}"
+
+
+def _around_what_is_wrong(raw: str) -> str:
+    """From a little before the first byte that could not be decoded."""
+    start = raw.find("\N{REPLACEMENT CHARACTER}") - _VALUE_CHARACTERS
+    return raw if start <= 0 else f"…{raw[start:]}"
+
+
+def _cut(text: str, characters: int) -> str:
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= characters else f"{line[: characters - 1]}…"

@@ -4,11 +4,13 @@ A record is one line, or, where quotes count (CSV, RFC 4180), a line together wi
 All of it is numpy over blocks of bytes: nothing loops over rows.
 """
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,13 @@ from numpy.typing import NDArray
 from recsys.errors import DataError
 
 BLOCK_BYTES = 1 << 25
+UTF_8: Final = "utf-8"
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HEAD_BYTES: Final = 1 << 16  # of a file: whether its lines end in a carriage return alone
+_OTHER_FORMATS: Final = {b"PK\x03\x04": "a zip archive: unpack it", b"\x1f\x8b": "gzipped text: end its name in .gz"}
+
+_MARK: Final = "trainer.mark"
 
 
 @dataclass(frozen=True)
@@ -70,19 +77,22 @@ class Records:
         return valid
 
 
-def read(path: Path, *, separator: str | None, block_bytes: int = BLOCK_BYTES) -> Iterator[Records]:
+def read(
+    path: Path, *, separator: str | None, encoding: str = UTF_8, block_bytes: int = BLOCK_BYTES
+) -> Iterator[Records]:
     """The records of a file, gzipped or not, block by block.
 
     Args:
         path: the file; a name that ends in .gz is gzipped.
         separator: what parts fields; None: every line is a record of one field, and quotes do not count.
+        encoding: of the text; a byte order mark of UTF-16 says so whatever this is.
         block_bytes: how much to read at a time; no record may be longer than twice this.
 
     Raises:
         DataError: the file cannot be read, or a quote is opened and never closed.
     """
     rest, first_row = b"", 1
-    for chunk in _chunks(path, block_bytes):
+    for chunk in _chunks(path, block_bytes, encoding):
         if not chunk and not rest:
             break
         data = np.frombuffer(rest + (chunk or b"\n"), dtype=np.uint8)
@@ -90,24 +100,58 @@ def read(path: Path, *, separator: str | None, block_bytes: int = BLOCK_BYTES) -
         consumed = int(records.ends[-1]) if len(records) else 0
         if consumed < len(data) and (not chunk or len(data) > 2 * block_bytes):
             row = first_row + int(np.count_nonzero(data[:consumed] == _NEWLINE))
-            raise DataError(f"{path} row {row}: expected the end of the row, found a quote that is never closed")
+            found = f"none in {len(data) - consumed:,} bytes" if separator is None else "a quote that is never closed"
+            raise DataError(f"{path} row {row}: expected the end of the row, found {found}")
         if len(records):
             yield records
         first_row += int(np.count_nonzero(data[:consumed] == _NEWLINE))
         rest = data[consumed:].tobytes()
 
 
-def _chunks(path: Path, size: int) -> Iterator[bytes]:
-    """The file's bytes without a byte order mark, then one empty chunk for the end."""
+def _chunks(path: Path, size: int, encoding: str) -> Iterator[bytes]:
+    """The file's text as UTF-8 with line feeds and without a byte order mark, then one empty chunk for the end."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            chunk = file.read(size).removeprefix(_BYTE_ORDER_MARK)
+            chunk = file.read(size)
+            for signature, what in _OTHER_FORMATS.items():
+                if chunk.startswith(signature):
+                    raise DataError(f"{path}: expected text, found {what}")
+            decoder = _decoder(chunk, encoding)
+            ends_in_returns = None
             while chunk:
-                yield chunk
-                chunk = file.read(size)
+                more = file.read(size)
+                text = chunk if decoder is None else decoder.decode(chunk, not more).encode(UTF_8, "surrogatepass")
+                if ends_in_returns is None and text:
+                    text = text.removeprefix(_BYTE_ORDER_MARK)
+                    head = text[:_HEAD_BYTES]
+                    ends_in_returns = b"\r" in head.removesuffix(b"\r") and b"\n" not in head
+                if text:
+                    yield text.replace(b"\r", b"\n") if ends_in_returns else text
+                chunk = more
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
+    except UnicodeError as error:
+        raise DataError(f"{path}: expected text in {encoding}: {error}") from error
     yield b""
+
+
+def _decoder(head: bytes, encoding: str) -> codecs.IncrementalDecoder | None:
+    """What makes characters of a file's bytes; none: they are UTF-8."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    if encoding == UTF_8:
+        return None
+    return codecs.getincrementaldecoder(encoding)(_MARK)
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """What cannot be decoded becomes a lone surrogate, which is no valid UTF-8 either: its record is set aside."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", error.end
+
+
+codecs.register_error(_MARK, _mark)
 
 
 def _split(data: NDArray[np.uint8], *, separator: str | None, first_row: int) -> Records:

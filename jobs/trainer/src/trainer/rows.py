@@ -6,6 +6,7 @@ CSV and JSON lines are read as text throughout, so that an id like 007 stays wha
 import csv
 import glob
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from trainer import records
+from trainer import parquet, records
 from trainer.records import Records
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -33,12 +34,17 @@ _FORMATS: dict[str, Format] = {
 
 WRONG_FIELDS = "wrong number of fields"
 WRONG_QUOTES = "unreadable quoting"
-INVALID_UTF8 = "invalid UTF-8"
 NOT_JSON = "not a JSON object"
+HALF_CHARACTER = "half of a character (a lone surrogate)"
 
 _NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "raw": pl.String})
-_PARQUET_BATCH_ROWS = 1_000_000
+_FIRST_BYTES = 1 << 20
+_SHOWN_CHARACTERS = 60
 _SAMPLED_LINES = 1_000
+# In JSON, what stands for itself, a character beyond the basic plane as two escapes, and (kept) half of such a pair.
+_ESCAPES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Source:
     path: Path
     format: Format
     separator: str
+    encoding: str
     columns: list[str]  # of JSON lines: the keys of the first thousand lines; more may follow
 
     def has(self, column: str) -> bool:
@@ -64,7 +71,7 @@ class Batch:
     malformed: pl.DataFrame  # row i64, reason str, raw str: what could not be parted into columns
 
 
-def sources(path: Path, *, separator: str) -> list[Source]:
+def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
     """The files that a path means: a file, all below a directory, or those that a pattern matches; sorted by name.
 
     Raises:
@@ -76,7 +83,7 @@ def sources(path: Path, *, separator: str) -> list[Source]:
         paths = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     if not paths:
         raise DataError(f"{path}: expected a CSV, JSON lines or Parquet file, a directory or a pattern, found none")
-    return [_open(p, separator) for p in paths]
+    return [_open(p, separator, encoding) for p in paths]
 
 
 def batches(source: Source, *, also: list[str]) -> Iterator[Batch]:
@@ -96,45 +103,47 @@ def _format(path: Path) -> Format | None:
     return _FORMATS.get((path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower())
 
 
-def _open(path: Path, separator: str) -> Source:
+def _open(path: Path, separator: str, encoding: str) -> Source:
     kind = _format(path)
     if kind is None:
         raise DataError(f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz)")
     if kind == "parquet":
-        return Source(path, kind, separator, _parquet_columns(path))
-    first = next(records.read(path, separator=separator if kind == "csv" else None, block_bytes=1 << 20), None)
-    lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)).texts() if first else []
+        return Source(path, kind, separator, encoding, parquet.columns(path))
+    parted_by = separator if kind == "csv" else None
+    first = next(records.read(path, separator=parted_by, encoding=encoding, block_bytes=_FIRST_BYTES), None)
+    lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
     if not lines:
         raise DataError(f"{path}: expected rows, found an empty file")
-    columns = _header(path, lines[0], separator) if kind == "csv" else _keys(lines)
-    return Source(path, kind, separator, columns)
+    columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
+    return Source(path, kind, separator, encoding, columns)
 
 
-def _parquet_columns(path: Path) -> list[str]:
-    """Those that hold one value a row."""
+def _header(path: Path, lines: Records, separator: str) -> list[str]:
+    """The names of the columns; one without a name, as spreadsheets leave behind, is called by its place."""
+    first = lines.where(slice(1))
+    if not first.valid_utf8().all():
+        raise DataError(f'{path} row 1: expected text in the encoding of the mapping, such as encoding = "cp1252"')
     try:
-        schema = pl.read_parquet_schema(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: expected a Parquet file: {error}") from error
-    return [name for name, kind in schema.items() if not kind.is_nested()]
-
-
-def _header(path: Path, line: str, separator: str) -> list[str]:
-    columns = next(csv.reader([line], delimiter=separator))
+        names = next(csv.reader(first.texts(), delimiter=separator))
+    except csv.Error as error:
+        raise DataError(f"{path} row 1: expected names of columns: {error}") from error
+    columns = [name or f"column {place}" for place, name in enumerate(names, 1)]
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
         raise DataError(f"{path} row 1: expected every column once, found {repeated} again")
     return columns
 
 
-def _keys(lines: list[str]) -> list[str]:
+def _keys(path: Path, lines: list[str]) -> list[str]:
     keys: dict[str, None] = {}
     for line in lines:
         try:
             value = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue  # found again, counted and set aside when the rows are read
         keys |= dict.fromkeys(value if isinstance(value, dict) else ())
+    if not keys:  # one array of objects, or an object over several lines
+        raise DataError(f"{path}: expected a JSON object on each line, found {lines[0][:_SHOWN_CHARACTERS]!r}")
     return list(keys)
 
 
@@ -147,41 +156,49 @@ def _csv_batches(source: Source) -> Iterator[Batch]:
     def parse(body: bytes) -> pl.DataFrame:
         return pl.read_csv(header + body, schema=schema, separator=source.separator)
 
-    for n, block in enumerate(records.read(source.path, separator=source.separator)):
+    blocks = records.read(source.path, separator=source.separator, encoding=source.encoding)
+    for n, block in enumerate(blocks):
         rows = block.where(~block.blank())
         if n == 0:
             rows = rows.where(slice(1, None))
         fits, valid = rows.fields == width, rows.valid_utf8()
         frame, readable = _parse_where_possible(rows, fits & valid, parse)
         frame.columns = source.columns
-        reason = np.select([~fits, ~valid], [WRONG_FIELDS, INVALID_UTF8], WRONG_QUOTES)
+        reason = np.select([~fits, ~valid], [WRONG_FIELDS, _invalid(source)], WRONG_QUOTES)
         yield Batch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
 
 
 def _json_batches(source: Source, keys: list[str]) -> Iterator[Batch]:
     schema = {key: pl.String() for key in keys}
-    for block in records.read(source.path, separator=None):
+
+    def parse(body: bytes) -> pl.DataFrame:
+        return pl.read_ndjson(body, schema=schema)
+
+    for block in records.read(source.path, separator=None, encoding=source.encoding):
         rows = block.where(~block.blank())
-        valid = rows.valid_utf8()
+        valid, whole = rows.valid_utf8(), _whole_characters(rows)
         begins = np.isin(rows.data[rows.starts], np.frombuffer(b"{ \t", dtype=np.uint8))
-        frame, readable = _parse_where_possible(rows, valid & begins, lambda body: pl.read_ndjson(body, schema=schema))
-        reason = np.where(valid, NOT_JSON, INVALID_UTF8)
+        frame, readable = _parse_where_possible(rows, valid & whole & begins, parse)
+        reason = np.select([~valid, ~whole], [_invalid(source), HALF_CHARACTER], NOT_JSON)
         yield Batch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
 
 
+def _invalid(source: Source) -> str:
+    return f"invalid {source.encoding.upper()}"
+
+
+def _whole_characters(lines: Records) -> NDArray[np.bool_]:
+    """bool [n]: no escape of the line is half a character. polars would make another one of it."""
+    whole = np.ones(len(lines), dtype=bool)
+    halves = [match.start() for match in _ESCAPES.finditer(lines.data.data) if match[1] is not None]
+    of_line = np.searchsorted(lines.ends, halves, side="right")
+    whole[of_line[of_line < len(lines)]] = False
+    return whole
+
+
 def _parquet_batches(source: Source) -> Iterator[Batch]:
-    # Binary: text that its writer did not mark as such.
-    rows = (
-        pl.scan_parquet(source.path, glob=False).select(source.columns).with_columns(pl.col(pl.Binary).cast(pl.String))
-    )
     start = 0
-    while True:
-        try:
-            frame = rows.slice(start, _PARQUET_BATCH_ROWS).collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"{source.path} after row {start}: cannot be read: {error}") from error
-        if frame.is_empty():
-            return
+    for frame in parquet.frames(source.path, source.columns):
         yield Batch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
         start += frame.height
 
@@ -201,7 +218,7 @@ def _parse_where_possible(
         part = pending.pop()
         try:
             frame = parse(rows.where(part).joined())
-        except pl.exceptions.PolarsError:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a panic is no Exception
             frame = None
         if frame is not None and frame.height == len(part):
             frames.append(frame)

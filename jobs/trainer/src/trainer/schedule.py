@@ -19,10 +19,11 @@ from recsys.background import Failures, Pauses, Stop, keep_turning
 from recsys.errors import ArtifactError, InvalidArgumentError
 from trainer import lake
 from trainer.pipeline import Outcome
+from trainer.settings import MAX_DAYS
 
 _log = logging.getLogger(__name__)
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FIRST_PAUSE_S: Final = 60.0
 
 
@@ -37,9 +38,10 @@ class Schedule:
 def interval(text: str) -> timedelta:
     """`90s`, `30m`, `6h`, `1d`. Raises: InvalidArgumentError."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if found is None or float(found[1]) == 0:
-        raise InvalidArgumentError(f"interval: expected a number and s, m, h or d, such as 6h; found {text!r}")
-    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0 < seconds <= MAX_DAYS * _UNITS["d"]:
+        raise InvalidArgumentError(f"interval: expected a number and s, m, h or d, such as 6h; found {text[:80]!r}")
+    return timedelta(seconds=seconds)
 
 
 def run(

@@ -1,9 +1,12 @@
 """Settings of the trainer, from the environment (TRAINER_…) and overridden by the command line."""
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
 
 
 class Settings(BaseSettings):
@@ -13,12 +16,12 @@ class Settings(BaseSettings):
 
     artifact_dir: Path = Path("artifacts")  # the volume that versions are published on
     keep_versions: int = Field(default=5, ge=1)  # beyond these the oldest are removed; the live one always stays
-    horizon_days: float = Field(default=30, gt=0)  # length of a held-out window
-    recent_days: float = Field(default=30, gt=0)  # what counts as recent for popularity and recency
+    horizon_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # length of a held-out window
+    recent_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # what counts as recent for popularity and recency
     ann_recall_floor: float = Field(default=0.95, ge=0, le=1)  # of the exact first 100
     selection_users: int = Field(default=5_000, ge=1)  # at most so many are asked when recipes are compared
     threads: int = Field(default=0, ge=0)  # 0: all cores
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -5,6 +5,7 @@ All of them end in `hold_out`, which sorts the held-out pairs into what train's 
 """
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import DataError, InvalidArgumentError
+from recsys.event_types import REMOVE
 from trainer import interactions
 from trainer.interactions import Interactions
-from trainer.mapping import REMOVE
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _read_lists(path: Path) -> Interactions:
                     raise DataError(f"{path}, line {number}: expected a user index and item indices, found {bad[0]!r}")
                 users.extend(words[:1] * (len(words) - 1))
                 items.extend(words[1:])
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     if not users:
         raise DataError(f"{path}: expected lines of a user index and item indices, found no item")

@@ -4,6 +4,7 @@
         COMMITTED                                                  JSON, see `Committed`
         events/date=2026-11-25/part-<first>-<last>.<n>.parquet     EVENTS; the day, in UTC, on which it happened
         exposures/date=2026-11-25/part-<first>-<last>.<n>.parquet  EXPOSURES
+        merges/date=2026-11-25/part-<first>-<last>.<n>.parquet     MERGES
         items.parquet                                              ITEMS: what the API said of items
         erasures.parquet                                           ERASURES
 
@@ -13,6 +14,7 @@ erasures may be a little ahead of COMMITTED, which does no harm: both say what h
 """
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,8 +28,8 @@ COMMITTED: Final = "COMMITTED"
 ITEMS_FILE: Final = "items.parquet"
 ERASURES_FILE: Final = "erasures.parquet"
 
-Table = Literal["events", "exposures"]
-TABLES: Final[tuple[Table, ...]] = ("events", "exposures")
+Table = Literal["events", "exposures", "merges"]
+TABLES: Final[tuple[Table, ...]] = ("events", "exposures", "merges")
 
 _WHO: Final = {"sequence": pl.Int64(), "user_id": pl.String(), "session_id": pl.String()}
 EVENTS: Final = pl.Schema(
@@ -40,12 +42,13 @@ EVENTS: Final = pl.Schema(
         "value": pl.Float64(),
         "request_id": pl.String(),
         "position": pl.Int64(),
+        "list_id": pl.String(),
     }
 )
 EXPOSURES: Final = pl.Schema(
     {
         **_WHO,  # neither: nobody was named
-        "request_id": pl.String(),
+        "request_id": pl.String(),  # and of a list that was shown before there were list_ids, the name of the list
         "unix_ms": pl.Int64(),
         "item_ids": pl.List(pl.String()),
         "propensities": pl.List(pl.Float64()),
@@ -53,9 +56,11 @@ EXPOSURES: Final = pl.Schema(
         "experiment": pl.String(),
         "arm": pl.String(),
         "latency_ms": pl.Float64(),
+        "list_id": pl.String(),
     }
 )
-SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES}
+MERGES: Final = pl.Schema({**_WHO, "unix_ms": pl.Int64()})  # rows of the session with a lower sequence are the user's
+SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES, "merges": MERGES}
 ITEMS: Final = pl.Schema(
     {
         "item_id": pl.String(),
@@ -147,16 +152,41 @@ def read_table(lake: Path, table: Table) -> tuple[Committed, pl.DataFrame]:
     raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
 
 
+def collect_parts(
+    lake: Path, committed: Committed, table: Table, of_part: Callable[[pl.LazyFrame], pl.LazyFrame], *, since: str = ""
+) -> pl.DataFrame:
+    """What `of_part` makes of each part of the days from `since` (YYYY-MM-DD) on, one part after the other.
+
+    Raises: FileNotFoundError, where the sink has replaced a part since.
+    """
+    parts = (_scan_part(lake / path, table) for path in committed.of(table) if day_of(path) >= since)
+    return pl.concat(of_part(part).collect() for part in (SCHEMAS[table].to_frame().lazy(), *parts))
+
+
+def owners_of_sessions(merges: pl.DataFrame) -> pl.DataFrame:
+    """Columns session_id and owner, once a session: the user whose the rows are that name it.
+
+    They are from before its first merge; what it did later names a user itself.
+    """
+    first = merges.sort("sequence").unique("session_id", keep="first", maintain_order=True)
+    return first.select("session_id", owner="user_id")
+
+
 def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
     """One part, whole. Raises: FileNotFoundError; DataError when it is damaged or has another number of rows."""
-    table: Table = "events" if path.startswith("events/") else "exposures"
     try:
-        frame = pl.read_parquet(lake / path, hive_partitioning=False).match_to_schema(SCHEMAS[table])
+        frame = _scan_part(lake / path, next(table for table in TABLES if path.startswith(f"{table}/"))).collect()
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{lake / path}: cannot be read: {error}") from error
     if frame.height != rows:
         raise DataError(f"{lake / path}: expected {rows} rows, found {frame.height}")
     return frame
+
+
+def _scan_part(path: Path, table: Table) -> pl.LazyFrame:
+    """A part; one of an older version lacks columns."""
+    part = pl.scan_parquet(str(path), glob=False, hive_partitioning=False)
+    return part.match_to_schema(SCHEMAS[table], missing_columns="insert")
 
 
 def read_items(lake: Path) -> pl.DataFrame:

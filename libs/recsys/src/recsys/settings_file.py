@@ -6,6 +6,7 @@ Every error is a `DataError` with a line for each mistake: file, key, what was e
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args
 
@@ -81,7 +82,9 @@ def _explained(detail: ErrorDetails, model: type[BaseModel], *, is_secret: bool)
     found = "" if is_secret else f", found {_shown(detail['input'])}"
     match detail["type"]:
         case "extra_forbidden":
-            return f"{key}: expected one of {', '.join(_keys_at(detail['loc'], model))}, found {detail['loc'][-1]!r}"
+            possible, written = _keys_at(detail["loc"], model), str(detail["loc"][-1])
+            near = "".join(f"; is {name!r} meant?" for name in get_close_matches(written, possible, n=1))
+            return f"{key}: expected one of {', '.join(possible)}, found {written!r}{near}"
         case "missing":
             return f"{key}: expected a value, found none"
         case "model_type" | "model_attributes_type" | "dict_type":  # the message names a Python class

@@ -10,8 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-PURCHASE: Final = "purchase"
-REMOVE: Final = "remove"
+from recsys.event_types import PURCHASE, REMOVE
 
 _DUST: Final = 1e-6  # what rounding leaves of a weight that was taken back
 

@@ -15,8 +15,6 @@ from candidate_gen import fold_in
 from candidate_gen.item_weights import (
     NO_HISTORY,
     NO_WEIGHTS,
-    PURCHASE,
-    REMOVE,
     EventWeights,
     ItemWeights,
     LiveEvent,
@@ -26,6 +24,7 @@ from candidate_gen.item_weights import (
     together,
 )
 from recsys.artifact.reader import Artifact
+from recsys.event_types import PURCHASE, REMOVE
 
 _BEFORE_ALL = -1  # sequences are 0 or more
 

@@ -20,7 +20,7 @@ from candidate_gen.filters import NO_FILTER, Filter
 from candidate_gen.index_check import check_indexes
 from candidate_gen.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.item_vectors import ExactScores, ItemVectors, unit
-from candidate_gen.item_weights import REMOVE, LiveEvent
+from candidate_gen.item_weights import LiveEvent
 from candidate_gen.left_out import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
 from candidate_gen.merging import Proposals, Source
 from candidate_gen.nearest import Space, few_of
@@ -32,6 +32,7 @@ from candidate_gen.trending_items import TrendingItems
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
+from recsys.event_types import REMOVE
 from recsys.feature_store.follower import LiveState
 from recsys.live_catalogue import LiveCatalogue
 

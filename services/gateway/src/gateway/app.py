@@ -4,13 +4,14 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway import access, problems, rules
+from gateway import access, docs_page, problems, rules
 from gateway.access import Access
 from gateway.admission import AdmissionMiddleware
 from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
 from gateway.http_protocol import ARRIVES_WITHIN_S
 from gateway.ladder import Ladder
+from gateway.list_cursors import ListCursors
 from gateway.live import Live
 from gateway.metrics import GatewayMetrics
 from gateway.recommend import Recommender
@@ -40,6 +41,8 @@ def create_app(
         title="Recommendations",
         version="1",
         description=_DESCRIPTION,
+        docs_url=None,  # ours is in docs_page
+        redoc_url=None,
         redirect_slashes=False,  # an id may end in a slash
         generate_unique_id_function=_operation_id,
     )
@@ -47,6 +50,7 @@ def create_app(
     app.state.clients = clients
     app.state.live = live
     app.state.access = guard
+    app.state.cursors = ListCursors(settings.cursor_key.get_secret_value())
     shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
     app.state.spare = spare
     app.state.recommender = Recommender(
@@ -66,6 +70,7 @@ def create_app(
         )
     app.add_middleware(AdmissionMiddleware, max_in_flight=settings.max_in_flight)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
+    docs_page.install(app)
     problems.install(app)
     problems.add_to_document(app)
     access.add_to_document(app)

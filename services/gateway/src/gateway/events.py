@@ -85,8 +85,7 @@ async def take(
     try:
         async with asyncio.timeout(_STORE_S):
             for session_id, user_id in merges:
-                await _merge(session_id, user_id=user_id, store=store)
-            await exposures.settle(row.event.request_id for row in good if row.event.request_id is not None)
+                await _merge(session_id, user_id=user_id, store=store, exposures=exposures)
             appended, unknown_items = await asyncio.gather(
                 store.append([row.event for row in good], now_ms=arrived_ms),
                 _count_unknown([row.event.item_id for row in good], clients),
@@ -101,6 +100,15 @@ async def take(
         clock_skewed=sum(row.is_skewed for row in good),
         unknown_items=unknown_items,
     )
+
+
+async def merge(session_id: str, *, user_id: str, store: FeatureStore, exposures: ExposureLog) -> int:
+    """Make a session its user's, with the arm of what it was shown a moment ago; returns how many events were moved.
+
+    Raises: StoreUnavailableError.
+    """
+    await exposures.flush()
+    return await store.merge_session(session_id, user_id=user_id, now_ms=now_ms())
 
 
 def _checked(row: EventIn, *, arrived_ms: int, settings: Settings) -> _Row:
@@ -121,6 +129,7 @@ def _checked(row: EventIn, *, arrived_ms: int, settings: Settings) -> _Row:
         value=row.value,
         request_id=row.request_id,
         position=row.position,
+        list_id=row.list_id,
     )
     return _Row(event, session_id=row.session_id if row.user_id is not None else None, is_skewed=is_skewed)
 
@@ -129,11 +138,11 @@ def _unix_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-async def _merge(session_id: str, *, user_id: str, store: FeatureStore) -> None:
+async def _merge(session_id: str, *, user_id: str, store: FeatureStore, exposures: ExposureLog) -> None:
     """Make a session its user's; one that is already costs a look, and no flush to disk."""
     profile = await store.profile(Subject("session", session_id))
     if profile.subject != Subject("user", user_id):
-        await store.merge_session(session_id, user_id=user_id, now_ms=now_ms())
+        await merge(session_id, user_id=user_id, store=store, exposures=exposures)
 
 
 async def _count_unknown(item_ids: list[str], clients: Clients) -> int | None:

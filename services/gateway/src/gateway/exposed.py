@@ -1,45 +1,31 @@
 """What the log of exposures is told of an answer: who was shown which items with which probability, in which arm."""
 
+from collections.abc import Iterable
+
+from gateway.list_cursors import ListFacts
 from gateway.live import now_ms
-from gateway.paging import Page
-from gateway.recommend import Recommended
 from recsys.feature_store.interface import Exposure, Subject
 from recsys.observability.logging import request_id
 
 
-def first_page(answer: Recommended, *, latency_ms: float) -> Exposure:
-    """Of a list that was ranked just now."""
-    assignment = answer.assignment
+def exposure(list_id: str, facts: ListFacts, items: Iterable[tuple[str, float]], *, latency_ms: float) -> Exposure:
+    """Of a page of a list, just now. Items: id and propensity."""
+    shown = list(items)
+    who, arm = facts.subject, facts.experiment
+    subject = None
+    if who and who.user_id is not None:
+        subject = Subject("user", who.user_id)
+    elif who and who.session_id is not None:
+        subject = Subject("session", who.session_id)
     return Exposure(
-        request_id=request_id.get(),
-        subject=answer.subject,
+        list_id=list_id,
+        subject=subject,
         unix_ms=now_ms(),
-        item_ids=tuple(ranked.item.item_id for ranked in answer.shown.items),
-        propensities=tuple(ranked.propensity for ranked in answer.shown.items),
-        artifact_version=answer.shown.artifact_version,
-        experiment=assignment.experiment if assignment else None,
-        arm=assignment.arm.name if assignment else None,
-        latency_ms=latency_ms,
-    )
-
-
-def further_page(page: Page, *, latency_ms: float) -> Exposure:
-    """Of a part of a list that was ranked before."""
-    facts = page.rest.facts
-    return Exposure(
-        request_id=request_id.get(),
-        subject=_subject(facts.subject.user_id, facts.subject.session_id) if facts.subject else None,
-        unix_ms=now_ms(),
-        item_ids=tuple(listed.item.item_id for listed in page.items),
-        propensities=(1.0,) * len(page.items),
+        item_ids=tuple(item_id for item_id, _ in shown),
+        propensities=tuple(propensity for _, propensity in shown),
         artifact_version=facts.artifact_version,
-        experiment=facts.experiment.name if facts.experiment else None,
-        arm=facts.experiment.arm if facts.experiment else None,
+        experiment=arm.name if arm else None,
+        arm=arm.arm if arm else None,
         latency_ms=latency_ms,
+        request_id=request_id.get(),
     )
-
-
-def _subject(user_id: str | None, session_id: str | None) -> Subject | None:
-    if user_id is not None:
-        return Subject("user", user_id)
-    return Subject("session", session_id) if session_id is not None else None

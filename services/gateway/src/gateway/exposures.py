@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Exposure, FeatureStore, Subject
+from recsys.feature_store.interface import Exposure, FeatureStore
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ class ExposureLog:
     def __init__(self, store: FeatureStore | None, *, most_waiting: int = _MOST_WAITING) -> None:
         self._store = store
         self._most_waiting = most_waiting
-        self._waiting: dict[str, Exposure] = {}  # by request id, in order
+        self._waiting: dict[str, Exposure] = {}  # by list id, in order
         self._some_wait = asyncio.Event()
         self._writing = asyncio.Lock()
         self.dropped = 0
@@ -36,7 +35,7 @@ class ExposureLog:
         if len(self._waiting) >= self._most_waiting:
             self.dropped += 1
             return
-        self._waiting.setdefault(exposure.request_id, exposure)
+        self._waiting[exposure.list_id] = exposure
         self._some_wait.set()
 
     async def run(self) -> None:
@@ -60,17 +59,8 @@ class ExposureLog:
                 group = list(islice(self._waiting.values(), _GROUP))
                 await self._store.record_exposures(group)
                 for exposure in group:
-                    self._waiting.pop(exposure.request_id, None)
+                    self._waiting.pop(exposure.list_id, None)
             self._some_wait.clear()
-
-    async def settle(self, request_ids: Iterable[str]) -> None:
-        """Have these exposures written before an event that answers one of them. Raises: StoreUnavailableError."""
-        if not self._waiting.keys().isdisjoint(request_ids):
-            await self.flush()
-
-    def forget(self, subject: Subject) -> None:
-        """Let nothing wait any more that was shown to somebody who is to be forgotten."""
-        self._waiting = {key: each for key, each in self._waiting.items() if each.subject != subject}
 
     async def finish(self) -> None:
         """Write what is left when the process ends, as far as the store lets it."""

@@ -1,7 +1,7 @@
 """The use-case of further pages: a list, ranked once, is shown part by part, without what went off sale since."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, get_args
 
 import grpc
@@ -10,7 +10,7 @@ from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.ladder import Ladder, is_of_the_caller
 from gateway.list_cursors import ListFacts, RestOfList
-from gateway.recommend import Recommended
+from gateway.recommend import Recommended, new_list_id
 from gateway.schemas import Level
 from recsys.v1.item_pb2 import Item
 
@@ -25,6 +25,7 @@ class ListedItem:
     item: Item
     score: float
     sources: int  # bit set
+    propensity: float
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,19 @@ class Page:
     items: list[ListedItem]
     rest: RestOfList
     facts: ListFacts  # those of the list, and what this page could be made of
+    list_id: str = field(default_factory=new_list_id)
 
 
 def rest_of(answer: Recommended, facts: ListFacts) -> RestOfList:
     """What the first page leaves for further ones."""
     beyond, remainder = answer.shown.beyond, answer.shown.remainder
+    propensities = remainder.propensities or [1.0] * len(remainder.item_ids)  # an older reranker says none
     return RestOfList(
         facts=facts,
         item_ids=[*(ranked.item.item_id for ranked in beyond), *remainder.item_ids],
         scores=[*(ranked.score for ranked in beyond), *remainder.scores],
         sources=[*(sum(1 << source for source in ranked.sources) for ranked in beyond), *remainder.sources],
+        propensities=[*(ranked.propensity for ranked in beyond), *propensities],
     )
 
 
@@ -67,8 +71,8 @@ async def next_page(rest: RestOfList, *, count: int, clients: Clients, ladder: L
                 raise
             level = max(level, "without_rerank", key=_LEVELS.index)
             by_id = _as_known(wanted, ladder, artifact_version=rest.facts.artifact_version)
-        rows = zip(taken.item_ids, taken.scores, taken.sources, strict=True)
-        items += [ListedItem(by_id[item_id], score, sources) for item_id, score, sources in rows if item_id in by_id]
+        rows = zip(taken.item_ids, taken.scores, taken.sources, taken.propensities, strict=True)
+        items += [ListedItem(by_id[row[0]], *row[1:]) for row in rows if row[0] in by_id]
     return Page(items, rest, rest.facts.model_copy(update={"level": level}))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from gateway import list_cursors, schemas
+from gateway import schemas
 from gateway.item_json import Json, item_json
 from gateway.list_cursors import ListFacts
 from gateway.paging import ListedItem, Page
@@ -51,13 +51,13 @@ def first_page(answer: Recommended, facts: ListFacts, *, asked: int, next_cursor
     """JSON of `schemas.Recommendations`."""
     dropped = {each.reason: each.count for each in answer.found.dropped} if answer.is_explained else None
     items = [_ranked_item(item) for item in answer.shown.items]
-    return _recommendations(items, facts, asked=asked, dropped=dropped, next_cursor=next_cursor)
+    return _recommendations(items, facts, list_id=answer.list_id, asked=asked, dropped=dropped, next_cursor=next_cursor)
 
 
-def further_page(page: Page, *, asked: int) -> bytes:
+def further_page(page: Page, *, asked: int, next_cursor: str | None) -> bytes:
     """JSON of `schemas.Recommendations`."""
     items = [_listed_item(item) for item in page.items]
-    return _recommendations(items, page.facts, asked=asked, dropped=None, next_cursor=list_cursors.encode(page.rest))
+    return _recommendations(items, page.facts, list_id=page.list_id, asked=asked, dropped=None, next_cursor=next_cursor)
 
 
 def ranked_items(shown: Shown) -> bytes:
@@ -76,12 +76,14 @@ def _recommendations(
     items: Sequence[Json],
     facts: ListFacts,
     *,
+    list_id: str,
     asked: int,
     dropped: dict[str, int] | None,
     next_cursor: str | None,
 ) -> bytes:
     return orjson.dumps(
         {
+            "list_id": list_id,
             "request_id": request_id.get(),
             "artifact_version": facts.artifact_version,
             "subject": vars(facts.subject) if facts.subject else None,
@@ -130,7 +132,7 @@ def _listed_item(listed: ListedItem) -> Json:
     ranked = item_json(listed.item)
     ranked["score"] = listed.score
     ranked["sources"] = [name for number, name in _SOURCES.items() if listed.sources & 1 << number]
-    ranked["propensity"] = 1.0  # chance plays on the first page only
+    ranked["propensity"] = listed.propensity
     ranked["explanation"] = None
     return ranked
 

@@ -5,9 +5,10 @@ Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, TypeVar
+from uuid import uuid4
 
 import grpc
 
@@ -38,6 +39,11 @@ _RECENT: Final = 3  # of the items that somebody looked at last count for the li
 _SECOND_STAGE_SHARE: Final = 0.7  # of what is left when its turn comes; the rest is for the next rung
 
 
+def new_list_id() -> str:
+    """Of an answer, whatever the caller calls its request."""
+    return uuid4().hex
+
+
 @dataclass(frozen=True)
 class Recommended:
     """A ranked list for somebody, and what it was made of."""
@@ -49,6 +55,7 @@ class Recommended:
     level: Level
     is_explained: bool
     is_preview: bool
+    list_id: str = field(default_factory=new_list_id)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,8 @@ class Recommender:
         deadline = Deadline.after(self.settings.timeout_s)
         profile, level = await self._profile(wire.subject_of(asked))
         subject = profile.subject if profile else None
-        assignment = self.live.experiments.assign(subject)
+        # who cannot be looked up may have an arm already: no other one is given
+        assignment = self.live.experiments.assign(profile) if profile and level == "full" else None
         arm = assignment.arm if assignment else None
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
         is_erased = subject is not None and subject.kind == "user" and self.live.is_erased(subject.id)

@@ -142,8 +142,16 @@ class EventIn(_Request):
     type: Name = Field(examples=["purchase"])
     timestamp: Moment | None = Field(None, description="ISO 8601 with a zone, or Unix seconds; without one: now.")
     value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money.")
-    request_id: str | None = Field(
+    list_id: str | None = Field(
         None, min_length=1, max_length=128, pattern=_NO_NUL, description="Of the recommendation that it answers."
+    )
+    request_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        pattern=_NO_NUL,
+        json_schema_extra={"deprecated": True},
+        description="In place of list_id, as long as this is version 1 of the API.",
     )
     position: int | None = Field(None, ge=1, le=1_000_000, description="Of the item in it, counted from 1.")
 

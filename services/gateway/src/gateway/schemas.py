@@ -68,7 +68,7 @@ class RankedItem(Item):
 
     score: float = Field(description="Higher is better; comparable within one answer only.", examples=[1.27])
     sources: list[Source] = Field(description="What proposed the item.", examples=[["ann"]])
-    propensity: float = Field(description="Probability with which exploration put it here; 1: no chance involved.")
+    propensity: float = Field(description="Probability of this item at this place; 1: chance could change nothing.")
     explanation: Explanation | None = Field(description="With `explain` only.")
 
 
@@ -109,7 +109,8 @@ class ArmOut(_Schema):
 class Recommendations(RankedItems):
     """Items for somebody, best first."""
 
-    request_id: str = Field(description="Give it with the events that answer this list.")
+    list_id: str = Field(description="Give it with the events that answer this list.")
+    request_id: str = Field(description="The id under which the log lines of all services stand.")
     subject: SubjectOut | None
     vector: VectorOrigin = Field(
         description="What the subject's vector is: as trained, computed from live events, none."

@@ -1,21 +1,19 @@
 """Everything that can be set on the gateway, read from the environment (`GATEWAY_…`) once, in `__main__`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
+from recsys import event_types
+from recsys.errors import DataError
 from recsys.feature_store.interface import SESSION_DAYS
 from recsys.rpc.tls import TlsSettings
 
-DEFAULT_EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
-
 ANYWHERE = "anywhere"
-
-EventWeight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 class Settings(TlsSettings, BaseSettings):
@@ -38,7 +36,7 @@ class Settings(TlsSettings, BaseSettings):
     )
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
-    lanes: int = Field(2, ge=0, le=16, description="streams kept open to each service; 0: a call for each request")
+    lanes: int = Field(4, ge=0, le=16, description="streams kept open to each service; 0: a call for each request")
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")
@@ -50,8 +48,11 @@ class Settings(TlsSettings, BaseSettings):
     session_days: int = Field(
         SESSION_DAYS, ge=1, le=3650, description="days without an event after which an anonymous session is forgotten"
     )
-    event_weights: dict[str, EventWeight] = Field(
-        DEFAULT_EVENT_WEIGHTS, description="event types that are taken (JSON), and what each adds to what is trending"
+    cursor_key: SecretStr = Field(
+        SecretStr(""), description="signs cursors; the same for all replicas. Empty: drawn at the start"
+    )
+    mapping_file: Path | None = Field(
+        None, description="the shop's mapping, TOML: its `[weights]` are event types that are taken, beside ours"
     )
     max_clock_ahead_s: float = Field(300.0, ge=0, description="events further in the future count as now")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="longest body of a request")
@@ -66,3 +67,18 @@ class Settings(TlsSettings, BaseSettings):
     exploration: float = Field(0.05, ge=0, le=1, description="share of lists that try an item nobody knows yet")
     rules_file: Path | None = Field(None, description="boost and pin rules for every list, YAML")
     experiments_file: Path | None = Field(None, description="experiments and their arms, YAML; see docs/experiments.md")
+    _event_weights: dict[str, float] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _types_can_be_read(self) -> Self:
+        try:
+            of_the_shop = event_types.read(self.mapping_file) if self.mapping_file else {}
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        self._event_weights = event_types.weighted(of_the_shop) | {event_types.REMOVE: 0.0}
+        return self
+
+    @property
+    def event_weights(self) -> dict[str, float]:
+        """Event types that are taken, and what each adds to what is trending."""
+        return self._event_weights

@@ -36,5 +36,5 @@ def in_order(artifact_version: str, listed: Iterable[tuple[Item, float, int]], *
         item_ids.append(item.item_id)
         scores.append(score)
         sources.append(bits)
-    rest = Remainder(item_ids=item_ids, scores=scores, sources=sources)
+    rest = Remainder(item_ids=item_ids, scores=scores, sources=sources, propensities=[1.0] * len(item_ids))
     return Shown(artifact_version, ranked, beyond=[], remainder=rest, level=level)

@@ -63,8 +63,7 @@ class SpareList:
 
     def __init__(self, artifact_version: str = "", items: Iterable[Item] = ()) -> None:
         self._level: schemas.Level = "static"
-        self._remembered: dict[str, Item] = {}  # as one version describes them
-        self._remembered_of = artifact_version
+        self._remembered: dict[tuple[str, str], Item] = {}  # by version and id, as that version describes them
         self._keep(artifact_version, items)
 
     def __bool__(self) -> bool:
@@ -73,29 +72,30 @@ class SpareList:
     def _keep(self, artifact_version: str, items: Iterable[Item]) -> None:
         self._version = artifact_version
         self._kept = {item.item_id: item for item in items if item.available}
-        self.remember(artifact_version, ())
-        self._remembered.update(self._kept)
+        self._remembered |= {(artifact_version, item_id): item for item_id, item in self._kept.items()}
 
     def remember(self, artifact_version: str, items: Iterable[Item]) -> None:
-        """Keep what an answer of a version says of items that are not known yet; what another one said is forgotten."""
-        if artifact_version != self._remembered_of:
-            self._remembered, self._remembered_of = {}, artifact_version
+        """Keep what an answer of a version says of items that it is not known to say yet; the oldest are forgotten.
+
+        Versions may take turns, as the arms of an experiment do.
+        """
         for item in items:
-            if item.item_id not in self._remembered:
+            if (artifact_version, item.item_id) not in self._remembered:
                 # not the message itself, which would keep the whole answer in memory
-                self._remembered.setdefault(item.item_id, Item()).CopyFrom(item)
+                self._remembered.setdefault((artifact_version, item.item_id), Item()).CopyFrom(item)
         while len(self._remembered) > _MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
 
     def described(self, item_id: str, *, artifact_version: str, live: Live) -> Item | None:
         """An item as this version described it lately; one that it did not has its id only. None: not on sale."""
-        known = self._remembered.get(item_id) if artifact_version == self._remembered_of else None
+        known = self._remembered.get((artifact_version, item_id))
         item = as_now(item_id, known or Item(item_id=item_id, available=True), live)
         return item if item is not None and item.available else None
 
     def take(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: Live) -> Taken:
         """The whole list for somebody, without these items; `liked` are the items that they looked at last."""
-        categories = {known.category for item_id in liked if (known := self._remembered.get(item_id))} - {""}
+        looked_at = (self._remembered.get((self._version, item_id)) for item_id in liked)
+        categories = {known.category for known in looked_at if known} - {""}
         first: list[Item] = []
         others: list[Item] = []
         is_any = only == _ANY

@@ -1,8 +1,12 @@
 """`recsys.v1.CatalogService`: wire → live catalogue → wire."""
 
+from functools import partial
+
 import grpc
 
 from recsys.artifact.watcher import Watcher
+from recsys.rpc.limits import MOST_WORDS
+from recsys.rpc.method import check_time
 from recsys.rpc.requests import check_at_most, check_count
 from recsys.v1.catalog_service_pb2 import (
     FindUnknownItemsRequest,
@@ -47,12 +51,14 @@ class CatalogServicer(CatalogServiceServicer):
         self, request: SearchItemsRequest, context: grpc.ServicerContext
     ) -> SearchItemsResponse:
         check_count("page_size", request.page_size, at_most=self._max_page_size)
+        check_at_most("words of query", len(request.query.split()), at_most=MOST_WORDS)
         ranker = self._watcher.current()
         page = ranker.catalogue.search(
             query=request.query,
             category=request.category,
             after_item_id=request.after_item_id,
             page_size=request.page_size,
+            check_time=partial(check_time, context),
         )
         return SearchItemsResponse(
             artifact_version=ranker.manifest.version,

@@ -1,7 +1,7 @@
 """Which candidates fill the page: the best, or the best that are not too much like those before them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
@@ -19,14 +19,6 @@ def page_size(candidates: Candidates, diversity: Diversity, *, count: int) -> in
     of_category = Counter(candidates.categories)
     without = of_category.pop(None, 0)
     return min(count, without + sum(min(found, diversity.max_per_category) for found in of_category.values()))
-
-
-def full_categories(candidates: Candidates, diversity: Diversity, *, placed: Iterable[int]) -> set[str | None]:
-    """The categories that these candidates fill up to the cap."""
-    if diversity.max_per_category == 0:
-        return set()
-    of_category = Counter(candidates.categories[index] for index in placed)
-    return {each for each, found in of_category.items() if each is not None and found >= diversity.max_per_category}
 
 
 def diverse(

@@ -1,6 +1,6 @@
 """The order of the stages: candidates in, the first page of them described and the rest in order out.
 
-on sale → exact scores → blend → boosts → order, then pins → exploration → diversity, then description and explanation.
+on sale → exact scores → blend → boosts → order, then pins → diversity → exploration, then description and explanation.
 Each stage is a module.
 """
 
@@ -16,9 +16,9 @@ from recsys.artifact.reader import Artifact
 from recsys.live_catalogue import LiveCatalogue, LiveItems
 from reranker.blending import blended
 from reranker.candidates import RULE, Candidates, on_sale
-from reranker.diversity import diverse, full_categories, page_size
+from reranker.diversity import diverse, page_size
 from reranker.explanation import Explanation, check_history, explain
-from reranker.exploration import Explored, explored
+from reranker.exploration import Explored, explore
 from reranker.request import Diversity, Proposed, RankRequest
 from reranker.rules import Pins, boosting, boosts, pinned_item_ids, pinning, pins
 from reranker.scored import Scored
@@ -36,7 +36,7 @@ class RankedItem:
     item: CatalogueItem
     score: float
     sources: int  # bit 1 << source for every source
-    propensity: float  # 1: no chance was involved
+    propensity: float  # of this item at this place, over all draws of exploration; 1: chance could change nothing
     explanation: Explanation | None
 
 
@@ -47,6 +47,7 @@ class RestItem:
     item_id: str
     score: float
     sources: int
+    propensity: float  # as of a ranked item
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,12 @@ class Ranking:
 class _Page:
     """Candidates as they stand, by index, and what put some of them there."""
 
-    indices: list[int]
     pins: Pins
-    chance: Explored | None
+    explored: Explored
+
+    @property
+    def indices(self) -> list[int]:
+        return self.explored.page
 
 
 class Ranker:
@@ -97,7 +101,8 @@ class Ranker:
         scored = _scored(on_sale(request.candidates, self.catalogue, pinned_item_ids=pinned_ids), request)
         page = _arranged(scored, request)
         return Ranking(
-            items=[_described(index, scored, page, request) for index in page.indices], rest=_rest(scored, page)
+            items=[_described(index, place, scored, page, request) for place, index in enumerate(page.indices)],
+            rest=_rest(scored, page),
         )
 
     def _may_pin(self, item_id: str, request: RankRequest) -> bool:
@@ -120,19 +125,16 @@ def _arranged(scored: Scored, request: RankRequest) -> _Page:
     candidates, diversity = scored.candidates, request.diversity or Diversity()
     size = page_size(candidates, diversity, count=request.count)
     pin = pins(candidates, pinning(request.rules, count=request.count), order=scored.order, size=size)
-    chance = None
-    if request.exploration is not None:
-        full = full_categories(candidates, diversity, placed=pin.name_of)
-        chance = explored(candidates, request.exploration, pins=pin, size=size, full=full)
-    standing = dict(pin.index_at)
-    if chance is not None:
-        standing[chance.position] = chance.index
-    placed = set(standing.values())
+    placed = set(pin.name_of)
     others = [index for index in scored.order if index not in placed] if placed else scored.order
     free = size - len(placed)
     if request.diversity is not None:
         others = diverse(candidates, diversity, scores=scored.scores, pool=others, placed=list(placed), count=free)
-    return _Page(_around(standing, others[:free], size=size), pin, chance)
+    page = _around(pin.index_at, others[:free], size=size)
+    if request.exploration is None:
+        return _Page(pin, Explored(page, [1.0] * len(page), None))
+    most = diversity.max_per_category
+    return _Page(pin, explore(page, candidates, request.exploration, pinned=pin.index_at, most=most))
 
 
 def _around(standing: dict[int, int], others: list[int], *, size: int) -> list[int]:
@@ -144,13 +146,12 @@ def _around(standing: dict[int, int], others: list[int], *, size: int) -> list[i
     return [index for index in positions if index is not None]
 
 
-def _described(index: int, scored: Scored, page: _Page, request: RankRequest) -> RankedItem:
-    is_chance = page.chance is not None and page.chance.index == index
+def _described(index: int, place: int, scored: Scored, page: _Page, request: RankRequest) -> RankedItem:
     return RankedItem(
         item=scored.candidates.item(index),
         score=float(scored.scores[index]),
         sources=_sources(index, scored, page),
-        propensity=page.chance.propensity if page.chance is not None and is_chance else 1.0,
+        propensity=page.explored.propensities[place],
         explanation=explain(index, scored, page.pins, request) if request.explain else None,
     )
 
@@ -161,8 +162,13 @@ def _sources(index: int, scored: Scored, page: _Page) -> int:
 
 def _rest(scored: Scored, page: _Page) -> Iterator[RestItem]:
     shown = set(page.indices)
-    for index in scored.order:
-        if index not in shown:
-            yield RestItem(
-                scored.candidates.item_id(index), float(scored.scores[index]), int(scored.candidates.sources[index])
-            )
+    rest = [index for index in scored.order if index not in shown]
+    odds = page.explored.odds
+    propensities = [1.0] * len(rest) if odds is None else odds.of_rest(rest, scored.order).tolist()
+    for index, propensity in zip(rest, propensities, strict=True):
+        yield RestItem(
+            item_id=scored.candidates.item_id(index),
+            score=float(scored.scores[index]),
+            sources=int(scored.candidates.sources[index]),
+            propensity=propensity,
+        )

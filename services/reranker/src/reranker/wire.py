@@ -159,6 +159,7 @@ def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:
         item_ids=[each.item_id for each in rest],
         scores=[each.score for each in rest],
         sources=[each.sources for each in rest],
+        propensities=[each.propensity for each in rest],
     )
 
 

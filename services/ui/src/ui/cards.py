@@ -39,27 +39,27 @@ LEVELS = {
 }
 
 
-def grid(items: Sequence[Item], *, name: str, visitor: Visitor, request_id: str | None = None) -> None:
+def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | None = None) -> None:
     """Cards side by side, as many as the screen is wide. `name` tells the grids of one page apart.
 
-    `request_id` is of the recommendation that the items are from: what is done with them answers it.
+    `list_id` is of the recommendation that the items are from: what is done with them answers it.
     """
     best = max((item.score for item in items if isinstance(item, RankedItem)), default=0.0)
     with st.container(key=f"grid-{name}"):
         for position, item in enumerate(items):
             with st.container(key=f"card-{name}-{position}", gap=None):
                 st.html(tile_html(item))
-                shown = {"list": request_id, "position": str(position + 1)} if request_id else {}
+                shown = {"list": list_id, "position": str(position + 1)} if list_id else {}
                 item_link(item, visitor=visitor, **shown)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
-                if request_id:
-                    _actions(item, visitor, name=f"{name}-{position}", request_id=request_id, position=position + 1)
+                if list_id:
+                    _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
 
 
-def _actions(item: Item, visitor: Visitor, *, name: str, request_id: str, position: int) -> None:
+def _actions(item: Item, visitor: Visitor, *, name: str, list_id: str, position: int) -> None:
     """What can be done with a recommended item, and why it is here."""
     with st.container(key=f"actions-{name}", horizontal=True, gap="xsmall"):
-        shopping.buttons(item, visitor, name=name, request_id=request_id, position=position)
+        shopping.buttons(item, visitor, name=name, list_id=list_id, position=position)
         if isinstance(item, RankedItem) and item.explanation is not None:
             with st.popover("Why", icon=":material/help:", key=f"why-{name}"):
                 st.html(why_html(item, item.explanation))
@@ -80,7 +80,7 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     if why.rules:
         lines.append(f"<dt>Rules</dt><dd>{escape(', '.join(why.rules))}</dd>")
     if item.propensity < 1:
-        lines.append(f"<dt>Exploration</dt><dd>put here by chance, {item.propensity:.2%}</dd>")
+        lines.append(f"<dt>Exploration</dt><dd>stands here in {item.propensity:.2%} of draws</dd>")
     return f'<dl class="why">{"".join(lines)}</dl>'
 
 

@@ -60,11 +60,11 @@ class GatewayClient:
         *,
         event_type: str,
         value: float | None,
-        request_id: str | None,
+        list_id: str | None,
         position: int | None,
     ) -> EventOutcome:
-        """What the visitor did with an item; `request_id` and `position` say which list showed it, and where."""
-        given = {"item_id": item_id, "type": event_type, "value": value, "request_id": request_id, "position": position}
+        """What the visitor did with an item; `list_id` and `position` say which list showed it, and where."""
+        given = {"item_id": item_id, "type": event_type, "value": value, "list_id": list_id, "position": position}
         event = visitor.fields | {name: value for name, value in given.items() if value is not None}
         return self._post(EventOutcome, "/v1/events", event)
 

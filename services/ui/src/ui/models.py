@@ -88,7 +88,7 @@ class Arm(Answer):
 class Recommendations(Ranking):
     """A visitor's ranking; of popular, trending and new items where nothing is known of the visitor."""
 
-    request_id: str
+    list_id: str
     user_known: bool
     vector: str
     experiment: Arm | None

@@ -10,7 +10,7 @@ _ACTIONS = {"cart": ("Cart", ":material/add_shopping_cart:"), "purchase": ("Buy"
 _SAID = {"cart": "In the cart", "purchase": "Bought"}
 
 
-def buttons(item: Item, visitor: Visitor, *, name: str, request_id: str | None = None, position: int = 0) -> None:
+def buttons(item: Item, visitor: Visitor, *, name: str, list_id: str | None = None, position: int = 0) -> None:
     """Cart and purchase. `name` tells the buttons of one page apart; the last two say which list showed the item."""
     for event_type, (label, icon) in _ACTIONS.items():
         st.button(
@@ -20,30 +20,30 @@ def buttons(item: Item, visitor: Visitor, *, name: str, request_id: str | None =
             disabled=not item.available,
             on_click=_did,
             args=[event_type, item, visitor],
-            kwargs={"request_id": request_id, "position": position},
+            kwargs={"list_id": list_id, "position": position},
         )
 
 
 def viewed(item: Item, visitor: Visitor) -> None:
     """A visitor opened the item's page. Streamlit runs a page again at every click: one visit is one view."""
-    request_id, position = st.query_params.get("list"), st.query_params.get("position", "")
-    visit = (visitor, item.item_id, request_id)
+    list_id, position = st.query_params.get("list"), st.query_params.get("position", "")
+    visit = (visitor, item.item_id, list_id)
     if st.session_state.get("last_view") == visit:
         return
     st.session_state.last_view = visit
-    _post("view", item, visitor, request_id=request_id, position=int(position) if position.isdecimal() else 0)
+    _post("view", item, visitor, list_id=list_id, position=int(position) if position.isdecimal() else 0)
 
 
-def _did(event_type: str, item: Item, visitor: Visitor, *, request_id: str | None, position: int) -> None:
-    if _post(event_type, item, visitor, request_id=request_id, position=position):
+def _did(event_type: str, item: Item, visitor: Visitor, *, list_id: str | None, position: int) -> None:
+    if _post(event_type, item, visitor, list_id=list_id, position=position):
         st.toast(f"{_SAID[event_type]}: {item.title or item.item_id}")
 
 
-def _post(event_type: str, item: Item, visitor: Visitor, *, request_id: str | None, position: int) -> bool:
+def _post(event_type: str, item: Item, visitor: Visitor, *, list_id: str | None, position: int) -> bool:
     value = item.price if event_type == "purchase" else None
     try:
         gateway().post_event(
-            visitor, item.item_id, event_type=event_type, value=value, request_id=request_id, position=position or None
+            visitor, item.item_id, event_type=event_type, value=value, list_id=list_id, position=position or None
         )
     except GatewayError as error:  # the page goes on: what could not be noted is said, and no more
         st.toast(f"Not noted: {error.sentence}", icon=":material/error:")

@@ -1,6 +1,6 @@
 """The catalogue of one artifact version: what an item is called and costs, and a search by words of its title."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -79,24 +79,45 @@ class Catalogue:
         """An attribute of every item, null where an item has none; none where the version has no such attribute."""
         return self._attributes.get(name)
 
-    def search(self, *, query: str, category: str, start_row: int, limit: int) -> list[int]:
+    def search(
+        self,
+        *,
+        query: str,
+        category: str,
+        start_row: int,
+        limit: int,
+        check_time: Callable[[], None] = lambda: None,
+    ) -> list[int]:
         """Rows whose title holds every word of `query`, whatever the case, and whose category is `category`.
 
         An empty `query` or `category` accepts every item. At most `limit` rows from `start_row` on, ascending.
+        `check_time` is called before each block, and ends the search by raising.
         """
         found: list[int] = []
-        words = query.split()
+        words = sorted(set(query.split()), key=len, reverse=True)  # a long word is in few titles
         for start in range(start_row, self._batch.num_rows, _SEARCH_BLOCK):
-            block = self._batch.slice(start, _SEARCH_BLOCK)
-            keep = np.ones(block.num_rows, dtype=bool)
-            for word in words:
-                keep &= as_mask(pc.match_substring(block.column("title"), word, ignore_case=True))
-            if category:
-                keep &= as_mask(pc.equal(block.column("category"), category))
-            found.extend((start + np.flatnonzero(keep)).tolist())
+            check_time()
+            found.extend((start + self._matching(start, words, category)).tolist())
             if len(found) >= limit:
                 break
         return found[:limit]
+
+    def _matching(self, start: int, words: Sequence[str], category: str) -> NDArray[np.int64]:
+        """The matching rows of one block, from its start; each condition looks only at what passed those before it."""
+        block = self._batch.slice(start, _SEARCH_BLOCK)
+        rows = np.arange(block.num_rows)
+        if category:
+            rows = rows[as_mask(pc.equal(block.column("category"), category))]
+        titles = block.column("title")
+        if len(rows) < len(titles):
+            titles = titles.take(pa.array(rows))
+        for word in words:
+            if not len(rows):
+                break
+            keep = as_mask(pc.match_substring(titles, word, ignore_case=True))
+            rows = rows[keep]
+            titles = titles.filter(pa.array(keep))
+        return rows
 
 
 def as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:

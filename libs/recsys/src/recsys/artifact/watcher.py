@@ -78,6 +78,7 @@ class Watcher(Generic[Model]):
         self._held: _Held[Model] = _Held()
         self._due: _Due | None = None
         self._pinned: set[str] = set()  # named in `HELD`
+        self._pins_unread = ""  # why `HELD` cannot be read now, which was told
         self._asked_s: dict[str, float] = {}  # when a version that is not the current one was last asked for
         self._last_tried: tuple[str, int] | None = None
         self._cannot_be_pinned: set[str] = set()  # tried once, and told of
@@ -198,8 +199,11 @@ class Watcher(Generic[Model]):
         try:
             self._pinned = set(layout.held_versions(self._volume))
         except OSError as error:
-            _log.warning("the versions to hold cannot be read", extra={"reason": str(error)})
+            if str(error) != self._pins_unread:
+                _log.warning("the versions to hold cannot be read", extra={"reason": str(error)})
+            self._pins_unread = str(error)
             return
+        self._pins_unread = ""
         self._cannot_be_pinned &= self._pinned  # named anew, it is tried anew
         for version in sorted(self._pinned - self._held.models.keys() - self._cannot_be_pinned):
             try:

@@ -10,6 +10,7 @@ from recsys.feature_store.interface import (
     ExperimentState,
     Exposure,
     JsonScalar,
+    Merge,
     StoredEvent,
     StreamEntry,
     Subject,
@@ -40,14 +41,15 @@ def event_to_text(event: Event) -> str:
             event.value,
             event.request_id,
             event.position,
+            event.list_id,
         ]
     )
 
 
 def event_from_text(text: str, subject: Subject) -> Event:
     """The event again."""
-    event_id, item_id, event_type, unix_ms, weight, value, request_id, position = json.loads(text)
-    return Event(event_id, subject, item_id, event_type, unix_ms, weight, value, request_id, position)
+    event_id, *rest = json.loads(text)  # without a list_id: written by an older version
+    return Event(event_id, subject, *rest)
 
 
 def by_time(events: list[StoredEvent]) -> tuple[StoredEvent, ...]:
@@ -59,7 +61,7 @@ def exposure_to_text(exposure: Exposure) -> str:
     """An exposure without its subject."""
     return _text(
         [
-            exposure.request_id,
+            exposure.list_id,
             exposure.unix_ms,
             exposure.item_ids,
             exposure.propensities,
@@ -67,16 +69,22 @@ def exposure_to_text(exposure: Exposure) -> str:
             exposure.experiment,
             exposure.arm,
             exposure.latency_ms,
+            exposure.request_id,
         ]
     )
 
 
 def exposure_from_text(text: str, subject: Subject | None) -> Exposure:
     """The exposure again."""
-    request_id, unix_ms, item_ids, propensities, version, experiment, arm, latency_ms = json.loads(text)
-    return Exposure(
-        request_id, subject, unix_ms, tuple(item_ids), tuple(propensities), version, experiment, arm, latency_ms
-    )
+    list_id, unix_ms, item_ids, propensities, *rest = json.loads(text)
+    # an older version wrote the request_id, once, in the place of the list_id
+    of_request = () if len(rest) == 5 else (list_id,)
+    return Exposure(list_id, subject, unix_ms, tuple(item_ids), tuple(propensities), *rest, *of_request)
+
+
+def merge_to_text(merge: Merge) -> str:
+    """A merge without its user."""
+    return _text([merge.session_id, merge.unix_ms])
 
 
 def erasure_to_text(erasure: Erasure) -> str:
@@ -100,13 +108,16 @@ def erasure_from_text(text: str, sequence: int) -> Erasure:
 
 
 def entry_from_text(kind: str, text: str, *, sequence: int, subject_key: str) -> StreamEntry:
-    """An entry of the stream, whose kind is event, exposure or erasure."""
+    """An entry of the stream, whose kind is event, exposure, merge or erasure."""
     if kind == "erasure":
         return StreamEntry(sequence, erasure_from_text(text, sequence))
     subject = subject_of(subject_key) if subject_key else None
     if kind == "exposure":
         return StreamEntry(sequence, exposure_from_text(text, subject))
     assert subject is not None
+    if kind == "merge":
+        session_id, unix_ms = json.loads(text)
+        return StreamEntry(sequence, Merge(session_id, subject.id, unix_ms))
     return StreamEntry(sequence, event_from_text(text, subject))
 
 

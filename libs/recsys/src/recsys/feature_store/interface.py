@@ -14,8 +14,8 @@ RECENT_EVENTS: Final = 200
 EVENT_ID_DAYS: Final = 7
 """So long a repeated event_id is known by the store; the lake and the trainer know it for ever."""
 
-EXPOSURE_DAYS: Final = 7
-"""So long an event may answer a recommendation."""
+CLOCKS_APART_MS: Final = 5_000
+"""By so much the clocks of two gateways may differ."""
 
 HALF_LIFE_S: Final = 86_400
 """Of the trending counters: a day."""
@@ -25,10 +25,6 @@ MOST_TRENDING: Final = 10_000
 
 SESSION_DAYS: Final = 30
 """After so long without an event or a merge a session is forgotten, unless the opener of the store says otherwise."""
-
-PURCHASE: Final = "purchase"
-REMOVE: Final = "remove"
-"""Takes back one purchase of the item before it, if there is one."""
 
 JsonScalar = str | float | bool | None
 
@@ -52,8 +48,9 @@ class Event:
     unix_ms: int  # when it happened, as far as the shop's clock is trusted
     weight: float  # what it adds to the trending counters; 0: nothing
     value: float | None = None  # money
-    request_id: str | None = None  # of the recommendation that it answers
+    request_id: str | None = None  # of the recommendation that it answers, from callers that do not name the list
     position: int | None = None  # of the item in that recommendation, from 1
+    list_id: str | None = None  # of the recommendation that it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +76,7 @@ class Profile:
     subject: Subject
     recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
     had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
+    arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ class ItemRecord:
 class Exposure:
     """A recommendation that was shown: what the log of propensities and the experiments are made of."""
 
-    request_id: str
+    list_id: str
     subject: Subject | None
     unix_ms: int
     item_ids: tuple[str, ...]
@@ -125,6 +123,16 @@ class Exposure:
     experiment: str | None = None
     arm: str | None = None
     latency_ms: float = 0.0
+    request_id: str = ""  # trace id of the call that it answered; several lists may have one
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A session turned out to be a user's: what the stream has of the session from before is the user's too."""
+
+    session_id: str
+    user_id: str
+    unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +153,7 @@ class StreamEntry:
     """One entry of the stream, in the order in which they were made durable."""
 
     sequence: int
-    entry: Event | Exposure | Erasure
-
-
-@dataclass(frozen=True, slots=True)
-class ArmTotals:
-    """Counts of one arm of an experiment. A unit is a subject; it belongs to the arm of its first exposure."""
-
-    exposures: int = 0
-    empty_exposures: int = 0  # without an item
-    clicked_exposures: int = 0  # answered by at least one event
-    units: int = 0
-    clicked_units: int = 0
-    converted_units: int = 0  # with a purchase after the first exposure
-    revenue: float = 0.0  # value of those purchases
-    revenue_squares: float = 0.0  # Σ over units of (revenue of the unit)²
-    latency_ms_sum: float = 0.0
+    entry: Event | Exposure | Merge | Erasure
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +175,6 @@ class FeatureStore(Protocol):
         second of two equal ids is the duplicate. An event of a merged session is its user's. A `remove` takes back one
         purchase of the same item that came in before it, and changes nothing where there is none. `now_ms` is also
         the clock by which sessions are forgotten.
-        An event whose request_id names a known exposure is a click there; a purchase of an exposed unit converts it.
         """
         ...
 
@@ -193,7 +185,8 @@ class FeatureStore(Protocol):
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         """Make the session's past the user's, and its future too; returns the number of recent events moved.
 
-        Again: moves what is new. A session that belongs to another user by now starts afresh for this one.
+        Again: moves what is new. A session that belongs to another user by now starts afresh for this one. Of two arms
+        of one experiment, that of the earlier exposure stays. The stream says so, too, where it is new.
         """
         ...
 
@@ -234,11 +227,10 @@ class FeatureStore(Protocol):
         ...
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        """Log recommendations that were shown, and count them in their experiments; a repeated request_id once."""
-        ...
+        """Enter recommendations that were shown in the stream; the arm of somebody's first one is kept in the profile.
 
-    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
-        """Arm → totals; arms without an exposure are absent."""
+        What was shown to somebody who has been erased since is dropped. One of a merged session is its user's.
+        """
         ...
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
@@ -247,6 +239,14 @@ class FeatureStore(Protocol):
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
         """Replace it."""
+        ...
+
+    async def write_document(self, name: str, text: str) -> None:
+        """Keep a small text by its name, in place of what was there."""
+        ...
+
+    async def document(self, name: str) -> str | None:
+        """The text of this name; none: nobody wrote it."""
         ...
 
     async def close(self) -> None:

@@ -23,7 +23,6 @@ from recsys.feature_store import (
 from recsys.feature_store.interface import (
     SESSION_DAYS,
     Appended,
-    ArmTotals,
     Erasure,
     Event,
     ExperimentState,
@@ -70,6 +69,7 @@ class SqliteStore(FeatureStore):
                 resolved,
                 recent=sqlite_events.recent_of(connection, resolved),
                 had=sqlite_had.had_by(connection, resolved),
+                arms=sqlite_experiments.arms_of(connection, codec.key_of(resolved)),
             )
 
         return self._read(look)
@@ -139,10 +139,14 @@ class SqliteStore(FeatureStore):
         return await self._writer.run(trim)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        await self._writer.run(lambda connection: sqlite_experiments.record(connection, exposures))
+        def record(connection: sqlite3.Connection) -> None:
+            owned = [(each, each.subject and sqlite_events.resolve(connection, each.subject)) for each in exposures]
+            sqlite_experiments.record(connection, owned)
+            for exposure, owner in owned:
+                if owner:
+                    sqlite_sessions.touch(connection, owner, now_ms=exposure.unix_ms)
 
-    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
-        return self._read(lambda connection: sqlite_experiments.totals(connection, experiment))
+        await self._writer.run(record)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         def look(connection: sqlite3.Connection) -> dict[str, ExperimentState]:
@@ -157,6 +161,19 @@ class SqliteStore(FeatureStore):
             connection.execute("INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", row)
 
         await self._writer.run(put)
+
+    async def write_document(self, name: str, text: str) -> None:
+        def put(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, text))
+
+        await self._writer.run(put)
+
+    async def document(self, name: str) -> str | None:
+        def look(connection: sqlite3.Connection) -> str | None:
+            found = connection.execute("SELECT text FROM documents WHERE name = ?", (name,)).fetchone()
+            return found[0] if found else None
+
+        return self._read(look)
 
     async def close(self) -> None:
         self._writer.close()

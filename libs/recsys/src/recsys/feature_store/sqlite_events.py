@@ -12,6 +12,7 @@ from recsys.feature_store.interface import (
     Appended,
     Erasure,
     Event,
+    Merge,
     StoredEvent,
     Subject,
 )
@@ -33,7 +34,6 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: i
         subject = resolve(connection, event.subject)
         key = codec.key_of(subject)
         _store(connection, event, key=key, sequence=sequence, now_ms=now_ms)
-        sqlite_experiments.count_event(connection, event, key=key)
         touched.add(key)
         new.append(event)
         outcomes.append(Appended(sequence, is_duplicate=False))
@@ -61,14 +61,18 @@ def recent_of(connection: sqlite3.Connection, subject: Subject) -> tuple[StoredE
 def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: str, now_ms: int) -> int:
     """See `interface.FeatureStore.merge_session`."""
     session, user = codec.key_of(Subject("session", session_id)), codec.key_of(Subject("user", user_id))
-    if resolve(connection, Subject("session", session_id)).kind == "session":
+    before = resolve(connection, Subject("session", session_id))
+    if before.kind == "session":
         connection.execute("INSERT OR IGNORE INTO pasts VALUES (?, ?)", (user_id, session_id))
+    if before != Subject("user", user_id):
+        text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
+        row = (next_number(connection, "stream"), user, text)
+        connection.execute("INSERT INTO stream VALUES (?, 'merge', ?, ?)", row)
     connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (session_id, user_id))
     moved = connection.execute("UPDATE recent SET subject = ? WHERE subject = ?", (user, session)).rowcount
     sqlite_had.move(connection, session, to=user)
     sqlite_sessions.touch(connection, Subject("session", session_id), now_ms=now_ms)
-    connection.execute("UPDATE OR IGNORE units SET subject = ? WHERE subject = ?", (user, session))
-    connection.execute("UPDATE exposures SET subject = ? WHERE subject = ?", (user, session))
+    sqlite_experiments.merge_arms(connection, session, user=user)
     _cap_recent(connection, {user})
     return moved
 
@@ -79,8 +83,7 @@ def erase_user(connection: sqlite3.Connection, user_id: str, *, now_ms: int) -> 
     subjects = [Subject("user", user_id), *(Subject("session", session) for session in sessions)]
     removed = 0
     for key in map(codec.key_of, subjects):
-        removed += sqlite_experiments.forget(connection, key)
-        for table in ("recent", "had", "bought_again", "stream"):
+        for table in ("recent", "had", "bought_again", "assignments", "stream"):
             removed += connection.execute(f"DELETE FROM {table} WHERE subject = ?", (key,)).rowcount
     for session in sessions:
         connection.execute("DELETE FROM session_times WHERE session_id = ?", (session,))

@@ -6,7 +6,8 @@ from typing import Final
 
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
 # whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
-# `bought_again`: purchases of an item that `had` has, beyond the first. `session_times`: last event or merge.
+# `bought_again`: purchases of an item that `had` has, beyond the first. `session_times`: last event, list or merge.
+# Exposures, arms and units were counted here once; the sink works them out of the lake.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event_ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL)
@@ -37,20 +38,14 @@ CREATE TABLE IF NOT EXISTS stream (
   sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, entry TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS stream_by_subject ON stream (subject);
 CREATE TABLE IF NOT EXISTS erasures (sequence INTEGER PRIMARY KEY, user_hash TEXT NOT NULL, erasure TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS exposures (
-  request_id TEXT PRIMARY KEY, subject TEXT NOT NULL, experiment TEXT, arm TEXT, at_ms INTEGER NOT NULL,
-  is_clicked INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS exposures_by_time ON exposures (at_ms);
-CREATE INDEX IF NOT EXISTS exposures_by_subject ON exposures (subject);
-CREATE TABLE IF NOT EXISTS arms (
-  experiment TEXT NOT NULL, arm TEXT NOT NULL, exposures INTEGER NOT NULL, empty INTEGER NOT NULL,
-  clicked INTEGER NOT NULL, latency_ms REAL NOT NULL, PRIMARY KEY (experiment, arm)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS units (
+CREATE TABLE IF NOT EXISTS assignments (
   subject TEXT NOT NULL, experiment TEXT NOT NULL, arm TEXT NOT NULL, first_ms INTEGER NOT NULL,
-  is_clicked INTEGER NOT NULL, is_converted INTEGER NOT NULL, revenue REAL NOT NULL,
   PRIMARY KEY (subject, experiment)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS units_by_experiment ON units (experiment);
+CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS experiment_states (experiment TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+DROP TABLE IF EXISTS exposures;
+DROP TABLE IF EXISTS arms;
+DROP TABLE IF EXISTS units;
 """
 DAY_MS: Final = 86_400_000
 _BUSY_MS: Final = 5_000  # another process writes: its transactions are short

@@ -29,7 +29,7 @@ def forget_quiet(connection: sqlite3.Connection, *, before_ms: int) -> None:
     ).fetchall()
     for (session_id,) in quiet:
         key = codec.key_of(Subject("session", session_id))
-        for table in ("recent", "had", "bought_again", "units"):
+        for table in ("recent", "had", "bought_again", "assignments"):
             connection.execute(f"DELETE FROM {table} WHERE subject = ?", (key,))
         for table in ("sessions", "session_times"):
             connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))

@@ -18,14 +18,13 @@ from valkey.exceptions import ResponseError, ValkeyError
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import codec, valkey_scripts
 from recsys.feature_store.interface import (
+    CLOCKS_APART_MS,
     EVENT_ID_DAYS,
-    EXPOSURE_DAYS,
     HALF_LIFE_S,
     MOST_TRENDING,
     RECENT_EVENTS,
     SESSION_DAYS,
     Appended,
-    ArmTotals,
     Erasure,
     Event,
     ExperimentState,
@@ -33,6 +32,7 @@ from recsys.feature_store.interface import (
     FeatureStore,
     ItemChange,
     ItemRecord,
+    Merge,
     Profile,
     StoredEvent,
     StreamEntry,
@@ -58,7 +58,9 @@ _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
 class ValkeyStore(FeatureStore):
-    """Belongs to one event loop. Every write may be sent twice when a connection breaks: each is idempotent."""
+    """Belongs to one event loop. Every write may be sent twice when a connection breaks: each is idempotent, but for an
+    exposure, which may stand in the stream twice under one list_id.
+    """
 
     def __init__(self, url: str, *, session_days: int = SESSION_DAYS) -> None:
         self._url = url
@@ -111,15 +113,13 @@ class ValkeyStore(FeatureStore):
                 event.event_type,
                 event.unix_ms,
                 repr(event.weight),
-                "" if event.value is None else repr(event.value),
-                event.request_id or "",
                 codec.event_to_text(event),
             ]
         outcomes = await self._ask(lambda: self._append(args=arguments))
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
     async def profile(self, subject: Subject) -> Profile:
-        key, recent, had = await self._ask(lambda: self._profile(args=[codec.key_of(subject)]))
+        key, recent, had, arms = await self._ask(lambda: self._profile(args=[codec.key_of(subject)]))
         resolved = codec.subject_of(key)
         events = []
         for member in recent:
@@ -129,10 +129,16 @@ class ValkeyStore(FeatureStore):
         for member in had:
             event_type, _, item_id = member.partition("\0")
             by_type.setdefault(event_type, set()).add(item_id)
-        return Profile(resolved, codec.by_time(events), {name: frozenset(ids) for name, ids in by_type.items()})
+        return Profile(
+            resolved,
+            codec.by_time(events),
+            {name: frozenset(ids) for name, ids in by_type.items()},
+            {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
+        )
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
-        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS, now_ms])))
+        text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
+        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS, text, now_ms])))
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
         landmark = await self._ask(lambda: self._client.get(f"landmark:{HALF_LIFE_S}"))
@@ -229,27 +235,19 @@ class ValkeyStore(FeatureStore):
         )
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        arguments: list[str | int | float] = [EXPOSURE_DAYS * _DAY_S]
+        arguments: list[str | int] = [CLOCKS_APART_MS, min((each.unix_ms for each in exposures), default=0)]
         for exposure in exposures:
+            who = exposure.subject
             arguments += [
-                exposure.request_id,
-                codec.key_of(exposure.subject) if exposure.subject else "",
+                codec.key_of(who) if who else "",
+                codec.key_of(replace(who, id=sha256(who.id.encode()).hexdigest())) if who else "",
                 exposure.experiment or "",
                 exposure.arm or "",
-                int(not exposure.item_ids),
                 exposure.unix_ms,
-                repr(exposure.latency_ms),
                 codec.exposure_to_text(exposure),
             ]
         await self._check_durability()
         await self._ask(lambda: self._expose(args=arguments))
-
-    async def experiment_totals(self, experiment: str) -> dict[str, ArmTotals]:
-        counts: dict[str, dict[str, float]] = {}
-        for name, number in (await self._ask(lambda: self._client.hgetall(f"arms:{experiment}"))).items():
-            arm, _, count = name.rpartition("|")
-            counts.setdefault(arm, {})[count] = float(number)
-        return {arm: _totals(figures) for arm, figures in counts.items()}
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         states = await self._ask(lambda: self._client.hgetall("experiments"))
@@ -257,6 +255,13 @@ class ValkeyStore(FeatureStore):
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
         await self._ask(lambda: self._client.hset("experiments", experiment, codec.state_to_text(state)))
+
+    async def write_document(self, name: str, text: str) -> None:
+        await self._ask(lambda: self._client.hset("documents", name, text))
+
+    async def document(self, name: str) -> str | None:
+        found: str | None = await self._ask(lambda: self._client.hget("documents", name))
+        return found
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -309,13 +314,3 @@ def _record(item_id: str, text: str) -> ItemRecord:
 def _record_text(record: ItemRecord) -> str:
     flags = ("w" if record.is_whole else "") + ("d" if record.is_deleted else "")
     return f"{flags}|{record.created_ms}|{record.updated_ms}|{codec.fields_to_text(record.fields)}"
-
-
-def _totals(figures: dict[str, float]) -> ArmTotals:
-    names = ("exposures", "empty_exposures", "clicked_exposures", "units", "clicked_units", "converted_units")
-    return ArmTotals(
-        **{name: round(figures.get(name, 0)) for name in names},
-        revenue=figures.get("revenue", 0.0),
-        revenue_squares=figures.get("revenue_squares", 0.0),
-        latency_ms_sum=figures.get("latency_ms_sum", 0.0),
-    )

@@ -6,7 +6,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     id:EVENT_ID                       the event's sequence, for EVENT_ID_DAYS
     recent:K                          sorted set: "SEQUENCE|EVENT" by time, capped
     had:K, again:K                    set of "EVENT_TYPE\\0ITEM_ID"; hash item → purchases beyond the first
-    times:sessions                    sorted set of session ids by their last event or merge
+    times:sessions                    sorted set of session ids by their last event, list or merge
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
     pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
     trending:HALF_LIFE_S, landmark:…  sorted set of items by −weight, as of the landmark
@@ -14,47 +14,28 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     stream                            stream of SEQUENCE-0: k kind, s subject, e entry
     erasures, erasures:order          hash SEQUENCE → "USER_HASH|ERASURE"; sorted set of sequences
     erasures:USER_HASH                set of the user's sequences
-    exposure:REQUEST_ID, exposures:K  hash s subject, x experiment, a arm, c clicked; set of ids; EXPOSURE_DAYS
-    arms:EXPERIMENT                   hash "ARM|COUNT" → number
-    units:K                           hash EXPERIMENT → "ARM|first_ms|clicked|converted|revenue"
+    assignments:K                     hash EXPERIMENT → "unix_ms of the first exposure|ARM"
     experiments                       hash EXPERIMENT → state
+    documents                         hash NAME → text
 """
 
 from typing import Final
 
-# Unit of an experiment as text, and what it adds to the arm's counts (sign 1) or takes away (sign -1).
-_UNITS: Final = """
-local function parse_unit(text)
-  local tail = {string.match(text, "^(.*)|(%-?%d+)|(%d)|(%d)|([^|]+)$")}
-  return {arm = tail[1], first_ms = tail[2], clicked = tonumber(tail[3]), converted = tonumber(tail[4]),
-          revenue = tonumber(tail[5])}
-end
-local function unit_text(unit)
-  local revenue = string.format("%.17g", unit.revenue)
-  return table.concat({unit.arm, unit.first_ms, unit.clicked, unit.converted, revenue}, "|")
-end
-local function count_unit(experiment, unit, sign)
-  local arms = "arms:" .. experiment
-  redis.call("HINCRBY", arms, unit.arm .. "|units", sign)
-  redis.call("HINCRBY", arms, unit.arm .. "|clicked_units", sign * unit.clicked)
-  redis.call("HINCRBY", arms, unit.arm .. "|converted_units", sign * unit.converted)
-  local revenue = string.format("%.17g", sign * unit.revenue)
-  redis.call("HINCRBYFLOAT", arms, unit.arm .. "|revenue", revenue)
-  redis.call("HINCRBYFLOAT", arms, unit.arm .. "|revenue_squares", string.format("%.17g", sign * unit.revenue ^ 2))
-end
-local function change_unit(key, experiment, change)
-  local text = redis.call("HGET", "units:" .. key, experiment)
-  if not text then return end
-  local unit = parse_unit(text)
-  count_unit(experiment, unit, -1)
-  change(unit)
-  count_unit(experiment, unit, 1)
-  redis.call("HSET", "units:" .. key, experiment, unit_text(unit))
-end
+_ENTER: Final = """
 local function enter(kind, subject, entry)
   local sequence = redis.call("INCR", "sequence:stream")
   redis.call("XADD", "stream", sequence .. "-0", "k", kind, "s", subject, "e", entry)
   return sequence
+end
+"""
+
+# The arm of the earlier exposure stays.
+_ASSIGN: Final = """
+local function assign(key, experiment, text)
+  local known = redis.call("HGET", "assignments:" .. key, experiment)
+  if not known or tonumber(string.match(text, "^%d+")) < tonumber(string.match(known, "^%d+")) then
+    redis.call("HSET", "assignments:" .. key, experiment, text)
+  end
 end
 """
 
@@ -66,17 +47,17 @@ local function forget_quiet(before_ms)
     local user = redis.call("GET", "session:" .. session)
     if user then redis.call("SREM", "sessions:" .. user, session) end
     redis.call("DEL", "session:" .. session, "recent:s:" .. session, "had:s:" .. session, "again:s:" .. session,
-               "units:s:" .. session)
+               "assignments:s:" .. session)
     redis.call("ZREM", "times:sessions", session)
   end
 end
 """
 
 # ARGV: id seconds, most recent, most exponent, least weight, half-life, most trending, now, since when a session must
-# have been heard of (unix_ms both), then 9 an event: id,
-# subject key, item, type, unix_ms, weight, value or "", request id or "", text. Returns {sequence, is duplicate} pairs.
+# have been heard of (unix_ms both), then 7 an event: id, subject key, item, type, unix_ms, weight, text. Returns
+# {sequence, is duplicate} pairs.
 APPEND: Final = (
-    _UNITS
+    _ENTER
     + _FORGET
     + """
 local function landmark_for(half_life, unix_ms)
@@ -119,30 +100,9 @@ local function note_had(key, event_type, item)
   end
 end
 
-local function click(request_id)
-  local exposure = "exposure:" .. request_id
-  if redis.call("HGET", exposure, "c") ~= "0" then return end
-  redis.call("HSET", exposure, "c", "1")
-  local subject, experiment, arm = unpack(redis.call("HMGET", exposure, "s", "x", "a"))
-  if experiment == "" then return end
-  redis.call("HINCRBY", "arms:" .. experiment, arm .. "|clicked_exposures", 1)
-  change_unit(subject, experiment, function(unit) unit.clicked = 1 end)
-end
-
-local function convert(key, unix_ms, value)
-  for _, experiment in ipairs(redis.call("HKEYS", "units:" .. key)) do
-    change_unit(key, experiment, function(unit)
-      if tonumber(unit.first_ms) <= unix_ms then
-        unit.converted = 1
-        unit.revenue = unit.revenue + value
-      end
-    end)
-  end
-end
-
 local outcomes, touched = {}, {}
-for at = 9, #ARGV, 9 do
-  local id, key, item, event_type, unix_ms, weight, value, request_id, text = unpack(ARGV, at, at + 8)
+for at = 9, #ARGV, 7 do
+  local id, key, item, event_type, unix_ms, weight, text = unpack(ARGV, at, at + 6)
   local known = redis.call("GET", "id:" .. id)
   if known then
     outcomes[#outcomes + 1] = {tonumber(known), 1}
@@ -162,8 +122,6 @@ for at = 9, #ARGV, 9 do
       counted[#counted + 1] = {item, unix_ms, weight}
       newest_ms = math.max(newest_ms or unix_ms, unix_ms)
     end
-    if request_id ~= "" then click(request_id) end
-    if event_type == "purchase" then convert(key, unix_ms, tonumber(value) or 0) end
     outcomes[#outcomes + 1] = {sequence, 0}
   end
 end
@@ -174,22 +132,27 @@ return outcomes
 """
 )
 
-# ARGV: subject key. Returns {key, recent with nothing but members, had}.
+# ARGV: subject key. Returns {key, recent with nothing but members, had, assignments}.
 PROFILE: Final = """
 local key = ARGV[1]
 if string.sub(key, 1, 2) == "s:" then
   local user = redis.call("GET", "session:" .. string.sub(key, 3))
   if user then key = "u:" .. user end
 end
-return {key, redis.call("ZRANGE", "recent:" .. key, 0, -1), redis.call("SMEMBERS", "had:" .. key)}
+return {key, redis.call("ZRANGE", "recent:" .. key, 0, -1), redis.call("SMEMBERS", "had:" .. key),
+        redis.call("HGETALL", "assignments:" .. key)}
 """
 
-# ARGV: session id, user id, most recent, now. Returns the number of recent events moved.
-MERGE: Final = """
+# ARGV: session id, user id, most recent, text of the merge, now. Returns the number of recent events moved.
+MERGE: Final = (
+    _ENTER
+    + _ASSIGN
+    + """
 local session, user = "s:" .. ARGV[1], "u:" .. ARGV[2]
 local before = redis.call("GET", "session:" .. ARGV[1])
 if before and before ~= ARGV[2] then redis.call("SREM", "sessions:" .. before, ARGV[1]) end
 if not before then redis.call("SADD", "pasts:" .. ARGV[2], ARGV[1]) end
+if before ~= ARGV[2] then enter("merge", user, ARGV[4]) end
 redis.call("SET", "session:" .. ARGV[1], ARGV[2])
 redis.call("SADD", "sessions:" .. ARGV[2], ARGV[1])
 local moved = redis.call("ZCARD", "recent:" .. session)
@@ -203,24 +166,13 @@ local again = redis.call("HGETALL", "again:" .. session)
 for at = 1, #again, 2 do redis.call("HINCRBY", "again:" .. user, again[at], again[at + 1]) end
 redis.call("SUNIONSTORE", "had:" .. user, "had:" .. user, "had:" .. session)
 redis.call("DEL", "recent:" .. session, "had:" .. session, "again:" .. session)
-redis.call("ZADD", "times:sessions", "GT", ARGV[4], ARGV[1])
-local units = redis.call("HGETALL", "units:" .. session)
-for at = 1, #units, 2 do
-  if redis.call("HSETNX", "units:" .. user, units[at], units[at + 1]) == 1 then
-    redis.call("HDEL", "units:" .. session, units[at])
-  end
-end
-for _, request_id in ipairs(redis.call("SMEMBERS", "exposures:" .. session)) do
-  if redis.call("EXISTS", "exposure:" .. request_id) == 1 then
-    redis.call("HSET", "exposure:" .. request_id, "s", user)
-    redis.call("SADD", "exposures:" .. user, request_id)
-  end
-end
-local left = redis.call("TTL", "exposures:" .. session)
-if left > 0 then redis.call("EXPIRE", "exposures:" .. user, left) end
-redis.call("DEL", "exposures:" .. session)
+redis.call("ZADD", "times:sessions", "GT", ARGV[5], ARGV[1])
+local arms = redis.call("HGETALL", "assignments:" .. session)
+for at = 1, #arms, 2 do assign(user, arms[at], arms[at + 1]) end
+redis.call("DEL", "assignments:" .. session)
 return moved
 """
+)
 
 # ARGV: id of the entry before the first, most entries, then keys of subjects. Removes their entries of this part of the
 # stream. Returns {id of the last entry or "" at the end of the stream, entries removed}.
@@ -239,7 +191,7 @@ return {#entries < tonumber(ARGV[2]) and "" or entries[#entries][1], removed}
 # {sequence, entries removed in all}, or nothing where there are others by now.
 REMOVED: Final = -987654321
 ERASE: Final = (
-    _UNITS
+    _ENTER
     + """
 local sessions, pasts = redis.call("SMEMBERS", "sessions:" .. ARGV[1]), redis.call("SMEMBERS", "pasts:" .. ARGV[1])
 local keys, removed = {["u:" .. ARGV[1]] = true}, tonumber(ARGV[5]) + #sessions + #pasts
@@ -252,13 +204,9 @@ for _, session in ipairs(pasts) do redis.call("ZREM", "times:sessions", session)
 redis.call("DEL", "sessions:" .. ARGV[1], "pasts:" .. ARGV[1])
 for key, _ in pairs(keys) do
   removed = removed + redis.call("ZCARD", "recent:" .. key) + redis.call("SCARD", "had:" .. key)
-  local units = redis.call("HGETALL", "units:" .. key)
-  for at = 1, #units, 2 do count_unit(units[at], parse_unit(units[at + 1]), -1) end
-  removed = removed + #units / 2
-  for _, request_id in ipairs(redis.call("SMEMBERS", "exposures:" .. key)) do
-    removed = removed + redis.call("DEL", "exposure:" .. request_id)
-  end
-  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "units:" .. key, "exposures:" .. key)
+  removed = removed + redis.call("HLEN", "assignments:" .. key)
+  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key)
+  redis.call("DEL", "units:" .. key, "exposures:" .. key)  -- of an older version, which counted here
 end
 for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[4], "+")) do
   if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
@@ -280,32 +228,34 @@ for at, sequence in ipairs(sequences) do found[at] = {sequence, redis.call("HGET
 return found
 """
 
-# ARGV: exposure seconds, then 8 an exposure: request id, subject key or "", experiment or "", arm or "", is empty,
-# unix_ms, latency, text.
+# ARGV: how far clocks may be apart, earliest unix_ms, then 6 an exposure: subject key or "", the same with its id
+# hashed, experiment or "", arm or "", unix_ms, text. What was shown to somebody erased since is dropped.
 EXPOSE: Final = (
-    _UNITS
+    _ENTER
+    + _ASSIGN
     + """
-for at = 2, #ARGV, 8 do
-  local request_id, key, experiment, arm, is_empty, unix_ms, latency, text = unpack(ARGV, at, at + 7)
-  local exposure = "exposure:" .. request_id
-  if redis.call("EXISTS", exposure) == 0 then
-    redis.call("HSET", exposure, "s", key, "x", experiment, "a", arm, "c", "0")
-    redis.call("EXPIRE", exposure, ARGV[1])
+local erased, at = {}, 0  -- key with the id hashed → until when a list is older than the erasure
+while true do
+  local sequence = redis.call("ZREVRANGE", "erasures:order", at, at)[1]
+  if not sequence then break end
+  local erasure = cjson.decode(string.match(redis.call("HGET", "erasures", sequence), "|(.*)$"))
+  local until_ms = erasure[2] + tonumber(ARGV[1])
+  if until_ms < tonumber(ARGV[2]) then break end
+  local keys = {"u:" .. erasure[1]}
+  for _, session in ipairs(erasure[6]) do keys[#keys + 1] = "s:" .. session end
+  for _, key in ipairs(keys) do erased[key] = erased[key] or until_ms end
+  at = at + 1
+end
+for at = 3, #ARGV, 6 do
+  local key, hashed, experiment, arm, unix_ms, text = unpack(ARGV, at, at + 5)
+  if not erased[hashed] or tonumber(unix_ms) > erased[hashed] then
+    if string.sub(key, 1, 2) == "s:" then
+      local user = redis.call("GET", "session:" .. string.sub(key, 3))
+      if user then key = "u:" .. user end
+    end
     enter("exposure", key, text)
-    if key ~= "" then
-      redis.call("SADD", "exposures:" .. key, request_id)
-      redis.call("EXPIRE", "exposures:" .. key, ARGV[1])
-    end
-    if experiment ~= "" then
-      redis.call("HINCRBY", "arms:" .. experiment, arm .. "|exposures", 1)
-      redis.call("HINCRBY", "arms:" .. experiment, arm .. "|empty_exposures", is_empty)
-      redis.call("HINCRBYFLOAT", "arms:" .. experiment, arm .. "|latency_ms_sum", latency)
-      if key ~= "" and redis.call("HEXISTS", "units:" .. key, experiment) == 0 then
-        local unit = {arm = arm, first_ms = unix_ms, clicked = 0, converted = 0, revenue = 0}
-        redis.call("HSET", "units:" .. key, experiment, unit_text(unit))
-        count_unit(experiment, unit, 1)
-      end
-    end
+    if string.sub(key, 1, 2) == "s:" then redis.call("ZADD", "times:sessions", "GT", unix_ms, string.sub(key, 3)) end
+    if experiment ~= "" and key ~= "" then assign(key, experiment, unix_ms .. "|" .. arm) end
   end
 end
 return redis.status_reply("OK")

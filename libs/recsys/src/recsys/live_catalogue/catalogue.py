@@ -5,7 +5,7 @@ is returned is shared and not to be changed.
 """
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar, cast
 
@@ -143,13 +143,22 @@ class LiveCatalogue:
         row = self.artifact.items.row_of(item_id)
         return self.new_item(item_id) is not None if row is None else not self._is_deleted(row)
 
-    def search(self, *, query: str, category: str, after_item_id: str, page_size: int) -> ItemPage:
+    def search(
+        self,
+        *,
+        query: str,
+        category: str,
+        after_item_id: str,
+        page_size: int,
+        check_time: Callable[[], None] = lambda: None,
+    ) -> ItemPage:
         """The first items by id that hold every word of `query` in the title, whatever the case, and are of `category`.
 
-        What is empty does not restrict; with `after_item_id`, only items whose id is greater.
+        What is empty does not restrict; with `after_item_id`, only items whose id is greater. `check_time` is called
+        again and again, and ends the search by raising.
         """
         self.refresh()
-        wanted = Wanted(query=query, category=category, after_item_id=after_item_id)
+        wanted = Wanted(query=query, category=category, after_item_id=after_item_id, check_time=check_time)
         return search(self.artifact, self._overlay, wanted, page_size=page_size, item_of=self._trained_item)
 
     def is_new(self, row: int) -> bool:

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
+from typing import Final
 
 from recsys.artifact.catalogue import CatalogueItem
 from recsys.artifact.reader import Artifact
 from recsys.live_catalogue.overlay import Overlay, exists, item_under
+
+_CHECKED_EVERY: Final = 1024  # changed items
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Wanted:
     query: str
     category: str
     after_item_id: str
+    check_time: Callable[[], None] = lambda: None  # called again and again; ends the search by raising
 
     def matches(self, item: CatalogueItem) -> bool:
         title = (item.title or "").lower()
@@ -50,7 +54,9 @@ def _unchanged(artifact: Artifact, overlay: Overlay, wanted: Wanted, *, block: i
     """Ids and rows of the matching items that no record speaks of."""
     start_row = artifact.items.first_row_after(wanted.after_item_id) if wanted.after_item_id else 0
     while True:
-        rows = artifact.catalogue.search(query=wanted.query, category=wanted.category, start_row=start_row, limit=block)
+        rows = artifact.catalogue.search(
+            query=wanted.query, category=wanted.category, start_row=start_row, limit=block, check_time=wanted.check_time
+        )
         yield from ((artifact.items[row], row) for row in rows if row not in overlay.by_row)
         if len(rows) < block:
             return
@@ -63,7 +69,9 @@ def _changed(
     """Ids and items with a record that match, and are not deleted."""
     listed = overlay.sorted_rows
     start = bisect_right(listed, wanted.after_item_id.encode(), key=lambda pair: pair[0]) if wanted.after_item_id else 0
-    for item_id, row in islice(listed, start, None):
+    for at, (item_id, row) in enumerate(islice(listed, start, None)):
+        if at % _CHECKED_EVERY == 0:
+            wanted.check_time()
         record = overlay.added[item_id.decode()] if row is None else overlay.by_row[row]
         if record.is_deleted or (row is None and not exists(record)):
             continue

@@ -1,12 +1,14 @@
 """`recsys.v1.LaneService`: a server's unary methods, called many to a message over streams that stay open.
 
-A stream has a thread of its own and answers its messages one after the other. When the process is told to end, streams
-that wait for calls are cut, and the others end after their answer: their clients make new ones elsewhere.
+Calls that come in one message are worked on by the server's worker threads, and each is answered as soon as it is done;
+a single one is answered by the stream's own thread, which saves a change of threads. When the process is told to end,
+streams that wait for calls are cut, and the others end after their answers: their clients make new ones elsewhere.
 """
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from queue import SimpleQueue
 from typing import Final, cast
 
 import grpc
@@ -17,6 +19,7 @@ from recsys.rpc.interceptor import LONGEST_REQUEST_ID
 from recsys.rpc.limits import MOST_CALLS_A_MESSAGE
 from recsys.rpc.method import CallError, Method
 from recsys.rpc.status import overloaded, unknown_method
+from recsys.rpc.workers import Workers
 from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceServicer
 
@@ -24,9 +27,10 @@ from recsys.v1.lane_service_pb2_grpc import LaneServiceServicer
 class LaneServicer(LaneServiceServicer):
     """Carries calls to the methods of the same server."""
 
-    def __init__(self, methods: Mapping[str, Method], *, most: int) -> None:
+    def __init__(self, methods: Mapping[str, Method], workers: Workers, *, most: int) -> None:
         """`methods` by name, read when a call comes; `most` calls are carried at once, and more are refused."""
         self._methods = methods
+        self._workers = workers
         self._most: Final = most
         self._lock = threading.Lock()  # for what follows
         self._waiting: set[grpc.ServicerContext] = set()  # streams without a call
@@ -49,10 +53,14 @@ class LaneServicer(LaneServiceServicer):
                     )
                 are_too_many = self._takes(len(calls.calls), context)
                 try:
-                    answers = [self._answer(call, context, came_s, refuse=are_too_many) for call in calls.calls]
+                    if are_too_many:
+                        yield CallAnswers(answers=[_failed(place, overloaded()) for place in range(len(calls.calls))])
+                    elif len(calls.calls) == 1:
+                        yield CallAnswers(answers=[self._answer(0, calls.calls[0], context, came_s)])
+                    else:
+                        yield from self._answers(calls.calls, context, came_s)
                 finally:
                     self._has_answered(len(calls.calls))
-                yield CallAnswers(answers=answers)
                 if not self._waits(context):
                     return
         finally:
@@ -85,21 +93,31 @@ class LaneServicer(LaneServiceServicer):
         with self._lock:
             self._in_flight -= calls
 
-    def _answer(self, call: Call, context: grpc.ServicerContext, came_s: float, *, refuse: bool) -> CallAnswer:
-        if refuse:
-            return _failed(overloaded())
+    def _answers(self, calls: Sequence[Call], context: grpc.ServicerContext, came_s: float) -> Iterator[CallAnswers]:
+        """Those that are done at the same time go together."""
+        done: SimpleQueue[CallAnswer] = SimpleQueue()
+        for place, call in enumerate(calls):
+            self._workers.submit(lambda place=place, call=call: done.put(self._answer(place, call, context, came_s)))
+        left = len(calls)
+        while left:
+            answers = [done.get()]
+            while not done.empty():
+                answers.append(done.get())
+            left -= len(answers)
+            yield CallAnswers(answers=answers)
+
+    def _answer(self, place: int, call: Call, context: grpc.ServicerContext, came_s: float) -> CallAnswer:
         method = self._methods.get(call.method)
         if method is None or method.is_streaming:
-            return _failed(unknown_method())
+            return _failed(place, unknown_method())
         request_id.set(call.request_id[:LONGEST_REQUEST_ID])
         try:
-            return CallAnswer(
-                response=method.carried(call.request, context, came_s=came_s, timeout_s=call.timeout_ms / 1e3)
-            )
+            response = method.carried(call.request, context, came_s=came_s, timeout_s=call.timeout_ms / 1e3)
+            return CallAnswer(place=place, response=response)
         except CallError as error:
-            return _failed(error.status)
+            return _failed(place, error.status)
 
 
-def _failed(status: grpc.Status) -> CallAnswer:
+def _failed(place: int, status: grpc.Status) -> CallAnswer:
     [(_, rich)] = status.trailing_metadata
-    return CallAnswer(code=status.code.value[0], message=status.details, status=cast("bytes", rich))
+    return CallAnswer(place=place, code=status.code.value[0], message=status.details, status=cast("bytes", rich))

@@ -1,9 +1,10 @@
 """Calls of one process to one service over streams that stay open: `recsys.v1.LaneService` as its client.
 
-A hop costs half of a unary call's. Calls that wait while every lane is busy travel together in the next message, and
-nobody waits for company. A lane is a fast way and no other guarantee: where there is none, where one breaks, or where
-one does not answer within half of a call's time, the call is made as a unary one, on another replica if there is one.
-Every method of ours is idempotent.
+A hop costs half of a unary call's. Calls that come while every lane is busy travel together in the next message, and
+each is answered as soon as it is done. A call that has found no lane within some milliseconds is made as a unary one,
+so that no slow call keeps another waiting. A lane is a fast way and no other guarantee: where there is none, where one
+breaks, or where one does not answer within half of a call's time, the call is made as a unary one too, on another
+replica if there is one. Every method of ours is idempotent.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import grpc
@@ -27,7 +29,8 @@ from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 _log = logging.getLogger(__name__)
 
 _jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
-_MOST_CALLS: Final = 8  # in one message, whose first waits for its last
+_MOST_CALLS: Final = 8  # in one message: the lane takes others when all of them are answered
+_LONGEST_QUEUE_S: Final = 0.01  # for a lane
 _MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
 _AGE_S: Final = (2.0, 4.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
 _FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first
@@ -56,7 +59,7 @@ class _BrokenError(Exception):
     """The lane has ended without an answer."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Waiting:
     """A call on its way."""
 
@@ -66,6 +69,13 @@ class _Waiting:
     until_s: float  # on the loop's clock, the caller's time is over
     patience_s: float  # on the loop's clock, it is made as a unary call
     answer: "asyncio.Future[CallAnswer]"
+    limit: asyncio.Timeout  # of the wait for a lane, and then for the answer
+    is_taken: bool = False  # by a lane
+
+    def take(self) -> None:
+        self.is_taken = True
+        if not self.limit.expired():
+            self.limit.reschedule(self.patience_s)
 
 
 class Lanes:
@@ -75,8 +85,14 @@ class Lanes:
         self._stub = LaneServiceStub(channel)
         self._calls: deque[_Waiting] = deque()
         self._idle: list[asyncio.Future[None]] = []  # lanes that wait for a call
-        self._open = 0
+        self._open = 0  # lanes
+        self._busy = 0  # of these
         self._tokens = _TOKENS
+
+    @property
+    def idle(self) -> int:
+        """How many lanes take a call at once."""
+        return self._open - self._busy
 
     async def call(self, method: UnaryMethod[Request, Response], request: Request, *, timeout_s: float) -> Response:
         """The answer to one call. Raises: grpc.aio.AioRpcError."""
@@ -86,13 +102,17 @@ class Lanes:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         until_s = now_s + timeout_s
-        waiting = _Waiting(method.name, content, request_id.get(), until_s, now_s + timeout_s / 2, loop.create_future())
-        self._calls.append(waiting)
-        self._wake_one()
+        patience_s = now_s + timeout_s / 2
+        limit = asyncio.timeout_at(min(now_s + _LONGEST_QUEUE_S, patience_s))
+        waiting = _Waiting(method.name, content, request_id.get(), until_s, patience_s, loop.create_future(), limit)
         try:
-            async with asyncio.timeout_at(waiting.patience_s):
+            async with limit:
+                self._calls.append(waiting)
+                self._wake_one()
                 answer = await waiting.answer
         except (_BrokenError, TimeoutError):
+            if not waiting.is_taken:
+                return await call_unary(method.call, request, timeout_s=until_s - loop.time())
             if self._tokens < _TOKENS / 2:
                 raise _error(grpc.StatusCode.UNAVAILABLE, "the lane broke, as too many others did") from None
             self._tokens -= 1
@@ -125,7 +145,11 @@ class Lanes:
             try:
                 until_s = asyncio.get_running_loop().time() + age_s
                 while calls := await self._next_calls(stream, until_s):
-                    await _carry(stream, calls)
+                    self._busy += 1
+                    try:
+                        await _carry(stream, calls)
+                    finally:
+                        self._busy -= 1
                 if stream.done():
                     raise _BrokenError("the server ended it")
                 await _end(stream)
@@ -144,9 +168,11 @@ class Lanes:
         while not stream.done() and loop.time() < until_s:
             taken: list[_Waiting] = []
             size = 0
-            while self._calls and len(taken) < _MOST_CALLS and size < _MOST_BYTES:
+            share = ceil(len(self._calls) / max(self.idle, 1))  # other lanes, of other replicas, have theirs
+            while self._calls and len(taken) < min(share, _MOST_CALLS) and size < _MOST_BYTES:
                 call = self._calls.popleft()
                 if not call.answer.done():  # nobody waits any more
+                    call.take()
                     taken.append(call)
                     size += len(call.request)
             if taken:
@@ -196,14 +222,24 @@ async def _carry(stream: _Stream, waiting: Sequence[_Waiting]) -> None:
     try:
         async with asyncio.timeout_at(max(each.patience_s for each in waiting)):
             await stream.write(Calls(calls=calls))
-            answers = await stream.read()
-        if not isinstance(answers, CallAnswers) or len(answers.answers) != len(waiting):
-            raise _BrokenError("the stream ended")
-        for each, answer in zip(waiting, answers.answers, strict=True):
-            if not each.answer.done():
-                each.answer.set_result(answer)
+            left = len(waiting)
+            while left > 0:
+                answers = await stream.read()
+                if not isinstance(answers, CallAnswers):
+                    raise _BrokenError("the stream ended")
+                for answer in answers.answers:
+                    _give(waiting, answer)
+                left -= len(answers.answers)
     finally:
         _fail(waiting)
+
+
+def _give(waiting: Sequence[_Waiting], answer: CallAnswer) -> None:
+    if answer.place >= len(waiting):
+        raise _BrokenError("an answer to no call")
+    told = waiting[answer.place].answer
+    if not told.done():
+        told.set_result(answer)
 
 
 async def _end(stream: _Stream) -> None:

@@ -6,8 +6,10 @@ Bytes come in and bytes go out, so that a request that cannot be read is an erro
 from __future__ import annotations  # grpc's classes are generic to the type checker only
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
@@ -28,12 +30,20 @@ _CANCELLED: Final = grpc.StatusCode.CANCELLED
 
 arrived_s: Final[ContextVar[float]] = ContextVar("arrived_s")
 """When the call came, before it waited for a worker; grpc gives each call a context of its own."""
+_until_s: Final[ContextVar[float]] = ContextVar("until_s")
+"""When the time of the call is over, the client's and the server's own; on the clock of `time.monotonic`."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class _TooLateError(Exception):
-    """The call's time is over."""
+    """The call's time is over, or nobody waits for its answer."""
+
+
+def check_time(context: grpc.ServicerContext) -> None:
+    """End a call that nobody waits for any more, by raising; for work that may last, between its parts."""
+    if not context.is_active() or _until_s.get() - time.monotonic() < _LEAST_WORK_S:
+        raise _TooLateError
 
 
 class CallError(Exception):
@@ -53,6 +63,7 @@ class Policy:
     slow_s: float  # a call that took longer is in the log although it went well
     metrics: RpcMetrics
     workers: Workers  # answer unary calls; the server's own pool
+    turns: threading.Semaphore  # unary calls, carried ones too, that are worked on at once
     lane_workers: Workers  # answer the streams that carry unary calls, each for as long as it is open
     stream_workers: Workers  # answer other streaming calls: these last, and must not keep the others waiting
     refusers: Workers  # tell the others that there are too many
@@ -73,6 +84,7 @@ class Method:
         self._serialize = handler.response_serializer or bytes
         self._deadline_s = policy.stream_deadline_s if self.is_streaming else policy.default_deadline_s
         self._slow_s = float("inf") if self.is_streaming else policy.slow_s
+        self._turns = policy.turns
         self._metrics = policy.metrics
 
     @property
@@ -85,8 +97,9 @@ class Method:
         self._metrics.in_flight.inc()
         code, version = _CANCELLED, ""
         try:
-            _check_left(min(timeout_s, self._deadline_s) - (time.monotonic() - came_s))
-            response = self._behaviour(self._read(raw), context)
+            _until_s.set(came_s + min(timeout_s, self._deadline_s))
+            with self._turn(context):
+                response = self._behaviour(self._read(raw), context)
             answer: bytes = self._serialize(response)
             code, version = _OK, response.artifact_version
         except Exception as error:  # the edge
@@ -120,7 +133,7 @@ class Method:
         code = _CANCELLED
         try:
             for response in self._work(raw, context):
-                self._check_time(context)
+                check_time(context)
                 yield self._serialize(response)
             if context.is_active():
                 code = _OK
@@ -132,14 +145,25 @@ class Method:
             self._end(code, "", time.monotonic() - arrived_s.get())
 
     def _work(self, raw: Any, context: grpc.ServicerContext) -> Any:
-        self._check_time(context)
-        return self._behaviour(map(self._read, raw) if self.request_streaming else self._read(raw), context)
+        client_s = context.time_remaining()
+        until_s = arrived_s.get() + self._deadline_s
+        _until_s.set(until_s if client_s is None else min(until_s, time.monotonic() + client_s))
+        if self.is_streaming:
+            check_time(context)
+            return self._behaviour(map(self._read, raw) if self.request_streaming else self._read(raw), context)
+        with self._turn(context):
+            return self._behaviour(self._read(raw), context)
 
-    def _check_time(self, context: grpc.ServicerContext) -> None:
-        _check_left(self._deadline_s - (time.monotonic() - arrived_s.get()))
-        clients_s = context.time_remaining()
-        if clients_s is not None:
-            _check_left(clients_s)
+    @contextmanager
+    def _turn(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """Wait until a call more may be worked on, for no longer than the call's own time."""
+        if not self._turns.acquire(timeout=max(_until_s.get() - time.monotonic(), 0)):
+            raise _TooLateError
+        try:
+            check_time(context)  # after the wait
+            yield
+        finally:
+            self._turns.release()
 
     def _read(self, raw: bytes) -> Any:
         try:
@@ -159,11 +183,6 @@ class Method:
                 "artifact_version": version,
             }
             _log.log(level, "rpc", extra=fields)
-
-
-def _check_left(remaining_s: float) -> None:
-    if remaining_s < _LEAST_WORK_S:
-        raise _TooLateError
 
 
 def _status_of_failure(error: Exception, context: grpc.ServicerContext) -> grpc.Status:

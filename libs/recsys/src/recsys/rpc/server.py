@@ -107,7 +107,7 @@ class RpcServer:
             + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._lanes = LaneServicer(self._methods, most=limits.maximum_concurrent_rpcs)
+        self._lanes = LaneServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
         self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._lanes))
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
 
@@ -193,6 +193,7 @@ def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics
         workers=Workers(
             "rpc", threads=limits.worker_threads, most=limits.maximum_concurrent_rpcs, prepare=prepare_worker
         ),
+        turns=threading.Semaphore(limits.worker_threads),
         lane_workers=Workers("lane", threads=limits.lane_threads, most=limits.lane_threads, prepare=prepare_worker),
         stream_workers=Workers(
             "stream", threads=limits.stream_threads, most=limits.stream_threads, prepare=prepare_worker

@@ -75,7 +75,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SearchItems(self, request, context):
-        """Items by words of the title and by category, ordered by item id.
+        """Items by words of the title and by category, ordered by item id. INVALID_ARGUMENT: too many words.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1crecsys/v1/lane_service.proto\x12\trecsys.v1\"\'\n\x05\x43\x61lls\x12\x1e\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x0f.recsys.v1.Call\"O\n\x04\x43\x61ll\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"5\n\x0b\x43\x61llAnswers\x12&\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x15.recsys.v1.CallAnswer\"M\n\nCallAnswer\x12\x10\n\x08response\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\x0c\x32\x44\n\x0bLaneService\x12\x35\n\x05\x43\x61rry\x12\x10.recsys.v1.Calls\x1a\x16.recsys.v1.CallAnswers(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1crecsys/v1/lane_service.proto\x12\trecsys.v1\"\'\n\x05\x43\x61lls\x12\x1e\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x0f.recsys.v1.Call\"O\n\x04\x43\x61ll\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"5\n\x0b\x43\x61llAnswers\x12&\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x15.recsys.v1.CallAnswer\"\\\n\nCallAnswer\x12\x10\n\x08response\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\x0c\x12\r\n\x05place\x18\x05 \x01(\r2D\n\x0bLaneService\x12\x35\n\x05\x43\x61rry\x12\x10.recsys.v1.Calls\x1a\x16.recsys.v1.CallAnswers(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLANSWERS']._serialized_start=165
   _globals['_CALLANSWERS']._serialized_end=218
   _globals['_CALLANSWER']._serialized_start=220
-  _globals['_CALLANSWER']._serialized_end=297
-  _globals['_LANESERVICE']._serialized_start=299
-  _globals['_LANESERVICE']._serialized_end=367
+  _globals['_CALLANSWER']._serialized_end=312
+  _globals['_LANESERVICE']._serialized_start=314
+  _globals['_LANESERVICE']._serialized_end=382
 # @@protoc_insertion_point(module_scope)

@@ -31,13 +31,15 @@ class CallAnswers(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[CallAnswer, _Mapping]]] = ...) -> None: ...
 
 class CallAnswer(_message.Message):
-    __slots__ = ("response", "code", "message", "status")
+    __slots__ = ("response", "code", "message", "status", "place")
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     response: bytes
     code: int
     message: str
     status: bytes
-    def __init__(self, response: _Optional[bytes] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., status: _Optional[bytes] = ...) -> None: ...
+    place: int
+    def __init__(self, response: _Optional[bytes] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., status: _Optional[bytes] = ..., place: _Optional[int] = ...) -> None: ...

@@ -51,7 +51,7 @@ class LaneServiceServicer:
     """
 
     def Carry(self, request_iterator, context):
-        """One CallAnswers for each Calls, in order. The server ends the stream, with OK, when it is told to end or the client
+        """Each call is answered as soon as it is done, those of one message before the next is read. The server ends the stream, with OK, when it is told to end or the client
         is done; Calls that it has not answered then may be made again elsewhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -89,11 +89,13 @@ class RerankResponse(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_item_pb2.RankedItem, _Mapping]]] = ..., remainder: _Optional[_Union[Remainder, _Mapping]] = ...) -> None: ...
 
 class Remainder(_message.Message):
-    __slots__ = ("item_ids", "scores", "sources")
+    __slots__ = ("item_ids", "scores", "sources", "propensities")
     ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
+    PROPENSITIES_FIELD_NUMBER: _ClassVar[int]
     item_ids: _containers.RepeatedScalarFieldContainer[str]
     scores: _containers.RepeatedScalarFieldContainer[float]
     sources: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., sources: _Optional[_Iterable[int]] = ...) -> None: ...
+    propensities: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[float]] = ..., sources: _Optional[_Iterable[int]] = ..., propensities: _Optional[_Iterable[float]] = ...) -> None: ...

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from gateway.requests import Blend, Diversity, Share
 from recsys import settings_file
+from recsys.experiments import DEFAULT_METRICS, Metric, Name
 
 MIN_ARMS: Final = 2
 MAX_ARMS: Final = 20
+MAX_METRICS: Final = 20
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Salt = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
 Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -52,6 +53,7 @@ class Experiment(_Node):
     salt: Salt | None = None
     arms: Annotated[tuple[Arm, ...], Field(strict=False)]
     guardrails: Guardrails = Guardrails()
+    metrics: Annotated[tuple[Metric, ...], Field(strict=False, min_length=1, max_length=MAX_METRICS)] = DEFAULT_METRICS
 
     @property
     def hash_salt(self) -> str:
@@ -68,6 +70,7 @@ class Experiment(_Node):
         if not MIN_ARMS <= len(self.arms) <= MAX_ARMS:
             raise ValueError(f"arms: expected {MIN_ARMS} to {MAX_ARMS}, found {len(self.arms)}")
         _expect_unique("arms", [arm.name for arm in self.arms])
+        _expect_unique("metrics", [metric.name for metric in self.metrics])
         check_sum(self.shares.values())
         return self
 

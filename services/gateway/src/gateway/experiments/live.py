@@ -1,7 +1,7 @@
 """The experiments as they are now: the file's, and what the API changed since, which stands in the feature store.
 
 In: experiments, and again and again the store's states. Out: assignments. A change made through any gateway reaches
-the others with their next `refresh`.
+the others with their next `refresh`. What the experiments measure is told to the sink, through the store, once.
 """
 
 import asyncio
@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
-from gateway.experiments.assignment import Layout, lay_out, position
+from gateway.experiments.assignment import arm_for
 from gateway.experiments.file import Arm, Experiment, check_sum
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
-from recsys.feature_store.interface import ExperimentState, FeatureStore, Subject
+from recsys.experiments import METRICS, MetricsDocument
+from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile
 
 REFRESH_INTERVAL_S: Final = 1.0
 
@@ -70,10 +71,11 @@ class LiveExperiment:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    name: str
-    salt: str
-    arms: Sequence[Arm]
-    layout: Layout
+    definition: Experiment
+    shares: Mapping[str, float]  # of now
+
+    def assigned(self, arm: str) -> Assignment:
+        return Assignment(self.definition.name, next(each for each in self.definition.arms if each.name == arm))
 
 
 class Experiments:
@@ -83,15 +85,21 @@ class Experiments:
         self._live = {definition.name: LiveExperiment(definition) for definition in definitions}
         # Until the store has said what is stopped, nobody is in an experiment: it could not be counted there either.
         self._running: tuple[_Running, ...] = ()
+        self._told = not definitions  # the sink knows the metrics
 
-    def assign(self, subject: Subject | None) -> Assignment | None:
-        """The arm of the first running experiment that has one for the subject. Nobody in particular has none."""
-        if subject is None:
-            return None
-        for running in self._running:
-            arm = running.layout.arm_at(position(subject, salt=running.salt))
-            if arm is not None:
-                return Assignment(experiment=running.name, arm=running.arms[arm])
+    def assign(self, profile: Profile) -> Assignment | None:
+        """The arm that somebody was shown before, or else that of the first running experiment that has one for them.
+
+        An arm whose share is 0 is shown to nobody; who was shown it before is in no other arm of that experiment.
+        """
+        shown = [(each, profile.arms[name]) for each in self._running if (name := each.definition.name) in profile.arms]
+        for each, arm in shown:
+            if each.shares.get(arm):
+                return each.assigned(arm)
+        for each in self._running:
+            found = arm_for(profile.subject, salt=each.definition.hash_salt, shares=each.shares)
+            if found is not None and each.definition.name not in profile.arms:
+                return each.assigned(found)
         return None
 
     def all(self) -> list[LiveExperiment]:
@@ -109,11 +117,17 @@ class Experiments:
             StoreUnavailableError: and all stays as it was.
         """
         states = await store.experiment_states()
+        if not self._told:
+            metrics = {name: live.definition.metrics for name, live in self._live.items()}
+            await store.write_document(METRICS, MetricsDocument.dump_json(metrics).decode())
+            self._told = True
         self._live = {
             name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
             for name, live in self._live.items()
         }
-        self._running = tuple(_running(live) for live in self._live.values() if not live.is_stopped)
+        self._running = tuple(
+            _Running(live.definition, live.shares) for live in self._live.values() if not live.is_stopped
+        )
 
     async def follow(self, store: FeatureStore, *, interval_s: float = REFRESH_INTERVAL_S) -> NoReturn:
         """Refresh until cancelled. While the store is away the last state counts; that is logged once."""
@@ -149,13 +163,3 @@ class Experiments:
     async def _change(self, name: str, state: ExperimentState, *, store: FeatureStore) -> None:
         await store.set_experiment_state(name, state)
         await self.refresh(store)
-
-
-def _running(live: LiveExperiment) -> _Running:
-    definition = live.definition
-    return _Running(
-        name=definition.name,
-        salt=definition.hash_salt,
-        arms=definition.arms,
-        layout=lay_out(list(live.shares.values())),
-    )

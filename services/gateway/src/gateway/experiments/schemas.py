@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.experiments.file import Arm
 from gateway.requests import Share
+from recsys.experiments import Metric
 
-MetricName = Literal["click_rate", "conversion_rate", "revenue_per_unit"]
 GuardrailName = Literal["latency_ms", "empty_share"]
 
 
@@ -49,30 +49,36 @@ class Interval(_Schema):
     high: float | None = Field(description="null: not bounded yet.")
 
 
+class ArmMetric(Interval):
+    """A metric's mean over the units of an arm."""
+
+    outcomes: int = Field(description="Units of which it is not 0.")
+    total: float = Field(description="Over all units.")
+
+
 class ArmReport(_Schema):
-    """What one arm brought. A unit is a user or session; it stays in the arm of its first exposure."""
+    """What one arm brought. A unit is a person, and stays in the arm of the first exposure through every sign-in."""
 
     name: str
     share: float
     is_control: bool
     exposures: int = Field(description="Recommendations that were shown.")
     empty_share: float | None = Field(description="Of them, without an item.")
-    ctr: float | None = Field(description="Of them, answered by an event.")
+    ctr: float | None = Field(description="Of them, with an event of the same person on an item of the list.")
     mean_latency_ms: float | None
     units: int
-    clicked_units: int
-    converted_units: int = Field(description="With a purchase after the first exposure.")
-    revenue: float
-    metrics: dict[MetricName, Interval] = Field(description="Per unit.")
+    mixed_units: int = Field(description="Of them, shown another arm too: a session and a user who had one each.")
+    metrics: dict[str, ArmMetric] = Field(description="Per unit.")
 
 
 class MetricComparison(_Schema):
     """One metric of a treatment arm minus that of the control."""
 
-    metric: MetricName
-    difference: Interval
-    p_value: float = Field(description="Always-valid: of no difference.")
-    verdict: Literal["better", "worse", "not decided yet"] = Field(description="Whether the interval excludes 0.")
+    metric: str
+    difference: Interval = Field(description="Of this metric by itself.")
+    p_value: float = Field(description="Always-valid: of no difference, of this metric by itself.")
+    p_adjusted: float = Field(description="The same after Holm's correction over all metrics of all arms.")
+    verdict: Literal["better", "worse", "not decided yet"] = Field(description="Decided where p_adjusted is 0.05.")
 
 
 class GuardrailCheck(_Schema):
@@ -107,6 +113,9 @@ class SplitCheck(_Schema):
 class ExperimentReport(ExperimentSummary):
     """What an experiment shows so far. It may be read, and acted on, at any time."""
 
+    metrics: list[Metric]
+    as_of: datetime | None = Field(description="What was recorded up to then counts; null: nothing was summed yet.")
+    age_s: float | None = Field(description="How long ago that was.")
     results: list[ArmReport]
     comparisons: list[Comparison]
     split: SplitCheck

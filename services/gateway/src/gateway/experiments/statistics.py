@@ -1,12 +1,13 @@
 """Statistics that stay valid however often somebody looks: confidence sequences and a sequential test of the split.
 
-In: sums over the units of an arm, as the feature store keeps them. Out: estimates with intervals and p-values. Pure
+In: sums over the units of an arm, as the sink works them out. Out: estimates with intervals and p-values. Pure
 Python, of the standard library only.
 
 Sources:
     W  Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
        sequences", Annals of Statistics 52 (2024): Robbins' normal mixture with an estimated variance, its tuning, and
        the form for variances that change, in which the accumulated variance is the clock.
+    H  Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
     L  Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022.
 """
 
@@ -138,6 +139,19 @@ def log_split_evidence(counts: Sequence[int], shares: Sequence[float]) -> float:
 def p_value(log_evidence: float) -> float:
     """Always-valid p-value of the evidence reached so far: 1 over it."""
     return math.exp(-max(0.0, log_evidence))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values adjusted for their number (H): a false one is ever at ALPHA or below with probability ALPHA at most.
+
+    Whoever rejects a true hypothesis has rejected a first true one, whose p-value was at most ALPHA over the number of
+    true ones; the p-values are always-valid, so that this bound too holds at all times at once.
+    """
+    adjusted, least = list(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = least
+    return adjusted
 
 
 def _square_of_outcome(sample: Sample) -> float:

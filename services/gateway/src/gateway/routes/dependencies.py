@@ -10,6 +10,7 @@ from fastapi import Depends, HTTPException, Request
 
 from gateway.clients import Clients
 from gateway.experiments.live import Experiments
+from gateway.list_cursors import ListCursors
 from gateway.live import Live
 from gateway.recommend import Recommender
 from gateway.settings import Settings
@@ -49,8 +50,14 @@ async def _experiments(live: TheLive) -> Experiments:
     return live.experiments
 
 
+async def _cursors(request: Request) -> ListCursors:
+    cursors: ListCursors = request.app.state.cursors
+    return cursors
+
+
 TheRecommender = Annotated[Recommender, Depends(_recommender)]
 TheClients = Annotated[Clients, Depends(_clients)]
 TheSettings = Annotated[Settings, Depends(_settings)]
 TheStore = Annotated[FeatureStore, Depends(_store)]
 TheExperiments = Annotated[Experiments, Depends(_experiments)]
+TheCursors = Annotated[ListCursors, Depends(_cursors)]

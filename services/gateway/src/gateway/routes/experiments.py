@@ -12,6 +12,7 @@ from gateway.live import now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheExperiments, TheStore
 from recsys.errors import InvalidArgumentError
+from recsys.experiments import SUMS, Sums
 
 router = APIRouter(
     prefix="/v1/experiments",
@@ -34,14 +35,16 @@ async def list_experiments(experiments: TheExperiments, store: TheStore) -> sche
 async def get_experiment(
     name: ExperimentName, experiments: TheExperiments, store: TheStore
 ) -> schemas.ExperimentReport:
-    """What an experiment shows so far.
+    """What an experiment has shown up to some seconds ago: `as_of`.
 
     Intervals, p-values and verdicts are always-valid: reading them often, and stopping as soon as one says so, does not
     make errors more likely.
     """
     _expect_known(name, experiments)
     await experiments.refresh(store)
-    return report.build(experiments.get(name), await store.experiment_totals(name))
+    text = await store.document(SUMS)
+    sums = Sums.model_validate_json(text) if text else None
+    return report.build(experiments.get(name), sums, now_ms=now_ms())
 
 
 @router.post("/{name}/stop", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))

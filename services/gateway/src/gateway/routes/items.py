@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
+from pydantic import AfterValidator
 
 from gateway import catalogue, presentation, schemas
 from gateway.access import KeyedRoute, needs
@@ -12,6 +13,14 @@ from gateway.requests import MAX_COUNT, ItemChanges, ItemPatch, ItemPut, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, ItemId, PageSize
 from recsys.feature_store.interface import ItemChange
+from recsys.rpc.limits import MOST_WORDS
+
+
+def _of_few_words(query: str) -> str:
+    if (found := len(query.split())) > MOST_WORDS:
+        raise ValueError(f"expected at most {MOST_WORDS} words, found {found}")
+    return query
+
 
 router = APIRouter(
     prefix="/v1/items",
@@ -28,7 +37,12 @@ async def list_items(
     live: TheLive,
     after_id: AfterId,
     query: Annotated[
-        str, Query(max_length=200, description="Every word must stand somewhere in the title, whatever the case.")
+        str,
+        Query(
+            max_length=200,
+            description=f"Every word must stand somewhere in the title, whatever the case; at most {MOST_WORDS} words.",
+        ),
+        AfterValidator(_of_few_words),
     ] = "",
     category: Annotated[Words, Query(description="Exactly this category.")] = "",
     ids: Annotated[

@@ -6,15 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from gateway import exposed, list_cursors, paging, ranked_lists, schemas
+from gateway import exposed, paging, ranked_lists, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.cursors import BadCursorError
+from gateway.list_cursors import ListCursors, ListFacts
 from gateway.live import Live
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.recommend import Recommender
 from gateway.request_context import AnsweredList, tell
 from gateway.requests import Filter, RecommendationRequest
-from gateway.routes.dependencies import TheClients, TheLive, TheRecommender, TheSettings
+from gateway.routes.dependencies import TheClients, TheCursors, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
 from gateway.shown import Shown
 
@@ -34,28 +35,28 @@ async def recommend(
     request: Request,
     asked: RecommendationRequest,
     recommender: TheRecommender,
-    live: TheLive,
     clients: TheClients,
     settings: TheSettings,
+    cursors: TheCursors,
 ) -> Response:
     """Items for a user, an anonymous session, a cart, or nobody in particular, best first.
 
     What was done a moment ago counts. Filters hold inside the search, so that a narrow one still fills the list.
     """
     if asked.cursor is None:
-        return await _first_page(request, asked, recommender, live)
+        return await _first_page(request, asked)
     started_s = time.perf_counter()
     try:
-        rest = list_cursors.decode(asked.cursor)
+        rest = cursors.decode(asked.cursor)
     except BadCursorError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
     page = await paging.next_page(
         rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
     )
-    if not page.facts.preview:
-        live.exposures.add(exposed.further_page(page, latency_ms=_ms_since(started_s)))
-    tell(request, AnsweredList(page.facts.level, len(page.items)))
-    return Response(ranked_lists.further_page(page, asked=asked.count), media_type=_JSON)
+    shown = [(listed.item.item_id, listed.propensity) for listed in page.items]
+    _log(request, page.list_id, page.facts, shown, started_s=started_s)
+    answer = ranked_lists.further_page(page, asked=asked.count, next_cursor=cursors.encode(page.rest))
+    return Response(answer, media_type=_JSON)
 
 
 @router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
@@ -71,8 +72,7 @@ async def get_recommendations(
     asked = RecommendationRequest(
         user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
     )
-    parts = request.app.state
-    return await _first_page(request, asked, parts.recommender, parts.live)
+    return await _first_page(request, asked)
 
 
 @router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
@@ -102,16 +102,22 @@ def _ranked_items(request: Request, shown: Shown) -> Response:
     return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
 
 
-async def _first_page(request: Request, asked: RecommendationRequest, recommender: Recommender, live: Live) -> Response:
+async def _first_page(request: Request, asked: RecommendationRequest) -> Response:
     started_s = time.perf_counter()
+    recommender: Recommender = request.app.state.recommender
     answer = await recommender.for_somebody(asked)
-    if not asked.preview:
-        live.exposures.add(exposed.first_page(answer, latency_ms=_ms_since(started_s)))
-    tell(request, AnsweredList(answer.level, len(answer.shown.items)))
     facts = ranked_lists.facts_of(answer)
-    cursor = list_cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
+    shown = [(ranked.item.item_id, ranked.propensity) for ranked in answer.shown.items]
+    _log(request, answer.list_id, facts, shown, started_s=started_s)
+    cursors: ListCursors = request.app.state.cursors
+    cursor = cursors.encode(paging.rest_of(answer, facts)) if asked.paginate else None
     return Response(ranked_lists.first_page(answer, facts, asked=asked.count, next_cursor=cursor), media_type=_JSON)
 
 
-def _ms_since(started_s: float) -> float:
-    return (time.perf_counter() - started_s) * 1000
+def _log(request: Request, list_id: str, facts: ListFacts, shown: list[tuple[str, float]], *, started_s: float) -> None:
+    """What was answered, and, but for a preview, that it was shown. Items: id and propensity."""
+    tell(request, AnsweredList(facts.level, len(shown)))
+    if not facts.preview:
+        live: Live = request.app.state.live
+        latency_ms = (time.perf_counter() - started_s) * 1000
+        live.exposures.add(exposed.exposure(list_id, facts, shown, latency_ms=latency_ms))

@@ -7,7 +7,7 @@ from typing import Annotated
 import grpc
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from gateway import history, presentation, schemas
+from gateway import events, history, presentation, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.clients import Clients
 from gateway.live import now_ms
@@ -16,7 +16,6 @@ from gateway.request_context import AnsweredList, tell
 from gateway.requests import SessionToMerge, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
-from recsys.feature_store.interface import Subject
 from recsys.v1.model_service_pb2 import GetModelResponse
 
 router = APIRouter(
@@ -54,9 +53,9 @@ async def get_history(
 
 
 @router.post("/{user_id:id}/sessions", openapi_extra=needs("events"))
-async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore) -> schemas.MergedSession:
+async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore, live: TheLive) -> schemas.MergedSession:
     """Somebody signed in: what the session did, and what it will do, is the user's."""
-    moved = await store.merge_session(body.session_id, user_id=user_id, now_ms=now_ms())
+    moved = await events.merge(body.session_id, user_id=user_id, store=store, exposures=live.exposures)
     return schemas.MergedSession(user_id=user_id, session_id=body.session_id, moved_events=moved)
 
 
@@ -76,7 +75,6 @@ async def erase_user(
     user_id: UserId, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> schemas.ErasureReport:
     """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
-    live.exposures.forget(Subject("user", user_id))
     found = await store.erase_user(user_id, now_ms=now_ms())
     live.forget(user_id)
     return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))

@@ -34,7 +34,7 @@ def show_item(item_id: str, visitor: Visitor) -> None:
     shopping.viewed(item, visitor)
     show_details(item)
     with st.container(key="actions-item", horizontal=True, gap="small"):
-        shopping.buttons(item, visitor, name="item", request_id=st.query_params.get("list"))
+        shopping.buttons(item, visitor, name="item", list_id=st.query_params.get("list"))
     st.header("Similar items", anchor=False)
     similar = gateway().similar(item_id, count=SIMILAR_SHOWN).items
     if not similar:

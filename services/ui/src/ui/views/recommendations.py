@@ -43,7 +43,7 @@ def show_anonymous(visitor: Visitor) -> None:
     answer = gateway().recommendations(visitor, count=ITEMS_SHOWN, include_seen=False)
     st.header("For you" if answer.user_known else "Popular now", anchor=False)
     say_how(answer)
-    cards.grid(answer.items, name="recommended", visitor=visitor, request_id=answer.request_id)
+    cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id)
 
 
 def show_user(user_id: str, visitor: Visitor) -> None:
@@ -75,7 +75,7 @@ def show_recommendations(answer: Recommendations, visitor: Visitor, *, user_id: 
         cards.notice(f"The model does not know user “{user_id}” yet, so here is what is popular with everyone.")
     if not answer.items:
         cards.notice("There is nothing left to recommend: this user already had every item on sale.")
-    cards.grid(answer.items, name="recommended", visitor=visitor, request_id=answer.request_id)
+    cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id)
 
 
 def show_history(history: History, visitor: Visitor) -> None:

@@ -1,0 +1,65 @@
+"""The experiments' sums, kept in the feature store as new as a small part of this process's time allows.
+
+They are worked out anew each time. However long that takes, it takes no more than a tenth of the time, so that a long
+history makes sums older, and nothing else slower.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from event_sink import sums
+from recsys.errors import DataError
+from recsys.experiments import METRICS, SUMS, ExperimentSums, Metric, MetricsDocument, Sums
+from recsys.feature_store.interface import FeatureStore
+
+_log = logging.getLogger(__name__)
+
+_PAUSES: Final = 9  # times as long as the work took
+
+
+class Reporting:
+    """Of one lake, into one store."""
+
+    def __init__(self, store: FeatureStore, lake: Path, *, rules: sums.Rules, interval_s: float) -> None:
+        self._store = store
+        self._lake = lake
+        self._rules = rules
+        self._interval_s = interval_s
+        self._next_s = 0.0  # monotonic
+        self._made_of: tuple[int, dict[str, tuple[Metric, ...]]] | None = None
+        self._made: dict[str, ExperimentSums] = {}
+
+    async def turn(self, *, sequence: int, as_of_ms: int) -> None:
+        """Write the sums of the lake, which holds the stream up to `sequence`: all that was recorded up to `as_of_ms`.
+
+        Raises: StoreUnavailableError.
+        """
+        started_s = time.monotonic()
+        if started_s < self._next_s:
+            return
+        try:
+            defined = await metrics_in(self._store)
+            if defined and self._made_of != (sequence, defined):
+                self._made = sums.of_lake(self._lake, defined, self._rules)
+                self._made_of = (sequence, defined)
+        except DataError as error:  # the stream must be moved all the same
+            _log.warning("experiments are not summed", extra={"reason": str(error)})
+            defined = {}
+        took_s = time.monotonic() - started_s
+        self._next_s = time.monotonic() + max(self._interval_s, _PAUSES * took_s)
+        if defined:
+            await self._store.write_document(SUMS, Sums(as_of_ms=as_of_ms, experiments=self._made).model_dump_json())
+            _log.debug("summed", extra={"experiments": len(defined), "seconds": round(took_s, 3)})
+
+
+async def metrics_in(store: FeatureStore) -> dict[str, tuple[Metric, ...]]:
+    """Experiment → metrics, as a gateway has told; empty where none did. Raises: StoreUnavailableError, DataError."""
+    text = await store.document(METRICS)
+    try:
+        return MetricsDocument.validate_json(text) if text else {}
+    except ValidationError as error:
+        raise DataError(f"{METRICS}: expected what a gateway of this version writes, found: {error}") from error

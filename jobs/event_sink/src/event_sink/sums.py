@@ -1,0 +1,209 @@
+"""What experiments have brought: exposures, events and merges of the lake in, sums of each arm out.
+
+Nothing is kept in between, so that another definition, or a mended one, counts from the first exposure on. What people
+do is theirs alone, so sums of some of them may be added to those of others: that bounds the memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from recsys.errors import DataError
+from recsys.event_types import REMOVE
+from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
+from recsys.lake import COMMITTED, Committed, collect_parts, owners_of_sessions, read_committed
+
+_ATTEMPTS: Final = 10
+_LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
+_ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
+_DAY_MS: Final = 86_400_000
+_METRIC_SUMS: Final = pl.Schema(
+    {
+        **dict.fromkeys(("experiment", "arm", "metric"), pl.String()),
+        "outcomes": pl.UInt32(),
+        "total": pl.Float64(),
+        "squares": pl.Float64(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for all experiments."""
+
+    click_days: float  # a click comes so long after its list at most
+    clock_skew_s: float  # and an event so long before its list, or the first exposure: by another clock
+
+
+def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -> dict[str, ExperimentSums]:
+    """The sums of these experiments over everything that the lake holds, also while the sink works on it.
+
+    Raises:
+        DataError: a file of the lake cannot be read.
+    """
+    if not metrics:
+        return {}
+    for _ in range(_ATTEMPTS):
+        try:
+            return _of_commit(lake, read_committed(lake) or Committed(), metrics, rules)
+        except FileNotFoundError:  # merged or rewritten since: COMMITTED names another part by now
+            continue
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{lake}: cannot be read: {error}") from error
+    raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
+
+
+def _of_commit(
+    lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], rules: Rules
+) -> dict[str, ExperimentSums]:
+    merges = collect_parts(lake, committed, "merges", lambda part: part)
+    owners = owners_of_sessions(merges).lazy()
+    groups = 1 + sum(committed.parts.values()) // _ROWS_AT_ONCE
+    everybody = (_People(owners, is_one=pl.col("person").hash() % groups == group) for group in range(groups))
+    found = [_of_people(lake, committed, metrics, people, rules) for people in everybody]
+    of_arms = pl.concat(arms for arms, _ in found).group_by("experiment", "arm").sum()
+    of_metrics = pl.concat(sums for _, sums in found).group_by("experiment", "arm", "metric").sum()
+    sums = {(row.pop("experiment"), row.pop("arm"), row.pop("metric")): row for row in of_metrics.to_dicts()}
+    arms = {(row.pop("experiment"), row.pop("arm")): row for row in of_arms.to_dicts()}
+
+    def of_arm(name: str, arm: str) -> ArmSums:
+        of_metric = {each.name: MetricSums(**sums.get((name, arm, each.name), {})) for each in metrics[name]}
+        return ArmSums(**arms[name, arm], metrics=of_metric)
+
+    return {
+        name: ExperimentSums(
+            metrics=tuple(defined), arms={arm: of_arm(name, arm) for other, arm in sorted(arms) if other == name}
+        )
+        for name, defined in metrics.items()
+    }
+
+
+@dataclass(frozen=True)
+class _People:
+    """Some of all people, and whose a row is."""
+
+    owners: pl.LazyFrame  # as of `owners_of_sessions`
+    is_one: pl.Expr  # of a person
+
+    def rows(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Theirs, with `person`: the user, also of a session that was merged, or else the session; null: nobody's."""
+        user, session = pl.lit("u:") + pl.coalesce("user_id", "owner"), pl.lit("s:") + pl.col("session_id")
+        owned = rows.join(self.owners, on="session_id", how="left").with_columns(person=pl.coalesce(user, session))
+        return owned.filter(self.is_one).drop("user_id", "session_id", "owner")
+
+
+def _of_people(
+    lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], people: _People, rules: Rules
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Sums over these people by experiment and arm, and by experiment, arm and metric."""
+    shown = _shown(lake, committed, people, list(metrics))
+    persons = shown.drop_nulls("person").group_by("experiment", "person", maintain_order=True)
+    units = persons.agg(pl.first("arm"), first_ms=pl.first("unix_ms"), is_mixed=pl.col("arm").n_unique() > 1)
+    earliest_ms = next(iter(shown["unix_ms"]), 0) - rules.clock_skew_s * 1000
+    since = datetime.fromtimestamp(max(0.0, earliest_ms) / 1000, UTC).date().isoformat()
+    defined = [(name, metric) for name, each in metrics.items() for metric in each]
+    types = {each for _, metric in defined for each in (*metric.types, *metric.returns)}
+    events = _events(lake, committed, units, people, types=types, since=since)
+    clicks = _clicks(lake, committed, events, shown, rules)
+    removals = {name: [REMOVE, *(back for one in each for back in one.returns)] for name, each in metrics.items()}
+    is_removal = pl.any_horizontal(
+        (pl.col("experiment") == name) & pl.col("event_type").is_in(types) for name, types in removals.items()
+    )
+    clicks = clicks.filter(~is_removal)
+    after = units.join(events, on="person").with_columns(delay_ms=pl.col("unix_ms") - pl.col("first_ms"))
+    sums = [
+        _by_metric(metric, units.filter(experiment=name), clicks if metric.measure == "clicked" else after, rules)
+        for name, metric in defined
+    ]
+    return _by_arm(shown, units, clicks, rules), pl.concat([_METRIC_SUMS.to_frame(), *sums])
+
+
+def _shown(lake: Path, committed: Committed, people: _People, experiments: list[str]) -> pl.DataFrame:
+    """Lists, once each, in the order of time."""
+    columns = ("sequence", "request_id", "user_id", "session_id", "experiment", "arm", "unix_ms", "latency_ms")
+    is_empty = pl.col("item_ids").list.len() == 0
+
+    def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
+        of_experiments = part.filter(pl.col("experiment").is_in(experiments))
+        return people.rows(of_experiments.select(_LIST_ID, *columns, is_empty=is_empty))
+
+    in_order = collect_parts(lake, committed, "exposures", of_part).sort("unix_ms", "sequence")
+    return in_order.unique("list_id", keep="first", maintain_order=True)
+
+
+def _events(
+    lake: Path, committed: Committed, units: pl.DataFrame, people: _People, *, types: set[str], since: str
+) -> pl.DataFrame:
+    """Events, each id once, of people who were shown something: those that name a list, and those of these types."""
+    name = pl.coalesce("list_id", "request_id")
+    columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", "value")
+    units_people = units.lazy().select("person").unique()
+
+    def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
+        theirs = people.rows(part.filter(name.is_not_null() | pl.col("event_type").is_in(types)))
+        return theirs.select(*columns, name=name).join(units_people, on="person", how="semi")
+
+    found = collect_parts(lake, committed, "events", of_part, since=since)
+    return found.sort("sequence").unique("event_id", keep="first", maintain_order=True)
+
+
+def _clicks(lake: Path, committed: Committed, events: pl.DataFrame, shown: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Events on an item of a list that they name, of the person that it was shown to, with `delay_ms` after it.
+
+    Columns of `events`, experiment, list_id, delay_ms. Where a request_id names several lists, the first counts that
+    has the item.
+    """
+    facts = ("person", "experiment", "list_id", "shown_ms")
+    named = shown.rename({"unix_ms": "shown_ms"})
+    by_list = named.with_columns(name="list_id").select("name", *facts)
+    by_request = named.filter(pl.col("request_id") != pl.col("list_id")).select(*facts, name="request_id")
+    both = pl.concat([by_list, by_request.select(by_list.columns)])
+    answers = events.drop_nulls("name").join(both, on=["name", "person"])
+    answers = answers.with_columns(delay_ms=pl.col("unix_ms") - pl.col("shown_ms"))
+    answers = answers.filter(pl.col("delay_ms") >= -rules.clock_skew_s * 1000)
+    answered = answers.lazy().select("list_id").unique()
+
+    def items_of(part: pl.LazyFrame) -> pl.LazyFrame:
+        return part.select(_LIST_ID, "item_ids").join(answered, on="list_id", how="semi")
+
+    items = collect_parts(lake, committed, "exposures", items_of).unique("list_id")
+    on_the_list = pl.col("item_ids").list.contains(pl.col("item_id"))
+    found = answers.join(items, on="list_id").filter(on_the_list).drop("item_ids")
+    return found.sort("shown_ms").unique("event_id", keep="first")
+
+
+def _by_arm(shown: pl.DataFrame, units: pl.DataFrame, clicks: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """What each arm showed, and to how many."""
+    clicked = clicks.filter(pl.col("delay_ms") <= rules.click_days * _DAY_MS)["list_id"].unique()
+    arms = shown.group_by("experiment", "arm").agg(
+        exposures=pl.len(),
+        empty_exposures=pl.col("is_empty").sum(),
+        clicked_exposures=pl.col("list_id").is_in(clicked.implode()).sum(),
+        latency_ms_sum=pl.col("latency_ms").sum(),
+    )
+    counted = units.group_by("experiment", "arm").agg(units=pl.len(), mixed_units=pl.col("is_mixed").sum())
+    both = arms.join(counted, on=["experiment", "arm"], how="left")
+    return both.with_columns(pl.col("units", "mixed_units").fill_null(0))
+
+
+def _by_metric(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """By arm of one experiment's units, sums of the number that the metric makes of each; without an event it is 0."""
+    longest = metric.window_ms(click_days=rules.click_days)
+    in_time = events.filter(pl.col("delay_ms").is_between(-rules.clock_skew_s * 1000, longest))
+    counts, comes_back = pl.col("event_type").is_in(metric.types), pl.col("event_type").is_in(metric.returns)
+    money = pl.col("value").filter(counts).sum() - pl.col("value").filter(comes_back).abs().sum()
+    number = {
+        "clicked": pl.len() > 0,
+        "converted": counts.any(),
+        "count": counts.sum(),
+        "money": money,
+    }[metric.measure]
+    x = pl.col("x")
+    of_units = in_time.group_by("experiment", "person").agg(x=number.cast(pl.Float64))
+    of_arms = of_units.join(units, on=["experiment", "person"]).group_by("experiment", "arm")
+    sums = of_arms.agg(metric=pl.lit(metric.name), outcomes=(x != 0).sum(), total=x.sum(), squares=(x * x).sum())
+    return sums.cast(_METRIC_SUMS).select(_METRIC_SUMS.names())

@@ -1,0 +1,17 @@
+"""Entries as text: what an older version wrote is read by this one."""
+
+from recsys.feature_store import codec
+from recsys.feature_store.interface import Event, Exposure, Subject
+
+ANNA = Subject("user", "anna")
+
+
+def test_an_event_of_before_there_were_list_ids_is_read() -> None:
+    text = '["e","i","view",1,1.0,null,"r",3]'
+    assert codec.event_from_text(text, ANNA) == Event("e", ANNA, "i", "view", 1, 1.0, None, "r", 3)
+
+
+def test_an_exposure_of_before_there_were_list_ids_has_its_requests() -> None:
+    text = '["r",1,["i"],[1.0],"v","exp","a",2.5]'
+    shown = Exposure("r", ANNA, 1, ("i",), (1.0,), "v", "exp", "a", 2.5, request_id="r")
+    assert codec.exposure_from_text(text, ANNA) == shown
