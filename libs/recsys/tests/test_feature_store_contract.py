@@ -168,6 +168,13 @@ async def test_a_session_is_forgotten_when_nothing_came_of_it_for_the_days_set(s
         await store.close()
 
 
+async def test_the_arm_of_a_session_that_was_only_shown_lists_goes_with_it(store: FeatureStore) -> None:
+    await store.record_exposures([exposure(1, subject=GUEST)])
+    assert (await store.profile(GUEST)).arms == {"exp": "a"}
+    await store.append([event(2)], now_ms=NOW_MS + 31 * DAY_MS)
+    assert await store.profile(GUEST) == Profile(GUEST, recent=(), had={})
+
+
 async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_users(store: FeatureStore) -> None:
     await store.append([event(1, "a", subject=GUEST)], now_ms=NOW_MS)
     await store.merge_session("guest", user_id="anna", now_ms=NOW_MS + 20 * DAY_MS)
