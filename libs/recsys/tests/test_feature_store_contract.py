@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
 
 from recsys.errors import InvalidArgumentError
+from recsys.feature_store import sqlite_trending, valkey
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
-    HALF_LIVES_S,
+    HALF_LIFE_S,
     RECENT_EVENTS,
     Appended,
     Erasure,
@@ -21,15 +24,16 @@ from recsys.feature_store.interface import (
     FeatureStore,
     ItemChange,
     Merge,
+    Profile,
     Subject,
 )
 from recsys.feature_store.opening import open_store
+from recsys.feature_store.sqlite_schema import DAY_MS
 
 pytestmark = pytest.mark.anyio
 
 NOW_MS = 1_700_000_000_000
 ANNA, GUEST = Subject("user", "anna"), Subject("session", "guest")
-HOUR_S = HALF_LIVES_S[0]
 
 
 @pytest.fixture
@@ -71,21 +75,21 @@ async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
 async def test_nobody_is_a_stranger_enough_for_an_error(store: FeatureStore) -> None:
     profile = await store.profile(GUEST)
     assert (profile.subject, profile.recent, dict(profile.had)) == (GUEST, (), {})
-    assert await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS) == []
+    assert await store.trending(limit=5, now_ms=NOW_MS) == []
     assert await store.document("nothing") is None
     assert await store.erasure("anna") is None
 
 
 async def test_a_repeated_event_id_changes_nothing(store: FeatureStore) -> None:
     [first] = await store.append([event(1)], now_ms=NOW_MS)
-    before = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    before = await store.trending(limit=5, now_ms=NOW_MS)
     again = await store.append([replace(event(1), item_id="other"), event(2), event(2)], now_ms=NOW_MS)
     assert again[0] == Appended(first.sequence, is_duplicate=True)
     assert [each.is_duplicate for each in again] == [True, False, True]
     assert again[2].sequence == again[1].sequence
-    assert await store.stream_length() == 2
+    assert len(await store.read_stream(after_sequence=0, limit=9)) == 2
     assert "other" not in {stored.event.item_id for stored in (await store.profile(ANNA)).recent}
-    [after] = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    [after] = await store.trending(limit=5, now_ms=NOW_MS)
     assert after.weight == pytest.approx(2 * before[0].weight, rel=1e-5)
 
 
@@ -93,7 +97,7 @@ async def test_writers_at_one_moment_agree_on_who_was_first(store: FeatureStore)
     outcomes = await asyncio.gather(*(store.append([event(1)], now_ms=NOW_MS) for _ in range(20)))
     assert sorted(one.is_duplicate for [one] in outcomes) == [False, *[True] * 19]
     assert len({one.sequence for [one] in outcomes}) == 1
-    assert await store.stream_length() == 1
+    assert len(await store.read_stream(after_sequence=0, limit=9)) == 1
 
 
 async def test_recent_events_are_the_latest_by_time_and_what_was_had_is_never_forgotten(store: FeatureStore) -> None:
@@ -111,6 +115,86 @@ async def test_had_is_told_by_event_type(store: FeatureStore) -> None:
         [event(1, "a"), event(2, "b", event_type="cart"), event(3, "a", event_type="cart")], now_ms=NOW_MS
     )
     assert (await store.profile(ANNA)).had == {"view": {"a"}, "cart": {"a", "b"}}
+
+
+def bought(number: int, item_id: str = "i", *, subject: Subject = ANNA) -> Event:
+    return event(number, item_id, subject=subject, event_type="purchase")
+
+
+def returned(number: int, item_id: str = "i", *, subject: Subject = ANNA) -> Event:
+    return event(number, item_id, subject=subject, event_type="remove")
+
+
+async def test_a_removal_of_what_was_never_bought_changes_nothing_that_was_had(store: FeatureStore) -> None:
+    await store.append([returned(1, "never"), event(2, "seen"), returned(3, "seen")], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"view": {"seen"}}
+    await store.append([bought(4, "never")], now_ms=NOW_MS)  # the removal came before it
+    assert (await store.profile(ANNA)).had == {"view": {"seen"}, "purchase": {"never"}}
+
+
+async def test_a_removal_takes_back_one_purchase_and_the_last_one_is_as_if_never_bought(store: FeatureStore) -> None:
+    await store.append([event(0), bought(1), bought(2), bought(3), returned(4)], now_ms=NOW_MS)
+    await store.append([returned(5)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"view": {"i"}, "purchase": {"i"}}
+    await store.append([returned(6), returned(7)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"view": {"i"}}
+
+
+async def test_purchases_of_a_session_and_of_its_user_are_taken_back_one_by_one(store: FeatureStore) -> None:
+    of_guest = [bought(1, subject=GUEST), bought(2, subject=GUEST), bought(3, "other", subject=GUEST)]
+    await store.append([*of_guest, bought(4)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.append([returned(5), returned(6, subject=GUEST), returned(7, "other")], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"purchase": {"i"}}
+    await store.append([returned(8)], now_ms=NOW_MS)
+    assert not (await store.profile(ANNA)).had
+
+
+async def test_a_session_is_forgotten_when_nothing_came_of_it_for_the_days_set(store_url: str) -> None:  # noqa: F811
+    store, other = open_store(store_url, session_days=2), Subject("session", "other")
+    try:
+        await store.append([event(1, subject=GUEST), bought(2, subject=GUEST), event(3, subject=other)], now_ms=NOW_MS)
+        await store.append([event(4), event(5, subject=other)], now_ms=NOW_MS + 2 * DAY_MS)
+        assert len((await store.profile(GUEST)).recent) == 2  # two days are not over yet
+        await store.append([event(6)], now_ms=NOW_MS + 2 * DAY_MS + 1)
+        assert await store.profile(GUEST) == Profile(GUEST, recent=(), had={})
+        assert len((await store.profile(other)).recent) == 2
+        assert len((await store.profile(ANNA)).recent) == 2
+        await store.append([event(7)], now_ms=NOW_MS + 365 * DAY_MS)
+        assert (await store.profile(other)).recent == ()
+        assert len((await store.profile(ANNA)).recent) == 3  # a user stays until erased
+        assert len(await store.read_stream(after_sequence=0, limit=9)) == 7  # the sink has not moved them yet
+    finally:
+        await store.close()
+
+
+async def test_the_arm_of_a_session_that_was_only_shown_lists_goes_with_it(store: FeatureStore) -> None:
+    await store.record_exposures([exposure(1, subject=GUEST)])
+    assert (await store.profile(GUEST)).arms == {"exp": "a"}
+    await store.append([event(2)], now_ms=NOW_MS + 31 * DAY_MS)
+    assert await store.profile(GUEST) == Profile(GUEST, recent=(), had={})
+
+
+async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_users(store: FeatureStore) -> None:
+    await store.append([event(1, "a", subject=GUEST)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS + 20 * DAY_MS)
+    await store.append([event(2, "b")], now_ms=NOW_MS + 40 * DAY_MS)
+    assert (await store.profile(GUEST)).subject == ANNA  # counted from the merge
+    await store.append([event(3, "c")], now_ms=NOW_MS + 51 * DAY_MS)
+    assert (await store.profile(GUEST)).subject == GUEST
+    assert (await store.profile(ANNA)).had == {"view": {"a", "b", "c"}}
+    erasure = await store.erase_user("anna", now_ms=NOW_MS + 52 * DAY_MS)
+    assert erasure.session_hashes == (sha256(b"guest").hexdigest(),)  # its rows in the lake are anna's
+
+
+async def test_counters_of_unknown_ids_do_not_pile_up(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for backend in (sqlite_trending, valkey):
+        monkeypatch.setattr(backend, "MOST_TRENDING", 3)
+    heavy = [replace(event(n, f"heavy{n}"), weight=9.0 - n) for n in range(3)]
+    junk = [event(n, f"junk{n}") for n in range(3, 1_000)]
+    await store.append([*heavy, *junk], now_ms=NOW_MS)
+    trending = await store.trending(limit=5_000, now_ms=NOW_MS)
+    assert [item.item_id for item in trending] == ["heavy0", "heavy1", "heavy2"]
 
 
 async def test_a_session_merges_into_its_user_with_its_past_and_its_future(store: FeatureStore) -> None:
@@ -134,22 +218,21 @@ async def test_a_session_that_gets_another_user_starts_afresh_for_that_one(store
     assert [s.event.item_id for s in (await store.profile(Subject("user", "ben"))).recent] == ["b"]
 
 
-@pytest.mark.parametrize("half_life_s", HALF_LIVES_S)
-async def test_a_counter_halves_with_every_half_life(store: FeatureStore, half_life_s: int) -> None:
-    later_ms = NOW_MS + half_life_s * 1000
+async def test_a_counter_halves_with_every_half_life(store: FeatureStore) -> None:
+    later_ms = NOW_MS + HALF_LIFE_S * 1000
     await store.append([replace(event(0, "old"), weight=8.0)], now_ms=NOW_MS)
     await store.append([replace(event(1, "new"), unix_ms=later_ms, weight=3.0)], now_ms=later_ms)
     await store.append([replace(event(2, "none"), weight=0.0)], now_ms=later_ms)
-    trending = await store.trending(half_life_s=half_life_s, limit=5, now_ms=later_ms + half_life_s * 1000)
+    trending = await store.trending(limit=5, now_ms=later_ms + HALF_LIFE_S * 1000)
     assert [(item.item_id, pytest.approx(item.weight)) for item in trending] == [("old", 2.0), ("new", 1.5)]
-    assert [item.item_id for item in await store.trending(half_life_s=half_life_s, limit=1, now_ms=later_ms)] == ["old"]
+    assert [item.item_id for item in await store.trending(limit=1, now_ms=later_ms)] == ["old"]
 
 
 async def test_counters_outlive_many_half_lives_and_equal_ones_come_by_id(store: FeatureStore) -> None:
-    far_ms = NOW_MS + 5_000 * HOUR_S * 1000
+    far_ms = NOW_MS + 5_000 * HALF_LIFE_S * 1000
     await store.append([event(0, "old")], now_ms=NOW_MS)
     await store.append([replace(event(n, item), unix_ms=far_ms) for n, item in ((1, "b"), (2, "a"))], now_ms=far_ms)
-    trending = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=far_ms)
+    trending = await store.trending(limit=5, now_ms=far_ms)
     assert [(item.item_id, pytest.approx(item.weight)) for item in trending] == [("a", 1.0), ("b", 1.0)]
 
 
@@ -253,7 +336,7 @@ async def test_a_user_erased_twice_has_both_erasures_and_the_later_one_is_told(s
 async def test_an_event_from_years_ahead_leaves_counters_that_can_be_read(store: FeatureStore) -> None:
     ahead_ms = NOW_MS + 3 * 365 * 86_400_000
     await store.append([replace(event(1, "early"), unix_ms=ahead_ms)], now_ms=NOW_MS)
-    [item] = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    [item] = await store.trending(limit=5, now_ms=NOW_MS)
     assert item.item_id == "early"
 
 
@@ -362,7 +445,25 @@ async def test_another_opener_sees_what_was_written(store: FeatureStore, store_u
         await other.close()
 
 
-@pytest.mark.parametrize("url", ["", "mysql://x/y", "sqlite://relative.db", "valkey:///0"])
+@pytest.mark.parametrize(
+    "url", ["", "mysql://x/y", "sqlite://relative.db", "valkey:///0", "sqlite:///a#1.db", "sqlite:///a?1.db"]
+)
 def test_another_kind_of_address_is_refused_with_what_was_expected(url: str) -> None:
     with pytest.raises(InvalidArgumentError, match="expected sqlite:///path or valkey://"):
         open_store(url)
+
+
+async def test_files_whose_names_have_signs_of_a_url_are_two_stores(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("shop#1.csv", "shop#2.csv", "shop?1", "50%23 off", "ä ü")]
+    for number, path in enumerate(paths):
+        store = open_store(f"sqlite://{quote(str(path))}")
+        assert await store.read_stream(after_sequence=0, limit=9) == []
+        await store.append([event(number)], now_ms=NOW_MS)
+        await store.close()
+    assert all(path.is_file() for path in paths)
+
+
+def test_a_path_that_would_be_cut_is_refused_with_how_to_write_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="write # as %23"):
+        open_store(f"sqlite://{tmp_path}/shop#1.db")
+    assert not list(tmp_path.iterdir())

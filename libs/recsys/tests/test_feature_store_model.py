@@ -26,7 +26,7 @@ events = st.builds(
     event_id=st.integers(0, 30).map("e{}".format),
     subject=subjects,
     item_id=names,
-    event_type=st.sampled_from(["view", "purchase"]),
+    event_type=st.sampled_from(["view", "purchase", "remove"]),
     unix_ms=st.integers(NOW_MS, NOW_MS + 3),
     weight=st.sampled_from([0.0, 1.0, 5.0]),
     value=st.none() | st.floats(0, 1e6),
@@ -39,6 +39,7 @@ class Model:
     def __init__(self) -> None:
         self.stream: dict[str, StoredEvent] = {}  # by event id
         self.owners: dict[str, Subject] = {}  # event id → who it belongs to by now
+        self.bought: dict[tuple[Subject, str], int] = {}  # owner and item → purchases not taken back
         self.users: dict[str, str] = {}  # session → user
         self.forgotten: set[str] = set()  # ids of events beyond the most recent ones
         self.erased: set[str] = set()  # ids of events of users who were erased: still known, for no second coming
@@ -54,6 +55,7 @@ class Model:
             if not duplicates[-1]:
                 self.stream[event.event_id] = StoredEvent(sequence, event)
                 self.owners[event.event_id] = self.resolve(event.subject)
+                self._note_purchase(self.resolve(event.subject), event)
                 self._cap(self.resolve(event.subject))
         return duplicates
 
@@ -62,6 +64,9 @@ class Model:
         self.users[session_id] = user_id
         moved = len(self.recent(session))
         self.owners = {one: user if owner == session else owner for one, owner in self.owners.items()}
+        for owner, item_id in [pair for pair in self.bought if pair[0] == session]:
+            units = self.bought.pop((owner, item_id))
+            self.bought[user, item_id] = self.bought.get((user, item_id), 0) + units
         self._cap(user)
         return moved
 
@@ -69,6 +74,7 @@ class Model:
         user = Subject("user", user_id)
         self.erased |= {one for one, owner in self.owners.items() if owner == user}
         self.owners = {one: owner for one, owner in self.owners.items() if owner != user}
+        self.bought = {pair: units for pair, units in self.bought.items() if pair[0] != user}
         self.users = {session: owner for session, owner in self.users.items() if owner != user_id}
 
     def recent(self, subject: Subject) -> list[str]:
@@ -81,9 +87,15 @@ class Model:
     def had(self, subject: Subject) -> dict[str, set[str]]:
         had: dict[str, set[str]] = {}
         for one, owner in self.owners.items():
-            if owner == subject:
-                had.setdefault(self.stream[one].event.event_type, set()).add(self.stream[one].event.item_id)
-        return had
+            if owner == subject and self.stream[one].event.event_type == "view":
+                had.setdefault("view", set()).add(self.stream[one].event.item_id)
+        bought = {item_id for (owner, item_id), units in self.bought.items() if owner == subject and units > 0}
+        return had | ({"purchase": bought} if bought else {})
+
+    def _note_purchase(self, owner: Subject, event: Event) -> None:
+        before = self.bought.get((owner, event.item_id), 0)
+        change = {"purchase": 1, "remove": -1}.get(event.event_type, 0)
+        self.bought[owner, event.item_id] = max(before + change, 0)
 
     def _cap(self, subject: Subject) -> None:
         self.forgotten |= set(self.recent(subject)[RECENT:])

@@ -3,7 +3,14 @@
 import numpy as np
 from live_shop import Did
 
-from candidate_gen.item_weights import NO_HISTORY, EventWeights, TrainedHistory, acts_since, together
+from candidate_gen.item_weights import (
+    NO_HISTORY,
+    EventWeights,
+    TrainedHistory,
+    acts_since,
+    all_returned,
+    together,
+)
 
 WEIGHTS = EventWeights({"view": 1.0, "cart": 3.0, "purchase": 5.0, "impression": 0.0})
 TRAINED = TrainedHistory(
@@ -69,3 +76,17 @@ def test_a_stranger_has_what_they_did_live() -> None:
 def test_a_shop_without_purchases_takes_its_strongest_type_for_one() -> None:
     assert EventWeights({"play": 2.0, "like": 4.0}).purchase == 4
     assert EventWeights({}).purchase == 0
+
+
+def returned(*events: Did) -> list[int]:
+    """Rows bought in training and returned since, most recent event first."""
+    live = acts_since(events, (), after_sequence=0, row_of=int, weights=WEIGHTS)
+    return all_returned(TRAINED, live, WEIGHTS).tolist()
+
+
+def test_a_trained_purchase_is_returned_when_every_one_was_taken_back() -> None:
+    assert returned(Did("4", "remove")) == [4]
+    assert returned(Did("7", "remove")) == []  # one of two
+    assert returned(Did("7", "remove"), Did("7", "remove"), Did("4", "view")) == [7]
+    assert returned(Did("4", "purchase"), Did("4", "remove")) == []  # bought once more since
+    assert returned(Did("2", "remove"), Did("9", "remove"), Did("9", "purchase")) == []  # not bought in training

@@ -4,7 +4,7 @@ Random shops, item records, filters, events, carts and exclusions come in; every
 every item, one by one, in plain Python.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -219,6 +219,16 @@ def ask_everything(servicer: CandidateGenServicer, shop: Shop, live: LiveState, 
     ask_for_somebody(servicer, shop, live, data, wanted=wanted, fits=fits, count=count)
 
 
+def not_returned(bought: dict[str, int], events: Iterable[RecentEvent]) -> set[str]:
+    """Items of a trained history that removals since leave; `events` are most recent first."""
+    left = dict(bought)
+    for event in reversed(list(events)):
+        if event.item_id in left and event.sequence > 0:  # the version has those up to its place
+            change = {"purchase": 1, "remove": -1}.get(event.event_type, 0)
+            left[event.item_id] = max(left[event.item_id] + change, 0)
+    return {item_id for item_id, count in left.items() if count}
+
+
 def ask_for_somebody(
     servicer: CandidateGenServicer,
     shop: Shop,
@@ -250,7 +260,8 @@ def ask_for_somebody(
     found = servicer.GetCandidates(request, NO_CONTEXT)
     had = set(request.seen_item_ids)
     if user_id in shop.user_ids and not is_gone and list(request.seen_event_types) != ["view"]:
-        had |= {IDS[row] for row in shop.histories[shop.user_ids.index(user_id)]}  # all of them purchases
+        bought = dict.fromkeys((IDS[row] for row in shop.histories[shop.user_ids.index(user_id)]), 1)  # purchases all
+        had |= not_returned(bought, request.events)
     passing = fits - set(request.basket_item_ids) - (set() if request.include_seen else had)
     check(found.candidates, list(found.item_ids), passing)
     assert found.matching_items == len(passing)

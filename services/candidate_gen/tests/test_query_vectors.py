@@ -115,3 +115,16 @@ def test_a_zero_embedding_is_no_vector(tmp_path: Path, live: LiveState) -> None:
     shop = replace(board, user_embeddings=np.zeros_like(board.user_embeddings))
     retriever = Retriever(open_artifact(publish(shop, tmp_path)), live=live, counts=SourceCounts())
     assert ask(retriever, "user-00").query.origin is VectorOrigin.NONE
+
+
+def test_a_trained_purchase_that_was_returned_since_may_be_an_answer_again(retriever: Retriever) -> None:
+    def left_out(*events: Did, types: tuple[str, ...] = ()) -> int:
+        return ask(retriever, USER, *events, seen=Seen(event_types=types), explain=True).dropped["seen"]
+
+    item_id = SHOP.item_ids[SHOP.histories[1][0]]
+    bought = left_out()
+    assert left_out(types=("purchase",)) == bought
+    for types in ((), ("purchase",)):
+        assert left_out(Did(item_id, "remove", UP_TO + 1), types=types) == bought - 1
+    assert left_out(Did(item_id, "remove", UP_TO)) == bought  # the version knows that one already
+    assert left_out(Did(item_id, "remove", UP_TO + 2), Did(item_id, "purchase", UP_TO + 1)) == bought

@@ -35,6 +35,13 @@ def test_a_history_is_most_recent_first_and_says_how_long_it_is(artifact: Artifa
     assert history.total == 5
 
 
+def test_a_history_says_how_many_of_the_live_items_it_has_too(artifact: Artifact) -> None:
+    live = ["item-01", "item-01", "item-05", "item-00", "not-in-the-catalogue"]
+    history = users.history(artifact, LiveState(), "b", count=1, live_item_ids=live)
+    assert history is not None
+    assert history.known_live_items == 2
+
+
 def test_an_unknown_user_has_no_history(artifact: Artifact) -> None:
     assert users.history(artifact, LiveState(), "nobody", count=2) is None
 

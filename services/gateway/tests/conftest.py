@@ -140,8 +140,13 @@ class FakeCandidateGen:
         day = Timestamp(seconds=1_700_000_000)
         bought = user_service_pb2.HistoryItem(item_id="item-04", event_type="purchase", last_event_at=day)
         gone = user_service_pb2.HistoryItem(item_id="missing", event_type="view", last_event_at=day)
+        trained = {f"item-0{number}" for number in range(6)} | {"missing"}
         return user_service_pb2.GetHistoryResponse(
-            artifact_version="v2", items=[bought, gone], user_known=True, total=7
+            artifact_version="v2",
+            items=[bought, gone],
+            user_known=True,
+            total=len(trained),
+            known_live_items=len(trained & set(request.live_item_ids)),
         )
 
     async def ListUsers(  # noqa: N802

@@ -282,6 +282,34 @@ async def test_what_is_off_sale_when_the_process_starts_is_known_before_it_answe
         assert another.is_hidden("a")
 
 
+async def test_the_history_counts_every_live_item_also_beyond_the_recent_events(client: httpx.AsyncClient) -> None:
+    rows = [{"user_id": "7", "item_id": f"live-{number}", "type": "view"} for number in range(201)]
+    for start in (0, 100):
+        await client.post("/v1/events", json={"events": rows[start : start + 100] if start == 0 else rows[100:]})
+    history = (await client.get("/v1/users/7/history")).json()
+    assert history["total"] == 7 + 201
+    await client.post("/v1/events", json={"user_id": "7", "item_id": "item-04", "type": "view"})
+    assert (await client.get("/v1/users/7/history")).json()["total"] == 7 + 201  # the model knows that one
+
+
+async def test_what_was_returned_or_never_bought_is_neither_in_the_history_nor_left_out_of_lists(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    acts = [("purchase", "kept"), ("purchase", "kept"), ("purchase", "returned"), ("view", "seen")]
+    acts += [("remove", one) for one in ("kept", "returned", "seen", "never")]
+    rows = [
+        {"user_id": "new", "item_id": item, "type": act, "timestamp": n} for n, (act, item) in enumerate(acts, 10**9)
+    ]
+    await client.post("/v1/events", json={"events": rows})
+    await client.post("/v1/recommendations", json={"user_id": "new"})
+    [asked] = [one for one in received if isinstance(one, GetCandidatesRequest)]
+    assert list(asked.seen_item_ids) == ["kept", "seen"]
+    history = (await client.get("/v1/users/new/history")).json()
+    live = [(one["item_id"], one["event_type"]) for one in history["items"][-2:]]
+    assert live == [("seen", "view"), ("kept", "purchase")]
+    assert history["total"] == 7 + 2
+
+
 async def test_a_user_who_is_in_the_trained_history_and_live_has_each_item_once(client: httpx.AsyncClient) -> None:
     await client.post("/v1/events", json={"user_id": "7", "item_id": "item-04", "type": "view"})
     history = (await client.get("/v1/users/7/history", params={"count": 1})).json()

@@ -114,6 +114,19 @@ def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights
     return ItemWeights(rows=rows[left], weights=values[left])
 
 
+def all_returned(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights) -> NDArray[np.int64]:
+    """Rows that were bought in the trained history, and of which removals took back every purchase since: [n]."""
+    recent = np.fromiter(dict.fromkeys(item.row for item in live), np.int64)
+    _, purchases, _ = _starting_point(trained, recent, weights)
+    bought = [row for row, count in purchases.items() if count > 0]
+    for item in reversed(live):
+        if item.event_type == PURCHASE:
+            purchases[item.row] += 1
+        elif item.event_type == REMOVE:
+            purchases[item.row] = max(purchases[item.row] - 1, 0)
+    return np.array([row for row in bought if purchases[row] == 0], np.int64)
+
+
 def _starting_point(
     trained: TrainedHistory, recent: NDArray[np.int64], weights: EventWeights
 ) -> tuple[dict[int, float], dict[int, int], NDArray[np.bool_]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.artifact.history import History
+from recsys.event_types import PURCHASE
 
 _TYPES_IN_A_SET: Final = 32
 NO_ROWS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
@@ -44,13 +45,23 @@ def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArr
     return np.array(rows, np.int64) if rows else NO_ROWS
 
 
-def seen_in_training(history: History, user_row: int, event_types: Sequence[str]) -> NDArray[np.int64]:
-    """Rows of what a user had by events of these types; of any type where none is named."""
+def seen_in_training(
+    history: History, user_row: int, event_types: Sequence[str], *, returned: NDArray[np.int64] = NO_ROWS
+) -> NDArray[np.int64]:
+    """Rows of what a user had by events of these types; of any type where none is named.
+
+    `returned` are rows whose purchases were all taken back since: they count by their other events only.
+    """
     start, stop = int(history.indptr[user_row]), int(history.indptr[user_row + 1])
     rows = history.items[start:stop]
-    if event_types:
-        rows = rows[(history.type_sets[start:stop] & types_bits(history, event_types)) != 0]
-    return rows.astype(np.int64)
+    if not event_types and not len(returned):
+        return rows.astype(np.int64)
+    is_returned = np.isin(rows, returned)
+    types = history.type_sets[start:stop]
+    types = np.where(is_returned, types & ~types_bits(history, [PURCHASE]), types)
+    wanted = (types & types_bits(history, event_types)) != 0 if event_types else (types != 0) | ~is_returned
+    seen: NDArray[np.int64] = rows[wanted].astype(np.int64)
+    return seen
 
 
 def types_bits(history: History, event_types: Sequence[str]) -> np.uint32:

@@ -20,10 +20,11 @@ from candidate_gen.item_weights import (
     LiveEvent,
     TrainedHistory,
     acts_since,
+    all_returned,
     together,
 )
 from recsys.artifact.reader import Artifact
-from recsys.event_types import PURCHASE
+from recsys.event_types import PURCHASE, REMOVE
 
 _BEFORE_ALL = -1  # sequences are 0 or more
 
@@ -82,6 +83,13 @@ class QueryVectors:
             return _query(fold_in.vector(self._fold_in, self._items, history), VectorOrigin.FOLDED_IN, history)
         history = together(self._trained(user_row), [], self._weights) if explain else NO_WEIGHTS
         return _query(self._nobody if user_row is None else self._users[user_row], VectorOrigin.TRAINED, history)
+
+    def returned(self, user_row: int | None, events: Sequence[LiveEvent]) -> NDArray[np.int64]:
+        """Rows that a user of the version had bought, and has returned since, every one of them."""
+        if user_row is None or not any(event.event_type == REMOVE for event in events):
+            return NO_HISTORY.rows
+        live = acts_since(events, (), after_sequence=self._up_to_sequence, row_of=self._row_of, weights=self._weights)
+        return all_returned(self._trained(user_row), live, self._weights) if live else NO_HISTORY.rows
 
     def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Items of the history, [n], and what each adds to the vector: float32 [n, dim], whose sum is the vector.

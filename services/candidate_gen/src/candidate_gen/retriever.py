@@ -60,6 +60,9 @@ class Asker:
     basket_item_ids: Sequence[str] = ()
 
 
+_NOBODY: Final = Asker()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What an answer must be."""
@@ -133,7 +136,7 @@ class Retriever:
         """
         assortment = self._assortment()
         user_row = self.user_row(asker.user_id)
-        left_out = self._left_out(conditions, assortment, user_row=user_row, basket_item_ids=asker.basket_item_ids)
+        left_out = self._left_out(conditions, assortment, asker=asker, user_row=user_row)
         items = assortment.matching(conditions.filter).without(left_out.rows)
         query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
         proposals = self._proposals(asker, query, assortment, items, count=count)
@@ -214,21 +217,22 @@ class Retriever:
         conditions: Conditions,
         assortment: Assortment,
         *,
+        asker: Asker = _NOBODY,
         user_row: int | None = None,
-        basket_item_ids: Sequence[str] = (),
     ) -> LeftOut:
         def find(item_id: str) -> int | None:
             row = self._row_of(item_id)
             return assortment.new_row_of(item_id) if row is None else row
 
-        excluded = rows_of(chain(conditions.exclude_item_ids, basket_item_ids), find)
+        excluded = rows_of(chain(conditions.exclude_item_ids, asker.basket_item_ids), find)
         seen = conditions.seen
         if seen.is_included:
             return LeftOut(excluded, NO_ROWS)
         later = rows_of(seen.item_ids, find)
         if user_row is None:
             return LeftOut(excluded, later)
-        before = seen_in_training(self.artifact.history, user_row, seen.event_types)
+        returned = self._queries.returned(user_row, asker.events)
+        before = seen_in_training(self.artifact.history, user_row, seen.event_types, returned=returned)
         return LeftOut(excluded, np.concatenate([before, later]) if len(later) else before)
 
     def _assortment(self) -> Assortment:

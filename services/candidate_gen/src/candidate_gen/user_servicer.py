@@ -31,7 +31,9 @@ class UserServicer(UserServiceServicer):
         check_given("user_id", request.user_id)
         check_count("count", request.count, at_most=self._max_count)
         artifact = self._watcher.current().artifact
-        history = users.history(artifact, self._live, request.user_id, count=request.count)
+        history = users.history(
+            artifact, self._live, request.user_id, count=request.count, live_item_ids=request.live_item_ids
+        )
         if history is None:
             return GetHistoryResponse(artifact_version=artifact.manifest.version, user_known=False)
         return GetHistoryResponse(
@@ -39,6 +41,7 @@ class UserServicer(UserServiceServicer):
             items=[_to_wire(item) for item in history.items],
             user_known=True,
             total=history.total,
+            known_live_items=history.known_live_items,
         )
 
     def ListUsers(self, request: ListUsersRequest, context: grpc.ServicerContext) -> ListUsersResponse:  # noqa: N802

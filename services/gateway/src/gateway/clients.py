@@ -4,7 +4,7 @@ In: plain values and a timeout in seconds, which is never optional. Out: the ser
 A call that fails raises `grpc.aio.AioRpcError`. Each service has a breaker, which questions of health go past.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -81,9 +81,11 @@ class CandidateGenClient:
         with self._breaker.call(timeout_s=timeout_s):
             return await self._lanes.call(self._get_popular_items, request, timeout_s=timeout_s)
 
-    async def get_history(self, user_id: str, *, count: int, timeout_s: float) -> user_service_pb2.GetHistoryResponse:
-        """What a user already had."""
-        request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count)
+    async def get_history(
+        self, user_id: str, *, count: int, live_item_ids: Iterable[str], timeout_s: float
+    ) -> user_service_pb2.GetHistoryResponse:
+        """What a user already had, and how many of the items had live are among it."""
+        request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count, live_item_ids=live_item_ids)
         return await _call(self._breaker, self._users.GetHistory, request, timeout_s=timeout_s)
 
     async def list_users(

@@ -32,6 +32,15 @@ class Rejected:
     reason: str
 
 
+class UnconfirmedEventsError(StoreUnavailableError):
+    """The store did not say that it has the events: it may have some or all of them, or may have them yet."""
+
+    def __init__(self, reason: str, *, event_ids: list[str], rejected: list[Rejected]) -> None:
+        super().__init__(reason)
+        self.event_ids = event_ids  # of all rows that were not rejected, in their order
+        self.rejected = rejected
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of the rows."""
@@ -59,7 +68,7 @@ async def take(
         rows: what JSON said of each event.
 
     Raises:
-        StoreUnavailableError: nothing was acknowledged.
+        UnconfirmedEventsError: nothing was acknowledged.
     """
     arrived_ms = now_ms()
     good: list[_Row] = []
@@ -71,6 +80,7 @@ async def take(
             rejected.append(Rejected(index, _id_of(row), _reason(error)))
     if not good:
         return Outcome(rejected=rejected)
+    event_ids = [row.event.event_id for row in good]
     merges = {(row.session_id, row.event.subject.id): None for row in good if row.session_id is not None}
     try:
         async with asyncio.timeout(_STORE_S):
@@ -80,10 +90,11 @@ async def take(
                 store.append([row.event for row in good], now_ms=arrived_ms),
                 _count_unknown([row.event.item_id for row in good], clients),
             )
-    except TimeoutError as error:  # stored or not, they may be sent again with their event_id
-        raise StoreUnavailableError(f"no answer within {_STORE_S} s") from error
+    except (TimeoutError, StoreUnavailableError) as error:
+        reason = str(error) or f"no answer within {_STORE_S} s"
+        raise UnconfirmedEventsError(reason, event_ids=event_ids, rejected=rejected) from error
     return Outcome(
-        event_ids=[row.event.event_id for row in good],
+        event_ids=event_ids,
         duplicates=sum(one.is_duplicate for one in appended),
         rejected=rejected,
         clock_skewed=sum(row.is_skewed for row in good),

@@ -1,5 +1,6 @@
 """The use-case of a history: what the model was trained on and what happened since, each item once, latest first."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from gateway.deadline import Deadline
 from gateway.live import Live
 from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
+from recsys.event_types import PURCHASE, REMOVE
 from recsys.feature_store.interface import StoredEvent, Subject
 from recsys.v1.item_pb2 import Item
 from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
@@ -38,29 +40,44 @@ class Past:
 async def of_user(user_id: str, *, count: int, live: Live, clients: Clients, settings: Settings) -> Past:
     """The latest `count` items. Somebody unknown has none."""
     deadline = Deadline.after(settings.timeout_s)
-    recent: tuple[StoredEvent, ...] = ()
+    recent: list[StoredEvent] = []
+    had: frozenset[str] = frozenset()
     is_degraded = False
     try:
-        recent = (await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)).recent
+        profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
+        recent, had = _kept(profile.recent), frozenset().union(*profile.had.values())
     except StoreUnavailableError:
         is_degraded = True
-    # so many that the latest are among them, and a live item that the model knows too is counted once
     trained = await clients.candidate_gen.get_history(
-        user_id, count=count + len(recent), timeout_s=deadline.remaining_s()
+        user_id, count=count, live_item_ids=sorted(had), timeout_s=deadline.remaining_s()
     )
     if live.is_erased(user_id):  # the service learns of it a moment later
         trained = GetHistoryResponse(artifact_version=trained.artifact_version)
-    had = _merged(recent, trained.items)
-    latest = had[:count]
+    latest = _merged(recent, trained.items)[:count]
     described = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
     return Past(
         artifact_version=trained.artifact_version,
-        user_known=trained.user_known or bool(recent),
-        total=trained.total + len(had) - len(trained.items),
+        user_known=trained.user_known or bool(had),
+        total=trained.total + len(had) - trained.known_live_items,
         latest=latest,
         described={item.item_id: item for item in described.items},
         is_degraded=is_degraded,
     )
+
+
+def _kept(recent: Iterable[StoredEvent]) -> list[StoredEvent]:
+    """Without removals, and without the purchases that each takes back: the latest of the item before it."""
+    kept: list[StoredEvent] = []
+    removals: Counter[str] = Counter()
+    for stored in recent:  # most recent first
+        event = stored.event
+        if event.event_type == REMOVE:
+            removals[event.item_id] += 1
+        elif event.event_type == PURCHASE and removals[event.item_id]:
+            removals[event.item_id] -= 1
+        else:
+            kept.append(stored)
+    return kept
 
 
 def _merged(recent: Iterable[StoredEvent], trained: Iterable[HistoryItem]) -> list[Had]:

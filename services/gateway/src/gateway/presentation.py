@@ -42,13 +42,16 @@ def event_outcome(outcome: events.Outcome) -> schemas.EventOutcome:
     return schemas.EventOutcome(
         accepted=len(outcome.event_ids),
         duplicates=outcome.duplicates,
-        rejected=[
-            schemas.RejectedEvent(index=one.index, event_id=one.event_id, reason=one.reason) for one in outcome.rejected
-        ],
+        rejected=rejected_events(outcome.rejected),
         unknown_items=outcome.unknown_items,
         clock_skewed=outcome.clock_skewed,
         event_ids=outcome.event_ids,
     )
+
+
+def rejected_events(rejected: Sequence[events.Rejected]) -> list[schemas.RejectedEvent]:
+    """Rows that were not stored."""
+    return [schemas.RejectedEvent(index=one.index, event_id=one.event_id, reason=one.reason) for one in rejected]
 
 
 def item_changes(records: Sequence[ItemRecord]) -> schemas.ItemChangesDone:

@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.events import UnconfirmedEventsError
+from gateway.presentation import rejected_events
 from gateway.requests import EventBatch
 from gateway.schemas import RejectedEvent
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
@@ -45,7 +47,12 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked for.", examples=["/v1/items/85123A"])
     request_id: str = Field(description="The id that stands in the log lines that the request caused.")
     errors: list[InvalidField] | None = Field(None, description="For 422: every parameter that cannot be.")
-    rejected: list[RejectedEvent] | None = Field(None, description="For 422 of events: why none could be stored.")
+    rejected: list[RejectedEvent] | None = Field(None, description="Of events: which cannot be stored, and why.")
+    event_ids: list[str] | None = Field(
+        None,
+        description="For 503 of events: ids of all but the rejected ones, in their order; made here where none was "
+        "given. They may have been stored: send them again with these ids.",
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(EventsRejectedError)(_events_rejected)
     app.exception_handler(InvalidArgumentError)(_invalid_argument)
+    app.exception_handler(UnconfirmedEventsError)(_events_unconfirmed)
     app.exception_handler(StoreUnavailableError)(_store_unavailable)
     app.exception_handler(grpc.aio.AioRpcError)(_grpc_error)
     app.exception_handler(Exception)(_unexpected_error)
@@ -162,8 +170,21 @@ async def _store_unavailable(request: Request, error: StoreUnavailableError) -> 
     return response(
         request,
         status=HTTPStatus.SERVICE_UNAVAILABLE,
-        detail="the feature store cannot be reached; nothing was stored, so try again",
+        detail="the feature store did not answer; what was to be changed may be changed all the same, so ask again",
         headers={"Retry-After": "1"},
+    )
+
+
+async def _events_unconfirmed(request: Request, error: UnconfirmedEventsError) -> Response:
+    logger.warning("the feature store is away", extra={"reason": str(error)})
+    return response(
+        request,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        detail="the feature store did not confirm the events, which may have been stored; send them again with the "
+        "same event_id, for each the one in event_ids, and they count once",
+        headers={"Retry-After": "1"},
+        event_ids=error.event_ids,
+        rejected=rejected_events(error.rejected) or None,
     )
 
 
@@ -193,6 +214,7 @@ def response(
     headers: Mapping[str, str] | None = None,
     errors: list[InvalidField] | None = None,
     rejected: list[RejectedEvent] | None = None,
+    event_ids: list[str] | None = None,
 ) -> Response:
     """A problem as an answer."""
     problem = Problem(
@@ -204,6 +226,7 @@ def response(
         request_id=request_id.get(),
         errors=errors,
         rejected=rejected,
+        event_ids=event_ids,
     )
     body = problem.model_dump_json(exclude={name for name, value in problem if value is None})
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

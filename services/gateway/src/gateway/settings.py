@@ -10,6 +10,7 @@ from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
 from recsys import event_types
 from recsys.errors import DataError
+from recsys.feature_store.interface import SESSION_DAYS
 from recsys.rpc.tls import TlsSettings
 
 ANYWHERE = "anywhere"
@@ -44,6 +45,9 @@ class Settings(TlsSettings, BaseSettings):
         "", repr=False, description="sqlite:///path or valkey://host:port/0; empty: no live state"
     )
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
+    session_days: int = Field(
+        SESSION_DAYS, ge=1, le=3650, description="days without an event after which an anonymous session is forgotten"
+    )
     cursor_key: SecretStr = Field(
         SecretStr(""), description="signs cursors; the same for all replicas. Empty: drawn at the start"
     )

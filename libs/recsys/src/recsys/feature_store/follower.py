@@ -13,7 +13,7 @@ from typing import Final
 
 from recsys.background import supervise
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import HALF_LIVES_S, FeatureStore, ItemRecord, TrendingItem
+from recsys.feature_store.interface import FeatureStore, ItemRecord, TrendingItem
 from recsys.feature_store.opening import open_store
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class LiveState:
     def __init__(self) -> None:
         self.items: Mapping[str, ItemRecord] = {}
         self.erased: Mapping[str, int] = {}  # user hash → place of the erasure in the stream
-        self.trending: Mapping[int, list[TrendingItem]] = {}  # by half-life in seconds, heaviest first
+        self.trending: list[TrendingItem] = []  # heaviest first
         self.generation = 0  # rises with every change of items, after it
         self.caught_up = threading.Event()  # set by the first complete reading
 
@@ -96,10 +96,7 @@ class Following:
 
     async def _read_trending(self) -> None:
         now_ms = int(time.time() * 1000)
-        self._state.trending = {
-            half_life_s: await self._store.trending(half_life_s=half_life_s, limit=TRENDING_ITEMS, now_ms=now_ms)
-            for half_life_s in HALF_LIVES_S
-        }
+        self._state.trending = await self._store.trending(limit=TRENDING_ITEMS, now_ms=now_ms)
 
 
 class Follower:

@@ -17,8 +17,14 @@ EVENT_ID_DAYS: Final = 7
 CLOCKS_APART_MS: Final = 5_000
 """By so much the clocks of two gateways may differ."""
 
-HALF_LIVES_S: Final = (3_600, 86_400, 604_800)
-"""Of the trending counters: an hour, a day, a week."""
+HALF_LIFE_S: Final = 86_400
+"""Of the trending counters: a day."""
+
+MOST_TRENDING: Final = 10_000
+"""So many items have a trending counter; the lightest beyond are dropped, those of ids that no item has among them."""
+
+SESSION_DAYS: Final = 30
+"""After so long without an event or a merge a session is forgotten, unless the opener of the store says otherwise."""
 
 JsonScalar = str | float | bool | None
 
@@ -69,7 +75,7 @@ class Profile:
 
     subject: Subject
     recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
-    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events that were ever appended
+    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
     arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
 
 
@@ -162,9 +168,13 @@ class FeatureStore(Protocol):
     """The one interface. Both backends pass the same contract suite."""
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        """Make events durable, all or none, and count them everywhere. A repeated event_id changes nothing.
+        """Make events durable and count them everywhere. A repeated event_id changes nothing.
 
-        Also in one batch: the second of two equal ids is the duplicate. An event of a merged session is its user's.
+        Each event is stored whole or not at all. When it raises, the first events of the batch may be stored, or all
+        of them, and some may yet be: whoever sends the same ids again has each once in the end. Also in one batch the
+        second of two equal ids is the duplicate. An event of a merged session is its user's. A `remove` takes back one
+        purchase of the same item that came in before it, and changes nothing where there is none. `now_ms` is also
+        the clock by which sessions are forgotten.
         """
         ...
 
@@ -180,8 +190,8 @@ class FeatureStore(Protocol):
         """
         ...
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        """The heaviest items first, ties by id. `half_life_s` is one of HALF_LIVES_S."""
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        """The heaviest items first, ties by id."""
         ...
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
@@ -214,10 +224,6 @@ class FeatureStore(Protocol):
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         """Remove entries up to and including this one; returns how many. The rest of the store keeps what it knows."""
-        ...
-
-    async def stream_length(self) -> int:
-        """Entries that are not trimmed yet."""
         ...
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:

@@ -4,29 +4,36 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from recsys.errors import InvalidArgumentError
-from recsys.feature_store.interface import FeatureStore
+from recsys.feature_store.interface import SESSION_DAYS, FeatureStore
 from recsys.feature_store.sqlite import SqliteStore
 from recsys.feature_store.valkey import ValkeyStore
 
 
-def open_store(url: str) -> FeatureStore:
+def open_store(url: str, *, session_days: int = SESSION_DAYS) -> FeatureStore:
     """`sqlite:///absolute/path.db` (made if it is not there) or `valkey://host:port/0`. Connects when first used.
 
-    The path is percent-quoted, as in any address: `#` is `%23`. A query or a fragment is refused, never cut off.
+    A path is quoted as in any URL (`urllib.parse.quote`): `%23` is `#`, `%3F` is `?`, `%25` is `%`. After
+    `session_days` days without an event or a merge a session is forgotten.
 
     Raises: InvalidArgumentError (another kind of address), StoreUnavailableError (the file cannot be opened).
     """
     try:
         parts = urlsplit(url)
-        if parts.scheme == "sqlite" and parts.path and not (parts.netloc or parts.query or parts.fragment):
-            return SqliteStore(Path(unquote(parts.path)))
+        if parts.scheme == "sqlite" and not parts.netloc and parts.path and not _has_more(url):
+            return SqliteStore(Path(unquote(parts.path)), session_days=session_days)
         if parts.scheme == "valkey" and parts.hostname:
-            return ValkeyStore(url)
+            return ValkeyStore(url, session_days=session_days)
     except ValueError:  # what is no port may be the rest of a password that has a slash
         pass
     raise InvalidArgumentError(
         f"feature store: expected sqlite:///path or valkey://host:port/0, found {without_secrets(url)!r}"
+        + ("; write # as %23 and ? as %3F in a path" if url.startswith("sqlite:") and _has_more(url) else "")
     )
+
+
+def _has_more(url: str) -> bool:
+    """Whether a path would be cut: two files that differ behind it only would be one."""
+    return "?" in url or "#" in url
 
 
 def without_secrets(url: str) -> str:

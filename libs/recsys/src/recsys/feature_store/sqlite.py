@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store import codec, sqlite_events, sqlite_experiments, sqlite_items, sqlite_schema
+from recsys.feature_store import (
+    codec,
+    sqlite_events,
+    sqlite_experiments,
+    sqlite_had,
+    sqlite_items,
+    sqlite_schema,
+    sqlite_sessions,
+    sqlite_trending,
+)
 from recsys.feature_store.interface import (
+    SESSION_DAYS,
     Appended,
     Erasure,
     Event,
@@ -33,9 +43,10 @@ T = TypeVar("T")
 class SqliteStore(FeatureStore):
     """Belongs to one event loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, session_days: int = SESSION_DAYS) -> None:
         """Make the file where it is not there yet. Raises: StoreUnavailableError."""
         self._path = path
+        self._session_ms = session_days * sqlite_schema.DAY_MS
         self._reader: sqlite3.Connection | None = None
         self._writer = SqliteWriter(path)
         try:
@@ -44,7 +55,12 @@ class SqliteStore(FeatureStore):
             raise StoreUnavailableError(f"{path}: the feature store cannot be opened: {error}") from error
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        return await self._writer.run(lambda connection: sqlite_events.append(connection, events, now_ms=now_ms))
+        def store(connection: sqlite3.Connection) -> list[Appended]:
+            appended = sqlite_events.append(connection, events, now_ms=now_ms)
+            sqlite_sessions.forget_quiet(connection, before_ms=now_ms - self._session_ms)
+            return appended
+
+        return await self._writer.run(store)
 
     async def profile(self, subject: Subject) -> Profile:
         def look(connection: sqlite3.Connection) -> Profile:
@@ -52,7 +68,7 @@ class SqliteStore(FeatureStore):
             return Profile(
                 resolved,
                 recent=sqlite_events.recent_of(connection, resolved),
-                had=sqlite_events.had_by(connection, resolved),
+                had=sqlite_had.had_by(connection, resolved),
                 arms=sqlite_experiments.arms_of(connection, codec.key_of(resolved)),
             )
 
@@ -63,19 +79,8 @@ class SqliteStore(FeatureStore):
             lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id, now_ms=now_ms)
         )
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        def look(connection: sqlite3.Connection) -> list[TrendingItem]:
-            landmark = sqlite_events.landmark_of(connection, half_life_s)
-            if landmark is None:
-                return []
-            decay = 2.0 ** min(1000.0, max(-1000.0, (landmark - now_ms) / (half_life_s * 1000)))
-            rows = connection.execute(
-                "SELECT item_id, weight FROM trending WHERE half_life_s = ? ORDER BY weight DESC, item_id LIMIT ?",
-                (half_life_s, limit),
-            )
-            return [TrendingItem(item_id, weight * decay) for item_id, weight in rows]
-
-        return self._read(look)
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        return self._read(lambda connection: sqlite_trending.heaviest(connection, limit=limit, now_ms=now_ms))
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         return await self._writer.run(lambda connection: sqlite_items.change(connection, changes, now_ms=now_ms))
@@ -133,13 +138,13 @@ class SqliteStore(FeatureStore):
 
         return await self._writer.run(trim)
 
-    async def stream_length(self) -> int:
-        return self._read(lambda connection: int(connection.execute("SELECT COUNT(*) FROM stream").fetchone()[0]))
-
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         def record(connection: sqlite3.Connection) -> None:
             owned = [(each, each.subject and sqlite_events.resolve(connection, each.subject)) for each in exposures]
             sqlite_experiments.record(connection, owned)
+            for exposure, owner in owned:
+                if owner:
+                    sqlite_sessions.touch(connection, owner, now_ms=exposure.unix_ms)
 
         await self._writer.run(record)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
-# whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's. Exposures,
-# arms and units were counted here once; the sink works them out of the lake.
+# whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
+# `bought_again`: purchases of an item that `had` has, beyond the first. `session_times`: last event, list or merge.
+# Exposures, arms and units were counted here once; the sink works them out of the lake.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event_ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL)
@@ -18,6 +19,10 @@ CREATE TABLE IF NOT EXISTS recent (
 CREATE TABLE IF NOT EXISTS had (
   subject TEXT NOT NULL, event_type TEXT NOT NULL, item_id TEXT NOT NULL,
   PRIMARY KEY (subject, event_type, item_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bought_again (
+  subject TEXT NOT NULL, item_id TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (subject, item_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS session_times (session_id TEXT PRIMARY KEY, last_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS session_times_by_time ON session_times (last_ms);
 CREATE TABLE IF NOT EXISTS sessions (session_id TEXT PRIMARY KEY, user_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
 CREATE TABLE IF NOT EXISTS pasts (user_id TEXT NOT NULL, session_id TEXT NOT NULL, PRIMARY KEY (user_id, session_id))

@@ -20,8 +20,10 @@ from recsys.feature_store import codec, valkey_scripts
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     EVENT_ID_DAYS,
-    HALF_LIVES_S,
+    HALF_LIFE_S,
+    MOST_TRENDING,
     RECENT_EVENTS,
+    SESSION_DAYS,
     Appended,
     Erasure,
     Event,
@@ -50,7 +52,8 @@ _MOST_CONNECTIONS: Final = 64
 _MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
 _LEAST_WEIGHT: Final = 1e-9
 _TRIES: Final = 20
-_STREAM_PART: Final = 5_000  # entries looked at in one go, in some tens of milliseconds
+_EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
+_STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
@@ -59,8 +62,9 @@ class ValkeyStore(FeatureStore):
     exposure, which may stand in the stream twice under one list_id.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, session_days: int = SESSION_DAYS) -> None:
         self._url = url
+        self._session_ms = session_days * _DAY_S * 1000
         pool = BlockingConnectionPool.from_url(
             url,
             decode_responses=True,
@@ -83,12 +87,23 @@ class ValkeyStore(FeatureStore):
         self._item_changes = self._client.register_script(valkey_scripts.ITEM_CHANGES)
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
+        await self._check_durability()
+        appended: list[Appended] = []
+        for start in range(0, len(events), _EVENTS_AT_ONCE):
+            appended += await self._append_part(events[start : start + _EVENTS_AT_ONCE], now_ms=now_ms)
+        return appended
+
+    async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
+        """Append all of them or none."""
         arguments: list[str | int | float] = [
             EVENT_ID_DAYS * _DAY_S,
             RECENT_EVENTS,
             _MOST_EXPONENT,
             _LEAST_WEIGHT,
-            ",".join(map(str, HALF_LIVES_S)),
+            HALF_LIFE_S,
+            MOST_TRENDING,
+            now_ms,
+            now_ms - self._session_ms,
         ]
         for event in events:
             arguments += [
@@ -100,7 +115,6 @@ class ValkeyStore(FeatureStore):
                 repr(event.weight),
                 codec.event_to_text(event),
             ]
-        await self._check_durability()
         outcomes = await self._ask(lambda: self._append(args=arguments))
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
@@ -124,15 +138,15 @@ class ValkeyStore(FeatureStore):
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
-        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS, text])))
+        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS, text, now_ms])))
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        landmark = await self._ask(lambda: self._client.get(f"landmark:{half_life_s}"))
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        landmark = await self._ask(lambda: self._client.get(f"landmark:{HALF_LIFE_S}"))
         if landmark is None:
             return []
         # weights are kept negative, so that equal ones come by id
-        listed = await self._ask(lambda: self._client.zrange(f"trending:{half_life_s}", 0, limit - 1, withscores=True))
-        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (half_life_s * 1000)))
+        listed = await self._ask(lambda: self._client.zrange(f"trending:{HALF_LIFE_S}", 0, limit - 1, withscores=True))
+        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (HALF_LIFE_S * 1000)))
         return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
@@ -219,9 +233,6 @@ class ValkeyStore(FeatureStore):
         return int(
             await self._ask(lambda: self._client.xtrim("stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
         )
-
-    async def stream_length(self) -> int:
-        return int(await self._ask(lambda: self._client.xlen("stream")))
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         arguments: list[str | int] = [CLOCKS_APART_MS, min((each.unix_ms for each in exposures), default=0)]

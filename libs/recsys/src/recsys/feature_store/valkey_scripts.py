@@ -5,7 +5,8 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     sequence:stream, sequence:items   counters
     id:EVENT_ID                       the event's sequence, for EVENT_ID_DAYS
     recent:K                          sorted set: "SEQUENCE|EVENT" by time, capped
-    had:K                             set of "EVENT_TYPE\\0ITEM_ID"
+    had:K, again:K                    set of "EVENT_TYPE\\0ITEM_ID"; hash item → purchases beyond the first
+    times:sessions                    sorted set of session ids by their last event, list or merge
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
     pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
     trending:HALF_LIFE_S, landmark:…  sorted set of items by −weight, as of the landmark
@@ -38,10 +39,26 @@ local function assign(key, experiment, text)
 end
 """
 
-# ARGV: id seconds, most recent, most exponent, least weight, half-lives joined by commas, then 7 an event: id,
-# subject key, item, type, unix_ms, weight, text. Returns {sequence, is duplicate} pairs.
+# Once for each session that is quiet for long: what it had, and whose it is. At most so many in one script.
+_FORGET: Final = """
+local function forget_quiet(before_ms)
+  local quiet = redis.call("ZRANGE", "times:sessions", "-inf", "(" .. before_ms, "BYSCORE", "LIMIT", 0, 100)
+  for _, session in ipairs(quiet) do
+    local user = redis.call("GET", "session:" .. session)
+    if user then redis.call("SREM", "sessions:" .. user, session) end
+    redis.call("DEL", "session:" .. session, "recent:s:" .. session, "had:s:" .. session, "again:s:" .. session,
+               "assignments:s:" .. session)
+    redis.call("ZREM", "times:sessions", session)
+  end
+end
+"""
+
+# ARGV: id seconds, most recent, most exponent, least weight, half-life, most trending, now, since when a session must
+# have been heard of (unix_ms both), then 7 an event: id, subject key, item, type, unix_ms, weight, text. Returns
+# {sequence, is duplicate} pairs.
 APPEND: Final = (
     _ENTER
+    + _FORGET
     + """
 local function landmark_for(half_life, unix_ms)
   local landmark = tonumber(redis.call("GET", "landmark:" .. half_life))
@@ -59,26 +76,39 @@ end
 local counted, newest_ms = {}, nil  -- {item, unix_ms, weight}
 local function count()
   if not newest_ms then return end
-  for half_life in string.gmatch(ARGV[5], "%d+") do
-    local landmark, weights = landmark_for(half_life, newest_ms), {}
-    for _, one in ipairs(counted) do
-      local scaled = one[3] * 2 ^ ((one[2] - landmark) / (half_life * 1000))
-      weights[one[1]] = (weights[one[1]] or 0) + scaled
+  local half_life = ARGV[5]
+  local landmark, weights = landmark_for(half_life, newest_ms), {}
+  for _, one in ipairs(counted) do
+    local scaled = one[3] * 2 ^ ((one[2] - landmark) / (half_life * 1000))
+    weights[one[1]] = (weights[one[1]] or 0) + scaled
+  end
+  for item, weight in pairs(weights) do
+    redis.call("ZINCRBY", "trending:" .. half_life, string.format("%.17g", -weight), item)
+  end
+  redis.call("ZREMRANGEBYRANK", "trending:" .. half_life, ARGV[6], -1)
+end
+
+local function note_had(key, event_type, item)
+  if event_type == "remove" then
+    if redis.call("HEXISTS", "again:" .. key, item) == 0 then
+      redis.call("SREM", "had:" .. key, "purchase\\0" .. item)
+    elseif redis.call("HINCRBY", "again:" .. key, item, -1) == 0 then
+      redis.call("HDEL", "again:" .. key, item)
     end
-    for item, weight in pairs(weights) do
-      redis.call("ZINCRBY", "trending:" .. half_life, string.format("%.17g", -weight), item)
-    end
+  elseif redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item) == 0 and event_type == "purchase" then
+    redis.call("HINCRBY", "again:" .. key, item, 1)
   end
 end
 
 local outcomes, touched = {}, {}
-for at = 6, #ARGV, 7 do
+for at = 9, #ARGV, 7 do
   local id, key, item, event_type, unix_ms, weight, text = unpack(ARGV, at, at + 6)
   local known = redis.call("GET", "id:" .. id)
   if known then
     outcomes[#outcomes + 1] = {tonumber(known), 1}
   else
     if string.sub(key, 1, 2) == "s:" then
+      redis.call("ZADD", "times:sessions", "GT", ARGV[7], string.sub(key, 3))
       local user = redis.call("GET", "session:" .. string.sub(key, 3))
       if user then key = "u:" .. user end
     end
@@ -86,7 +116,7 @@ for at = 6, #ARGV, 7 do
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
     touched[key] = true
-    redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item)
+    note_had(key, event_type, item)
     unix_ms, weight = tonumber(unix_ms), tonumber(weight)
     if weight ~= 0 then
       counted[#counted + 1] = {item, unix_ms, weight}
@@ -97,6 +127,7 @@ for at = 6, #ARGV, 7 do
 end
 for key, _ in pairs(touched) do redis.call("ZREMRANGEBYRANK", "recent:" .. key, 0, -(tonumber(ARGV[2]) + 1)) end
 count()
+forget_quiet(ARGV[8])
 return outcomes
 """
 )
@@ -112,7 +143,7 @@ return {key, redis.call("ZRANGE", "recent:" .. key, 0, -1), redis.call("SMEMBERS
         redis.call("HGETALL", "assignments:" .. key)}
 """
 
-# ARGV: session id, user id, most recent, text of the merge. Returns the number of recent events moved.
+# ARGV: session id, user id, most recent, text of the merge, now. Returns the number of recent events moved.
 MERGE: Final = (
     _ENTER
     + _ASSIGN
@@ -127,8 +158,15 @@ redis.call("SADD", "sessions:" .. ARGV[2], ARGV[1])
 local moved = redis.call("ZCARD", "recent:" .. session)
 redis.call("ZUNIONSTORE", "recent:" .. user, 2, "recent:" .. user, "recent:" .. session)
 redis.call("ZREMRANGEBYRANK", "recent:" .. user, 0, -(tonumber(ARGV[3]) + 1))
+for _, had in ipairs(redis.call("SINTER", "had:" .. user, "had:" .. session)) do
+  local item = string.match(had, "^purchase%z(.*)$")
+  if item then redis.call("HINCRBY", "again:" .. user, item, 1) end
+end
+local again = redis.call("HGETALL", "again:" .. session)
+for at = 1, #again, 2 do redis.call("HINCRBY", "again:" .. user, again[at], again[at + 1]) end
 redis.call("SUNIONSTORE", "had:" .. user, "had:" .. user, "had:" .. session)
-redis.call("DEL", "recent:" .. session, "had:" .. session)
+redis.call("DEL", "recent:" .. session, "had:" .. session, "again:" .. session)
+redis.call("ZADD", "times:sessions", "GT", ARGV[5], ARGV[1])
 local arms = redis.call("HGETALL", "assignments:" .. session)
 for at = 1, #arms, 2 do assign(user, arms[at], arms[at + 1]) end
 redis.call("DEL", "assignments:" .. session)
@@ -162,11 +200,12 @@ for _, session in ipairs(pasts) do
   if not keys["s:" .. session] then return {} end
 end
 for _, session in ipairs(sessions) do redis.call("DEL", "session:" .. session) end
+for _, session in ipairs(pasts) do redis.call("ZREM", "times:sessions", session) end
 redis.call("DEL", "sessions:" .. ARGV[1], "pasts:" .. ARGV[1])
 for key, _ in pairs(keys) do
   removed = removed + redis.call("ZCARD", "recent:" .. key) + redis.call("SCARD", "had:" .. key)
   removed = removed + redis.call("HLEN", "assignments:" .. key)
-  redis.call("DEL", "recent:" .. key, "had:" .. key, "assignments:" .. key)
+  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key)
   redis.call("DEL", "units:" .. key, "exposures:" .. key)  -- of an older version, which counted here
 end
 for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[4], "+")) do
@@ -215,6 +254,7 @@ for at = 3, #ARGV, 6 do
       if user then key = "u:" .. user end
     end
     enter("exposure", key, text)
+    if string.sub(key, 1, 2) == "s:" then redis.call("ZADD", "times:sessions", "GT", unix_ms, string.sub(key, 3)) end
     if experiment ~= "" and key ~= "" then assign(key, experiment, unix_ms .. "|" .. arm) end
   end
 end

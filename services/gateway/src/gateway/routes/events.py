@@ -40,6 +40,7 @@ async def post_events(
     """One event, or up to 1,000 of them. Those accepted are on disk and count in the very next answer.
 
     A bad event is rejected alone, with its reason. A repeated `event_id` changes nothing, so sending again is safe.
+    An event without one gets one; the answer names it, that of 503 too, after which events may be stored or not.
     """
     rows = _rows(await request.body())
     outcome = await events.take(rows, store=store, exposures=live.exposures, clients=clients, settings=settings)
