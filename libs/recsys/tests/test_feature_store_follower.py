@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -100,6 +100,18 @@ async def test_the_generation_rises_with_changes_of_items_only_and_what_was_hand
     await following.turn()
     assert (list(before), list(state.items)) == (["a"], ["a", "b"])
     assert state.generation > generation
+
+
+async def test_what_a_process_does_not_read_is_not_asked_for(store: FeatureStore) -> None:
+    class ItemsAlone:
+        async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
+            return await store.item_changes(after_sequence=after_sequence, limit=limit)
+
+    state = LiveState()
+    await put(store, "a")
+    await Following(cast("FeatureStore", ItemsAlone()), state, parts={"items"}).turn()
+    assert prices(state) == {"a": 1.0}
+    assert state.caught_up.is_set()
 
 
 async def test_a_deleted_item_is_a_record_that_says_so(store: FeatureStore) -> None:
