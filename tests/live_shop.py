@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import ItemRecord, JsonScalar, TrendingItem
 
-DAY_S = 86_400
-
 
 @dataclass(frozen=True)
 class Did:
@@ -49,4 +47,4 @@ def erase(live: LiveState, user_id: str) -> None:
 def set_trending(live: LiveState, weights: Mapping[str, float]) -> None:
     """What is trending over a day, the heaviest first."""
     listed: Sequence[TrendingItem] = [TrendingItem(item_id, weight) for item_id, weight in weights.items()]
-    live.trending = {DAY_S: sorted(listed, key=lambda each: (-each.weight, each.item_id))}
+    live.trending = sorted(listed, key=lambda each: (-each.weight, each.item_id))

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
@@ -162,7 +163,7 @@ class LocalStack:
 
 
 def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
-    store = f"sqlite://{artifact_dir.resolve()}/features.db"
+    store = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
     return {
         "CANDIDATE_GEN_ARTIFACT_DIR": str(artifact_dir),
         "CANDIDATE_GEN_FEATURE_STORE_URL": store,

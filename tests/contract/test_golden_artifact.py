@@ -38,7 +38,7 @@ def test_format_1_counts_every_pair_as_one_event_and_folds_nobody_in() -> None:
     assert set(artifact.history.weights.tolist()) == {1.0}
     assert set(artifact.history.type_sets.tolist()) == {1}
     assert artifact.first_seen.tolist() == [0] * 12
-    assert artifact.catalogue.attribute_names == []
+    assert artifact.catalogue.item(0).attributes == {}
     assert artifact.manifest.blend == BlendInfo(personal=1)
     assert artifact.manifest.stream_sequence == 0
 

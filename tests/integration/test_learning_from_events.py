@@ -96,7 +96,7 @@ def test_an_erased_user_and_their_sessions_are_in_no_later_model_and_in_no_file(
         await store.append(bought(GUEST, *shop.IDS[:2]), now_ms=NOW_MS)
         await store.append(bought(ANNA, *shop.IDS[:2]), now_ms=NOW_MS)
         await store.append(bought(Subject("user", known_of_old), *shop.IDS[:2]), now_ms=NOW_MS)
-        await store.merge_session("guest", user_id="anna")
+        await store.merge_session("guest", user_id="anna", now_ms=0)
 
     volume.tell(act)
     gone = {"anna", "session:guest", known_of_old}

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from tiny_artifact import checkerboard, publish
 
+from feast_sync.__main__ import LiveVersion
 from feast_sync.features import FeastFeatures, read_config
 from feast_sync.sync import sync_items
-from recsys.artifact.reader import open_artifact
-from recsys.errors import DataError
+from recsys.artifact.reader import Artifact, open_artifact
+from recsys.errors import ArtifactError, DataError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore, ItemChange
 from recsys.feature_store.opening import open_store
@@ -65,6 +66,22 @@ async def test_what_is_so_already_is_not_written_again(shop: Shop, config_path: 
     await shop.store.change_items([ItemChange("item-01", "patch", {"available": True})], now_ms=1)
     await shop.following.turn()
     assert await shop.sync(features) == 1
+
+
+def test_each_version_is_opened_and_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def counted(version_dir: Path) -> Artifact:
+        opened.append(version_dir.name)
+        return open_artifact(version_dir)
+
+    monkeypatch.setattr("feast_sync.__main__.open_artifact", counted)
+    version = LiveVersion(tmp_path, LiveState())
+    with pytest.raises(ArtifactError, match="no version has been published"):
+        version.catalogue()
+    first = publish(checkerboard(), tmp_path).name
+    assert version.catalogue() is version.catalogue()
+    assert opened == [first]
 
 
 def test_a_field_that_the_catalogue_does_not_have_is_refused(config_path: Path) -> None:

@@ -44,7 +44,6 @@ def test_what_folds_a_history_in_reads_back_as_it_was_written(volume, contents_w
 
 def test_attributes_are_read_by_name_and_belong_to_their_item(volume) -> None:
     catalogue = open_artifact(volume.publish()).catalogue
-    assert catalogue.attribute_names == ["brand"]
     brands = catalogue.attributes("brand")
     assert brands is not None
     assert brands.to_pylist() == ["Lumo", None, "Lumo", "Oak & Co"]

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
 
 from recsys.errors import InvalidArgumentError
 from recsys.feature_store.interface import (
-    HALF_LIVES_S,
+    HALF_LIFE_S,
     RECENT_EVENTS,
     Appended,
     ArmTotals,
@@ -22,13 +23,13 @@ from recsys.feature_store.interface import (
     ItemChange,
     Subject,
 )
-from recsys.feature_store.opening import open_store
+from recsys.feature_store.opening import open_store, sqlite_url
 
 pytestmark = pytest.mark.anyio
 
 NOW_MS = 1_700_000_000_000
 ANNA, GUEST = Subject("user", "anna"), Subject("session", "guest")
-HOUR_S = HALF_LIVES_S[0]
+HALF_LIFE_MS = HALF_LIFE_S * 1000
 
 
 @pytest.fixture
@@ -70,21 +71,21 @@ async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
 async def test_nobody_is_a_stranger_enough_for_an_error(store: FeatureStore) -> None:
     profile = await store.profile(GUEST)
     assert (profile.subject, profile.recent, dict(profile.had)) == (GUEST, (), {})
-    assert await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS) == []
+    assert await store.trending(limit=5, now_ms=NOW_MS) == []
     assert await store.experiment_totals("nothing") == {}
     assert await store.erasure("anna") is None
 
 
 async def test_a_repeated_event_id_changes_nothing(store: FeatureStore) -> None:
     [first] = await store.append([event(1)], now_ms=NOW_MS)
-    before = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    before = await store.trending(limit=5, now_ms=NOW_MS)
     again = await store.append([replace(event(1), item_id="other"), event(2), event(2)], now_ms=NOW_MS)
     assert again[0] == Appended(first.sequence, is_duplicate=True)
     assert [each.is_duplicate for each in again] == [True, False, True]
     assert again[2].sequence == again[1].sequence
-    assert await store.stream_length() == 2
+    assert len(await store.read_stream(after_sequence=0, limit=10)) == 2
     assert "other" not in {stored.event.item_id for stored in (await store.profile(ANNA)).recent}
-    [after] = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    [after] = await store.trending(limit=5, now_ms=NOW_MS)
     assert after.weight == pytest.approx(2 * before[0].weight, rel=1e-5)
 
 
@@ -92,7 +93,7 @@ async def test_writers_at_one_moment_agree_on_who_was_first(store: FeatureStore)
     outcomes = await asyncio.gather(*(store.append([event(1)], now_ms=NOW_MS) for _ in range(20)))
     assert sorted(one.is_duplicate for [one] in outcomes) == [False, *[True] * 19]
     assert len({one.sequence for [one] in outcomes}) == 1
-    assert await store.stream_length() == 1
+    assert len(await store.read_stream(after_sequence=0, limit=10)) == 1
 
 
 async def test_recent_events_are_the_latest_by_time_and_what_was_had_is_never_forgotten(store: FeatureStore) -> None:
@@ -114,42 +115,145 @@ async def test_had_is_told_by_event_type(store: FeatureStore) -> None:
 
 async def test_a_session_merges_into_its_user_with_its_past_and_its_future(store: FeatureStore) -> None:
     await store.append([event(1, "a", subject=GUEST), event(2, "b", subject=GUEST), event(3, "c")], now_ms=NOW_MS)
-    assert await store.merge_session("guest", user_id="anna") == 2
+    assert await store.merge_session("guest", user_id="anna", now_ms=NOW_MS) == 2
     await store.append([event(4, "d", subject=GUEST)], now_ms=NOW_MS)
     for subject in (ANNA, GUEST):
         profile = await store.profile(subject)
         assert profile.subject == ANNA
         assert [stored.event.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
         assert profile.had == {"view": {"a", "b", "c", "d"}}
-    assert await store.merge_session("guest", user_id="anna") == 0
+    assert await store.merge_session("guest", user_id="anna", now_ms=NOW_MS) == 0
 
 
 async def test_a_session_that_gets_another_user_starts_afresh_for_that_one(store: FeatureStore) -> None:
     await store.append([event(1, "a", subject=GUEST)], now_ms=NOW_MS)
-    await store.merge_session("guest", user_id="anna")
-    assert await store.merge_session("guest", user_id="ben") == 0
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    assert await store.merge_session("guest", user_id="ben", now_ms=NOW_MS) == 0
     await store.append([event(2, "b", subject=GUEST)], now_ms=NOW_MS)
     assert [s.event.item_id for s in (await store.profile(ANNA)).recent] == ["a"]
     assert [s.event.item_id for s in (await store.profile(Subject("user", "ben"))).recent] == ["b"]
 
 
-@pytest.mark.parametrize("half_life_s", HALF_LIVES_S)
-async def test_a_counter_halves_with_every_half_life(store: FeatureStore, half_life_s: int) -> None:
-    later_ms = NOW_MS + half_life_s * 1000
+async def test_a_counter_halves_with_every_half_life(store: FeatureStore) -> None:
+    later_ms = NOW_MS + HALF_LIFE_MS
     await store.append([replace(event(0, "old"), weight=8.0)], now_ms=NOW_MS)
     await store.append([replace(event(1, "new"), unix_ms=later_ms, weight=3.0)], now_ms=later_ms)
     await store.append([replace(event(2, "none"), weight=0.0)], now_ms=later_ms)
-    trending = await store.trending(half_life_s=half_life_s, limit=5, now_ms=later_ms + half_life_s * 1000)
+    trending = await store.trending(limit=5, now_ms=later_ms + HALF_LIFE_MS)
     assert [(item.item_id, pytest.approx(item.weight)) for item in trending] == [("old", 2.0), ("new", 1.5)]
-    assert [item.item_id for item in await store.trending(half_life_s=half_life_s, limit=1, now_ms=later_ms)] == ["old"]
+    assert [item.item_id for item in await store.trending(limit=1, now_ms=later_ms)] == ["old"]
 
 
 async def test_counters_outlive_many_half_lives_and_equal_ones_come_by_id(store: FeatureStore) -> None:
-    far_ms = NOW_MS + 5_000 * HOUR_S * 1000
+    far_ms = NOW_MS + 5_000 * HALF_LIFE_MS
     await store.append([event(0, "old")], now_ms=NOW_MS)
     await store.append([replace(event(n, item), unix_ms=far_ms) for n, item in ((1, "b"), (2, "a"))], now_ms=far_ms)
-    trending = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=far_ms)
+    trending = await store.trending(limit=5, now_ms=far_ms)
     assert [(item.item_id, pytest.approx(item.weight)) for item in trending] == [("a", 1.0), ("b", 1.0)]
+
+
+async def test_a_counter_ends_when_little_of_it_is_left(store: FeatureStore) -> None:
+    week_ms = 7 * HALF_LIFE_MS
+    await store.append([event(n, f"junk-{n}") for n in range(50)], now_ms=NOW_MS)
+    await store.append([replace(event(50, "heavy"), weight=5.0)], now_ms=NOW_MS)
+    await store.append([replace(event(51, "new"), unix_ms=NOW_MS + week_ms)], now_ms=NOW_MS + week_ms)
+    left = await store.trending(limit=100, now_ms=NOW_MS + week_ms)
+    assert [item.item_id for item in left] == ["new", "heavy"]
+
+
+async def test_an_event_of_long_ago_begins_no_counter(store: FeatureStore) -> None:
+    await store.append([replace(event(0, "old"), unix_ms=0)], now_ms=NOW_MS)
+    assert await store.trending(limit=5, now_ms=NOW_MS) == []
+
+
+async def test_counters_are_so_many_at_the_most_and_the_lightest_go(store_url: str) -> None:  # noqa: F811
+    most = 20_000
+    store = open_store(store_url)
+    for start in range(0, most + 2_000, 1_000):
+        events = [replace(event(n, f"i{n}"), weight=1.0 + (n >= 2_000)) for n in range(start, start + 1_000)]
+        await store.append(events, now_ms=NOW_MS)
+    held = await store.trending(limit=2 * most, now_ms=NOW_MS)
+    assert {item.item_id for item in held} == {f"i{n}" for n in range(2_000, most + 2_000)}
+    await store.close()
+
+
+async def test_a_session_is_forgotten_so_long_after_its_last_event_and_a_user_is_not(store_url: str) -> None:  # noqa: F811
+    day_ms = 86_400_000
+    store = open_store(store_url, session_days=2)
+    stays = Subject("session", "stays")
+    await store.append([event(1, subject=GUEST), event(2, subject=stays), event(3)], now_ms=NOW_MS)
+    await store.append([event(4, "later", subject=stays)], now_ms=NOW_MS + day_ms)
+    await store.append([event(5)], now_ms=NOW_MS + 2 * day_ms)
+    assert len((await store.profile(GUEST)).recent) == 1  # not a moment earlier
+    await store.append([event(6)], now_ms=NOW_MS + 2 * day_ms + 1)
+    gone = await store.profile(GUEST)
+    assert (gone.recent, gone.had) == ((), {})
+    assert len((await store.profile(stays)).recent) == 2
+    assert len((await store.profile(ANNA)).recent) == 3
+    await store.close()
+
+
+async def test_a_session_that_comes_back_after_it_was_forgotten_starts_afresh(store_url: str) -> None:  # noqa: F811
+    store = open_store(store_url, session_days=2)
+    await store.append([event(1, "before", subject=GUEST, event_type="purchase")], now_ms=NOW_MS)
+    await store.append([event(2, "before", subject=GUEST, event_type="purchase")], now_ms=NOW_MS)
+    later_ms = NOW_MS + 3 * 86_400_000
+    await store.append([event(3, "after", subject=GUEST, event_type="purchase")], now_ms=later_ms)
+    assert (await store.profile(GUEST)).had == {"purchase": frozenset({"after"})}
+    await store.close()
+
+
+async def test_whose_a_session_is_is_forgotten_with_it_and_what_became_the_users_stays(store_url: str) -> None:  # noqa: F811
+    store = open_store(store_url, session_days=2)
+    await store.append([event(1, "a", subject=GUEST)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.append([event(2, "b")], now_ms=NOW_MS + 3 * 86_400_000)
+    assert (await store.profile(GUEST)).subject == GUEST
+    assert (await store.profile(ANNA)).had == {"view": frozenset({"a", "b"})}
+    erasure = await store.erase_user("anna", now_ms=NOW_MS)
+    assert erasure.session_hashes == (sha256(b"guest").hexdigest(),)  # its rows of before are the user's in the lake
+    await store.close()
+
+
+def bought(number: int, item_id: str = "i", *, subject: Subject = ANNA) -> Event:
+    return event(number, item_id, subject=subject, event_type="purchase")
+
+
+def returned(number: int, item_id: str = "i", *, subject: Subject = ANNA) -> Event:
+    return event(number, item_id, subject=subject, event_type="remove")
+
+
+async def test_a_removal_of_what_was_never_had_puts_nothing_into_what_was_had(store: FeatureStore) -> None:
+    await store.append([returned(1)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {}
+    await store.append([bought(2)], now_ms=NOW_MS)  # and takes no later purchase back
+    assert (await store.profile(ANNA)).had == {"purchase": frozenset({"i"})}
+
+
+async def test_a_removal_takes_back_one_purchase_and_leaves_views(store: FeatureStore) -> None:
+    await store.append([event(1), bought(2), bought(3), returned(4)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"view": frozenset({"i"}), "purchase": frozenset({"i"})}
+    await store.append([returned(5)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"view": frozenset({"i"})}
+
+
+async def test_purchases_of_a_session_and_its_user_add_up(store: FeatureStore) -> None:
+    await store.append([bought(1), bought(2, subject=GUEST), bought(3, subject=GUEST)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.append([returned(4), returned(5)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {"purchase": frozenset({"i"})}
+    await store.append([returned(6)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).had == {}
+
+
+async def test_a_long_batch_keeps_its_order_and_may_be_sent_again(store: FeatureStore) -> None:
+    batch = [event(n, f"i{n}") for n in range(130)]
+    first = await store.append(batch[:70], now_ms=NOW_MS)  # as if the answer for the rest had been lost
+    again = await store.append(batch, now_ms=NOW_MS)
+    assert [one.sequence for one in again[:70]] == [one.sequence for one in first]
+    assert [one.is_duplicate for one in again] == [True] * 70 + [False] * 60
+    stream = await store.read_stream(after_sequence=0, limit=1_000)
+    assert [entry.entry for entry in stream] == batch
 
 
 async def test_items_are_put_patched_and_deleted(store: FeatureStore) -> None:
@@ -185,7 +289,7 @@ async def test_changes_of_one_item_at_one_moment_are_all_there_in_the_end(store:
 
 async def test_an_erased_user_leaves_no_trace_but_the_erasure(store: FeatureStore) -> None:
     await store.append([event(1, subject=GUEST), event(2), event(3, subject=Subject("user", "ben"))], now_ms=NOW_MS)
-    await store.merge_session("guest", user_id="anna")
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
     await store.record_exposures([exposure(1), exposure(2, subject=Subject("user", "ben"))])
     erasure = await store.erase_user("anna", now_ms=NOW_MS + 9)
     assert erasure.user_hash == sha256(b"anna").hexdigest()
@@ -215,8 +319,8 @@ async def test_what_an_erased_user_does_afterwards_is_new_and_stays(store: Featu
 
 async def test_what_a_session_did_before_its_first_user_goes_with_that_user_and_no_other(store: FeatureStore) -> None:
     await store.append([event(1, subject=GUEST)], now_ms=NOW_MS)
-    await store.merge_session("guest", user_id="anna")
-    await store.merge_session("guest", user_id="ben")
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="ben", now_ms=NOW_MS)
     await store.append([event(2, subject=GUEST)], now_ms=NOW_MS)
     of_ben = await store.erase_user("ben", now_ms=NOW_MS)
     assert of_ben.session_hashes == ()
@@ -230,8 +334,8 @@ async def test_what_a_session_did_before_its_first_user_goes_with_that_user_and_
 
 async def test_an_erased_first_user_of_a_session_leaves_it_to_the_present_one(store: FeatureStore) -> None:
     await store.append([event(1, "a", subject=GUEST)], now_ms=NOW_MS)
-    await store.merge_session("guest", user_id="anna")
-    await store.merge_session("guest", user_id="ben")
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="ben", now_ms=NOW_MS)
     await store.erase_user("anna", now_ms=NOW_MS)
     await store.append([event(2, "b", subject=GUEST)], now_ms=NOW_MS)
     assert (await store.profile(Subject("user", "ben"))).had == {"view": {"b"}}
@@ -251,7 +355,7 @@ async def test_a_user_erased_twice_has_both_erasures_and_the_later_one_is_told(s
 async def test_an_event_from_years_ahead_leaves_counters_that_can_be_read(store: FeatureStore) -> None:
     ahead_ms = NOW_MS + 3 * 365 * 86_400_000
     await store.append([replace(event(1, "early"), unix_ms=ahead_ms)], now_ms=NOW_MS)
-    [item] = await store.trending(half_life_s=HOUR_S, limit=5, now_ms=NOW_MS)
+    [item] = await store.trending(limit=5, now_ms=NOW_MS)
     assert item.item_id == "early"
 
 
@@ -297,7 +401,7 @@ async def test_a_unit_stays_in_the_arm_of_its_first_exposure_and_goes_to_the_use
     store: FeatureStore,
 ) -> None:
     await store.record_exposures([exposure(1, subject=GUEST), exposure(2, subject=GUEST, arm="b")])
-    await store.merge_session("guest", user_id="anna")
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
     await store.append([replace(event(5, event_type="purchase"), value=2.0)], now_ms=NOW_MS)
     totals = await store.experiment_totals("exp")
     assert (totals["a"].units, totals["a"].converted_units, totals["a"].revenue) == (1, 1, 2.0)
@@ -327,7 +431,17 @@ async def test_another_opener_sees_what_was_written(store: FeatureStore, store_u
         await other.close()
 
 
-@pytest.mark.parametrize("url", ["", "mysql://x/y", "sqlite://relative.db", "valkey:///0"])
+@pytest.mark.parametrize(
+    "url", ["", "mysql://x/y", "sqlite://relative.db", "valkey:///0", "sqlite:///shop#1.db", "sqlite:///shop?.db"]
+)
 def test_another_kind_of_address_is_refused_with_what_was_expected(url: str) -> None:
     with pytest.raises(InvalidArgumentError, match="expected sqlite:///path or valkey://"):
         open_store(url)
+
+
+@pytest.mark.parametrize("name", ["shop#1.csv", "what?", "50%20", "ä 🛒", "plain"])
+async def test_each_path_has_a_store_of_its_own(tmp_path: Path, name: str) -> None:
+    store = open_store(sqlite_url(tmp_path / name / "features.db"))
+    await store.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "features.db").is_file()

@@ -5,14 +5,14 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.feature_store import follower
 from recsys.feature_store.follower import Follower, Following, LiveState
-from recsys.feature_store.interface import HALF_LIVES_S, Event, FeatureStore, ItemChange, ItemRecord, Subject
+from recsys.feature_store.interface import Event, FeatureStore, ItemChange, ItemRecord, Subject
 from recsys.feature_store.opening import open_store
 
 pytestmark = pytest.mark.anyio
@@ -81,8 +81,7 @@ async def test_items_erasures_and_counters_are_there_after_one_turn(store: Featu
     await Following(store, state).turn()
     assert prices(state) == {"a": 1.0}
     assert state.erased == {erasure.user_hash: erasure.sequence}
-    trending = {half_life_s: [item.item_id for item in items] for half_life_s, items in state.trending.items()}
-    assert trending == {half_life_s: ["a"] for half_life_s in HALF_LIVES_S}
+    assert [item.item_id for item in state.trending] == ["a"]
     assert state.caught_up.is_set()
 
 
@@ -101,6 +100,18 @@ async def test_the_generation_rises_with_changes_of_items_only_and_what_was_hand
     await following.turn()
     assert (list(before), list(state.items)) == (["a"], ["a", "b"])
     assert state.generation > generation
+
+
+async def test_what_a_process_does_not_read_is_not_asked_for(store: FeatureStore) -> None:
+    class ItemsAlone:
+        async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
+            return await store.item_changes(after_sequence=after_sequence, limit=limit)
+
+    state = LiveState()
+    await put(store, "a")
+    await Following(cast("FeatureStore", ItemsAlone()), state, parts={"items"}).turn()
+    assert prices(state) == {"a": 1.0}
+    assert state.caught_up.is_set()
 
 
 async def test_a_deleted_item_is_a_record_that_says_so(store: FeatureStore) -> None:

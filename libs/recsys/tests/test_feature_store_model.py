@@ -18,6 +18,7 @@ from recsys.feature_store.opening import open_store
 
 RECENT = 4  # instead of 200, so that a few events are too many
 NOW_MS = 1_700_000_000_000
+PURCHASES = {"purchase": 1, "remove": -1}
 
 names = st.sampled_from(["a", "b", "ä|\n"])
 subjects = st.builds(Subject, st.sampled_from(["user", "session"]), names)
@@ -26,7 +27,7 @@ events = st.builds(
     event_id=st.integers(0, 30).map("e{}".format),
     subject=subjects,
     item_id=names,
-    event_type=st.sampled_from(["view", "purchase"]),
+    event_type=st.sampled_from(["view", "purchase", "remove"]),
     unix_ms=st.integers(NOW_MS, NOW_MS + 3),
     weight=st.sampled_from([0.0, 1.0, 5.0]),
     value=st.none() | st.floats(0, 1e6),
@@ -40,6 +41,7 @@ class Model:
         self.stream: dict[str, StoredEvent] = {}  # by event id
         self.owners: dict[str, Subject] = {}  # event id → who it belongs to by now
         self.users: dict[str, str] = {}  # session → user
+        self.purchases: dict[Subject, dict[str, int]] = {}  # of each item, without those that were taken back
         self.forgotten: set[str] = set()  # ids of events beyond the most recent ones
         self.erased: set[str] = set()  # ids of events of users who were erased: still known, for no second coming
 
@@ -55,6 +57,7 @@ class Model:
                 self.stream[event.event_id] = StoredEvent(sequence, event)
                 self.owners[event.event_id] = self.resolve(event.subject)
                 self._cap(self.resolve(event.subject))
+                self._buy(self.resolve(event.subject), event.item_id, PURCHASES.get(event.event_type, 0))
         return duplicates
 
     def merge(self, session_id: str, user_id: str) -> int:
@@ -63,6 +66,8 @@ class Model:
         moved = len(self.recent(session))
         self.owners = {one: user if owner == session else owner for one, owner in self.owners.items()}
         self._cap(user)
+        for item_id, count in self.purchases.pop(session, {}).items():
+            self._buy(user, item_id, count)
         return moved
 
     def erase(self, user_id: str) -> None:
@@ -70,6 +75,7 @@ class Model:
         self.erased |= {one for one, owner in self.owners.items() if owner == user}
         self.owners = {one: owner for one, owner in self.owners.items() if owner != user}
         self.users = {session: owner for session, owner in self.users.items() if owner != user_id}
+        self.purchases.pop(user, None)
 
     def recent(self, subject: Subject) -> list[str]:
         """Ids, most recent first."""
@@ -79,11 +85,16 @@ class Model:
         )
 
     def had(self, subject: Subject) -> dict[str, set[str]]:
-        had: dict[str, set[str]] = {}
+        had: dict[str, set[str]] = {"view": set(), "purchase": set()}
         for one, owner in self.owners.items():
-            if owner == subject:
-                had.setdefault(self.stream[one].event.event_type, set()).add(self.stream[one].event.item_id)
-        return had
+            if owner == subject and self.stream[one].event.event_type == "view":
+                had["view"].add(self.stream[one].event.item_id)
+        had["purchase"] = {item_id for item_id, count in self.purchases.get(subject, {}).items() if count}
+        return {event_type: ids for event_type, ids in had.items() if ids}
+
+    def _buy(self, subject: Subject, item_id: str, count: int) -> None:
+        counts = self.purchases.setdefault(subject, {})
+        counts[item_id] = max(0, counts.get(item_id, 0) + count)
 
     def _cap(self, subject: Subject) -> None:
         self.forgotten |= set(self.recent(subject)[RECENT:])
@@ -110,7 +121,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(session_id=names, user_id=names)
     def merge(self, session_id: str, user_id: str) -> None:
-        moved = self.runner.run(self.store.merge_session(session_id, user_id=user_id))
+        moved = self.runner.run(self.store.merge_session(session_id, user_id=user_id, now_ms=NOW_MS))
         assert moved == self.model.merge(session_id, user_id)
 
     @rule(user_id=names)

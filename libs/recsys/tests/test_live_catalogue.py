@@ -177,15 +177,6 @@ def test_pages_hold_every_item_once(catalogue: LiveCatalogue, live: Live, size: 
     assert seen == ["0001", "2", "85123A", "A b", "Z"]
 
 
-def test_an_item_with_a_zero_embedding_is_one_that_the_model_knows_nothing_of(
-    volume: Any, contents_with: Callable[..., Any], artifact: Artifact
-) -> None:
-    embeddings = np.array(artifact.item_embeddings)
-    embeddings[UNTITLED] = 0
-    catalogue = LiveCatalogue(replace(artifact, item_embeddings=embeddings))
-    assert [catalogue.is_new(row) for row in range(4)] == [False, False, True, False]
-
-
 def test_a_mask_that_was_handed_out_never_changes(catalogue: LiveCatalogue, live: Live) -> None:
     before = catalogue.available_mask()
     live.tell(record("A b", {"available": False}))

@@ -35,6 +35,13 @@ def test_a_history_is_most_recent_first_and_says_how_long_it_is(artifact: Artifa
     assert history.total == 5
 
 
+def test_items_had_live_that_the_history_does_not_have_are_counted_once(artifact: Artifact) -> None:
+    live_item_ids = {"item-01", "item-02", "added since"}  # the first one is in the history
+    history = users.history(artifact, LiveState(), "b", count=1, live_item_ids=live_item_ids)
+    assert history is not None
+    assert (history.total, history.live_only) == (5, 2)
+
+
 def test_an_unknown_user_has_no_history(artifact: Artifact) -> None:
     assert users.history(artifact, LiveState(), "nobody", count=2) is None
 

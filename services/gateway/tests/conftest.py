@@ -140,7 +140,11 @@ class FakeCandidateGen:
         bought = user_service_pb2.HistoryItem(item_id="item-04", event_type="purchase", last_event_at=day)
         gone = user_service_pb2.HistoryItem(item_id="missing", event_type="view", last_event_at=day)
         return user_service_pb2.GetHistoryResponse(
-            artifact_version="v2", items=[bought, gone], user_known=True, total=7
+            artifact_version="v2",
+            items=[bought, gone],
+            user_known=True,
+            total=7,
+            live_only=len(set(request.live_item_ids) - {"item-04", "missing"}),
         )
 
     async def ListUsers(  # noqa: N802

@@ -47,7 +47,7 @@ async def test_an_event_is_in_the_very_next_request_for_candidates(
     answer = (await client.post("/v1/recommendations", json={"user_id": "7"})).json()
     request = asked_for(received)
     [event] = request.events
-    assert (event.item_id, event.event_type, event.unix_ms) == ("item-03", "view", 1_700_000_000_000)
+    assert (event.item_id, event.event_type) == ("item-03", "view")
     assert list(request.seen_item_ids) == ["item-03"]
     assert (answer["vector"], answer["subject"]) == ("folded_in", {"user_id": "7", "session_id": None})
 
@@ -103,13 +103,12 @@ async def test_events_are_taken_while_the_catalogue_cannot_be_asked(
     assert (outcome["accepted"], outcome["unknown_items"]) == (1, None)
 
 
-async def test_a_time_in_the_future_counts_as_now_and_is_reported(
-    client: httpx.AsyncClient, received: list[Message]
-) -> None:
+async def test_a_time_in_the_future_counts_as_now_and_is_reported(client: httpx.AsyncClient, live: Live) -> None:
     ahead = time.time() + 3600
     assert (await client.post("/v1/events", json=VIEW | {"timestamp": ahead})).json()["clock_skewed"] == 1
-    await client.post("/v1/recommendations", json={"user_id": "7"})
-    assert asked_for(received).events[0].unix_ms < (ahead - 1800) * 1000
+    assert live.store is not None
+    [stored] = (await live.store.profile(Subject("user", "7"))).recent
+    assert stored.event.unix_ms < (ahead - 1800) * 1000
 
 
 async def test_a_session_becomes_its_user_when_an_event_names_both(
@@ -151,6 +150,28 @@ async def test_nothing_is_acknowledged_while_the_store_is_away(
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert "disk" not in response.text
+
+
+async def test_events_that_the_store_took_without_saying_so_count_once_when_they_are_sent_again_as_the_answer_says(
+    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert live.store is not None
+    append = live.store.append
+
+    async def too_late(*arguments: Any, **named: Any) -> None:
+        await append(*arguments, **named)
+        raise StoreUnavailableError("no answer in time")
+
+    rows: list[dict[str, Any]] = [VIEW, VIEW | {"type": "hover"}, VIEW | {"event_id": "mine"}]
+    with monkeypatch.context() as patched:
+        patched.setattr(live.store, "append", too_late)
+        problem = (await client.post("/v1/events", json={"events": rows})).json()
+    assert "may be stored or not" in problem["detail"]
+    made, none, mine = problem["event_ids"]
+    assert (bool(made), none, mine) == (True, None, "mine")
+    again = [row | {"event_id": event_id} for row, event_id in zip(rows, problem["event_ids"], strict=True) if event_id]
+    answer = (await client.post("/v1/events", json={"events": again})).json()
+    assert (answer["accepted"], answer["duplicates"]) == (2, 2)
 
 
 async def test_a_store_that_is_away_costs_an_answer_its_live_part_only(
@@ -200,9 +221,9 @@ async def test_a_session_that_is_its_users_already_is_not_merged_again(
     merges: list[str] = []
     merge = live.store.merge_session
 
-    async def counted(session_id: str, *, user_id: str) -> int:
+    async def counted(session_id: str, *, user_id: str, now_ms: int) -> int:
         merges.append(user_id)
-        return await merge(session_id, user_id=user_id)
+        return await merge(session_id, user_id=user_id, now_ms=now_ms)
 
     monkeypatch.setattr(live.store, "merge_session", counted)
     both = VIEW | {"session_id": "s"}

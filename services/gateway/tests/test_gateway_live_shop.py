@@ -138,6 +138,35 @@ async def test_the_history_has_live_events_first(client: httpx.AsyncClient) -> N
     assert history["total"] == 8
 
 
+async def test_a_history_counts_live_items_beyond_the_most_recent_events(client: httpx.AsyncClient) -> None:
+    views = [{"user_id": "7", "item_id": f"new-{n}", "type": "view"} for n in range(201)]
+    await client.post("/v1/events", json={"events": views})
+    history = (await client.get("/v1/users/7/history")).json()
+    assert history["total"] == 7 + 201
+
+
+async def test_a_removal_of_what_was_never_had_changes_nothing(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    await client.post("/v1/events", json={"user_id": "7", "item_id": "item-09", "type": "remove"})
+    await ask(client, user_id="7")
+    [request] = [each for each in received if isinstance(each, GetCandidatesRequest)]
+    assert list(request.seen_item_ids) == []
+    history = (await client.get("/v1/users/7/history")).json()
+    assert (history["total"], [item["item_id"] for item in history["items"]]) == (7, ["item-04", "missing"])
+
+
+async def test_what_was_bought_and_returned_may_be_recommended_and_is_no_history(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    for event_type in ("purchase", "remove"):
+        await client.post("/v1/events", json={"user_id": "7", "item_id": "item-09", "type": event_type})
+    await ask(client, user_id="7")
+    [request] = [each for each in received if isinstance(each, GetCandidatesRequest)]
+    assert list(request.seen_item_ids) == []
+    assert (await client.get("/v1/users/7/history")).json()["total"] == 7
+
+
 async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(client: httpx.AsyncClient, live: Live) -> None:
     await client.post("/v1/events", json={"user_id": "7", "item_id": "item-09", "type": "cart"})
     assert (await client.get("/v1/users/7/erasure")).status_code == 404

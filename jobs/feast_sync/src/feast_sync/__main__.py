@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from feast_sync.features import FeastFeatures, read_config
 from feast_sync.settings import Settings
@@ -28,13 +29,23 @@ from recsys.process import ended_by_a_sentence, read_settings
 _log = logging.getLogger(__name__)
 
 
-async def turn(settings: Settings, features: FeastFeatures, store: FeatureStore, live: LiveState) -> int:
-    """One look at Feast, the live version and our store. Raises: RecsysError."""
-    version = layout.current_version(settings.artifact_dir)
-    if version is None:
-        raise ArtifactError(f"no version has been published in {settings.artifact_dir} yet")
-    catalogue = LiveCatalogue(open_artifact(layout.version_dir(settings.artifact_dir, version)), live)
-    return await sync_items(catalogue, features, store)
+class LiveVersion:
+    """The catalogue of the live version. Each version is opened once, which reads and checks all of its files."""
+
+    def __init__(self, artifact_dir: Path, live: LiveState) -> None:
+        self._artifact_dir = artifact_dir
+        self._live = live
+        self._opened: tuple[str, LiveCatalogue] | None = None
+
+    def catalogue(self) -> LiveCatalogue:
+        """Of the version that is live now. Raises: ArtifactError."""
+        version = layout.current_version(self._artifact_dir)
+        if version is None:
+            raise ArtifactError(f"no version has been published in {self._artifact_dir} yet")
+        if self._opened is None or self._opened[0] != version:
+            artifact = open_artifact(layout.version_dir(self._artifact_dir, version))
+            self._opened = version, LiveCatalogue(artifact, self._live)
+        return self._opened[1]
 
 
 async def run(settings: Settings, features: FeastFeatures) -> None:
@@ -44,13 +55,14 @@ async def run(settings: Settings, features: FeastFeatures) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
     store: FeatureStore = open_store(settings.feature_store_url)
     live = LiveState()
-    following = Following(store, live)
+    live_version = LiveVersion(settings.artifact_dir, live)
+    following = Following(store, live, parts={"items"})
     failures = Failures("feast_sync")
     while not told_to_end.is_set():
         pause_s = settings.interval_s
         try:
             await following.turn()
-            await turn(settings, features, store, live)
+            await sync_items(live_version.catalogue(), features, store)
         except (ArtifactError, DataError, StoreUnavailableError) as error:
             _log.warning("not synced; trying again", extra={"reason": str(error)})
         except Exception:

@@ -11,7 +11,6 @@ from candidate_gen.item_index import NONE, Neighbours
 from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import TrendingItem
 
-HALF_LIFE_S: Final = 86_400
 _NO_ROW: Final = -1
 
 
@@ -27,7 +26,7 @@ class TrendingItems:
 
     def best(self, assortment: Assortment, items: ItemSet, count: int) -> Neighbours:
         """The `count` heaviest items of a set, heaviest first."""
-        listed = self._live.trending.get(HALF_LIFE_S)
+        listed = self._live.trending
         if not listed:
             return NONE
         held_list, held_items, order = self._held

@@ -31,14 +31,18 @@ class UserServicer(UserServiceServicer):
         check_given("user_id", request.user_id)
         check_count("count", request.count, at_most=self._max_count)
         artifact = self._watcher.current().artifact
-        history = users.history(artifact, self._live, request.user_id, count=request.count)
+        live_item_ids = set(request.live_item_ids)
+        history = users.history(artifact, self._live, request.user_id, count=request.count, live_item_ids=live_item_ids)
         if history is None:
-            return GetHistoryResponse(artifact_version=artifact.manifest.version, user_known=False)
+            return GetHistoryResponse(
+                artifact_version=artifact.manifest.version, user_known=False, live_only=len(live_item_ids)
+            )
         return GetHistoryResponse(
             artifact_version=artifact.manifest.version,
             items=[_to_wire(item) for item in history.items],
             user_known=True,
             total=history.total,
+            live_only=history.live_only,
         )
 
     def ListUsers(self, request: ListUsersRequest, context: grpc.ServicerContext) -> ListUsersResponse:  # noqa: N802

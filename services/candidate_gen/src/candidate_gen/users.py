@@ -1,5 +1,6 @@
 """Look-ups of users in one artifact version: what a user already had, and who there is, but for those erased since."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from candidate_gen.erased_users import is_erased
@@ -22,6 +23,7 @@ class UserHistory:
 
     items: list[SeenItem]
     total: int
+    live_only: int  # of the items that were named as had live, those that the history does not have
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class UserPage:
     has_more: bool
 
 
-def history(artifact: Artifact, live: LiveState, user_id: str, *, count: int) -> UserHistory | None:
+def history(
+    artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Collection[str] = ()
+) -> UserHistory | None:
     """What a user had, most recent first; none for a user that the version does not know."""
     row = None if is_erased(live, user_id) else artifact.users.row_of(user_id)
     if row is None:
@@ -53,7 +57,13 @@ def history(artifact: Artifact, live: LiveState, user_id: str, *, count: int) ->
         )
         for entry in artifact.history.entries(row, count)
     ]
-    return UserHistory(items=items, total=artifact.history.size(row))
+    known = set(artifact.history.rows(row).tolist())
+    rows = (artifact.items.row_of(item_id) for item_id in live_item_ids)
+    return UserHistory(
+        items=items,
+        total=artifact.history.size(row),
+        live_only=sum(item_row not in known for item_row in rows),
+    )
 
 
 def page(artifact: Artifact, live: LiveState, *, prefix: str, after_user_id: str, page_size: int) -> UserPage:

@@ -81,9 +81,11 @@ class CandidateGenClient:
         with self._breaker.call(timeout_s=timeout_s):
             return await self._lanes.call(self._get_popular_items, request, timeout_s=timeout_s)
 
-    async def get_history(self, user_id: str, *, count: int, timeout_s: float) -> user_service_pb2.GetHistoryResponse:
-        """What a user already had."""
-        request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count)
+    async def get_history(
+        self, user_id: str, *, count: int, live_item_ids: list[str], timeout_s: float
+    ) -> user_service_pb2.GetHistoryResponse:
+        """What a user already had, and how many of the live items are not in there."""
+        request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count, live_item_ids=live_item_ids)
         return await _call(self._breaker, self._users.GetHistory, request, timeout_s=timeout_s)
 
     async def list_users(

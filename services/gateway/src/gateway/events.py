@@ -50,6 +50,14 @@ class _Row:
     is_skewed: bool
 
 
+class EventsUnconfirmedError(StoreUnavailableError):
+    """The store did not say whether it has the events. Sent again with these ids, each is there once."""
+
+    def __init__(self, reason: str, *, event_ids: list[str | None]) -> None:
+        super().__init__(reason)
+        self.event_ids = event_ids  # of each row; none: it was rejected
+
+
 async def take(
     rows: Sequence[Any], *, store: FeatureStore, exposures: ExposureLog, clients: Clients, settings: Settings
 ) -> Outcome:
@@ -59,7 +67,7 @@ async def take(
         rows: what JSON said of each event.
 
     Raises:
-        StoreUnavailableError: nothing was acknowledged.
+        EventsUnconfirmedError: nothing was acknowledged; what was sent may be stored, or come to be.
     """
     arrived_ms = now_ms()
     good: list[_Row] = []
@@ -71,6 +79,7 @@ async def take(
             rejected.append(Rejected(index, _id_of(row), _reason(error)))
     if not good:
         return Outcome(rejected=rejected)
+    event_ids = [row.event.event_id for row in good]
     merges = {(row.session_id, row.event.subject.id): None for row in good if row.session_id is not None}
     try:
         async with asyncio.timeout(_STORE_S):
@@ -81,10 +90,15 @@ async def take(
                 store.append([row.event for row in good], now_ms=arrived_ms),
                 _count_unknown([row.event.item_id for row in good], clients),
             )
-    except TimeoutError as error:  # stored or not, they may be sent again with their event_id
-        raise StoreUnavailableError(f"no answer within {_STORE_S} s") from error
+    except (TimeoutError, StoreUnavailableError) as error:
+        reason = f"no answer within {_STORE_S} s" if isinstance(error, TimeoutError) else str(error)
+        refused = {one.index for one in rejected}
+        given = iter(event_ids)
+        raise EventsUnconfirmedError(
+            reason, event_ids=[None if index in refused else next(given) for index in range(len(rows))]
+        ) from error
     return Outcome(
-        event_ids=[row.event.event_id for row in good],
+        event_ids=event_ids,
         duplicates=sum(one.is_duplicate for one in appended),
         rejected=rejected,
         clock_skewed=sum(row.is_skewed for row in good),
@@ -122,7 +136,7 @@ async def _merge(session_id: str, *, user_id: str, store: FeatureStore) -> None:
     """Make a session its user's; one that is already costs a look, and no flush to disk."""
     profile = await store.profile(Subject("session", session_id))
     if profile.subject != Subject("user", user_id):
-        await store.merge_session(session_id, user_id=user_id)
+        await store.merge_session(session_id, user_id=user_id, now_ms=now_ms())
 
 
 async def _count_unknown(item_ids: list[str], clients: Clients) -> int | None:

@@ -9,7 +9,7 @@ from gateway.deadline import Deadline
 from gateway.live import Live
 from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import StoredEvent, Subject
+from recsys.feature_store.interface import Profile, StoredEvent, Subject
 from recsys.v1.item_pb2 import Item
 from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
 
@@ -38,29 +38,36 @@ class Past:
 async def of_user(user_id: str, *, count: int, live: Live, clients: Clients, settings: Settings) -> Past:
     """The latest `count` items. Somebody unknown has none."""
     deadline = Deadline.after(settings.timeout_s)
-    recent: tuple[StoredEvent, ...] = ()
     is_degraded = False
     try:
-        recent = (await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)).recent
+        profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
     except StoreUnavailableError:
+        profile = Profile(Subject("user", user_id), recent=(), had={})
         is_degraded = True
+    recent = _kept(profile)
+    had_live = set().union(*profile.had.values())
     # so many that the latest are among them, and a live item that the model knows too is counted once
     trained = await clients.candidate_gen.get_history(
-        user_id, count=count + len(recent), timeout_s=deadline.remaining_s()
+        user_id, count=count + len(recent), live_item_ids=sorted(had_live), timeout_s=deadline.remaining_s()
     )
     if live.is_erased(user_id):  # the service learns of it a moment later
-        trained = GetHistoryResponse(artifact_version=trained.artifact_version)
+        trained = GetHistoryResponse(artifact_version=trained.artifact_version, live_only=len(had_live))
     had = _merged(recent, trained.items)
     latest = had[:count]
     described = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
     return Past(
         artifact_version=trained.artifact_version,
-        user_known=trained.user_known or bool(recent),
-        total=trained.total + len(had) - len(trained.items),
+        user_known=trained.user_known or bool(had_live),
+        total=trained.total + trained.live_only,
         latest=latest,
         described={item.item_id: item for item in described.items},
         is_degraded=is_degraded,
     )
+
+
+def _kept(profile: Profile) -> list[StoredEvent]:
+    """The recent events without removals, and without the purchases that removals took back, as in training."""
+    return [each for each in profile.recent if each.event.item_id in profile.had.get(each.event.event_type, ())]
 
 
 def _merged(recent: Iterable[StoredEvent], trained: Iterable[HistoryItem]) -> list[Had]:

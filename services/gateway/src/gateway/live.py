@@ -102,9 +102,9 @@ async def go_live(settings: Settings) -> AsyncIterator[Live]:
     if not settings.feature_store_url:
         yield Live(experiments=experiments)
         return
-    store = open_store(settings.feature_store_url)
+    store = open_store(settings.feature_store_url, session_days=settings.session_days)
     live = Live(store=store, experiments=experiments, exposures=ExposureLog(store))
-    following = Following(store, live.state)
+    following = Following(store, live.state, parts={"items", "erasures"})
     await _first_look(following)
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "live_state": following.run,

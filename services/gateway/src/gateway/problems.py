@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.events import EventsUnconfirmedError
 from gateway.requests import EventBatch
 from gateway.schemas import RejectedEvent
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
@@ -46,6 +47,9 @@ class Problem(BaseModel):
     request_id: str = Field(description="The id that stands in the log lines that the request caused.")
     errors: list[InvalidField] | None = Field(None, description="For 422: every parameter that cannot be.")
     rejected: list[RejectedEvent] | None = Field(None, description="For 422 of events: why none could be stored.")
+    event_ids: list[str | None] | None = Field(
+        None, description="For 503 of events: the id of each event of the request, null where it cannot be stored."
+    )
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(EventsRejectedError)(_events_rejected)
     app.exception_handler(InvalidArgumentError)(_invalid_argument)
     app.exception_handler(StoreUnavailableError)(_store_unavailable)
+    app.exception_handler(EventsUnconfirmedError)(_events_unconfirmed)
     app.exception_handler(grpc.aio.AioRpcError)(_grpc_error)
     app.exception_handler(Exception)(_unexpected_error)
 
@@ -162,8 +167,20 @@ async def _store_unavailable(request: Request, error: StoreUnavailableError) -> 
     return response(
         request,
         status=HTTPStatus.SERVICE_UNAVAILABLE,
-        detail="the feature store cannot be reached; nothing was stored, so try again",
+        detail="the feature store cannot be reached; what was to be stored may be stored or not, so try again",
         headers={"Retry-After": "1"},
+    )
+
+
+async def _events_unconfirmed(request: Request, error: EventsUnconfirmedError) -> Response:
+    logger.warning("the feature store did not confirm events", extra={"reason": str(error)})
+    return response(
+        request,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        detail="the feature store did not confirm the events, which may be stored or not; send them again, each with "
+        "its id out of event_ids, and each counts once",
+        headers={"Retry-After": "1"},
+        event_ids=error.event_ids,
     )
 
 
@@ -193,6 +210,7 @@ def response(
     headers: Mapping[str, str] | None = None,
     errors: list[InvalidField] | None = None,
     rejected: list[RejectedEvent] | None = None,
+    event_ids: list[str | None] | None = None,
 ) -> Response:
     """A problem as an answer."""
     problem = Problem(
@@ -204,6 +222,7 @@ def response(
         request_id=request_id.get(),
         errors=errors,
         rejected=rejected,
+        event_ids=event_ids,
     )
     body = problem.model_dump_json(exclude={name for name, value in problem if value is None})
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

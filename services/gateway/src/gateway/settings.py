@@ -44,6 +44,7 @@ class Settings(TlsSettings, BaseSettings):
         "", repr=False, description="sqlite:///path or valkey://host:port/0; empty: no live state"
     )
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
+    session_days: float = Field(30.0, gt=0, description="how long after its last event an anonymous session is kept")
     mapping_file: Path | None = Field(
         None, description="the shop's mapping, TOML: its `[weights]` are event types that are taken, beside ours"
     )

@@ -42,7 +42,6 @@ def candidates_request(
         request.events.add(
             item_id=stored.event.item_id,
             event_type=stored.event.event_type,
-            unix_ms=stored.event.unix_ms,
             sequence=stored.sequence,
         )
     if not request.include_seen:

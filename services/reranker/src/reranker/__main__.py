@@ -5,4 +5,4 @@ from reranker.app import create
 from reranker.settings import Settings
 
 if __name__ == "__main__":
-    run("reranker", Settings, create)
+    run("reranker", Settings, create, follows={"items"})

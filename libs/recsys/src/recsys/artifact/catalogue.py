@@ -70,11 +70,6 @@ class Catalogue:
         """A column of `SCHEMA`, of every item."""
         return self._batch.column(name)
 
-    @property
-    def attribute_names(self) -> list[str]:
-        """Attributes that some item may have."""
-        return list(self._attributes)
-
     def attributes(self, name: str) -> pa.LargeStringArray | None:
         """An attribute of every item, null where an item has none; none where the version has no such attribute."""
         return self._attributes.get(name)

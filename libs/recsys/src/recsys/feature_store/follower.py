@@ -8,12 +8,12 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Final, Literal
 
 from recsys.background import supervise
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import HALF_LIVES_S, FeatureStore, ItemRecord, TrendingItem
+from recsys.feature_store.interface import FeatureStore, ItemRecord, TrendingItem
 from recsys.feature_store.opening import open_store
 
 _log = logging.getLogger(__name__)
@@ -24,21 +24,28 @@ TRENDING_ITEMS: Final = 5_000
 _CHANGES_AT_ONCE: Final = 1_000
 
 
+Part = Literal["items", "erasures", "trending"]
+"""What a process may follow; it follows only what it reads."""
+
+EVERYTHING: Final[frozenset[Part]] = frozenset({"items", "erasures", "trending"})
+
+
 class LiveState:
     """What a follower read last. Attributes are replaced, never changed, so that readers need no lock."""
 
     def __init__(self) -> None:
         self.items: Mapping[str, ItemRecord] = {}
         self.erased: Mapping[str, int] = {}  # user hash → place of the erasure in the stream
-        self.trending: Mapping[int, list[TrendingItem]] = {}  # by half-life in seconds, heaviest first
+        self.trending: list[TrendingItem] = []  # heaviest first
         self.generation = 0  # rises with every change of items, after it
         self.caught_up = threading.Event()  # set by the first complete reading
 
 
 class Following:
-    """One reader of a store into a state."""
+    """One reader of a store into a state. Parts that are not followed stay empty."""
 
-    def __init__(self, store: FeatureStore, state: LiveState) -> None:
+    def __init__(self, store: FeatureStore, state: LiveState, *, parts: Collection[Part] = EVERYTHING) -> None:
+        self._parts = parts
         self._store = store
         self._state = state
         self._items_until = 0
@@ -47,9 +54,11 @@ class Following:
 
     async def turn(self) -> None:
         """Read what is new. Raises: StoreUnavailableError; what was read before stays."""
-        await self._read_items()
-        await self._read_erasures()
-        if time.monotonic() - self._trending_at_s >= TRENDING_INTERVAL_S:
+        if "items" in self._parts:
+            await self._read_items()
+        if "erasures" in self._parts:
+            await self._read_erasures()
+        if "trending" in self._parts and time.monotonic() - self._trending_at_s >= TRENDING_INTERVAL_S:
             await self._read_trending()
             self._trending_at_s = time.monotonic()
         self._state.caught_up.set()
@@ -95,18 +104,15 @@ class Following:
             self._erased_until = new[-1].sequence
 
     async def _read_trending(self) -> None:
-        now_ms = int(time.time() * 1000)
-        self._state.trending = {
-            half_life_s: await self._store.trending(half_life_s=half_life_s, limit=TRENDING_ITEMS, now_ms=now_ms)
-            for half_life_s in HALF_LIVES_S
-        }
+        self._state.trending = await self._store.trending(limit=TRENDING_ITEMS, now_ms=int(time.time() * 1000))
 
 
 class Follower:
     """A thread that follows a store, for processes without an event loop."""
 
-    def __init__(self, store_url: str, state: LiveState) -> None:
+    def __init__(self, store_url: str, state: LiveState, *, parts: Collection[Part] = EVERYTHING) -> None:
         self._store_url = store_url
+        self._parts = parts
         self._state = state
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -131,7 +137,7 @@ class Follower:
             self._loop = self._thread = None
 
     def _run(self, loop: asyncio.AbstractEventLoop, store: FeatureStore) -> None:
-        following = loop.create_task(supervise("live_state", Following(store, self._state).run))
+        following = loop.create_task(supervise("live_state", Following(store, self._state, parts=self._parts).run))
         try:
             loop.run_forever()
         finally:

@@ -17,8 +17,17 @@ EVENT_ID_DAYS: Final = 7
 EXPOSURE_DAYS: Final = 7
 """So long an event may answer a recommendation."""
 
-HALF_LIVES_S: Final = (3_600, 86_400, 604_800)
-"""Of the trending counters: an hour, a day, a week."""
+HALF_LIFE_S: Final = 86_400
+"""Of the trending counters: a day."""
+
+MOST_TRENDING: Final = 20_000
+"""About so many items have a counter at the most; the lightest lose theirs first."""
+
+LEAST_WEIGHT: Final = 0.01
+"""A counter that has decayed below this ends: a single view, after a week."""
+
+SESSION_DAYS: Final = 30.0
+"""So long after its last event an anonymous session is kept, where the store was not opened with another number."""
 
 JsonScalar = str | float | bool | None
 
@@ -68,7 +77,7 @@ class Profile:
 
     subject: Subject
     recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
-    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events that were ever appended
+    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events that no removal took back
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +174,13 @@ class FeatureStore(Protocol):
     """The one interface. Both backends pass the same contract suite."""
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        """Make events durable, all or none, and count them everywhere. A repeated event_id changes nothing.
+        """Make events durable and count them everywhere. A repeated event_id changes nothing.
 
+        SQLite stores all or none. Valkey stores parts of `valkey.EVENTS_AT_ONCE` events in their order, each whole or
+        not at all, so that a long batch holds nobody up. After StoreUnavailableError any of them may be there, or come
+        to be there: whoever sends the batch again, with the same event ids, has each event once.
+
+        Sessions whose last event came more than the store's session days before `now_ms` are forgotten.
         Also in one batch: the second of two equal ids is the duplicate. An event of a merged session is its user's.
         An event whose request_id names a known exposure is a click there; a purchase of an exposed unit converts it.
         """
@@ -176,15 +190,15 @@ class FeatureStore(Protocol):
         """What is known of somebody; empty for a stranger. One round trip."""
         ...
 
-    async def merge_session(self, session_id: str, *, user_id: str) -> int:
+    async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         """Make the session's past the user's, and its future too; returns the number of recent events moved.
 
         Again: moves what is new. A session that belongs to another user by now starts afresh for this one.
         """
         ...
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        """The heaviest items first, ties by id. `half_life_s` is one of HALF_LIVES_S."""
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        """The heaviest items first, ties by id."""
         ...
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
@@ -217,10 +231,6 @@ class FeatureStore(Protocol):
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         """Remove entries up to and including this one; returns how many. The rest of the store keeps what it knows."""
-        ...
-
-    async def stream_length(self) -> int:
-        """Entries that are not trimmed yet."""
         ...
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:

@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store import codec, sqlite_events, sqlite_experiments, sqlite_items, sqlite_schema
+from recsys.feature_store import (
+    codec,
+    sqlite_events,
+    sqlite_experiments,
+    sqlite_had,
+    sqlite_items,
+    sqlite_schema,
+    sqlite_sessions,
+    sqlite_trending,
+)
 from recsys.feature_store.interface import (
+    SESSION_DAYS,
     Appended,
     ArmTotals,
     Erasure,
@@ -34,9 +44,10 @@ T = TypeVar("T")
 class SqliteStore(FeatureStore):
     """Belongs to one event loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, session_days: float = SESSION_DAYS) -> None:
         """Make the file where it is not there yet. Raises: StoreUnavailableError."""
         self._path = path
+        self._session_ms = round(session_days * sqlite_schema.DAY_MS)
         self._reader: sqlite3.Connection | None = None
         self._writer = SqliteWriter(path)
         try:
@@ -45,37 +56,30 @@ class SqliteStore(FeatureStore):
             raise StoreUnavailableError(f"{path}: the feature store cannot be opened: {error}") from error
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        return await self._writer.run(lambda connection: sqlite_events.append(connection, events, now_ms=now_ms))
+        def write(connection: sqlite3.Connection) -> list[Appended]:
+            sqlite_sessions.forget_old(connection, before_ms=now_ms - self._session_ms)
+            return sqlite_events.append(connection, events, now_ms=now_ms)
+
+        return await self._writer.run(write)
 
     async def profile(self, subject: Subject) -> Profile:
         def look(connection: sqlite3.Connection) -> Profile:
-            resolved = sqlite_events.resolve(connection, subject)
+            resolved = sqlite_sessions.resolve(connection, subject)
             return Profile(
                 resolved,
                 recent=sqlite_events.recent_of(connection, resolved),
-                had=sqlite_events.had_by(connection, resolved),
+                had=sqlite_had.had_by(connection, resolved),
             )
 
         return self._read(look)
 
-    async def merge_session(self, session_id: str, *, user_id: str) -> int:
+    async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         return await self._writer.run(
-            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id)
+            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id, now_ms=now_ms)
         )
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        def look(connection: sqlite3.Connection) -> list[TrendingItem]:
-            landmark = sqlite_events.landmark_of(connection, half_life_s)
-            if landmark is None:
-                return []
-            decay = 2.0 ** min(1000.0, max(-1000.0, (landmark - now_ms) / (half_life_s * 1000)))
-            rows = connection.execute(
-                "SELECT item_id, weight FROM trending WHERE half_life_s = ? ORDER BY weight DESC, item_id LIMIT ?",
-                (half_life_s, limit),
-            )
-            return [TrendingItem(item_id, weight * decay) for item_id, weight in rows]
-
-        return self._read(look)
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        return self._read(lambda connection: sqlite_trending.heaviest(connection, limit=limit, now_ms=now_ms))
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         return await self._writer.run(lambda connection: sqlite_items.change(connection, changes, now_ms=now_ms))
@@ -132,9 +136,6 @@ class SqliteStore(FeatureStore):
             return connection.execute("DELETE FROM stream WHERE sequence <= ?", (up_to_sequence,)).rowcount
 
         return await self._writer.run(trim)
-
-    async def stream_length(self) -> int:
-        return self._read(lambda connection: int(connection.execute("SELECT COUNT(*) FROM stream").fetchone()[0]))
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         await self._writer.run(lambda connection: sqlite_experiments.record(connection, exposures))

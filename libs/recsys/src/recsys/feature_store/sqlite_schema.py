@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
-# whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
+# whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's; `active`:
+# when it did something last. `repeats`: purchases of an item beyond the one in `had`. `trending` was earlier.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event_ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL)
@@ -17,14 +18,18 @@ CREATE TABLE IF NOT EXISTS recent (
 CREATE TABLE IF NOT EXISTS had (
   subject TEXT NOT NULL, event_type TEXT NOT NULL, item_id TEXT NOT NULL,
   PRIMARY KEY (subject, event_type, item_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS repeats (
+  subject TEXT NOT NULL, item_id TEXT NOT NULL, purchases INTEGER NOT NULL, PRIMARY KEY (subject, item_id))
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS active (session_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS active_by_time ON active (at_ms);
 CREATE TABLE IF NOT EXISTS sessions (session_id TEXT PRIMARY KEY, user_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
 CREATE TABLE IF NOT EXISTS pasts (user_id TEXT NOT NULL, session_id TEXT NOT NULL, PRIMARY KEY (user_id, session_id))
   WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS trending (
-  half_life_s INTEGER NOT NULL, item_id TEXT NOT NULL, weight REAL NOT NULL,
-  PRIMARY KEY (half_life_s, item_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS trending_by_weight ON trending (half_life_s, weight);
+DROP TABLE IF EXISTS trending;
+CREATE TABLE IF NOT EXISTS counters (item_id TEXT PRIMARY KEY, weight REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counters_by_weight ON counters (weight);
 CREATE TABLE IF NOT EXISTS items (
   item_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL UNIQUE, is_whole INTEGER NOT NULL, is_deleted INTEGER NOT NULL,
   fields TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;

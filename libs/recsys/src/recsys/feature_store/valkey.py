@@ -20,8 +20,11 @@ from recsys.feature_store import codec, valkey_scripts
 from recsys.feature_store.interface import (
     EVENT_ID_DAYS,
     EXPOSURE_DAYS,
-    HALF_LIVES_S,
+    HALF_LIFE_S,
+    LEAST_WEIGHT,
+    MOST_TRENDING,
     RECENT_EVENTS,
+    SESSION_DAYS,
     Appended,
     ArmTotals,
     Erasure,
@@ -43,12 +46,14 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+EVENTS_AT_ONCE: Final = 50
+"""Events of one script, which holds the server for about that many tenths of a millisecond; others wait meanwhile."""
+
 _DAY_S: Final = 86_400
 _CONNECT_S: Final = 0.25
 _ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for one another, a tenth of a second each
 _MOST_CONNECTIONS: Final = 64
 _MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
-_LEAST_WEIGHT: Final = 1e-9
 _TRIES: Final = 20
 _STREAM_PART: Final = 5_000  # entries looked at in one go, in some tens of milliseconds
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
@@ -57,8 +62,9 @@ _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 class ValkeyStore(FeatureStore):
     """Belongs to one event loop. Every write may be sent twice when a connection breaks: each is idempotent."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, session_days: float = SESSION_DAYS) -> None:
         self._url = url
+        self._session_ms = round(session_days * _DAY_S * 1000)
         pool = BlockingConnectionPool.from_url(
             url,
             decode_responses=True,
@@ -81,12 +87,23 @@ class ValkeyStore(FeatureStore):
         self._item_changes = self._client.register_script(valkey_scripts.ITEM_CHANGES)
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
+        await self._check_durability()
+        outcomes: list[Appended] = []
+        for start in range(0, len(events), EVENTS_AT_ONCE):
+            outcomes += await self._append_part(events[start : start + EVENTS_AT_ONCE], now_ms=now_ms)
+        return outcomes
+
+    async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         arguments: list[str | int | float] = [
             EVENT_ID_DAYS * _DAY_S,
             RECENT_EVENTS,
             _MOST_EXPONENT,
-            _LEAST_WEIGHT,
-            ",".join(map(str, HALF_LIVES_S)),
+            LEAST_WEIGHT,
+            HALF_LIFE_S,
+            MOST_TRENDING,
+            now_ms,
+            self._session_ms,
+            2 * EVENTS_AT_ONCE,
         ]
         for event in events:
             arguments += [
@@ -100,7 +117,6 @@ class ValkeyStore(FeatureStore):
                 event.request_id or "",
                 codec.event_to_text(event),
             ]
-        await self._check_durability()
         outcomes = await self._ask(lambda: self._append(args=arguments))
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
@@ -117,16 +133,16 @@ class ValkeyStore(FeatureStore):
             by_type.setdefault(event_type, set()).add(item_id)
         return Profile(resolved, codec.by_time(events), {name: frozenset(ids) for name, ids in by_type.items()})
 
-    async def merge_session(self, session_id: str, *, user_id: str) -> int:
-        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS])))
+    async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
+        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS, now_ms])))
 
-    async def trending(self, *, half_life_s: int, limit: int, now_ms: int) -> list[TrendingItem]:
-        landmark = await self._ask(lambda: self._client.get(f"landmark:{half_life_s}"))
+    async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
+        landmark = await self._ask(lambda: self._client.get("landmark"))
         if landmark is None:
             return []
         # weights are kept negative, so that equal ones come by id
-        listed = await self._ask(lambda: self._client.zrange(f"trending:{half_life_s}", 0, limit - 1, withscores=True))
-        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (half_life_s * 1000)))
+        listed = await self._ask(lambda: self._client.zrange("trending", 0, limit - 1, withscores=True))
+        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (HALF_LIFE_S * 1000)))
         return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
@@ -213,9 +229,6 @@ class ValkeyStore(FeatureStore):
         return int(
             await self._ask(lambda: self._client.xtrim("stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
         )
-
-    async def stream_length(self) -> int:
-        return int(await self._ask(lambda: self._client.xlen("stream")))
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         arguments: list[str | int | float] = [EXPOSURE_DAYS * _DAY_S]

@@ -8,7 +8,9 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     had:K                             set of "EVENT_TYPE\\0ITEM_ID"
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
     pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
-    trending:HALF_LIFE_S, landmark:…  sorted set of items by −weight, as of the landmark
+    repeats:K                         hash item → purchases beyond the one in had:K
+    active                            sorted set of sessions by their last event
+    trending, landmark                sorted set of items by −weight, as of the landmark
     items, items:order                hash of records; sorted set of ids by sequence
     stream                            stream of SEQUENCE-0: k kind, s subject, e entry
     erasures, erasures:order          hash SEQUENCE → "USER_HASH|ERASURE"; sorted set of sequences
@@ -57,36 +59,56 @@ local function enter(kind, subject, entry)
 end
 """
 
-# ARGV: id seconds, most recent, most exponent, least weight, half-lives joined by commas, then 9 an event: id,
-# subject key, item, type, unix_ms, weight, value or "", request id or "", text. Returns {sequence, is duplicate} pairs.
+# ARGV: id seconds, most recent, most exponent, least weight, half-life in seconds, most counters, now, milliseconds
+# that a session is kept, most sessions forgotten, then 9 an event: id, subject key, item, type, unix_ms, weight, value
+# or "", request id or "", text. Returns {sequence, is duplicate} pairs.
 APPEND: Final = (
     _UNITS
     + """
-local function landmark_for(half_life, unix_ms)
-  local landmark = tonumber(redis.call("GET", "landmark:" .. half_life))
-  if landmark and unix_ms - landmark <= tonumber(ARGV[3]) * half_life * 1000 then return landmark end
-  local trending = "trending:" .. half_life
+local half_life_ms, now_ms = tonumber(ARGV[5]) * 1000, tonumber(ARGV[7])
+
+local function landmark_for(unix_ms)
+  local landmark = tonumber(redis.call("GET", "landmark"))
+  if landmark and unix_ms - landmark <= tonumber(ARGV[3]) * half_life_ms then return landmark end
   if landmark then
-    local shrink = 2 ^ math.max(-1000, (landmark - unix_ms) / (half_life * 1000))
-    redis.call("ZUNIONSTORE", trending, 1, trending, "WEIGHTS", string.format("%.17g", shrink))
-    redis.call("ZREMRANGEBYSCORE", trending, "(-" .. ARGV[4], "+inf")
+    local shrink = 2 ^ math.max(-1000, (landmark - unix_ms) / half_life_ms)
+    redis.call("ZUNIONSTORE", "trending", 1, "trending", "WEIGHTS", string.format("%.17g", shrink))
   end
-  redis.call("SET", "landmark:" .. half_life, string.format("%d", unix_ms))
+  redis.call("SET", "landmark", string.format("%d", unix_ms))
   return unix_ms
 end
 
-local counted, newest_ms = {}, nil  -- {item, unix_ms, weight}
+local counted, newest_ms = {}, now_ms  -- {item, unix_ms, weight}
 local function count()
-  if not newest_ms then return end
-  for half_life in string.gmatch(ARGV[5], "%d+") do
-    local landmark, weights = landmark_for(half_life, newest_ms), {}
-    for _, one in ipairs(counted) do
-      local scaled = one[3] * 2 ^ ((one[2] - landmark) / (half_life * 1000))
-      weights[one[1]] = (weights[one[1]] or 0) + scaled
-    end
-    for item, weight in pairs(weights) do
-      redis.call("ZINCRBY", "trending:" .. half_life, string.format("%.17g", -weight), item)
-    end
+  if #counted == 0 then return end
+  local landmark, weights = landmark_for(newest_ms), {}
+  for _, one in ipairs(counted) do
+    weights[one[1]] = (weights[one[1]] or 0) + one[3] * 2 ^ ((one[2] - landmark) / half_life_ms)
+  end
+  for item, weight in pairs(weights) do redis.call("ZINCRBY", "trending", string.format("%.17g", -weight), item) end
+  local least = tonumber(ARGV[4]) * 2 ^ math.min(1000, (now_ms - landmark) / half_life_ms)
+  redis.call("ZREMRANGEBYSCORE", "trending", string.format("(-%.17g", least), "+inf")
+  redis.call("ZREMRANGEBYRANK", "trending", ARGV[6], -1)
+end
+
+local function forget_old_sessions()
+  local before_ms = string.format("(%d", now_ms - tonumber(ARGV[8]))
+  local old = redis.call("ZRANGE", "active", "-inf", before_ms, "BYSCORE", "LIMIT", 0, ARGV[9])
+  for _, session in ipairs(old) do
+    redis.call("UNLINK", "recent:s:" .. session, "had:s:" .. session, "repeats:s:" .. session)
+    local user = redis.call("GETDEL", "session:" .. session)
+    if user then redis.call("SREM", "sessions:" .. user, session) end
+    redis.call("ZREM", "active", session)
+  end
+end
+
+local function note_had(key, event_type, item)
+  if event_type == "remove" then
+    local left = redis.call("HINCRBY", "repeats:" .. key, item, -1)
+    if left <= 0 then redis.call("HDEL", "repeats:" .. key, item) end
+    if left < 0 then redis.call("SREM", "had:" .. key, "purchase\\0" .. item) end
+  elseif redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item) == 0 and event_type == "purchase" then
+    redis.call("HINCRBY", "repeats:" .. key, item, 1)
   end
 end
 
@@ -111,14 +133,16 @@ local function convert(key, unix_ms, value)
   end
 end
 
+forget_old_sessions()
 local outcomes, touched = {}, {}
-for at = 6, #ARGV, 9 do
+for at = 10, #ARGV, 9 do
   local id, key, item, event_type, unix_ms, weight, value, request_id, text = unpack(ARGV, at, at + 8)
   local known = redis.call("GET", "id:" .. id)
   if known then
     outcomes[#outcomes + 1] = {tonumber(known), 1}
   else
     if string.sub(key, 1, 2) == "s:" then
+      redis.call("ZADD", "active", now_ms, string.sub(key, 3))
       local user = redis.call("GET", "session:" .. string.sub(key, 3))
       if user then key = "u:" .. user end
     end
@@ -126,11 +150,11 @@ for at = 6, #ARGV, 9 do
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
     touched[key] = true
-    redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item)
+    note_had(key, event_type, item)
     unix_ms, weight = tonumber(unix_ms), tonumber(weight)
     if weight ~= 0 then
       counted[#counted + 1] = {item, unix_ms, weight}
-      newest_ms = math.max(newest_ms or unix_ms, unix_ms)
+      newest_ms = math.max(newest_ms, unix_ms)
     end
     if request_id ~= "" then click(request_id) end
     if event_type == "purchase" then convert(key, unix_ms, tonumber(value) or 0) end
@@ -153,7 +177,7 @@ end
 return {key, redis.call("ZRANGE", "recent:" .. key, 0, -1), redis.call("SMEMBERS", "had:" .. key)}
 """
 
-# ARGV: session id, user id, most recent. Returns the number of recent events moved.
+# ARGV: session id, user id, most recent, now. Returns the number of recent events moved.
 MERGE: Final = """
 local session, user = "s:" .. ARGV[1], "u:" .. ARGV[2]
 local before = redis.call("GET", "session:" .. ARGV[1])
@@ -161,11 +185,18 @@ if before and before ~= ARGV[2] then redis.call("SREM", "sessions:" .. before, A
 if not before then redis.call("SADD", "pasts:" .. ARGV[2], ARGV[1]) end
 redis.call("SET", "session:" .. ARGV[1], ARGV[2])
 redis.call("SADD", "sessions:" .. ARGV[2], ARGV[1])
+redis.call("ZADD", "active", ARGV[4], ARGV[1])
 local moved = redis.call("ZCARD", "recent:" .. session)
 redis.call("ZUNIONSTORE", "recent:" .. user, 2, "recent:" .. user, "recent:" .. session)
 redis.call("ZREMRANGEBYRANK", "recent:" .. user, 0, -(tonumber(ARGV[3]) + 1))
+for _, member in ipairs(redis.call("SINTER", "had:" .. user, "had:" .. session)) do
+  local item = string.match(member, "^purchase%z(.*)$")
+  if item then redis.call("HINCRBY", "repeats:" .. user, item, 1) end
+end
+local repeats = redis.call("HGETALL", "repeats:" .. session)
+for at = 1, #repeats, 2 do redis.call("HINCRBY", "repeats:" .. user, repeats[at], repeats[at + 1]) end
 redis.call("SUNIONSTORE", "had:" .. user, "had:" .. user, "had:" .. session)
-redis.call("DEL", "recent:" .. session, "had:" .. session)
+redis.call("DEL", "recent:" .. session, "had:" .. session, "repeats:" .. session)
 local units = redis.call("HGETALL", "units:" .. session)
 for at = 1, #units, 2 do
   if redis.call("HSETNX", "units:" .. user, units[at], units[at + 1]) == 1 then
@@ -219,7 +250,7 @@ for key, _ in pairs(keys) do
   for _, request_id in ipairs(redis.call("SMEMBERS", "exposures:" .. key)) do
     removed = removed + redis.call("DEL", "exposure:" .. request_id)
   end
-  redis.call("DEL", "recent:" .. key, "had:" .. key, "units:" .. key, "exposures:" .. key)
+  redis.call("DEL", "recent:" .. key, "had:" .. key, "repeats:" .. key, "units:" .. key, "exposures:" .. key)
 end
 for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[4], "+")) do
   if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end

@@ -161,10 +161,6 @@ class LiveCatalogue:
         wanted = Wanted(query=query, category=category, after_item_id=after_item_id, check_time=check_time)
         return search(self.artifact, self._overlay, wanted, page_size=page_size, item_of=self._trained_item)
 
-    def is_new(self, row: int) -> bool:
-        """Whether the model knows nothing of an item of the version: its embedding is zero."""
-        return not self.artifact.item_embeddings[row].any()
-
     def _is_deleted(self, row: int) -> bool:
         record = self._overlay.by_row.get(row)
         return record is not None and record.is_deleted

@@ -5,7 +5,7 @@ Settings come in; settings → server → live state → model → answers is wh
 
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.watcher import Watcher
-from recsys.feature_store.follower import Follower, LiveState
+from recsys.feature_store.follower import Follower, LiveState, Part
 from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
@@ -69,16 +69,24 @@ def run(
     name: str,
     settings_type: type[AnySettings],
     create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]],
+    *,
+    follows: Collection[Part],
 ) -> None:
-    """Serve until the process is told to end. What it cannot start with ends it at once, with a sentence."""
+    """Serve until the process is told to end. What it cannot start with ends it at once, with a sentence.
+
+    Of the live state only what it `follows` is read.
+    """
     with ended_by_a_sentence():
         settings = read_settings(settings_type)
         configure(service=name, level=settings.log_level)
-        _serve(settings, create)
+        _serve(settings, create, follows=follows)
 
 
 def _serve(
-    settings: AnySettings, create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]]
+    settings: AnySettings,
+    create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]],
+    *,
+    follows: Collection[Part],
 ) -> None:
     _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
     told_to_end = end_signals()
@@ -86,7 +94,7 @@ def _serve(
     server, watcher = create(settings, live, metrics)
     with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
         server.start(host=settings.host, port=settings.port)
-        follower = Follower(settings.feature_store_url, live) if settings.feature_store_url else None
+        follower = Follower(settings.feature_store_url, live, parts=follows) if settings.feature_store_url else None
         if follower is not None:
             follower.start()  # before the model: the first answer knows already what is off sale
         # what is there now stays: the collector need not look through it again, under every request. Models come later:

@@ -10,12 +10,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetHistoryRequest(_message.Message):
-    __slots__ = ("user_id", "count")
+    __slots__ = ("user_id", "count", "live_item_ids")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     count: int
-    def __init__(self, user_id: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+    live_item_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_id: _Optional[str] = ..., count: _Optional[int] = ..., live_item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HistoryItem(_message.Message):
     __slots__ = ("item_id", "event_type", "last_event_at")
@@ -28,16 +30,18 @@ class HistoryItem(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., last_event_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetHistoryResponse(_message.Message):
-    __slots__ = ("artifact_version", "items", "user_known", "total")
+    __slots__ = ("artifact_version", "items", "user_known", "total", "live_only")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     USER_KNOWN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LIVE_ONLY_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     items: _containers.RepeatedCompositeFieldContainer[HistoryItem]
     user_known: bool
     total: int
-    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[HistoryItem, _Mapping]]] = ..., user_known: _Optional[bool] = ..., total: _Optional[int] = ...) -> None: ...
+    live_only: int
+    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[HistoryItem, _Mapping]]] = ..., user_known: _Optional[bool] = ..., total: _Optional[int] = ..., live_only: _Optional[int] = ...) -> None: ...
 
 class ListUsersRequest(_message.Message):
     __slots__ = ("prefix", "after_user_id", "page_size")

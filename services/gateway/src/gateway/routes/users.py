@@ -56,7 +56,7 @@ async def get_history(
 @router.post("/{user_id:id}/sessions", openapi_extra=needs("events"))
 async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore) -> schemas.MergedSession:
     """Somebody signed in: what the session did, and what it will do, is the user's."""
-    moved = await store.merge_session(body.session_id, user_id=user_id)
+    moved = await store.merge_session(body.session_id, user_id=user_id, now_ms=now_ms())
     return schemas.MergedSession(user_id=user_id, session_id=body.session_id, moved_events=moved)
 
 
