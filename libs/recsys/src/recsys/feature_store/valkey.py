@@ -46,8 +46,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-EVENTS_AT_ONCE: Final = 50
-"""Events of one script, which holds the server for about that many tenths of a millisecond; others wait meanwhile."""
+EVENTS_AT_ONCE: Final = 100
+"""Events of one script, which holds the server for some 2 ms; a recommendation waits 100 ms for a profile at the most."""
 
 _DAY_S: Final = 86_400
 _CONNECT_S: Final = 0.25
