@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from store_backends import valkey_container, valkey_url  # noqa: F401 # fixtures
@@ -10,7 +10,7 @@ from testcontainers.core.container import DockerContainer
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import valkey as backend
-from recsys.feature_store.interface import Event, Subject
+from recsys.feature_store.interface import Appended, Event, Subject
 from recsys.feature_store.valkey import ValkeyStore
 
 pytestmark = pytest.mark.anyio
@@ -77,3 +77,20 @@ async def test_a_server_that_is_away_is_named_without_its_password() -> None:
         await store.append([event(1, "anna")], now_ms=NOW_MS)
     assert "secret" not in str(caught.value)
     await store.close()
+
+
+async def test_a_long_batch_is_cut_so_that_no_call_holds_the_server_for_long(
+    store: ValkeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    append_part = store._append_part
+
+    async def counted(events: Sequence[Event], *, now_ms: int) -> list[Appended]:
+        sizes.append(len(events))
+        return await append_part(events, now_ms=now_ms)
+
+    monkeypatch.setattr(store, "_append_part", counted)
+    events = [Event(f"e{n}", Subject("user", "anna"), "i", "view", n, 1.0) for n in range(250)]
+    appended = await store.append(events, now_ms=0)
+    assert sizes == [100, 100, 50]
+    assert len(appended) == 250

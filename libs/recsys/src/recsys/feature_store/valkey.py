@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EVENTS_AT_ONCE: Final = 100
-"""Events of one script, which holds the server for some 2 ms; a recommendation waits 100 ms for a profile at the most."""
+"""Events of one script, which holds the server for some 2 ms; a profile is waited for 100 ms at the most."""
 
 _DAY_S: Final = 86_400
 _CONNECT_S: Final = 0.25
@@ -55,7 +55,7 @@ _ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for on
 _MOST_CONNECTIONS: Final = 64
 _MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
 _TRIES: Final = 20
-_STREAM_PART: Final = 5_000  # entries looked at in one go, in some tens of milliseconds
+_STREAM_PART: Final = 500  # entries looked at in one go, in some milliseconds
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
