@@ -35,8 +35,7 @@ def record(
 
 def change(live: LiveState, *records: ItemRecord) -> None:
     """Let the shop change items, as a follower tells it."""
-    live.items = {**live.items, **{each.item_id: each for each in records}}
-    live.generation += 1
+    live.change_items({each.item_id: each for each in records})
 
 
 def erase(live: LiveState, user_id: str) -> None:
@@ -47,4 +46,4 @@ def erase(live: LiveState, user_id: str) -> None:
 def set_trending(live: LiveState, weights: Mapping[str, float]) -> None:
     """What is trending over a day, the heaviest first."""
     listed: Sequence[TrendingItem] = [TrendingItem(item_id, weight) for item_id, weight in weights.items()]
-    live.trending = sorted(listed, key=lambda each: (-each.weight, each.item_id))
+    live.replace_trending(sorted(listed, key=lambda each: (-each.weight, each.item_id)))

@@ -3,6 +3,7 @@
 A shop as plain lists and arrays comes in; a version on a volume goes out, written by the real writer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,15 +125,19 @@ def publish(
     index_of: Shop | None = None,
     blend: BlendInfo | None = None,
     stream_sequence: int = 0,
+    gate: Mapping[str, object] | None = None,
 ) -> Path:
     """Write the shop as a version, make it the live one, and return its directory.
 
+    `gate` is what its manifest says of the gate's verdict.
     `index_of` puts another shop's indexes into it, as a faulty trainer might.
     """
     recall = 1.0 if search_effort is None else 0.4  # random vectors are hard on an approximate index
     index = IndexInfo(factory=factory, metric=metric, search_effort=search_effort, recall=recall)
-    manifest = _manifest(shop, version=version, index=index).model_copy(
-        update={"blend": blend or BlendInfo(), "stream_sequence": stream_sequence}
+    manifest = _manifest(shop, version=version, index=index)
+    training = manifest.training if gate is None else {**manifest.training, "gate": dict(gate)}
+    manifest = manifest.model_copy(
+        update={"blend": blend or BlendInfo(), "stream_sequence": stream_sequence, "training": training}
     )
     retrieval, similar = _indexes(index_of or shop, factory=factory, metric=metric)
     writer.write_version(volume, manifest=manifest, contents=_contents(shop, retrieval=retrieval, similar=similar))

@@ -17,7 +17,7 @@ UI_PYTHON = str(ROOT / ".venv-ui/bin/python")
     [
         (["gateway"], "GATEWAY_PORT", "abc"),
         (["gateway"], "GATEWAY_PORT", "70000"),
-        (["gateway"], "GATEWAY_EVENT_WEIGHTS", "view"),
+        (["gateway"], "GATEWAY_BLEND", "view"),
         (["candidate_gen"], "CANDIDATE_GEN_PORT", "70000"),
         (["reranker"], "RERANKER_PORT", "abc"),
         (["trainer", "versions"], "TRAINER_KEEP_VERSIONS", "0"),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,21 +85,40 @@ async def test_items_erasures_and_counters_are_there_after_one_turn(store: Featu
     assert state.caught_up.is_set()
 
 
-async def test_the_generation_rises_with_changes_of_items_only_and_what_was_handed_out_stays(
-    store: FeatureStore,
-) -> None:
+class Listener:
+    """What it was told, change by change."""
+
+    def __init__(self, state: LiveState) -> None:
+        self.told: list[list[str]] = []
+        state.listen(self.take)
+
+    def take(self, changed: Mapping[str, ItemRecord]) -> None:
+        self.told.append(list(changed))
+
+
+async def test_listeners_are_told_what_changed_and_what_was_handed_out_stays(store: FeatureStore) -> None:
     state = LiveState()
+    listener = Listener(state)
     following = Following(store, state)
     await put(store, "a")
     await following.turn()
-    before, generation = state.items, state.generation
+    before = state.items
     await store.erase_user("anna", now_ms=NOW_MS)
     await following.turn()
-    assert (state.items, state.generation) == (before, generation)
+    assert state.items is before
     await put(store, "b")
     await following.turn()
     assert (list(before), list(state.items)) == (["a"], ["a", "b"])
-    assert state.generation > generation
+    assert [told for told in listener.told if told] == [["a"], ["b"]]
+
+
+def test_a_listener_that_is_gone_is_told_nothing_more() -> None:
+    state = LiveState()
+    kept, gone = Listener(state), Listener(state)
+    told = gone.told
+    del gone
+    state.replace_trending([])
+    assert (kept.told, told) == ([[]], [])
 
 
 async def test_what_a_process_does_not_read_is_not_asked_for(store: FeatureStore) -> None:
@@ -236,7 +255,7 @@ def test_a_thread_starts_without_its_store_and_ends_cleanly(caplog: pytest.LogCa
     following = Follower(NOWHERE, state)
     following.start(wait_s=0.01)
     assert "did not answer in time" in caplog.text
-    assert (state.items, state.generation, state.caught_up.is_set()) == ({}, 0, False)
+    assert (state.items, state.caught_up.is_set()) == ({}, False)
     following.stop()
     assert not following_threads()
 

@@ -1,7 +1,7 @@
 """The catalogue as the shop has it now: known answers, and against a plain dictionary for any changes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Thread
 from typing import Any, Final
 
@@ -13,23 +13,20 @@ from numpy.typing import NDArray
 
 from recsys.artifact.catalogue import CatalogueItem
 from recsys.artifact.reader import Artifact, open_artifact
+from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import ItemRecord, JsonScalar
-from recsys.live_catalogue import LiveCatalogue
+from recsys.live_catalogue import LiveCatalogue, overlay
+from recsys.live_catalogue.overlay import item_under
 
 # sorted: "0001" White Lantern, "1" lantern red (off sale), "85123A" without title and price, "A b" Mug
 LANTERN, RED, UNTITLED, MUG = range(4)
 
 
-@dataclass
-class Live:
+class Live(LiveState):
     """What a follower knows of items."""
 
-    items: Mapping[str, ItemRecord] = field(default_factory=dict)
-    generation: int = 0
-
     def tell(self, *records: ItemRecord) -> None:
-        self.items = {**self.items, **{record.item_id: record for record in records}}
-        self.generation += 1
+        self.change_items({record.item_id: record for record in records})
 
 
 def record(
@@ -175,6 +172,29 @@ def test_pages_hold_every_item_once(catalogue: LiveCatalogue, live: Live, size: 
         seen += [item.item_id for item in page.items]
         has_more = page.has_more
     assert seen == ["0001", "2", "85123A", "A b", "Z"]
+
+
+def test_a_change_is_taken_in_by_its_own_size_and_a_request_does_none_of_it(
+    catalogue: LiveCatalogue, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.tell(*(record(f"new-{number}", {"title": "Mug"}, whole=True) for number in range(1_000)))
+    mask = catalogue.mask(categories=["Mugs"], max_price=5.0)
+    made: list[str] = []
+
+    def counted(record: ItemRecord, *rest: Any) -> CatalogueItem:
+        made.append(record.item_id)
+        return item_under(record, *rest)
+
+    monkeypatch.setattr(overlay, "item_under", counted)
+    live.tell(record("new-7", {"title": "Cup"}, whole=True))
+    assert made == ["new-7"]
+    monkeypatch.setattr(overlay.Overlay, "next", None)  # a request that made an overlay would fail
+    assert len(catalogue.new_items()) == 1_000
+    assert np.array_equal(catalogue.mask(categories=["Mugs"], max_price=5.0), mask)
+    assert found(catalogue, query="cup") == ["new-7"]
+    assert rows(catalogue.available_mask()) == [LANTERN, UNTITLED, MUG]
+    assert catalogue.has("new-7")
+    assert made == ["new-7"]
 
 
 def test_a_mask_that_was_handed_out_never_changes(catalogue: LiveCatalogue, live: Live) -> None:

@@ -103,8 +103,7 @@ def test_what_goes_off_sale_is_out_of_the_next_lists(tmp_path: Path) -> None:
     campaign = Campaign(retriever_of(publish(checkerboard(), tmp_path), live), SEEN_TOO, count=1)
     assert campaign.item_ids(campaign.lists(["user-02"]).rows) == ["item-00"]
     off = {"available": False}
-    live.items = {"item-00": ItemRecord("item-00", 1, False, False, off, created_ms=1, updated_ms=1)}
-    live.generation += 1
+    live.change_items({"item-00": ItemRecord("item-00", 1, False, False, off, created_ms=1, updated_ms=1)})
     assert campaign.item_ids(campaign.lists(["user-02"]).rows) == ["item-02"]
 
 

@@ -208,6 +208,15 @@ def test_what_cannot_be_is_refused_with_its_reason(
     assert failure_of(lambda: call(client)) == expected
 
 
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_refusal_of_the_last_training_is_a_metric(tmp_path: Path, passed: bool) -> None:
+    metrics = Metrics()
+    create(Settings(artifact_dir=tmp_path), LiveState(), metrics)
+    assert metrics.registry.get_sample_value("recsys_training_refused") == 0
+    publish(checkerboard(), tmp_path, gate={"passed": passed, "reasons": ["failed: too few"]})
+    assert metrics.registry.get_sample_value("recsys_training_refused") == float(not passed)
+
+
 def test_without_a_model_the_service_is_unavailable(tmp_path: Path) -> None:
     with client_of(tmp_path) as client:
         calls: list[Callable[[], object]] = [

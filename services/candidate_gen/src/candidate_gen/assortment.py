@@ -87,7 +87,7 @@ class Assortment:
         return mask
 
     def _new_passing(self, wanted: Filter) -> list[bool]:
-        return [wanted.passes(new.item) for new in self._new]
+        return [wanted.passes(new.item) for new in self._new] if not wanted.is_empty else [True] * len(self._new)
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@ Somebody, an item or nobody comes in; rows of items with scores and the sources 
 pass the request's conditions, is not on sale, or was had already is in no source's list.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
@@ -34,6 +35,7 @@ from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
 from recsys.event_types import REMOVE
 from recsys.feature_store.follower import LiveState
+from recsys.feature_store.interface import ItemRecord
 from recsys.live_catalogue import LiveCatalogue
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
@@ -115,7 +117,11 @@ class Retriever:
         self._popular = PopularItems(artifact.popularity)
         self._trending = TrendingItems(live, row_of=self._row_of)
         self._session = SessionNeighbours(self._similar, count=counts.session)
-        self._items: tuple[int, Assortment] = self._take_items()
+        self._taking = threading.Lock()
+        with self._taking:
+            live.listen(self._take)  # after the catalogue, which is asked then
+            self._assortment = self._take_items()
+            self._trending.prepare(self._assortment)
 
     def warm(self) -> None:
         """Answer a few requests, so that nobody else's is the first."""
@@ -134,7 +140,7 @@ class Retriever:
 
         For whom there is no vector, popular items take the place of the index.
         """
-        assortment = self._assortment()
+        assortment = self._assortment
         user_row = self.user_row(asker.user_id)
         left_out = self._left_out(conditions, assortment, asker=asker, user_row=user_row)
         items = assortment.matching(conditions.filter).without(left_out.rows)
@@ -149,7 +155,7 @@ class Retriever:
 
     def items(self, conditions: Conditions) -> ItemSet:
         """The items of this moment that may be answers, to whoever asks."""
-        assortment = self._assortment()
+        assortment = self._assortment
         return assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
 
     def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -165,7 +171,7 @@ class Retriever:
         row = self._row_of(item_id)
         if row is None:
             raise ItemNotFoundError(item_id)
-        assortment = self._assortment()
+        assortment = self._assortment
         query = unit(self._similar.exact.vectors.embeddings[row])
         left_out = self._left_out(conditions, assortment)
         items = assortment.matching_trained(conditions.filter).without(np.append(left_out.rows, row))
@@ -174,7 +180,7 @@ class Retriever:
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
-        assortment = self._assortment()
+        assortment = self._assortment
         items = assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
         return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], assortment)
 
@@ -235,17 +241,17 @@ class Retriever:
         before = seen_in_training(self.artifact.history, user_row, seen.event_types, returned=returned)
         return LeftOut(excluded, np.concatenate([before, later]) if len(later) else before)
 
-    def _assortment(self) -> Assortment:
-        """The items of this moment; taken anew when one has changed."""
-        generation, assortment = self._items
-        if generation != self.live.generation:
-            self._items = self._take_items()
-            return self._items[1]
-        return assortment
+    def _take(self, changed: Mapping[str, ItemRecord]) -> None:
+        """Take the shop's state as it is now, in the thread that follows the store."""
+        with self._taking:
+            if changed:
+                self._assortment = self._take_items()
+            self._trending.prepare(self._assortment)
 
-    def _take_items(self) -> tuple[int, Assortment]:
-        generation = self.live.generation  # read first: what changes meanwhile is then taken once more
-        return generation, Assortment(self._catalogue, untrained=self._untrained, few=few_of(self.manifest.item_count))
+    def _take_items(self) -> Assortment:
+        items = Assortment(self._catalogue, untrained=self._untrained, few=few_of(self.manifest.item_count))
+        items.matching(NO_FILTER)  # what most requests ask for
+        return items
 
 
 def _dropped(assortment: Assortment, conditions: Conditions, left_out: LeftOut) -> dict[str, int]:

@@ -22,17 +22,17 @@ class TrendingItems:
         self._live = live
         self._row_of = row_of
         # replaced, never changed, so that readers need no lock
-        self._held: tuple[list[TrendingItem], Assortment | None, Neighbours] = ([], None, NONE)
+        self._held: tuple[Assortment | None, Neighbours] = (None, NONE)
+
+    def prepare(self, assortment: Assortment) -> None:
+        """Have the list as it is now ready for requests."""
+        self._held = (assortment, self._in_rows(self._live.trending, assortment))
 
     def best(self, assortment: Assortment, items: ItemSet, count: int) -> Neighbours:
         """The `count` heaviest items of a set, heaviest first."""
-        listed = self._live.trending
-        if not listed:
-            return NONE
-        held_list, held_items, order = self._held
-        if held_list is not listed or held_items is not assortment:
-            order = self._in_rows(listed, assortment)
-            self._held = (listed, assortment, order)
+        held_items, order = self._held
+        if held_items is not assortment:  # the items changed since this request began
+            order = self._in_rows(self._live.trending, assortment)
         first = first_of(order.rows, items.rows, count)
         return Neighbours(order.rows[first], order.scores[first])
 

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping
+import weakref
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Literal
 
 from recsys.background import supervise
@@ -30,15 +31,47 @@ Part = Literal["items", "erasures", "trending"]
 EVERYTHING: Final[frozenset[Part]] = frozenset({"items", "erasures", "trending"})
 
 
+Take = Callable[[Mapping[str, ItemRecord]], None]
+"""What is called with the items that changed; with none where something else did."""
+
+
 class LiveState:
-    """What a follower read last. Attributes are replaced, never changed, so that readers need no lock."""
+    """What a follower read last. Attributes are replaced, never changed, so that readers need no lock.
+
+    What is made of it for requests is made by listeners, in the thread that follows: no request works for a change.
+    """
 
     def __init__(self) -> None:
         self.items: Mapping[str, ItemRecord] = {}
         self.erased: Mapping[str, int] = {}  # user hash → place of the erasure in the stream
         self.trending: list[TrendingItem] = []  # heaviest first
-        self.generation = 0  # rises with every change of items, after it
         self.caught_up = threading.Event()  # set by the first complete reading
+        self._listeners: list[weakref.WeakMethod[Take]] = []
+
+    def listen(self, take: Take) -> None:
+        """Have a bound method called after every change, in the order of listening, as long as its object lives."""
+        self._listeners.append(weakref.WeakMethod(take))
+
+    def change_items(self, changed: Mapping[str, ItemRecord]) -> None:
+        """Take in records that are new or have changed."""
+        self.items = {**self.items, **changed}
+        self._tell(changed)
+
+    def replace_trending(self, listed: list[TrendingItem]) -> None:
+        """Take in what is trending now, the heaviest first."""
+        self.trending = listed
+        self._tell({})
+
+    def _tell(self, changed: Mapping[str, ItemRecord]) -> None:
+        gone = []
+        for listener in self._listeners:  # who comes while this goes on is told too
+            take = listener()
+            if take is None:
+                gone.append(listener)
+            else:
+                take(changed)
+        for listener in gone:
+            self._listeners.remove(listener)
 
 
 class Following:
@@ -93,8 +126,7 @@ class Following:
             until = page[-1].sequence if page else until
             is_full = len(page) == _CHANGES_AT_ONCE
         if changed:
-            self._state.items = {**self._state.items, **changed}
-            self._state.generation += 1
+            self._state.change_items(changed)
         self._items_until = until  # not before: a store that goes away between pages is asked for them again
 
     async def _read_erasures(self) -> None:
@@ -105,7 +137,7 @@ class Following:
 
     async def _read_trending(self) -> None:
         now_ms = int(time.time() * 1000)
-        self._state.trending = await self._store.trending(limit=TRENDING_ITEMS, now_ms=now_ms)
+        self._state.replace_trending(await self._store.trending(limit=TRENDING_ITEMS, now_ms=now_ms))
 
 
 class Follower:

@@ -32,46 +32,41 @@ class LiveItems(Protocol):
     """What a follower of the feature store knows of items (`recsys.feature_store.follower.LiveState`)."""
 
     items: Mapping[str, ItemRecord]  # replaced when one changes
-    generation: int  # rises after that
 
-
-class _NoLiveItems:
-    items: Mapping[str, ItemRecord] = {}
-    generation = 0
+    def listen(self, take: Callable[[Mapping[str, ItemRecord]], None]) -> None:
+        """Have a bound method called with the records that changed, after they did."""
+        ...
 
 
 class LiveCatalogue:
-    """The trained catalogue with item records laid over. Safe to ask from several threads."""
+    """The trained catalogue with item records laid over. Safe to ask from several threads.
+
+    A change is taken in by the thread that follows the store, in proportion to what changed; a request does none of it.
+    """
 
     def __init__(self, artifact: Artifact, live: LiveItems | None = None) -> None:
         """Without live items, the catalogue stays as it was trained."""
         self.artifact = artifact
-        self._live = _NoLiveItems() if live is None else live
         self._columns = Columns(artifact.catalogue)
         self._trained_item = lru_cache(_MOST_ITEMS_HELD)(artifact.catalogue.item)
         self._lock = threading.RLock()  # for whoever changes what follows; readers need none
-        self._generation = 0
         self._overlay = EMPTY
         self._masks: dict[Condition, NDArray[np.bool_]] = {}
         self._joint_masks: dict[tuple[Condition, ...], NDArray[np.bool_]] = {}
-        self.refresh()  # a hundred thousand records take a second: here, and not in the first request
+        if live is not None:
+            live.listen(self._take)  # first, so that nothing is missed between
+            self._take(live.items)
 
-    def refresh(self) -> None:
-        """Take in what changed, if something did. Every method does; a follower may call it first, off the requests."""
-        if self._generation == self._live.generation:
+    def _take(self, changed: Mapping[str, ItemRecord]) -> None:
+        if not changed:
             return
         with self._lock:
-            generation = self._live.generation  # read before the items: what changes meanwhile is taken next time
-            if self._generation == generation:
-                return
-            self._overlay, rows = self._overlay.next(self._live.items, row_of=self.artifact.items.row_of)
+            self._overlay, rows = self._overlay.next(changed, row_of=self.artifact.items.row_of)
             self._masks = {condition: self._corrected(condition, mask, rows) for condition, mask in self._masks.items()}
-            self._joint_masks = {}
-            self._generation = generation
+            self._joint_masks = {conditions: self._joint(conditions) for conditions in self._joint_masks}
 
     def available_mask(self) -> NDArray[np.bool_]:
         """bool [n_items]: which items of the version are on sale, and not deleted."""
-        self.refresh()
         return self._mask(ON_SALE)
 
     def mask(
@@ -83,7 +78,6 @@ class LiveCatalogue:
         attributes: Mapping[str, str] | None = None,
     ) -> NDArray[np.bool_]:
         """bool [n_items]: which items of the version meet these conditions, on sale or not."""
-        self.refresh()
         conditions = conditions_of(
             categories=categories, min_price=min_price, max_price=max_price, attributes=attributes or {}
         )
@@ -93,32 +87,25 @@ class LiveCatalogue:
         if mask is not None:
             return mask
         with self._lock:
-            joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
-            for condition in conditions:
-                joint &= self._mask(condition)
-            return _keep(self._joint_masks, conditions, joint)
+            return _keep(self._joint_masks, conditions, self._joint(conditions))
 
     def new_items(self) -> list[NewItem]:
         """Items that the shop added since the version was trained and that are on sale; the latest first."""
-        self.refresh()
         return self._overlay.new_items
 
     def new_item(self, item_id: str) -> NewItem | None:
         """An item that the shop added since, on sale or not; none for one of the version, or unknown, or deleted."""
-        self.refresh()
         record = self._overlay.added.get(item_id)
         return NewItem(item_under(record), record.created_ms) if record is not None and exists(record) else None
 
     def item(self, row: int) -> CatalogueItem:
         """The item of a row; a deleted one is not available."""
-        self.refresh()
         record = self._overlay.by_row.get(row)
         trained = self._trained_item(row)
         return trained if record is None else item_under(record, trained)
 
     def categories(self, rows: NDArray[np.int64]) -> list[str | None]:
         """The categories of many rows at once; none where an item has none."""
-        self.refresh()
         texts = self._columns.texts("category")
         categories: list[str | None] = [None] * len(rows) if texts is None else texts.at(rows)
         by_row = self._overlay.by_row
@@ -130,7 +117,6 @@ class LiveCatalogue:
 
     def find(self, item_id: str) -> CatalogueItem | None:
         """The item of this id; none for an unknown or deleted one."""
-        self.refresh()
         row = self.artifact.items.row_of(item_id)
         if row is None:
             new = self.new_item(item_id)
@@ -139,7 +125,6 @@ class LiveCatalogue:
 
     def has(self, item_id: str) -> bool:
         """Whether there is an item of this id, on sale or not."""
-        self.refresh()
         row = self.artifact.items.row_of(item_id)
         return self.new_item(item_id) is not None if row is None else not self._is_deleted(row)
 
@@ -157,7 +142,6 @@ class LiveCatalogue:
         What is empty does not restrict; with `after_item_id`, only items whose id is greater. `check_time` is called
         again and again, and ends the search by raising.
         """
-        self.refresh()
         wanted = Wanted(query=query, category=category, after_item_id=after_item_id, check_time=check_time)
         return search(self.artifact, self._overlay, wanted, page_size=page_size, item_of=self._trained_item)
 
@@ -172,6 +156,13 @@ class LiveCatalogue:
         with self._lock:
             told = [row for row, record in self._overlay.by_row.items() if says(record, condition.field)]
             return _keep(self._masks, condition, self._corrected(condition, condition.mask(self._columns), told))
+
+    def _joint(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:
+        joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
+        for condition in conditions:
+            joint &= self._mask(condition)
+        joint.flags.writeable = False
+        return joint
 
     def _corrected(self, condition: Condition, mask: NDArray[np.bool_], rows: Iterable[int]) -> NDArray[np.bool_]:
         """A copy of the mask that is right in these rows."""

@@ -1,8 +1,7 @@
 """What the shop said of items since the version was trained: records of one moment, sorted by what they change."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from recsys.artifact.catalogue import CatalogueItem
@@ -22,42 +21,45 @@ class NewItem:
 class Overlay:
     """Records of one moment. Never changed: the next moment has an overlay of its own."""
 
-    records: Mapping[str, ItemRecord]
     by_row: Mapping[int, ItemRecord]  # of items of the version
     added: Mapping[str, ItemRecord]  # of any others, by id
 
-    @cached_property
-    def new_items(self) -> list[NewItem]:
-        """Added items on sale, the latest first, ties by id."""
-        found = [NewItem(item_under(record), record.created_ms) for record in self.added.values() if exists(record)]
-        on_sale = [new for new in found if new.item.available]
-        return sorted(on_sale, key=lambda new: (-new.created_ms, new.item.item_id.encode()))
-
-    @cached_property
-    def sorted_rows(self) -> list[tuple[bytes, int | None]]:
-        """Every item with a record, by id: its id, and its row where the version has it."""
-        of_version = [(record.item_id.encode(), row) for row, record in self.by_row.items()]
-        return sorted([*of_version, *((item_id.encode(), None) for item_id in self.added)])
+    new_items: list[NewItem]  # added items on sale, the latest first, ties by id
+    sorted_rows: Sequence[tuple[bytes, int | None]]  # every item with a record, by id, and its row in the version
 
     def next(
-        self, records: Mapping[str, ItemRecord], *, row_of: Callable[[str], int | None]
+        self, changed: Mapping[str, ItemRecord], *, row_of: Callable[[str], int | None]
     ) -> tuple["Overlay", list[int]]:
-        """The overlay of a later moment, and the rows that changed on the way there."""
-        before = self.records
-        changed = [record for item_id, record in records.items() if before.get(item_id) is not record]
+        """The overlay after a change of these records, and the rows of the version that it touches."""
         by_row, added = dict(self.by_row), dict(self.added)
         rows: list[int] = []
-        for record in changed:
-            row = row_of(record.item_id)
-            if row is None:
-                added[record.item_id] = record
-            else:
+        fresh: list[tuple[bytes, int | None]] = []
+        new: list[NewItem] = []
+        for item_id, record in changed.items():
+            row = row_of(item_id)
+            if item_id not in added if row is None else row not in by_row:
+                fresh.append((item_id.encode(), row))
+            if row is not None:
                 by_row[row] = record
                 rows.append(row)
-        return Overlay(records, by_row, added), rows
+                continue
+            added[item_id] = record
+            if exists(record):
+                new.append(NewItem(item_under(record), record.created_ms))
+        return Overlay(by_row, added, self._with_new(new, changed), self._with_rows(fresh)), rows
+
+    def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
+        kept = [each for each in self.new_items if each.item.item_id not in changed]
+        if not new and len(kept) == len(self.new_items):
+            return self.new_items
+        on_sale = [each for each in new if each.item.available]
+        return sorted([*kept, *on_sale], key=lambda each: (-each.created_ms, each.item.item_id.encode()))
+
+    def _with_rows(self, fresh: list[tuple[bytes, int | None]]) -> Sequence[tuple[bytes, int | None]]:
+        return sorted([*self.sorted_rows, *fresh]) if fresh else self.sorted_rows
 
 
-EMPTY = Overlay({}, {}, {})
+EMPTY = Overlay({}, {}, [], [])
 
 
 def exists(record: ItemRecord) -> bool:

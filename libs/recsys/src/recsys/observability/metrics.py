@@ -5,7 +5,7 @@ Hot paths call `RpcMetrics`: two microseconds a call.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -58,8 +58,16 @@ class ArtifactMetrics:
         self._refused = Gauge(
             "recsys_artifact_refused", "1 while the newest version is not taken", ["reason"], registry=registry
         )
+        self._registry = registry
         self._versions: list[str] = []
         self._reason = ""
+
+    def follow_training(self, is_refused: Callable[[], bool]) -> None:
+        """Tell with each reading of the page whether the gate refused the trainer's newest version."""
+        refused = Gauge(
+            "recsys_training_refused", "1 while the gate's last verdict is a refusal", registry=self._registry
+        )
+        refused.set_function(lambda: float(is_refused()))
 
     def holds(self, versions: Sequence[str]) -> None:
         """The versions held from now on, the live one first."""
