@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys.lake import COMMITTED, ERASURES, ERASURES_FILE, EVENTS, ITEMS, ITEMS_FILE, MERGES, Committed, user_hash
+from recsys.ids import user_hash
+from recsys.lake import COMMITTED, ERASURES, ERASURES_FILE, EVENTS, ITEMS, ITEMS_FILE, MERGES, Committed
 
 DAY_MS = 86_400_000
 MIDDAY_MS = 1_782_907_200_000  # 2026-07-01 12:00 UTC

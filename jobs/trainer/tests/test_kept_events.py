@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from two_tastes import two_tastes
 
 from recsys.errors import DataError
-from recsys.lake import user_hash
+from recsys.ids import user_hash
 from trainer import events, kept_events
 from trainer.events import Events
 from trainer.mapping import Mapping

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from recsys import background
+from recsys.background import Pauses, supervise
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.feature_store import follower
 from recsys.feature_store.follower import Follower, Following, LiveState
@@ -216,11 +218,11 @@ async def test_the_log_says_once_that_the_store_is_away_and_once_that_it_is_back
     ]
 
 
-async def test_what_cannot_be_read_is_told_once_and_what_comes_after_is_followed(
-    store: FeatureStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_what_cannot_be_read_is_counted_and_what_comes_after_is_followed(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.INFO, logger=follower.__name__)
     monkeypatch.setattr(follower, "POLL_INTERVAL_S", 0.0)
+    failures = background.counted["live_state"]
     wrapped, state = Wrapped(store), LiveState()
     await put(store, "a")
 
@@ -231,12 +233,9 @@ async def test_what_cannot_be_read_is_told_once_and_what_comes_after_is_followed
 
     wrapped.before_page = be_faulty
     with pytest.raises(asyncio.CancelledError):
-        await Following(wrapped, state).run()
+        await supervise("live_state", Following(wrapped, state).run, Pauses(first_s=0.0))
     assert prices(state) == {"a": 1.0}
-    assert [record.message for record in caplog.records] == [
-        "the feature store cannot be followed; the last state stays",
-        "the feature store is back",
-    ]
+    assert background.counted["live_state"] == failures + 3
 
 
 async def test_a_thread_follows_from_its_start_to_its_stop(store: FeatureStore, tmp_path: Path) -> None:

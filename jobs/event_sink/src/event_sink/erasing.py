@@ -9,7 +9,8 @@ import polars as pl
 from event_sink.lake_writer import LakeWriter
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure
-from recsys.lake import TABLES, Committed, Table, day_of, read_erasures, read_part, user_hash
+from recsys.ids import user_hash
+from recsys.lake import TABLES, Committed, Table, day_of, read_erasures, read_part
 
 _WHO: Final = ("user_id", "session_id")
 _ID: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id", "merges": "session_id"}

@@ -17,7 +17,8 @@ from typing import Final
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
-from recsys.lake import count_after, owners_of_sessions, read_erasures, read_items, read_table, user_hash
+from recsys.ids import user_hash
+from recsys.lake import count_after, owners_of_sessions, read_erasures, read_items, read_table
 from trainer import catalogue, events, timestamps
 from trainer.checks import first_reason
 from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP

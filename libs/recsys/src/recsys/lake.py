@@ -13,7 +13,6 @@ names it, and never changes: what is merged or rewritten gets another name, and 
 erasures may be a little ahead of COMMITTED, which does no harm: both say what holds now.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
@@ -74,7 +73,7 @@ ITEMS: Final = pl.Schema(
 )
 ERASURES: Final = pl.Schema(
     {
-        "user_hash": pl.String(),  # as `user_hash` makes it
+        "user_hash": pl.String(),  # as `recsys.ids.user_hash` makes it
         "sequence": pl.Int64(),  # rows of the user up to here are gone
         "erased_ms": pl.Int64(),
         "lake_rows": pl.Int64(),  # removed from the lake
@@ -108,11 +107,6 @@ def lake_dir(volume: Path) -> Path:
 def day_of(part: str) -> str:
     """The day of a part's rows, as YYYY-MM-DD."""
     return part.split("/")[1].removeprefix("date=")
-
-
-def user_hash(user_id: str) -> str:
-    """How an erasure names a user: SHA-256, hex, of the id's UTF-8 bytes."""
-    return hashlib.sha256(user_id.encode()).hexdigest()
 
 
 def read_committed(lake: Path) -> Committed | None:

@@ -97,8 +97,8 @@ class Following:
         self._state.caught_up.set()
 
     async def run(self) -> None:
-        """Turn for ever."""
-        is_away = is_faulty = False
+        """Turn for ever. What nobody foresaw ends it: whoever runs it begins again (`recsys.background`)."""
+        is_away = False
         while True:
             try:
                 await self.turn()
@@ -106,14 +106,10 @@ class Following:
                 if not is_away:
                     _log.warning("the feature store is away; the last state stays", extra={"reason": str(error)})
                 is_away = True
-            except Exception:  # one entry that cannot be read must not end it: what comes next is read again
-                if not is_faulty:
-                    _log.exception("the feature store cannot be followed; the last state stays")
-                is_faulty = True
             else:
-                if is_away or is_faulty:
+                if is_away:
                     _log.info("the feature store is back")
-                is_away = is_faulty = False
+                is_away = False
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _read_items(self) -> None:
