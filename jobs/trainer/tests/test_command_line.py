@@ -151,6 +151,14 @@ def test_a_file_without_events_is_valid_and_validate_says_so(tmp_path: Path) -> 
     assert (status, "no events yet" in shown) == (0, True)
 
 
+def test_a_file_of_which_every_row_is_rejected_is_no_empty_shop(tmp_path: Path) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text("user_id,item_id,timestamp\nu,i,05/30/2024\n")
+    files = shop_files.ShopFiles(events=events, mapping=None, catalogue=None, lake=None)
+    with pytest.raises(DataError, match=r"expected events, found each of 1 rows rejected"):
+        shop_files.read(files, settings=Settings(artifact_dir=tmp_path / "volume"))
+
+
 @pytest.mark.parametrize(
     ("until", "expected"),
     [

@@ -29,7 +29,7 @@ def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
     """The shop, and what to tell of the reading.
 
     Raises:
-        DataError: a file cannot be read, or there is no lake where one is named.
+        DataError: a file cannot be read, every row of it is rejected, or there is no lake where one is named.
     """
     terms = mapping.read(files.mapping) if files.mapping else Mapping()
     found = files.lake or lake_dir(settings.artifact_dir)
@@ -55,4 +55,7 @@ def _read_files(files: ShopFiles, terms: Mapping, erased: frozenset[str], settin
         cache_dir=settings.artifact_dir / kept_events.CACHE,
         erased=erased,
     )
-    return Shop(loaded.frame, loaded.catalogue, terms.event_weights), [loaded.report.render()]
+    report, counts = loaded.report.render(), loaded.report.events
+    if counts.read and not counts.kept:  # a shop without history has no rows; these are read wrongly
+        raise DataError(f"{files.events}: expected events, found each of {counts.read:,} rows rejected\n{report}")
+    return Shop(loaded.frame, loaded.catalogue, terms.event_weights), [report]
