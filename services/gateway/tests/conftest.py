@@ -295,9 +295,16 @@ async def _serving(script: Script, service: str) -> AsyncIterator[str]:
         await server.stop(grace=None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """One event loop for all tests: grpc.aio has one poller a process, which may still hold an event for the loop of a
+    test that is over, and fails in the next one where that loop is closed."""
+    yield
 
 
 @pytest.fixture
