@@ -304,7 +304,7 @@ def anyio_backend() -> str:
 async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
     """One event loop for all tests: grpc.aio has one poller a process, which may still hold an event for the loop of a
     test that is over, and fails in the next one where that loop is closed."""
-    yield
+    yield  # noqa: PT022 # the loop lives as long as this
 
 
 @pytest.fixture
