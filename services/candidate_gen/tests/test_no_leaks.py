@@ -34,6 +34,7 @@ from recsys.v1.candidate_gen_service_pb2 import (
 )
 from recsys.v1.item_pb2 import CANDIDATE_SOURCE_ANN, CandidateSet, Filter
 
+STREAM_SEQUENCE = 5  # up to which the versions know events
 N_ITEMS, N_USERS, NEW_IDS = 90, 4, [f"new-{n}" for n in range(4)]
 IDS = [f"item-{row:05d}" for row in range(N_ITEMS)]
 SHOPS = [("Flat", None), ("SQfp16", None), ("IVF8,Flat", 2), ("HNSW8", 8)]
@@ -97,7 +98,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]
     def path(number: int) -> Path:
         factory, effort = SHOPS[number]
         folder = tmp_path_factory.mktemp(f"shop{number}")
-        return publish(trained(number), folder, factory=factory, search_effort=effort, stream_sequence=5)
+        return publish(trained(number), folder, factory=factory, search_effort=effort, stream_sequence=STREAM_SEQUENCE)
 
     return path
 
@@ -223,7 +224,7 @@ def not_returned(bought: dict[str, int], events: Iterable[RecentEvent]) -> set[s
     """Items of a trained history that removals since leave; `events` are most recent first."""
     left = dict(bought)
     for event in reversed(list(events)):
-        if event.item_id in left and event.sequence > 0:  # the version has those up to its place
+        if event.item_id in left and event.sequence > STREAM_SEQUENCE:  # the version has those up to its place
             change = {"purchase": 1, "remove": -1}.get(event.event_type, 0)
             left[event.item_id] = max(left[event.item_id] + change, 0)
     return {item_id for item_id, count in left.items() if count}
