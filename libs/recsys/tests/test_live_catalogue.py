@@ -197,6 +197,33 @@ def test_a_change_is_taken_in_by_its_own_size_and_a_request_does_none_of_it(
     assert made == ["new-7"]
 
 
+def test_a_change_while_the_catalogue_is_made_is_not_overwritten_by_the_state_before_it(artifact: Artifact) -> None:
+    class Changing(Live):
+        """Changes in the follower's thread just after its items were read."""
+
+        follower: Thread | None = None
+
+        @property
+        def items(self) -> Mapping[str, ItemRecord]:
+            before = self._items
+            if self._listeners and self.follower is None:
+                self.follower = Thread(target=self.tell, args=[record("A b", {"price": 2.0})])
+                self.follower.start()
+                self.follower.join(0.2)  # it ends at once where nothing holds it up
+            return before
+
+        @items.setter
+        def items(self, items: Mapping[str, ItemRecord]) -> None:
+            self._items = items
+
+    live = Changing()
+    live.tell(record("A b", {"price": 1.0}))
+    catalogue = LiveCatalogue(artifact, live)
+    assert live.follower is not None
+    live.follower.join()
+    assert catalogue.item(MUG).price == 2.0
+
+
 def test_a_mask_that_was_handed_out_never_changes(catalogue: LiveCatalogue, live: Live) -> None:
     before = catalogue.available_mask()
     live.tell(record("A b", {"available": False}))

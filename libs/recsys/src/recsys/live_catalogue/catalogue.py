@@ -54,8 +54,9 @@ class LiveCatalogue:
         self._masks: dict[Condition, NDArray[np.bool_]] = {}
         self._joint_masks: dict[tuple[Condition, ...], NDArray[np.bool_]] = {}
         if live is not None:
-            live.listen(self._take)  # first, so that nothing is missed between
-            self._take(live.items)
+            with self._lock:  # a change that comes between waits, and is taken in after the state that it changes
+                live.listen(self._take)
+                self._take(live.items)
 
     def _take(self, changed: Mapping[str, ItemRecord]) -> None:
         if not changed:
