@@ -22,7 +22,14 @@ def test_a_bitmap_tells_what_the_mask_told(mask: list[bool], data: st.DataObject
     assert rows.rows().tolist() == sorted(members)
     assert (rows.size, rows.size_below(limit)) == (len(members), sum(row < limit for row in members))
     assert (left.rows().tolist(), left.size) == (sorted(members - set(gone)), len(members - set(gone)))
-    assert rows.rows().tolist() == sorted(members)  # the one without them is another
+    more = data.draw(st.integers(0, 100))
+    changes = data.draw(st.dictionaries(st.integers(0, len(mask) + more - 1), st.booleans(), max_size=20))
+    is_in = np.array(list(changes.values()), bool)
+    changed = left.changed(np.array(list(changes), np.int64), is_in, n_rows=len(mask) + more)
+    inside = {row for row, is_now in changes.items() if is_now}
+    expected = (members - set(gone) - set(changes)) | inside
+    assert (changed.rows().tolist(), changed.size) == (sorted(expected), len(expected))
+    assert rows.rows().tolist() == sorted(members)  # the others are others
 
 
 @given(mask=masks, count=st.integers(0, 30), start=st.integers(0, 300), seed=st.integers(0, 99))

@@ -1,21 +1,26 @@
 """The items as they are at one moment: those of the version, by row, and after them those that the shop added since.
 
-A row of `n_items` or more is no item of the model but `new_ids[row - n_items]`. Sets of items that may be answers come
-out, one for each filter, and are kept until an item changes.
+A row of `n_items` or more is no item of the model but `new_ids[row - n_items]`, in this moment and all later ones. Sets
+of items that may be answers come out, one for each filter. The next moment is made out of this one, with all its sets,
+in proportion to what changed; a request makes only the set of a filter that nobody asked for lately.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.filters import Filter
+from candidate_gen.item_index import NONE, Neighbours
 from candidate_gen.row_set import RowSet
+from recsys.artifact.catalogue import CatalogueItem
+from recsys.feature_store.interface import ItemRecord
 from recsys.live_catalogue import LiveCatalogue
 
-_MOST_FILTERS_HELD: Final = 32  # a set takes a bit for each item, and the rows where they are few
+_MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
 
 
 @dataclass(frozen=True)
@@ -33,61 +38,115 @@ class ItemSet:
         return ItemSet(left, None if self.few is None else self.few[left.has(self.few)])
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What a set is of: the items on sale that pass a filter."""
+
+    filter: Filter
+    only_trained: bool = False  # and of which the model knows something
+
+
+@dataclass(frozen=True, kw_only=True)
 class Assortment:
-    """Items of one version and one state of the shop."""
+    """Items of one version and one state of the shop; as long as nobody changed anything, those of the version."""
 
-    def __init__(self, catalogue: LiveCatalogue, *, untrained: NDArray[np.int64], few: int) -> None:
-        """Take the shop's state as it is now.
+    catalogue: LiveCatalogue
+    is_trained: NDArray[np.bool_]  # [n_items], whether an event of its training touched the item
+    few: int  # up to so many items, a set knows its rows
+    new_ids: Sequence[str] = ()
+    row_of_new: Mapping[str, int] = field(default_factory=dict)
+    unknown_to_model: NDArray[np.int64]  # rows: of the added items on sale, the latest first; then of the untrained
+    trending: Neighbours = NONE  # the heaviest first
+    _sets: dict[_Wanted, ItemSet] = field(default_factory=dict)  # requests add to them
+    _holding: Lock = field(default_factory=Lock)
 
-        Args:
-            untrained: rows of the version's items that no event of its training touched, int64.
-            few: up to so many items, a set knows its rows.
-        """
-        self._catalogue = catalogue
-        self._few = few
-        self._available = catalogue.available_mask()
-        self._new = catalogue.new_items()
-        self.n_items = len(self._available)
-        self.new_ids = [new.item.item_id for new in self._new]
-        self._row_of_new = {item_id: self.n_items + at for at, item_id in enumerate(self.new_ids)}
-        self.unknown_to_model = np.concatenate(
-            [np.arange(len(self._new)) + self.n_items, untrained]
-        )  # the latest first
-        self.matching = lru_cache(_MOST_FILTERS_HELD)(self._matching)
-        self.matching_trained = lru_cache(_MOST_FILTERS_HELD)(self._matching_trained)
+    @property
+    def n_items(self) -> int:
+        """How many items the version has."""
+        return len(self.is_trained)
 
-    def new_row_of(self, item_id: str) -> int | None:
-        """The row of an item that the shop added since; none for any other."""
-        return self._row_of_new.get(item_id)
+    def after(self, changed: Mapping[str, ItemRecord]) -> "Assortment":
+        """The items after these records changed, which the catalogue has taken in already."""
+        row_of_trained = self.catalogue.artifact.items.row_of
+        row_of = {item_id: self.row_of_new.get(item_id, row_of_trained(item_id)) for item_id in changed}
+        fresh = [item_id for item_id, row in row_of.items() if row is None]
+        row_of_fresh = {item_id: row for row, item_id in enumerate(fresh, self.n_items + len(self.new_ids))}
+        row_of_new = {**self.row_of_new, **row_of_fresh}
+        latest = [row_of_new[new.item.item_id] for new in self.catalogue.new_items() if new.item.item_id in row_of_new]
+        untrained = np.flatnonzero(~self.is_trained)
+        now = replace(
+            self,
+            new_ids=[*self.new_ids, *fresh],
+            row_of_new=row_of_new,
+            unknown_to_model=np.concatenate([np.array(latest, np.int64), untrained]),
+            _sets={},
+        )
+        held = self._sets.copy()
+        rows = np.array(list((row_of | row_of_fresh).values()), np.int64)
+        items = [self.catalogue.find(item_id) for item_id in changed] if held else []
+        for wanted, before in held.items():
+            now._sets[wanted] = now._corrected(before, wanted, rows, items)
+        return now
+
+    def matching(self, wanted: Filter) -> ItemSet:
+        """The items on sale that pass a filter."""
+        return self._set(_Wanted(wanted))
+
+    def matching_trained(self, wanted: Filter) -> ItemSet:
+        """Of those, the items of which the model knows something."""
+        return self._set(_Wanted(wanted, only_trained=True))
 
     def dropped(self, wanted: Filter) -> dict[str, int]:
         """How many items each condition alone lets not pass, by the wire's name of the condition."""
-        counts = {"unavailable": int(np.count_nonzero(~self._available))}
+        counts = {"unavailable": int(np.count_nonzero(~self.catalogue.available_mask()))}
         for name, condition in wanted.conditions.items():
-            counts[name] = int(np.count_nonzero(~self._passing(condition))) + self._new_passing(condition).count(False)
+            failing_new = sum(not condition.passes(new.item) for new in self.catalogue.new_items())
+            counts[name] = int(np.count_nonzero(~self._passing(condition))) + failing_new
         return counts
 
-    def _matching(self, wanted: Filter) -> ItemSet:
-        """The items on sale that pass a filter."""
-        mask = self._available if wanted.is_empty else self._available & self._passing(wanted)
-        few = np.flatnonzero(mask) if np.count_nonzero(mask) <= self._few else None
-        return ItemSet(RowSet.of(np.concatenate([mask, np.array(self._new_passing(wanted), bool)])), few)
+    def _set(self, wanted: _Wanted) -> ItemSet:
+        items = self._sets.get(wanted)
+        if items is None:
+            items = self._made(wanted)
+            with self._holding:
+                if len(self._sets) >= _MOST_SETS_HELD:
+                    del self._sets[next(iter(self._sets))]
+                self._sets[wanted] = items
+        return items
 
-    def _matching_trained(self, wanted: Filter) -> ItemSet:
-        """Of those, the items of which the model knows something."""
-        return self.matching(wanted).without(self.unknown_to_model)
+    def _made(self, wanted: _Wanted) -> ItemSet:
+        mask = np.zeros(self.n_items + len(self.new_ids), bool)
+        mask[: self.n_items] = self.catalogue.available_mask() & self._passing(wanted.filter)
+        if wanted.only_trained:
+            mask[: self.n_items] &= self.is_trained
+        else:
+            passing = (new.item.item_id for new in self.catalogue.new_items() if wanted.filter.passes(new.item))
+            mask[[self.row_of_new[item_id] for item_id in passing if item_id in self.row_of_new]] = True
+        return self._item_set(RowSet.of(mask))
+
+    def _corrected(
+        self, before: ItemSet, wanted: _Wanted, rows: NDArray[np.int64], items: list[CatalogueItem | None]
+    ) -> ItemSet:
+        """A set of the moment before, with these items as they are now in these rows."""
+        is_in = np.array([each is not None and each.available and wanted.filter.passes(each) for each in items], bool)
+        if wanted.only_trained:
+            is_in[rows >= self.n_items] = False
+            of_version = np.flatnonzero(rows < self.n_items)
+            is_in[of_version] &= self.is_trained[rows[of_version]]
+        return self._item_set(before.rows.changed(rows, is_in, n_rows=self.n_items + len(self.new_ids)))
+
+    def _item_set(self, rows: RowSet) -> ItemSet:
+        size = rows.size_below(self.n_items)
+        return ItemSet(rows, rows.rows()[:size] if size <= self.few else None)
 
     def _passing(self, wanted: Filter) -> NDArray[np.bool_]:
-        mask: NDArray[np.bool_] = self._catalogue.mask(
+        mask: NDArray[np.bool_] = self.catalogue.mask(
             categories=wanted.categories,
             min_price=wanted.min_price,
             max_price=wanted.max_price,
             attributes=dict(wanted.attributes),
         )
         return mask
-
-    def _new_passing(self, wanted: Filter) -> list[bool]:
-        return [wanted.passes(new.item) for new in self._new] if not wanted.is_empty else [True] * len(self._new)
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ pass the request's conditions, is not on sale, or was had already is in no sourc
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain
 from typing import Final
@@ -29,7 +29,7 @@ from candidate_gen.new_items import new_items
 from candidate_gen.popular_items import PopularItems
 from candidate_gen.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.session_neighbours import RECENT_ITEMS, SessionNeighbours
-from candidate_gen.trending_items import TrendingItems
+from candidate_gen.trending_items import in_rows, trending_items
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
@@ -108,20 +108,23 @@ class Retriever:
             open_index(artifact.similar_index_path, search_effort=None), ExactScores(vectors, is_cosine=True)
         )
         check_indexes(self.retrieval, self._similar, artifact)
-        untrained = vectors.norms == 0
-        if untrained.all():  # the model is popularity: no item has a vector, yet those with events are known
-            untrained = untrained & (np.asarray(artifact.first_seen) == 0)
-        self._untrained = np.flatnonzero(untrained)
-        self._catalogue = LiveCatalogue(artifact, live)
+        is_trained = vectors.norms != 0
+        if not is_trained.any():  # the model is popularity: no item has a vector, yet those with events are known
+            is_trained = np.asarray(artifact.first_seen) != 0
         self._queries = QueryVectors(artifact, row_of=self._row_of)
         self._popular = PopularItems(artifact.popularity)
-        self._trending = TrendingItems(live, row_of=self._row_of)
         self._session = SessionNeighbours(self._similar, count=counts.session)
         self._taking = threading.Lock()
-        with self._taking:
+        with self._taking:  # a change that comes between waits, and is taken in after the state that it changes
+            self._assortment = Assortment(
+                catalogue=LiveCatalogue(artifact, live),
+                is_trained=is_trained,
+                few=few_of(artifact.manifest.item_count),
+                unknown_to_model=np.flatnonzero(~is_trained),
+            )
             live.listen(self._take)  # after the catalogue, which is asked then
-            self._assortment = self._take_items()
-            self._trending.prepare(self._assortment)
+            self._change(live.items)
+            self._assortment.matching(NO_FILTER)  # what most requests ask for
 
     def warm(self) -> None:
         """Answer a few requests, so that nobody else's is the first."""
@@ -198,7 +201,7 @@ class Retriever:
             *found,
             Proposals(Source.SESSION, self._session.best(self._recent(asker), items.rows)),
             Proposals(Source.POPULAR, popular),
-            Proposals(Source.TRENDING, self._trending.best(assortment, items, counts.trending)),
+            Proposals(Source.TRENDING, trending_items(assortment.trending, items, counts.trending)),
             Proposals(Source.NEW, new),
         ]
 
@@ -226,10 +229,7 @@ class Retriever:
         asker: Asker = _NOBODY,
         user_row: int | None = None,
     ) -> LeftOut:
-        def find(item_id: str) -> int | None:
-            row = self._row_of(item_id)
-            return assortment.new_row_of(item_id) if row is None else row
-
+        find = partial(self._row_among, assortment)
         excluded = rows_of(chain(conditions.exclude_item_ids, asker.basket_item_ids), find)
         seen = conditions.seen
         if seen.is_included:
@@ -242,16 +242,19 @@ class Retriever:
         return LeftOut(excluded, np.concatenate([before, later]) if len(later) else before)
 
     def _take(self, changed: Mapping[str, ItemRecord]) -> None:
-        """Take the shop's state as it is now, in the thread that follows the store."""
+        """Take in what changed, in the thread that follows the store."""
         with self._taking:
-            if changed:
-                self._assortment = self._take_items()
-            self._trending.prepare(self._assortment)
+            self._change(changed)
 
-    def _take_items(self) -> Assortment:
-        items = Assortment(self._catalogue, untrained=self._untrained, few=few_of(self.manifest.item_count))
-        items.matching(NO_FILTER)  # what most requests ask for
-        return items
+    def _change(self, changed: Mapping[str, ItemRecord]) -> None:
+        items = self._assortment.after(changed) if changed else self._assortment
+        row_of = partial(self._row_among, items)
+        self._assortment = replace(items, trending=in_rows(self.live.trending, row_of))
+
+    def _row_among(self, items: Assortment, item_id: str) -> int | None:
+        """The row of an item, of the version or added since."""
+        row = self._row_of(item_id)
+        return items.row_of_new.get(item_id) if row is None else row
 
 
 def _dropped(assortment: Assortment, conditions: Conditions, left_out: LeftOut) -> dict[str, int]:

@@ -55,6 +55,16 @@ class RowSet:
         """All rows of the set, ascending."""
         return np.flatnonzero(np.unpackbits(self.bitmap, bitorder="little"))
 
+    def changed(self, rows: NDArray[np.int64], is_in: NDArray[np.bool_], *, n_rows: int) -> "RowSet":
+        """The set of now `n_rows` rows, in which each of these rows, named once, is or is not."""
+        before = self.bitmap
+        base = np.zeros(-(-n_rows // 64) * 8, np.uint8)
+        base[: len(before)] = before
+        was_in = (base[rows >> 3] & _BIT[rows & 7]) != 0
+        np.bitwise_or.at(base, rows[is_in] >> 3, _BIT[rows[is_in] & 7])
+        np.bitwise_and.at(base, rows[~is_in] >> 3, _ALL_BUT[rows[~is_in] & 7])
+        return RowSet(base, _NONE, self.size + int(np.count_nonzero(is_in)) - int(np.count_nonzero(was_in)))
+
     def without(self, rows: NDArray[np.int64]) -> "RowSet":
         """The set without these rows, which may repeat."""
         more = np.unique(rows[self.has(rows)])

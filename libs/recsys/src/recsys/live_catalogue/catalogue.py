@@ -1,13 +1,12 @@
 """One artifact version's catalogue as the shop has it now.
 
-Masks are kept for each condition and corrected when records change, so that a request copies or computes nothing; what
-is returned is shared and not to be changed.
+Masks are kept for each condition and corrected when records change; what is returned is shared and not to be changed.
 """
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +16,20 @@ from recsys.artifact.reader import Artifact
 from recsys.feature_store.interface import ItemRecord
 from recsys.live_catalogue.columns import Columns
 from recsys.live_catalogue.conditions import ON_SALE, Condition, conditions_of
-from recsys.live_catalogue.overlay import EMPTY, NewItem, exists, item_under, says, value_in
+from recsys.live_catalogue.overlay import EMPTY, NewItem, Overlay, exists, item_under, says, value_in
 from recsys.live_catalogue.search import ItemPage, Wanted, search
 
-_MOST_MASKS_HELD: Final = 32  # of single conditions, and as many of several together: a byte for each item
+_MOST_MASKS_HELD: Final = 32  # a byte for each item
 _MOST_ITEMS_HELD: Final = (
     20_000  # items that were described lately; reading one from the file takes tens of microseconds
 )
 
-Key = TypeVar("Key")
+
+class Moment(NamedTuple):
+    """The shop's changes at one moment. A change puts another in its place, whole; masks are only added to it."""
+
+    overlay: Overlay
+    masks: dict[Condition, NDArray[np.bool_]]
 
 
 class LiveItems(Protocol):
@@ -50,9 +54,7 @@ class LiveCatalogue:
         self._columns = Columns(artifact.catalogue)
         self._trained_item = lru_cache(_MOST_ITEMS_HELD)(artifact.catalogue.item)
         self._lock = threading.RLock()  # for whoever changes what follows; readers need none
-        self._overlay = EMPTY
-        self._masks: dict[Condition, NDArray[np.bool_]] = {}
-        self._joint_masks: dict[tuple[Condition, ...], NDArray[np.bool_]] = {}
+        self._now = Moment(EMPTY, {})
         if live is not None:
             with self._lock:  # a change that comes between waits, and is taken in after the state that it changes
                 live.listen(self._take)
@@ -62,9 +64,10 @@ class LiveCatalogue:
         if not changed:
             return
         with self._lock:
-            self._overlay, rows = self._overlay.next(changed, row_of=self.artifact.items.row_of)
-            self._masks = {condition: self._corrected(condition, mask, rows) for condition, mask in self._masks.items()}
-            self._joint_masks = {conditions: self._joint(conditions) for conditions in self._joint_masks}
+            overlay, rows = self._now.overlay.next(changed, row_of=self.artifact.items.row_of)
+            held = self._now.masks.items()
+            masks = {condition: self._corrected(condition, mask, rows, overlay) for condition, mask in held}
+            self._now = Moment(overlay, masks)
 
     def available_mask(self) -> NDArray[np.bool_]:
         """bool [n_items]: which items of the version are on sale, and not deleted."""
@@ -84,24 +87,24 @@ class LiveCatalogue:
         )
         if len(conditions) == 1:
             return self._mask(conditions[0])
-        mask = self._joint_masks.get(conditions)
-        if mask is not None:
-            return mask
-        with self._lock:
-            return _keep(self._joint_masks, conditions, self._joint(conditions))
+        joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
+        with self._lock:  # all of one moment
+            for condition in conditions:
+                joint &= self._mask(condition)
+        return joint
 
     def new_items(self) -> list[NewItem]:
         """Items that the shop added since the version was trained and that are on sale; the latest first."""
-        return self._overlay.new_items
+        return self._now.overlay.new_items
 
     def new_item(self, item_id: str) -> NewItem | None:
         """An item that the shop added since, on sale or not; none for one of the version, or unknown, or deleted."""
-        record = self._overlay.added.get(item_id)
+        record = self._now.overlay.added.get(item_id)
         return NewItem(item_under(record), record.created_ms) if record is not None and exists(record) else None
 
     def item(self, row: int) -> CatalogueItem:
         """The item of a row; a deleted one is not available."""
-        record = self._overlay.by_row.get(row)
+        record = self._now.overlay.by_row.get(row)
         trained = self._trained_item(row)
         return trained if record is None else item_under(record, trained)
 
@@ -109,7 +112,7 @@ class LiveCatalogue:
         """The categories of many rows at once; none where an item has none."""
         texts = self._columns.texts("category")
         categories: list[str | None] = [None] * len(rows) if texts is None else texts.at(rows)
-        by_row = self._overlay.by_row
+        by_row = self._now.overlay.by_row
         if by_row:
             for at, row in enumerate(rows.tolist()):
                 if row in by_row and says(by_row[row], "category"):
@@ -144,46 +147,35 @@ class LiveCatalogue:
         again and again, and ends the search by raising.
         """
         wanted = Wanted(query=query, category=category, after_item_id=after_item_id, check_time=check_time)
-        return search(self.artifact, self._overlay, wanted, page_size=page_size, item_of=self._trained_item)
+        return search(self.artifact, self._now.overlay, wanted, page_size=page_size, item_of=self._trained_item)
 
     def _is_deleted(self, row: int) -> bool:
-        record = self._overlay.by_row.get(row)
+        record = self._now.overlay.by_row.get(row)
         return record is not None and record.is_deleted
 
     def _mask(self, condition: Condition) -> NDArray[np.bool_]:
-        mask = self._masks.get(condition)
+        mask = self._now.masks.get(condition)
         if mask is not None:
             return mask
         with self._lock:
-            told = [row for row, record in self._overlay.by_row.items() if says(record, condition.field)]
-            return _keep(self._masks, condition, self._corrected(condition, condition.mask(self._columns), told))
+            overlay, masks = self._now
+            told = [row for row, record in overlay.by_row.items() if says(record, condition.field)]
+            mask = self._corrected(condition, condition.mask(self._columns), told, overlay)
+            if len(masks) >= _MOST_MASKS_HELD:
+                masks.pop(next(iter(masks)))
+            masks[condition] = mask
+            return mask
 
-    def _joint(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:
-        joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
-        for condition in conditions:
-            joint &= self._mask(condition)
-        joint.flags.writeable = False
-        return joint
-
-    def _corrected(self, condition: Condition, mask: NDArray[np.bool_], rows: Iterable[int]) -> NDArray[np.bool_]:
+    def _corrected(
+        self, condition: Condition, mask: NDArray[np.bool_], rows: Iterable[int], overlay: Overlay
+    ) -> NDArray[np.bool_]:
         """A copy of the mask that is right in these rows."""
         correct = mask.copy()
         for row in rows:
-            correct[row] = condition.accepts(self._value(condition.field, row))
+            record = overlay.by_row.get(row)
+            if record is not None and says(record, condition.field):
+                correct[row] = condition.accepts(value_in(record, condition.field))
+            else:
+                correct[row] = condition.accepts(self._columns.value(condition.field, row))
         correct.flags.writeable = False
         return correct
-
-    def _value(self, field: str, row: int) -> str | float | bool | None:
-        record = self._overlay.by_row.get(row)
-        if record is not None and says(record, field):
-            return value_in(record, field)
-        return self._columns.value(field, row)
-
-
-def _keep(masks: dict[Key, NDArray[np.bool_]], key: Key, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Hold a mask in place of the one that was made first."""
-    if len(masks) >= _MOST_MASKS_HELD:
-        masks.pop(next(iter(masks)))
-    mask.flags.writeable = False
-    masks[key] = mask
-    return mask
