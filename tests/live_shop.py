@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord, JsonScalar, TrendingItem
+from recsys.feature_store.interface import TrendingItem
+from recsys.shop.item import ItemRecord, JsonScalar
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings import Settings
-from recsys import event_types
 from recsys.errors import DataError
+from recsys.shop import events as event_types
 from trainer import mapping
 from trainer.mapping import Mapping
 

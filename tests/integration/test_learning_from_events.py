@@ -12,8 +12,9 @@ import pytest
 
 from recsys.artifact import layout
 from recsys.artifact.reader import Artifact, open_artifact
-from recsys.feature_store.interface import Erasure, Event, FeatureStore, ItemChange, Subject
+from recsys.feature_store.interface import Erasure, Event, FeatureStore, Subject
 from recsys.feature_store.opening import open_store
+from recsys.shop.item import ItemChange
 
 NOW_MS = 1_790_000_000_000
 ANNA, GUEST = Subject("user", "anna"), Subject("session", "guest")

@@ -10,9 +10,9 @@ from in_process import NEVER_S, TIMEOUT_S, serving
 from tiny_artifact import checkerboard, publish
 
 from recsys.feature_store.follower import Follower, LiveState
-from recsys.feature_store.interface import ItemChange
 from recsys.feature_store.opening import open_store
 from recsys.observability.metrics import Metrics
+from recsys.shop.item import ItemChange
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
 from recsys.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from recsys.v1.item_pb2 import CandidateSet, Item

@@ -9,8 +9,9 @@ import polars as pl
 from event_sink.lake_writer import LakeWriter
 from event_sink.sink import Sink
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Erasure, Event, Exposure, ItemRecord, Merge, StreamEntry, Subject
+from recsys.feature_store.interface import Erasure, Event, Exposure, Merge, StreamEntry, Subject
 from recsys.lake import TABLES, Table, lake_dir, read_table
+from recsys.shop.item import ItemRecord
 
 DAY_MS = 86_400_000
 FIRST_DAY_MS = 1_767_225_600_000  # 2026-01-01

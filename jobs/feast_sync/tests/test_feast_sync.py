@@ -13,9 +13,10 @@ from feast_sync.sync import sync_items
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.errors import ArtifactError, DataError
 from recsys.feature_store.follower import Following, LiveState
-from recsys.feature_store.interface import FeatureStore, ItemChange
+from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
-from recsys.live_catalogue import LiveCatalogue
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.item import ItemChange
 
 pytestmark = pytest.mark.anyio
 

@@ -22,13 +22,13 @@ from recsys.feature_store.interface import (
     ExperimentState,
     Exposure,
     FeatureStore,
-    ItemChange,
     Merge,
     Profile,
     Subject,
 )
 from recsys.feature_store.opening import open_store
 from recsys.feature_store.sqlite_schema import DAY_MS
+from recsys.shop.item import ItemChange
 
 pytestmark = pytest.mark.anyio
 

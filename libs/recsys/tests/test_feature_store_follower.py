@@ -14,8 +14,9 @@ from recsys.background import Pauses, supervise
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.feature_store import follower
 from recsys.feature_store.follower import Follower, Following, LiveState
-from recsys.feature_store.interface import Event, FeatureStore, ItemChange, ItemRecord, Subject
+from recsys.feature_store.interface import Event, FeatureStore, Subject
 from recsys.feature_store.opening import open_store
+from recsys.shop.item import ItemChange, ItemRecord
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,6 @@
 """The catalogue as the shop has it now: known answers, and against a plain dictionary for any changes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Thread
 from typing import Any, Final
@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord, JsonScalar
-from recsys.live_catalogue import LiveCatalogue, overlay
-from recsys.live_catalogue.overlay import item_under
+from recsys.shop import overlay
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.filter import Filter
+from recsys.shop.item import Item, ItemRecord, JsonScalar
 
 # sorted: "0001" White Lantern, "1" lantern red (off sale), "85123A" without title and price, "A b" Mug
 LANTERN, RED, UNTITLED, MUG = range(4)
@@ -41,6 +41,18 @@ def record(
         created_ms=created_ms,
         updated_ms=created_ms,
     )
+
+
+def masked(
+    catalogue: LiveCatalogue,
+    *,
+    categories: Sequence[str] = (),
+    attributes: Mapping[str, str] | None = None,
+    **prices: float,
+) -> NDArray[np.bool_]:
+    """Which items of the version meet these conditions."""
+    wanted = Filter(categories=tuple(categories), attributes=tuple((attributes or {}).items()), **prices)
+    return catalogue.mask(wanted.conditions)
 
 
 @pytest.fixture
@@ -80,26 +92,30 @@ def test_without_live_items_the_catalogue_is_as_it_was_trained(artifact: Artifac
 
 
 def test_each_condition_and_all_of_them_together(catalogue: LiveCatalogue) -> None:
-    assert rows(catalogue.mask()) == [0, 1, 2, 3]
-    assert rows(catalogue.mask(categories=["kitchen"])) == [MUG]
-    assert rows(catalogue.mask(categories=["kitchen", "light"])) == [0, 1, 2, 3]
-    assert rows(catalogue.mask(categories=["garden"])) == []
-    assert rows(catalogue.mask(min_price=3.5)) == [LANTERN, MUG]
-    assert rows(catalogue.mask(max_price=3.5)) == [LANTERN, RED]
-    assert rows(catalogue.mask(attributes={"brand": "Lumo"})) == [LANTERN, UNTITLED]
-    assert rows(catalogue.mask(attributes={"colour": "red"})) == []
-    assert rows(catalogue.mask(categories=["light"], max_price=3, attributes={})) == [RED]
-    assert rows(catalogue.mask(categories=["light"], min_price=3, attributes={"brand": "Lumo"})) == [LANTERN]
+    assert rows(
+        masked(
+            catalogue,
+        )
+    ) == [0, 1, 2, 3]
+    assert rows(masked(catalogue, categories=["kitchen"])) == [MUG]
+    assert rows(masked(catalogue, categories=["kitchen", "light"])) == [0, 1, 2, 3]
+    assert rows(masked(catalogue, categories=["garden"])) == []
+    assert rows(masked(catalogue, min_price=3.5)) == [LANTERN, MUG]
+    assert rows(masked(catalogue, max_price=3.5)) == [LANTERN, RED]
+    assert rows(masked(catalogue, attributes={"brand": "Lumo"})) == [LANTERN, UNTITLED]
+    assert rows(masked(catalogue, attributes={"colour": "red"})) == []
+    assert rows(masked(catalogue, categories=["light"], max_price=3, attributes={})) == [RED]
+    assert rows(masked(catalogue, categories=["light"], min_price=3, attributes={"brand": "Lumo"})) == [LANTERN]
 
 
 def test_a_patch_is_laid_over_the_fields_that_it_names(catalogue: LiveCatalogue, live: Live) -> None:
     before = catalogue.item(MUG)
     live.tell(record("A b", {"price": 1, "attributes.brand": None, "attributes.colour": "red"}))
     assert catalogue.item(MUG) == replace(before, price=1, attributes={"colour": "red"})
-    assert rows(catalogue.mask(max_price=2)) == [RED, MUG]
-    assert rows(catalogue.mask(attributes={"brand": "Oak & Co"})) == []
-    assert rows(catalogue.mask(attributes={"colour": "red"})) == [MUG]
-    assert rows(catalogue.mask(categories=["kitchen"])) == [MUG]
+    assert rows(masked(catalogue, max_price=2)) == [RED, MUG]
+    assert rows(masked(catalogue, attributes={"brand": "Oak & Co"})) == []
+    assert rows(masked(catalogue, attributes={"colour": "red"})) == [MUG]
+    assert rows(masked(catalogue, categories=["kitchen"])) == [MUG]
 
 
 def test_the_categories_of_many_rows_come_at_once(catalogue: LiveCatalogue, live: Live) -> None:
@@ -111,13 +127,13 @@ def test_the_categories_of_many_rows_come_at_once(catalogue: LiveCatalogue, live
 
 def test_a_put_replaces_the_item_and_is_on_sale_unless_it_says_otherwise(catalogue: LiveCatalogue, live: Live) -> None:
     live.tell(record("1", {"title": "Rug"}, whole=True))
-    assert catalogue.item(RED) == CatalogueItem("1", "Rug", None, None, None, available=True)
+    assert catalogue.item(RED) == Item("1", "Rug", None, None, None, available=True)
     assert RED in rows(catalogue.available_mask())
-    assert rows(catalogue.mask(categories=["light"])) == [LANTERN, UNTITLED]
-    assert rows(catalogue.mask(max_price=100)) == [LANTERN, MUG]
+    assert rows(masked(catalogue, categories=["light"])) == [LANTERN, UNTITLED]
+    assert rows(masked(catalogue, max_price=100)) == [LANTERN, MUG]
     live.tell(record("1", {"title": "Rug", "available": False}, whole=True))
     assert RED not in rows(catalogue.available_mask())
-    assert catalogue.find("1") == CatalogueItem("1", "Rug", None, None, None, available=False)
+    assert catalogue.find("1") == Item("1", "Rug", None, None, None, available=False)
 
 
 def test_a_deleted_item_is_nowhere_until_it_is_put_again(catalogue: LiveCatalogue, live: Live) -> None:
@@ -141,7 +157,7 @@ def test_an_item_that_the_version_does_not_know_is_new_the_latest_first(catalogu
         record("only patched", {"title": "Ghost"}),
     )
     assert [(new.item.item_id, new.created_ms) for new in catalogue.new_items()] == [("N2", 9), ("N0", 5), ("N1", 5)]
-    assert catalogue.find("N1") == CatalogueItem("N1", "Lamp", None, None, None, True, {"brand": "Lumo"})
+    assert catalogue.find("N1") == Item("N1", "Lamp", None, None, None, True, {"brand": "Lumo"})
     assert catalogue.find("off") is not None
     assert [catalogue.find(item_id) for item_id in ("gone", "only patched")] == [None, None]
     assert rows(catalogue.available_mask()) == [LANTERN, UNTITLED, MUG]
@@ -178,23 +194,24 @@ def test_a_change_is_taken_in_by_its_own_size_and_a_request_does_none_of_it(
     catalogue: LiveCatalogue, live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live.tell(*(record(f"new-{number}", {"title": "Mug"}, whole=True) for number in range(1_000)))
-    mask = catalogue.mask(categories=["Mugs"], max_price=5.0)
+    mask = masked(catalogue, categories=["Mugs"], max_price=5.0)
     made: list[str] = []
 
-    def counted(record: ItemRecord, *rest: Any) -> CatalogueItem:
+    def counted(record: ItemRecord, trained: Item | None) -> Item:
         made.append(record.item_id)
-        return item_under(record, *rest)
+        return over(record, trained)
 
-    monkeypatch.setattr(overlay, "item_under", counted)
+    over = ItemRecord.over
+    monkeypatch.setattr(ItemRecord, "over", counted)
     live.tell(record("new-7", {"title": "Cup"}, whole=True))
     assert made == ["new-7"]
     monkeypatch.setattr(overlay.Overlay, "next", None)  # a request that made an overlay would fail
     assert len(catalogue.new_items()) == 1_000
-    assert np.array_equal(catalogue.mask(categories=["Mugs"], max_price=5.0), mask)
-    assert found(catalogue, query="cup") == ["new-7"]
+    assert np.array_equal(masked(catalogue, categories=["Mugs"], max_price=5.0), mask)
     assert rows(catalogue.available_mask()) == [LANTERN, UNTITLED, MUG]
-    assert catalogue.has("new-7")
     assert made == ["new-7"]
+    assert catalogue.has("new-7")
+    assert found(catalogue, query="cup") == ["new-7"]
 
 
 def test_a_change_while_the_catalogue_is_made_is_not_overwritten_by_the_state_before_it(artifact: Artifact) -> None:
@@ -235,20 +252,20 @@ def test_a_mask_that_was_handed_out_never_changes(catalogue: LiveCatalogue, live
 
 def test_a_mask_is_kept_until_an_item_changes(catalogue: LiveCatalogue, live: Live) -> None:
     def asked() -> list[NDArray[np.bool_]]:
-        return [catalogue.available_mask(), catalogue.mask(max_price=3), catalogue.mask(categories=["a"])]
+        return [catalogue.available_mask(), masked(catalogue, max_price=3), masked(catalogue, categories=["a"])]
 
     assert all(first is second for first, second in zip(asked(), asked(), strict=True))
     live.tell(record("A b", {"price": 1}))
-    assert rows(catalogue.mask(max_price=3)) == [RED, MUG]
+    assert rows(masked(catalogue, max_price=3)) == [RED, MUG]
 
 
 def test_more_conditions_than_are_kept_are_all_answered_right(catalogue: LiveCatalogue) -> None:
     for _ in range(2):
         for price in range(100):
-            assert rows(catalogue.mask(max_price=price, attributes={})) == [
+            assert rows(masked(catalogue, max_price=price, attributes={})) == [
                 row for row, known in ((LANTERN, 3.5), (RED, 2.0), (MUG, 8.0)) if known <= price
             ]
-            assert rows(catalogue.mask(min_price=price, categories=["kitchen"])) == ([MUG] if price <= 8 else [])
+            assert rows(masked(catalogue, min_price=price, categories=["kitchen"])) == ([MUG] if price <= 8 else [])
 
 
 def test_threads_that_ask_while_items_change_see_one_state_or_the_next(artifact: Artifact, live: Live) -> None:
@@ -257,7 +274,7 @@ def test_threads_that_ask_while_items_change_see_one_state_or_the_next(artifact:
 
     def ask() -> None:
         for _ in range(300):
-            seen = rows(catalogue.mask(categories=["kitchen"], max_price=10))
+            seen = rows(masked(catalogue, categories=["kitchen"], max_price=10))
             if seen not in ([MUG], []):
                 wrong.append(seen)
 
@@ -289,7 +306,7 @@ CHANGES = st.lists(
 )
 
 
-def now(artifact: Artifact, records: Mapping[str, ItemRecord]) -> dict[str, CatalogueItem]:
+def now(artifact: Artifact, records: Mapping[str, ItemRecord]) -> dict[str, Item]:
     """Every item that there is, worked out plainly."""
     items = {artifact.items.id_of(row): artifact.catalogue.item(row) for row in range(len(artifact.items))}
     for item_id, told in records.items():
@@ -297,7 +314,7 @@ def now(artifact: Artifact, records: Mapping[str, ItemRecord]) -> dict[str, Cata
         if told.is_deleted or (base is None and not told.is_whole):
             continue
         if base is None or told.is_whole:
-            base = CatalogueItem(item_id, None, None, None, None, available=True)
+            base = Item(item_id, None, None, None, None, available=True)
         attributes = dict(base.attributes)
         plain = {name: value for name, value in told.fields.items() if name != "attributes.brand"}
         if "attributes.brand" in told.fields:
@@ -329,15 +346,15 @@ def test_after_any_changes_everything_agrees_with_a_plain_dictionary(
             item_id for item_id, item in items.items() if "lantern" in (item.title or "").lower()
         )
 
-        def holds(predicate: Callable[[CatalogueItem], bool], items: dict[str, CatalogueItem] = items) -> set[int]:
+        def holds(predicate: Callable[[Item], bool], items: dict[str, Item] = items) -> set[int]:
             of_row = {row: items.get(artifact.items.id_of(row)) for row in range(4)}
             return {row for row, item in of_row.items() if item is not None and predicate(item)}
 
         available = set(rows(catalogue.available_mask()))
         assert available == holds(lambda item: item.available)
-        light = available & set(rows(catalogue.mask(categories=["light"])))
+        light = available & set(rows(masked(catalogue, categories=["light"])))
         assert light == holds(lambda item: item.available and item.category == "light")
-        cheap = available & set(rows(catalogue.mask(max_price=4, attributes={"brand": "Lumo"})))
+        cheap = available & set(rows(masked(catalogue, max_price=4, attributes={"brand": "Lumo"})))
         assert cheap == holds(
             lambda item: (
                 item.available and item.price is not None and item.price <= 4 and item.attributes.get("brand") == "Lumo"

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from live_shop import change, record, set_trending
 from tiny_artifact import checkerboard, publish
 
+from candidate_gen import assortment
 from candidate_gen.assortment import Assortment, ItemSet
-from candidate_gen.filters import NO_FILTER, Filter
 from candidate_gen.retriever import Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord
-from recsys.live_catalogue import LiveCatalogue
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.filter import NO_FILTER, Filter, passes
+from recsys.shop.item import ItemRecord
 
 CHEAP_RED = Filter(max_price=5, attributes=(("colour", "red"),))
 FILTERS = [NO_FILTER, Filter(categories=("hats",)), CHEAP_RED]
@@ -34,11 +35,11 @@ def retriever_of(artifact: Artifact, live: LiveState) -> Retriever:
     return Retriever(artifact, live=live, counts=SourceCounts())
 
 
-def ids(items: ItemSet, assortment: Assortment) -> set[str]:
+def ids(items: ItemSet, moment: Assortment) -> set[str]:
     """The items of a set by id, whatever their rows."""
-    version = assortment.catalogue.artifact.items
+    version = moment.catalogue.artifact.items
     rows = items.rows.rows().tolist()
-    return {version.id_of(row) if row < len(version) else assortment.new_ids[row - len(version)] for row in rows}
+    return {version.id_of(row) if row < len(version) else moment.new_ids[row - len(version)] for row in rows}
 
 
 names = st.sampled_from(["item-00", "item-02", "item-03", "item-11", "new-1", "new-2", "new-3"])
@@ -100,8 +101,9 @@ def test_a_request_with_a_filter_works_for_no_change(artifact: Artifact, monkeyp
     retriever.similar("item-00", wanted, count=5)
 
     tried: list[str] = []
-    passes = Filter.passes
-    monkeypatch.setattr(Filter, "passes", lambda self, item: tried.append(item.item_id) or passes(self, item))
+    monkeypatch.setattr(
+        assortment, "passes", lambda item, conditions: tried.append(item.item_id) or passes(item, conditions)
+    )
     change(live, record("new-7", is_whole=True, price=9.0, attributes__colour="red"))
     assert set(tried) == {"new-7"}
 

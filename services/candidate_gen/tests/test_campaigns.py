@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tiny_artifact import Shop, checkerboard, off_sale, publish, random_shop
 
 from candidate_gen.campaigns import Campaign
-from candidate_gen.filters import Filter
 from candidate_gen.left_out import Seen
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord
+from recsys.shop.filter import Filter
+from recsys.shop.item import ItemRecord
 
 ANY = Conditions()
 SEEN_TOO = Conditions(seen=Seen(is_included=True))

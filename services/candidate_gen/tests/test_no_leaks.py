@@ -25,7 +25,7 @@ from recsys.artifact.reader import open_artifact
 from recsys.artifact.watcher import Watcher
 from recsys.errors import ItemNotFoundError
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord
+from recsys.shop.item import ItemRecord
 from recsys.v1.candidate_gen_service_pb2 import (
     GetCandidatesRequest,
     GetPopularItemsRequest,

@@ -9,12 +9,12 @@ from live_shop import Did, change, record, set_trending
 from tiny_artifact import Shop, checkerboard, publish
 
 from candidate_gen.candidates import Candidates
-from candidate_gen.filters import Filter
 from candidate_gen.left_out import Seen
 from candidate_gen.merging import Source
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
+from recsys.shop.filter import Filter
 
 ANY = Conditions()
 NOBODY = Asker()

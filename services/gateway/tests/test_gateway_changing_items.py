@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.message import Message
 
 from gateway.live import Live
-from recsys.feature_store.interface import ItemChange, ItemRecord
+from recsys.shop.item import ItemChange, ItemRecord
 from recsys.v1.catalog_service_pb2 import FindUnknownItemsRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
 

@@ -15,7 +15,8 @@ from gateway.recommend import Recommender
 from gateway.requests import Blend, Diversity
 from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Erasure, Event, Exposure, ItemChange, Profile, Subject
+from recsys.feature_store.interface import Erasure, Event, Exposure, Profile, Subject
+from recsys.shop.item import ItemChange
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
 

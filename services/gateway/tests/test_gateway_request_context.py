@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from gateway.request_context import RequestContextMiddleware
-from recsys.feature_store.interface import ItemRecord
 from recsys.observability.logging import JsonFormatter
+from recsys.shop.item import ItemRecord
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from tiny_artifact import random_shop
 from recsys.artifact.reader import Artifact
 from recsys.blend import BlendWeights
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord
+from recsys.shop.item import ItemRecord
 from reranker.candidates import RULE
 from reranker.ranker import Ranker, Ranking
 from reranker.request import Diversity, Exploration, RankRequest, Rule

@@ -144,13 +144,14 @@ def test_a_pinned_item_must_pass_what_the_caller_asked_for(board: Ranker) -> Non
     pin = [Rule("first", item_id="item-03", pin_position=1)]
     assert ids(board.rank(request(0, 2, rules=pin)))[0] == "item-03"
     for wanted in (
-        Filter(categories=["even"]),
+        Filter(categories=("even",)),
         Filter(min_price=3.5),
         Filter(max_price=2.5),
-        Filter(attributes={"colour": "red"}),
-        Filter(exclude_item_ids=["item-03"]),
+        Filter(attributes=(("colour", "red"),)),
     ):
         assert "item-03" not in ids(board.rank(request(0, 2, rules=pin, filter=wanted)))
-    assert ids(board.rank(request(0, 2, rules=pin, filter=Filter(categories=["odd"], min_price=3, max_price=3))))[
+    excluded = request(0, 2, rules=pin, excluded_item_ids=frozenset(["item-03"]))
+    assert "item-03" not in ids(board.rank(excluded))
+    assert ids(board.rank(request(0, 2, rules=pin, filter=Filter(categories=("odd",), min_price=3, max_price=3))))[
         0
     ] == ("item-03")

@@ -15,8 +15,9 @@ import polars as pl
 from event_sink import erasing, merging, rows
 from event_sink.lake_writer import LakeWriter
 from recsys.errors import DataError
-from recsys.feature_store.interface import Erasure, Event, Exposure, FeatureStore, ItemRecord, Merge, StreamEntry
+from recsys.feature_store.interface import Erasure, Event, Exposure, FeatureStore, Merge, StreamEntry
 from recsys.lake import ERASURES, ERASURES_FILE, ITEMS, ITEMS_FILE, read_erasures, read_items
+from recsys.shop.item import ItemRecord
 
 _log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from typing import Final
 import polars as pl
 
 from recsys.errors import DataError
-from recsys.event_types import REMOVE
 from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
 from recsys.lake import COMMITTED, Committed, collect_parts, owners_of_sessions, read_committed
+from recsys.shop.events import REMOVE
 
 _ATTEMPTS: Final = 10
 _LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")

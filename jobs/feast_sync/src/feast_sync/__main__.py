@@ -22,9 +22,9 @@ from recsys.errors import ArtifactError, DataError, StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
-from recsys.live_catalogue import LiveCatalogue
 from recsys.observability.logging import configure
 from recsys.process import ended_by_a_sentence, read_settings
+from recsys.shop.catalogue import LiveCatalogue
 
 _log = logging.getLogger(__name__)
 

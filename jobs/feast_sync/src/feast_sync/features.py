@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recsys import settings_file
 from recsys.errors import DataError
-from recsys.feature_store.interface import JsonScalar
+from recsys.shop.item import JsonScalar
 
 _IDS_A_CALL: Final = 1_000
 

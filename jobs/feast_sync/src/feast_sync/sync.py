@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final, Protocol
 
-from recsys.artifact.catalogue import CatalogueItem
-from recsys.feature_store.interface import FeatureStore, ItemChange, JsonScalar
-from recsys.live_catalogue import LiveCatalogue
-from recsys.live_catalogue.conditions import value_of
+from recsys.feature_store.interface import FeatureStore
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.item import Item, ItemChange, JsonScalar
 
 _log = logging.getLogger(__name__)
 
@@ -54,10 +53,10 @@ def _item_ids(catalogue: LiveCatalogue) -> Iterator[str]:
     yield from (new.item.item_id for new in catalogue.new_items())
 
 
-def _differing(item: CatalogueItem, fields: Mapping[str, JsonScalar]) -> dict[str, JsonScalar]:
+def _differing(item: Item, fields: Mapping[str, JsonScalar]) -> dict[str, JsonScalar]:
     """The fields whose value the catalogue does not say yet. Attributes are text."""
     ours = {
         name: str(value) if name.startswith(_ATTRIBUTE) and value is not None else value
         for name, value in fields.items()
     }
-    return {name: value for name, value in ours.items() if value_of(item, name) != value}
+    return {name: value for name, value in ours.items() if item.value(name) != value}

@@ -13,7 +13,7 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
-from recsys.event_types import REMOVE
+from recsys.shop.events import REMOVE
 from trainer import catalogue, rows, timestamps
 from trainer.catalogue import ItemFacts
 from trainer.checks import (

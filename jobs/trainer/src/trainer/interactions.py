@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
-from recsys.event_types import PURCHASE, REMOVE
+from recsys.shop.events import PURCHASE, REMOVE
 
 _PAIR = ["user_id", "item_id"]
 _ROUNDING = 1e-9  # fractional quantities (0.3 − 0.1 − 0.2) leave dust that is no unit

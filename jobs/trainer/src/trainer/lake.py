@@ -1,4 +1,4 @@
-"""The event lake in; what happened since the shop's files were written, laid over what they say, out.
+"""The event lake in; the shop as its files say, and as it became since they were written, out.
 
 Rows of the lake are checked as rows of files are. An event_id counts once for ever (the store knows it for days only).
 What a session did before it was merged into a user is the user's. Any other session is a user `session:<id>` of the
@@ -12,13 +12,14 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
 from recsys.lake import count_after, owners_of_sessions, read_erasures, read_items, read_table
+from recsys.shop.item import Item, ItemRecord
 from trainer import catalogue, events, timestamps
 from trainer.checks import first_reason
 from trainer.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
@@ -32,7 +33,6 @@ SESSION: Final = "session:"
 """What the id of an anonymous session begins with, where it stands for a user."""
 
 _MS_RANGE: Final = (0, 10**14)  # 1970, before which the API takes nothing, to the year 5138
-_STREAM_ATTRIBUTE: Final = "attributes."
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
         items_changed=records.height,
         erased_users=len(erased),
     )
-    laid_over = lay_over(listed, records)
-    return replace(shop, events=everything, catalogue=laid_over, stream_sequence=committed.sequence), report
+    changed = with_changes(listed, records)
+    return replace(shop, events=everything, catalogue=changed, stream_sequence=committed.sequence), report
 
 
 def new_events(lake: Path, *, after_sequence: int) -> int:
@@ -107,41 +107,26 @@ def without(frame: pl.DataFrame, erased: frozenset[str]) -> pl.DataFrame:
     return frame.filter(~pl.col("user_id").is_in(gone)) if gone else frame
 
 
-def lay_over(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """What the API said of items over what the files say.
+def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue as the API changed it.
 
     Args:
         listed: columns of `catalogue.SCHEMA` and attributes, one row an item.
-        records: columns of `recsys.lake.ITEMS`. What is whole replaces everything; a deleted item is not available.
+        records: columns of `recsys.lake.ITEMS`.
 
     Returns:
         Columns of `catalogue.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
     """
     if records.is_empty():
         return listed
-    told = [_in_our_names(json.loads(fields)) for fields in records["fields"]]
-    new = sorted({name for fields in told for name in fields if name.startswith(ATTRIBUTE)} - set(listed.columns))
+    changed = records.select("item_id")
+    trained = {row["item_id"]: _item(row) for row in listed.join(changed, on="item_id").rows(named=True)}
+    now = [_record(row).over(trained.get(row["item_id"])) for row in records.rows(named=True)]
+    new = sorted({f"{ATTRIBUTE}{name}" for item in now for name in item.attributes} - set(listed.columns))
     schema = {**listed.schema, **dict.fromkeys(new, pl.String())}
-    said = records.select("item_id", "is_whole", "is_deleted").with_columns(
-        column
-        for name, kind in schema.items()
-        if name != "item_id"
-        for column in (
-            pl.Series(f"new:{name}", [fields.get(name) for fields in told], dtype=kind, strict=False),
-            pl.Series(f"has:{name}", [name in fields for fields in told]),
-        )
-    )
-    both = listed.with_columns(pl.lit(None, pl.String).alias(name) for name in new).join(
-        said, on="item_id", how="full", coalesce=True
-    )
-    overruled = [
-        pl.when(pl.col("is_whole") | pl.col(f"has:{name}")).then(f"new:{name}").otherwise(name).alias(name)
-        for name in schema
-        if name != "item_id"
-    ]
-    deleted = pl.col("is_deleted").fill_null(False)
-    available = pl.col("available").fill_null(True) & ~deleted
-    return both.with_columns(overruled).with_columns(available).select(list(schema)).sort("item_id")
+    rows = pl.DataFrame([_row(item) for item in now], schema=schema)
+    unchanged = listed.join(changed, on="item_id", how="anti")
+    return pl.concat([unchanged, rows], how="diagonal").select(list(schema)).sort("item_id")
 
 
 def _checked(
@@ -204,8 +189,16 @@ def _with_sessions(kept: pl.DataFrame) -> pl.DataFrame:
     return kept.with_columns(pl.coalesce("user_id", stands)).drop_nulls("user_id")
 
 
-def _in_our_names(fields: dict[str, str | float | bool | None]) -> dict[str, str | float | bool | None]:
-    return {
-        f"{ATTRIBUTE}{name.removeprefix(_STREAM_ATTRIBUTE)}" if name.startswith(_STREAM_ATTRIBUTE) else name: value
-        for name, value in fields.items()
-    }
+def _record(row: dict[str, Any]) -> ItemRecord:
+    return ItemRecord(**{**row, "fields": json.loads(row["fields"])})
+
+
+def _item(row: dict[str, Any]) -> Item:
+    facts = {name: row[name] for name in catalogue.SCHEMA.names()}
+    told = {name.removeprefix(ATTRIBUTE): value for name, value in row.items() if name not in facts}
+    return Item(**facts, attributes={name: value for name, value in told.items() if value is not None})
+
+
+def _row(item: Item) -> dict[str, Any]:
+    facts = {name: item.value(name) for name in catalogue.SCHEMA.names()}
+    return facts | {f"{ATTRIBUTE}{name}": value for name, value in item.attributes.items()}

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recsys import settings_file
-from recsys.event_types import PURCHASE, REMOVE, Weights, refuse_weight_of_removals, weighted
+from recsys.shop.events import PURCHASE, REMOVE, Weights, refuse_weight_of_removals, weighted
 
 ColumnName = Annotated[str, Field(min_length=1)]
 

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import DataError, InvalidArgumentError
-from recsys.event_types import REMOVE
+from recsys.shop.events import REMOVE
 from trainer import interactions
 from trainer.interactions import Interactions
 

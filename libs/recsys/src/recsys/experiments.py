@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, TypeAdapter
 
-from recsys.event_types import PURCHASE, REMOVE, TypeName
+from recsys.shop.events import PURCHASE, REMOVE, TypeName
 
 METRICS: Final = "experiments.metrics"
 SUMS: Final = "experiments.sums"

@@ -7,18 +7,18 @@ in proportion to what changed; a request makes only the set of a filter that nob
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.filters import Filter
 from candidate_gen.item_index import NONE, Neighbours
 from candidate_gen.row_set import RowSet
-from recsys.artifact.catalogue import CatalogueItem
-from recsys.feature_store.interface import ItemRecord
-from recsys.live_catalogue import LiveCatalogue
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.filter import ON_SALE, Filter, passes
+from recsys.shop.item import Item, ItemRecord
 
 _MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
 
@@ -97,11 +97,12 @@ class Assortment:
         return self._set(_Wanted(wanted, only_trained=True))
 
     def dropped(self, wanted: Filter) -> dict[str, int]:
-        """How many items each condition alone lets not pass, by the wire's name of the condition."""
+        """How many items each condition alone lets not pass, by the name of the field; attributes count as one."""
         counts = {"unavailable": int(np.count_nonzero(~self.catalogue.available_mask()))}
-        for name, condition in wanted.conditions.items():
-            failing_new = sum(not condition.passes(new.item) for new in self.catalogue.new_items())
-            counts[name] = int(np.count_nonzero(~self._passing(condition))) + failing_new
+        for name, group in groupby(wanted.conditions, key=lambda condition: condition.field.partition(".")[0]):
+            conditions = tuple(group)
+            failing_new = sum(not passes(new.item, conditions) for new in self.catalogue.new_items())
+            counts[name] = int(np.count_nonzero(~self.catalogue.mask(conditions))) + failing_new
         return counts
 
     def _set(self, wanted: _Wanted) -> ItemSet:
@@ -116,19 +117,21 @@ class Assortment:
 
     def _made(self, wanted: _Wanted) -> ItemSet:
         mask = np.zeros(self.n_items + len(self.new_ids), bool)
-        mask[: self.n_items] = self.catalogue.available_mask() & self._passing(wanted.filter)
+        conditions = wanted.filter.conditions
+        mask[: self.n_items] = self.catalogue.mask((ON_SALE, *conditions))
         if wanted.only_trained:
             mask[: self.n_items] &= self.is_trained
         else:
-            passing = (new.item.item_id for new in self.catalogue.new_items() if wanted.filter.passes(new.item))
+            passing = (new.item.item_id for new in self.catalogue.new_items() if passes(new.item, conditions))
             mask[[self.row_of_new[item_id] for item_id in passing if item_id in self.row_of_new]] = True
         return self._item_set(RowSet.of(mask))
 
     def _corrected(
-        self, before: ItemSet, wanted: _Wanted, rows: NDArray[np.int64], items: list[CatalogueItem | None]
+        self, before: ItemSet, wanted: _Wanted, rows: NDArray[np.int64], items: list[Item | None]
     ) -> ItemSet:
         """A set of the moment before, with these items as they are now in these rows."""
-        is_in = np.array([each is not None and each.available and wanted.filter.passes(each) for each in items], bool)
+        conditions = (ON_SALE, *wanted.filter.conditions)
+        is_in = np.array([item is not None and passes(item, conditions) for item in items], bool)
         if wanted.only_trained:
             is_in[rows >= self.n_items] = False
             of_version = np.flatnonzero(rows < self.n_items)
@@ -138,15 +141,6 @@ class Assortment:
     def _item_set(self, rows: RowSet) -> ItemSet:
         size = rows.size_below(self.n_items)
         return ItemSet(rows, rows.rows()[:size] if size <= self.few else None)
-
-    def _passing(self, wanted: Filter) -> NDArray[np.bool_]:
-        mask: NDArray[np.bool_] = self.catalogue.mask(
-            categories=wanted.categories,
-            min_price=wanted.min_price,
-            max_price=wanted.max_price,
-            attributes=dict(wanted.attributes),
-        )
-        return mask
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:

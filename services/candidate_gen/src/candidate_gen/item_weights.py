@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.event_types import PURCHASE, REMOVE
+from recsys.shop.events import PURCHASE, REMOVE
 
 _DUST: Final = 1e-6  # what rounding leaves of a weight that was taken back
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.artifact.history import History
-from recsys.event_types import PURCHASE
+from recsys.shop.events import PURCHASE
 
 _TYPES_IN_A_SET: Final = 32
 NO_ROWS: Final[NDArray[np.int64]] = np.empty(0, np.int64)

@@ -24,7 +24,7 @@ from candidate_gen.item_weights import (
     together,
 )
 from recsys.artifact.reader import Artifact
-from recsys.event_types import PURCHASE, REMOVE
+from recsys.shop.events import PURCHASE, REMOVE
 
 _BEFORE_ALL = -1  # sequences are 0 or more
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from candidate_gen.assortment import Assortment, ItemSet
 from candidate_gen.candidates import Candidates, candidates_of
 from candidate_gen.erased_users import is_erased
-from candidate_gen.filters import NO_FILTER, Filter
 from candidate_gen.index_check import check_indexes
 from candidate_gen.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.item_vectors import ExactScores, ItemVectors, unit
@@ -33,10 +32,11 @@ from candidate_gen.trending_items import in_rows, trending_items
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
-from recsys.event_types import REMOVE
 from recsys.feature_store.follower import LiveState
-from recsys.feature_store.interface import ItemRecord
-from recsys.live_catalogue import LiveCatalogue
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.events import REMOVE
+from recsys.shop.filter import NO_FILTER, Filter
+from recsys.shop.item import ItemRecord
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
 _WARMING_REQUESTS: Final = 16

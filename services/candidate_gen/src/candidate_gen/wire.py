@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates
-from candidate_gen.filters import Filter
 from candidate_gen.left_out import NOT_SEEN, Seen
 from candidate_gen.query_vectors import VectorOrigin
 from candidate_gen.retriever import Asker, Conditions, Retriever
+from recsys.shop.filter import filter_from_wire
 from recsys.v1 import item_pb2
 from recsys.v1.candidate_gen_service_pb2 import (
     VECTOR_ORIGIN_FOLDED_IN,
@@ -37,16 +37,7 @@ def conditions_of(wanted: item_pb2.Filter, *, seen: Seen = NOT_SEEN) -> Conditio
     """What an answer must be. Raises: InvalidArgumentError (the bounds exclude each other, or are no numbers)."""
     if wanted == _NO_FILTER:
         return Conditions(seen=seen)
-    return Conditions(
-        filter=Filter(
-            categories=tuple(sorted(wanted.categories)),
-            min_price=wanted.min_price if wanted.HasField("min_price") else None,
-            max_price=wanted.max_price if wanted.HasField("max_price") else None,
-            attributes=tuple(sorted(wanted.attributes.items())),
-        ),
-        exclude_item_ids=wanted.exclude_item_ids,
-        seen=seen,
-    )
+    return Conditions(filter=filter_from_wire(wanted), exclude_item_ids=wanted.exclude_item_ids, seen=seen)
 
 
 def seen_of(request: GetCandidatesRequest) -> Seen:

@@ -4,23 +4,22 @@ The services learn of a change within a quarter of a second. What this process w
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
 
 import grpc
 
 from gateway.clients import Clients
 from gateway.live import Live, now_ms
 from gateway.requests import DeleteChange, ItemPatch, ItemPut, PatchChange, PutChange
-from recsys.feature_store.interface import FeatureStore, ItemChange, ItemRecord, JsonScalar
-from recsys.v1.item_pb2 import Item
-
-_ATTRIBUTES: Final = "attributes."  # how the feature store names them
+from recsys.feature_store.interface import FeatureStore
+from recsys.shop.item import ATTRIBUTES, ItemChange, ItemRecord, JsonScalar
+from recsys.shop.item_wire import item_from_wire, item_to_wire
+from recsys.v1 import item_pb2
 
 
 def change_of(item_id: str, body: ItemPut | ItemPatch) -> ItemChange:
     """What was given, in the feature store's names; of a patch, no more than that."""
     given: dict[str, JsonScalar] = body.model_dump(exclude={"op", "item_id", "attributes"}, exclude_unset=True)
-    fields = given | {f"{_ATTRIBUTES}{name}": value for name, value in body.attributes.items()}
+    fields = given | {f"{ATTRIBUTES}{name}": value for name, value in body.attributes.items()}
     return ItemChange(item_id, "put" if isinstance(body, ItemPut) else "patch", fields)
 
 
@@ -67,7 +66,7 @@ def _exists(record: ItemRecord | None) -> bool | None:
 
 async def items_of(
     item_ids: Sequence[str], *, live: Live, clients: Clients, timeout_s: float
-) -> tuple[str, list[Item]]:
+) -> tuple[str, list[item_pb2.Item]]:
     """The artifact version that answered, and those of the items that exist now, in the order asked for."""
     found = await clients.reranker.get_items(item_ids, timeout_s=timeout_s)
     described = {item.item_id: item for item in found.items}
@@ -75,29 +74,11 @@ async def items_of(
     return found.artifact_version, [item for item in now if item is not None]
 
 
-def as_now(item_id: str, described: Item | None, live: Live) -> Item | None:
-    """An item as the catalogue describes it, with what this process knows laid over; none: it does not exist."""
+def as_now(item_id: str, described: item_pb2.Item | None, live: Live) -> item_pb2.Item | None:
+    """An item as the catalogue describes it, with what this process knows put over it; none: it does not exist."""
     record = live.record(item_id)
     if record is None:
         return described
-    if record.is_deleted or (described is None and not record.is_whole):
+    if record.is_deleted or (described is None and not record.makes_item):
         return None
-    item = Item(item_id=item_id, available=True)
-    if described is not None and not record.is_whole:
-        item.CopyFrom(described)
-    for name, value in record.fields.items():
-        _lay_over(item, name, value)
-    return item
-
-
-def _lay_over(item: Item, name: str, value: JsonScalar) -> None:
-    if name.startswith(_ATTRIBUTES):
-        item.attributes.pop(name.removeprefix(_ATTRIBUTES), None)
-        if value is not None:
-            item.attributes[name.removeprefix(_ATTRIBUTES)] = str(value)
-    elif name == "available":
-        item.available = value is not False
-    elif value is None:
-        item.ClearField(cast(Any, name))
-    else:
-        setattr(item, name, value)
+    return item_to_wire(record.over(None if described is None else item_from_wire(described)))

@@ -10,8 +10,8 @@ from gateway.deadline import Deadline
 from gateway.live import Live
 from gateway.settings import Settings
 from recsys.errors import StoreUnavailableError
-from recsys.event_types import PURCHASE, REMOVE
 from recsys.feature_store.interface import StoredEvent, Subject
+from recsys.shop.events import PURCHASE, REMOVE
 from recsys.v1.item_pb2 import Item
 from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
 

@@ -20,9 +20,10 @@ from gateway.settings import Settings
 from recsys.background import running
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
-from recsys.feature_store.interface import FeatureStore, ItemRecord, Profile, Subject
+from recsys.feature_store.interface import FeatureStore, Profile, Subject
 from recsys.feature_store.opening import open_store
 from recsys.ids import user_hash
+from recsys.shop.item import ItemRecord
 
 _FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; a store that is away does not stop it
 

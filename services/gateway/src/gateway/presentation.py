@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from gateway import cursors, events, schemas
 from gateway.history import Had, Past
 from gateway.item_json import item_json
-from recsys.feature_store.interface import Erasure, ItemRecord
+from recsys.feature_store.interface import Erasure
+from recsys.shop.item import ItemRecord
 from recsys.v1 import item_pb2, model_service_pb2, user_service_pb2
 
 

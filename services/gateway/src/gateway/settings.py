@@ -8,10 +8,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
-from recsys import event_types
 from recsys.errors import DataError
 from recsys.feature_store.interface import SESSION_DAYS
 from recsys.rpc.tls import TlsSettings
+from recsys.shop import events as event_types
 
 ANYWHERE = "anywhere"
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.errors import InvalidArgumentError
-from recsys.live_catalogue import LiveCatalogue, NewItem
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.item import Item
+from recsys.shop.overlay import NewItem
 from reranker.request import Proposed
 
 RULE: Final = 7
@@ -61,7 +62,7 @@ class Candidates:
         part[self.is_in_model] = plain[self.rows[self.is_in_model]]
         return part
 
-    def item(self, index: int) -> CatalogueItem:
+    def item(self, index: int) -> Item:
         """The item as the shop describes it now."""
         row = int(self.rows[index])
         return self.new_items[row].item if row in self.new_items else self.catalogue.item(row)

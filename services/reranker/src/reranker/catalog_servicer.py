@@ -8,6 +8,7 @@ from recsys.artifact.watcher import Watcher
 from recsys.rpc.limits import MOST_WORDS
 from recsys.rpc.method import check_time
 from recsys.rpc.requests import check_at_most, check_count
+from recsys.shop.item_wire import item_to_wire
 from recsys.v1.catalog_service_pb2 import (
     FindUnknownItemsRequest,
     FindUnknownItemsResponse,
@@ -18,7 +19,6 @@ from recsys.v1.catalog_service_pb2 import (
 )
 from recsys.v1.catalog_service_pb2_grpc import CatalogServiceServicer
 from reranker.ranker import Ranker
-from reranker.wire import item_to_wire
 
 
 class CatalogServicer(CatalogServiceServicer):

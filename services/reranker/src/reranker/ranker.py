@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.artifact.paging import page_in, spread
 from recsys.artifact.reader import Artifact
-from recsys.live_catalogue import LiveCatalogue, LiveItems
+from recsys.shop.catalogue import LiveCatalogue, LiveItems
+from recsys.shop.item import Item
 from reranker.blending import blended
 from reranker.candidates import RULE, Candidates, on_sale
 from reranker.diversity import diverse, page_size
@@ -33,7 +33,7 @@ _WARMING_ITEMS: Final = 10
 class RankedItem:
     """An item where it stands."""
 
-    item: CatalogueItem
+    item: Item
     score: float
     sources: int  # bit 1 << source for every source
     propensity: float  # of this item at this place, over all draws of exploration; 1: chance could change nothing
@@ -107,7 +107,7 @@ class Ranker:
 
     def _may_pin(self, item_id: str, request: RankRequest) -> bool:
         item = self.catalogue.find(item_id)
-        return item is not None and request.filter.passes(item)
+        return item is not None and item_id not in request.excluded_item_ids and request.filter.passes(item)
 
 
 def _scored(candidates: Candidates, request: RankRequest) -> Scored:

@@ -3,15 +3,14 @@
 `wire` reads them from a request, and checks what can be checked without a model.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.blend import BlendWeights
-from recsys.live_catalogue.conditions import conditions_of, passes
+from recsys.shop.filter import NO_FILTER, Filter
 
 
 @dataclass(frozen=True)
@@ -43,27 +42,6 @@ class Rule:
     item_id: str | None = None
     boost: float | None = None  # above 0
     pin_position: int | None = None  # from 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """What a pinned item must be. Every condition that is given must hold."""
-
-    categories: Sequence[str] = ()  # any of these
-    min_price: float | None = None
-    max_price: float | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    exclude_item_ids: Sequence[str] = ()
-
-    def passes(self, item: CatalogueItem) -> bool:
-        """Whether an item may be an answer. One without a price does not pass a bound."""
-        conditions = conditions_of(
-            categories=self.categories,
-            min_price=self.min_price,
-            max_price=self.max_price,
-            attributes=self.attributes,
-        )
-        return item.item_id not in self.exclude_item_ids and passes(item, conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +79,8 @@ class RankRequest:
     blend: BlendWeights | None = None  # none: what the trainer found best
     diversity: Diversity | None = None
     rules: Sequence[Rule] = ()
-    filter: Filter = Filter()
+    filter: Filter = NO_FILTER  # what a pinned item must be
+    excluded_item_ids: frozenset[str] = frozenset()  # that no pin may bring in
     exploration: Exploration | None = None
     explain: bool = False
     history: HistoryVectors | None = None

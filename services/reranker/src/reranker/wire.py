@@ -11,9 +11,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.blend import BlendWeights
 from recsys.errors import InvalidArgumentError
+from recsys.shop.filter import filter_from_wire
+from recsys.shop.item_wire import item_to_wire
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
 from recsys.v1.item_pb2 import (
@@ -21,15 +22,13 @@ from recsys.v1.item_pb2 import (
     CandidateSet,
     CandidateSource,
     Contribution,
-    Item,
     SourceRank,
 )
 from recsys.v1.item_pb2 import Explanation as WireExplanation
-from recsys.v1.item_pb2 import Filter as WireFilter
 from recsys.v1.item_pb2 import RankedItem as WireRankedItem
 from reranker.explanation import Explanation
 from reranker.ranker import RankedItem, RestItem
-from reranker.request import Diversity, Exploration, Filter, HistoryVectors, Proposed, RankRequest, Rule, SourceList
+from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
 _FLOAT32 = np.dtype("<f4")
 
@@ -46,20 +45,11 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
         blend=_weights(wire.blend) if wire.HasField("blend") else None,
         diversity=_diversity(wire.diversity) if wire.HasField("diversity") else None,
         rules=list(starmap(_rule, enumerate(wire.rules))),
-        filter=_filter(wire.filter),
+        filter=filter_from_wire(wire.filter),
+        excluded_item_ids=frozenset(wire.filter.exclude_item_ids),
         exploration=_exploration(wire.exploration) if wire.HasField("exploration") else None,
         explain=wire.explain,
         history=_history(wire.history) if wire.explain else None,
-    )
-
-
-def _filter(wire: WireFilter) -> Filter:
-    return Filter(
-        categories=list(wire.categories),
-        min_price=wire.min_price if wire.HasField("min_price") else None,
-        max_price=wire.max_price if wire.HasField("max_price") else None,
-        attributes=dict(wire.attributes),
-        exclude_item_ids=list(wire.exclude_item_ids),
     )
 
 
@@ -160,19 +150,6 @@ def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:
         scores=[each.score for each in rest],
         sources=[each.sources for each in rest],
         propensities=[each.propensity for each in rest],
-    )
-
-
-def item_to_wire(item: CatalogueItem) -> Item:
-    """What the shop did not give stays absent."""
-    return Item(
-        item_id=item.item_id,
-        title=item.title,
-        category=item.category,
-        price=item.price,
-        image_url=item.image_url,
-        available=item.available,
-        attributes=item.attributes,
     )
 
 

@@ -1,13 +1,14 @@
 """The catalogue of one artifact version: what an item is called and costs, and a search by words of its title."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from recsys.shop.item import Item
 
 SCHEMA: Final = pa.schema(
     [
@@ -25,19 +26,6 @@ ATTRIBUTE: Final = "attr:"
 
 # Rows that a search looks at in one go: large enough for columnar speed, small enough to stop early on a full page.
 _SEARCH_BLOCK: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueItem:
-    """One item; none where the shop gave nothing."""
-
-    item_id: str
-    title: str | None
-    category: str | None
-    price: float | None
-    image_url: str | None
-    available: bool
-    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 def schema_with(columns: Iterable[str]) -> pa.Schema:
@@ -59,12 +47,12 @@ class Catalogue:
         }
         self.available: NDArray[np.bool_] = as_mask(batch.column("available"))
 
-    def item(self, row: int) -> CatalogueItem:
+    def item(self, row: int) -> Item:
         """The item of a row."""
         told = ((name, column[row].as_py()) for name, column in self._attributes.items())
         facts: list[Any] = [column[row].as_py() for column in self._columns]
         facts.append({name: value for name, value in told if value is not None})
-        return CatalogueItem(*facts)
+        return Item(*facts)
 
     def column(self, name: str) -> pa.Array:
         """A column of `SCHEMA`, of every item."""

@@ -9,12 +9,12 @@ from recsys.feature_store.interface import (
     Event,
     ExperimentState,
     Exposure,
-    JsonScalar,
     Merge,
     StoredEvent,
     StreamEntry,
     Subject,
 )
+from recsys.shop.item import JsonScalar
 
 _KINDS: Final[dict[str, Literal["user", "session"]]] = {"u": "user", "s": "session"}
 

@@ -14,8 +14,9 @@ from typing import Final, Literal
 
 from recsys.background import supervise
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import FeatureStore, ItemRecord, TrendingItem
+from recsys.feature_store.interface import FeatureStore, TrendingItem
 from recsys.feature_store.opening import open_store
+from recsys.shop.item import ItemRecord
 
 _log = logging.getLogger(__name__)
 

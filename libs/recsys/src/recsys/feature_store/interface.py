@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from recsys.shop.item import ItemChange, ItemRecord
+
 RECENT_EVENTS: Final = 200
 """At most so many recent events are kept of a user or session; what was had is kept whole."""
 
@@ -25,8 +27,6 @@ MOST_TRENDING: Final = 10_000
 
 SESSION_DAYS: Final = 30
 """After so long without an event or a merge a session is forgotten, unless the opener of the store says otherwise."""
-
-JsonScalar = str | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +85,6 @@ class TrendingItem:
 
     item_id: str
     weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class ItemChange:
-    """What the shop says of an item now. `fields` are those of the catalogue: title, category, price, image_url,
-    available, and `attributes.NAME` for each attribute."""
-
-    item_id: str
-    kind: Literal["put", "patch", "delete"]  # put: a field not given is null; patch: it stays as it is
-    fields: Mapping[str, JsonScalar] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRecord:
-    """All changes of an item so far, put together. To be laid over what the trained catalogue says."""
-
-    item_id: str
-    sequence: int  # of the last change, in a count of its own; a record moves to the end when it changes
-    is_whole: bool  # since the last put: the trained catalogue does not count
-    is_deleted: bool
-    fields: Mapping[str, JsonScalar]
-    created_ms: int  # of the first change
-    updated_ms: int
 
 
 @dataclass(frozen=True, slots=True)

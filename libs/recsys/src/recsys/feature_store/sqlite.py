@@ -28,14 +28,13 @@ from recsys.feature_store.interface import (
     ExperimentState,
     Exposure,
     FeatureStore,
-    ItemChange,
-    ItemRecord,
     Profile,
     StreamEntry,
     Subject,
     TrendingItem,
 )
 from recsys.feature_store.sqlite_writer import SqliteWriter
+from recsys.shop.item import ItemChange, ItemRecord
 
 T = TypeVar("T")
 

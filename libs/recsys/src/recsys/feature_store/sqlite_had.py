@@ -5,9 +5,9 @@ An item that was bought has its row in `had`, and in `bought_again` how many tim
 
 import sqlite3
 
-from recsys.event_types import PURCHASE, REMOVE
 from recsys.feature_store import codec
 from recsys.feature_store.interface import Event, Subject
+from recsys.shop.events import PURCHASE, REMOVE
 
 
 def note(connection: sqlite3.Connection, event: Event, *, key: str) -> None:

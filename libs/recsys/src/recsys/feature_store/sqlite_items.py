@@ -4,9 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from recsys.feature_store import codec
-from recsys.feature_store.interface import ItemChange, ItemRecord
-from recsys.feature_store.item_records import changed
 from recsys.feature_store.sqlite_schema import next_number
+from recsys.shop.item import ItemChange, ItemRecord, changed
 
 _COLUMNS = "item_id, sequence, is_whole, is_deleted, fields, created_ms, updated_ms"
 

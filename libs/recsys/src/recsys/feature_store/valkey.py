@@ -30,8 +30,6 @@ from recsys.feature_store.interface import (
     ExperimentState,
     Exposure,
     FeatureStore,
-    ItemChange,
-    ItemRecord,
     Merge,
     Profile,
     StoredEvent,
@@ -39,7 +37,7 @@ from recsys.feature_store.interface import (
     Subject,
     TrendingItem,
 )
-from recsys.feature_store.item_records import changed
+from recsys.shop.item import ItemChange, ItemRecord, changed
 
 _log = logging.getLogger(__name__)
 

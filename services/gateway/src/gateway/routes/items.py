@@ -12,8 +12,8 @@ from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, document
 from gateway.requests import MAX_COUNT, ItemChanges, ItemPatch, ItemPut, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, ItemId, PageSize
-from recsys.feature_store.interface import ItemChange
 from recsys.rpc.limits import MOST_WORDS
+from recsys.shop.item import ItemChange
 
 
 def _of_few_words(query: str) -> str:

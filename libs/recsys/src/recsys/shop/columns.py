@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import nan
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.artifact.catalogue import Catalogue, as_mask
-from recsys.feature_store.interface import JsonScalar
-
-ATTRIBUTES: Final = "attributes."
-"""A record's field `attributes.NAME` is the catalogue's attribute NAME."""
+from recsys.shop.item import ATTRIBUTES, JsonScalar
 
 Made = TypeVar("Made")
 Number = TypeVar("Number", bound=np.generic)

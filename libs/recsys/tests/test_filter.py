@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from candidate_gen.filters import NO_FILTER, Filter
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.errors import InvalidArgumentError
+from recsys.shop.filter import NO_FILTER, Filter
+from recsys.shop.item import Item
 
 
-def item(**told: object) -> CatalogueItem:
+def item(**told: object) -> Item:
     facts = {"title": None, "category": None, "price": None, "image_url": None, "available": True, **told}
-    return CatalogueItem("item", **facts)  # type: ignore[arg-type] # each test tells what it needs
+    return Item("item", **facts)  # type: ignore[arg-type] # each test tells what it needs
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,16 @@ def item(**told: object) -> CatalogueItem:
         (Filter(categories=("hats",), max_price=2), item(category="hats", price=1.0), item(category="hats", price=3.0)),
     ],
 )
-def test_an_item_passes_by_every_condition_that_is_given(
-    wanted: Filter, passing: CatalogueItem, failing: CatalogueItem
-) -> None:
+def test_an_item_passes_by_every_condition_that_is_given(wanted: Filter, passing: Item, failing: Item) -> None:
     assert wanted.passes(passing)
     assert not wanted.passes(failing)
     assert NO_FILTER.passes(failing)
 
 
-def test_conditions_come_apart_by_name() -> None:
-    wanted = Filter(categories=("hats",), max_price=2)
-    assert wanted.conditions == {"category": Filter(categories=("hats",)), "price": Filter(max_price=2)}
-    assert NO_FILTER.conditions == {}
+def test_each_field_that_is_restricted_has_a_condition() -> None:
+    wanted = Filter(categories=("hats",), max_price=2, attributes=(("size", "L"),))
+    assert [condition.field for condition in wanted.conditions] == ["category", "price", "attributes.size"]
+    assert NO_FILTER.conditions == ()
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,19 @@ Masks are kept for each condition and corrected when records change; what is ret
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.artifact.reader import Artifact
-from recsys.feature_store.interface import ItemRecord
-from recsys.live_catalogue.columns import Columns
-from recsys.live_catalogue.conditions import ON_SALE, Condition, conditions_of
-from recsys.live_catalogue.overlay import EMPTY, NewItem, Overlay, exists, item_under, says, value_in
-from recsys.live_catalogue.search import ItemPage, Wanted, search
+from recsys.shop.columns import Columns
+from recsys.shop.filter import ON_SALE, Condition
+from recsys.shop.item import Item, ItemRecord
+from recsys.shop.overlay import EMPTY, NewItem, Overlay
+from recsys.shop.search import ItemPage, Wanted, search
 
 _MOST_MASKS_HELD: Final = 32  # a byte for each item
 _MOST_ITEMS_HELD: Final = (
@@ -73,18 +72,8 @@ class LiveCatalogue:
         """bool [n_items]: which items of the version are on sale, and not deleted."""
         return self._mask(ON_SALE)
 
-    def mask(
-        self,
-        *,
-        categories: Collection[str] = (),
-        min_price: float | None = None,
-        max_price: float | None = None,
-        attributes: Mapping[str, str] | None = None,
-    ) -> NDArray[np.bool_]:
-        """bool [n_items]: which items of the version meet these conditions, on sale or not."""
-        conditions = conditions_of(
-            categories=categories, min_price=min_price, max_price=max_price, attributes=attributes or {}
-        )
+    def mask(self, conditions: Sequence[Condition]) -> NDArray[np.bool_]:
+        """bool [n_items]: which items of the version meet all of these conditions, on sale or not."""
         if len(conditions) == 1:
             return self._mask(conditions[0])
         joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
@@ -100,13 +89,13 @@ class LiveCatalogue:
     def new_item(self, item_id: str) -> NewItem | None:
         """An item that the shop added since, on sale or not; none for one of the version, or unknown, or deleted."""
         record = self._now.overlay.added.get(item_id)
-        return NewItem(item_under(record), record.created_ms) if record is not None and exists(record) else None
+        return NewItem(record.over(None), record.created_ms) if record is not None and record.makes_item else None
 
-    def item(self, row: int) -> CatalogueItem:
+    def item(self, row: int) -> Item:
         """The item of a row; a deleted one is not available."""
         record = self._now.overlay.by_row.get(row)
         trained = self._trained_item(row)
-        return trained if record is None else item_under(record, trained)
+        return trained if record is None else record.over(trained)
 
     def categories(self, rows: NDArray[np.int64]) -> list[str | None]:
         """The categories of many rows at once; none where an item has none."""
@@ -115,11 +104,11 @@ class LiveCatalogue:
         by_row = self._now.overlay.by_row
         if by_row:
             for at, row in enumerate(rows.tolist()):
-                if row in by_row and says(by_row[row], "category"):
-                    categories[at] = cast("str | None", value_in(by_row[row], "category"))
+                if row in by_row and by_row[row].says("category"):
+                    categories[at] = cast("str | None", by_row[row].value("category"))
         return categories
 
-    def find(self, item_id: str) -> CatalogueItem | None:
+    def find(self, item_id: str) -> Item | None:
         """The item of this id; none for an unknown or deleted one."""
         row = self.artifact.items.row_of(item_id)
         if row is None:
@@ -159,7 +148,7 @@ class LiveCatalogue:
             return mask
         with self._lock:
             overlay, masks = self._now
-            told = [row for row, record in overlay.by_row.items() if says(record, condition.field)]
+            told = [row for row, record in overlay.by_row.items() if record.says(condition.field)]
             mask = self._corrected(condition, condition.mask(self._columns), told, overlay)
             if len(masks) >= _MOST_MASKS_HELD:
                 masks.pop(next(iter(masks)))
@@ -173,8 +162,8 @@ class LiveCatalogue:
         correct = mask.copy()
         for row in rows:
             record = overlay.by_row.get(row)
-            if record is not None and says(record, condition.field):
-                correct[row] = condition.accepts(value_in(record, condition.field))
+            if record is not None and record.says(condition.field):
+                correct[row] = condition.accepts(record.value(condition.field))
             else:
                 correct[row] = condition.accepts(self._columns.value(condition.field, row))
         correct.flags.writeable = False

@@ -7,9 +7,9 @@ from heapq import merge
 from itertools import islice
 from typing import Final
 
-from recsys.artifact.catalogue import CatalogueItem
 from recsys.artifact.reader import Artifact
-from recsys.live_catalogue.overlay import Overlay, exists, item_under
+from recsys.shop.item import Item
+from recsys.shop.overlay import Overlay
 
 _CHECKED_EVERY: Final = 1024  # changed items
 
@@ -18,7 +18,7 @@ _CHECKED_EVERY: Final = 1024  # changed items
 class ItemPage:
     """Items by id, and whether more follow."""
 
-    items: list[CatalogueItem]
+    items: list[Item]
     has_more: bool
 
 
@@ -31,7 +31,7 @@ class Wanted:
     after_item_id: str
     check_time: Callable[[], None] = lambda: None  # called again and again; ends the search by raising
 
-    def matches(self, item: CatalogueItem) -> bool:
+    def matches(self, item: Item) -> bool:
         title = (item.title or "").lower()
         return (not self.category or item.category == self.category) and all(
             word in title for word in self.query.lower().split()
@@ -39,7 +39,7 @@ class Wanted:
 
 
 def search(
-    artifact: Artifact, overlay: Overlay, wanted: Wanted, *, page_size: int, item_of: Callable[[int], CatalogueItem]
+    artifact: Artifact, overlay: Overlay, wanted: Wanted, *, page_size: int, item_of: Callable[[int], Item]
 ) -> ItemPage:
     """The first items that match. `item_of` gives the item of a row as it was trained."""
     unchanged = _unchanged(artifact, overlay, wanted, block=page_size + 1)
@@ -63,9 +63,7 @@ def _unchanged(artifact: Artifact, overlay: Overlay, wanted: Wanted, *, block: i
         start_row = rows[-1] + 1
 
 
-def _changed(
-    overlay: Overlay, wanted: Wanted, *, item_of: Callable[[int], CatalogueItem]
-) -> Iterator[tuple[bytes, CatalogueItem]]:
+def _changed(overlay: Overlay, wanted: Wanted, *, item_of: Callable[[int], Item]) -> Iterator[tuple[bytes, Item]]:
     """Ids and items with a record that match, and are not deleted."""
     listed = overlay.sorted_rows
     start = bisect_right(listed, wanted.after_item_id.encode(), key=lambda pair: pair[0]) if wanted.after_item_id else 0
@@ -73,8 +71,8 @@ def _changed(
         if at % _CHECKED_EVERY == 0:
             wanted.check_time()
         record = overlay.added[item_id.decode()] if row is None else overlay.by_row[row]
-        if record.is_deleted or (row is None and not exists(record)):
+        if record.is_deleted or (row is None and not record.makes_item):
             continue
-        item = item_under(record, None if row is None else item_of(row))
+        item = record.over(None if row is None else item_of(row))
         if wanted.matches(item):
             yield item_id, item

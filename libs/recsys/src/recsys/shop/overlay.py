@@ -1,19 +1,16 @@
 """What the shop said of items since the version was trained: records of one moment, sorted by what they change."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from recsys.artifact.catalogue import CatalogueItem
-from recsys.feature_store.interface import ItemRecord, JsonScalar
-from recsys.live_catalogue.columns import ATTRIBUTES
+from recsys.shop.item import Item, ItemRecord
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """An item that the shop added since the version was trained."""
 
-    item: CatalogueItem
+    item: Item
     created_ms: int  # Unix milliseconds of the first record
 
 
@@ -44,8 +41,8 @@ class Overlay:
                 rows.append(row)
                 continue
             added[item_id] = record
-            if exists(record):
-                new.append(NewItem(item_under(record), record.created_ms))
+            if record.makes_item:
+                new.append(NewItem(record.over(None), record.created_ms))
         return Overlay(by_row, added, self._with_new(new, changed), self._with_rows(fresh)), rows
 
     def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
@@ -60,40 +57,3 @@ class Overlay:
 
 
 EMPTY = Overlay({}, {}, [], [])
-
-
-def exists(record: ItemRecord) -> bool:
-    """Whether an item that the version does not have exists by this record. A patch of nothing makes no item."""
-    return record.is_whole and not record.is_deleted
-
-
-def says(record: ItemRecord, field: str) -> bool:
-    """Whether the record decides this field, and the version does not."""
-    return record.is_whole or record.is_deleted or field in record.fields
-
-
-def value_in(record: ItemRecord, field: str) -> JsonScalar:
-    """The value of a field that the record decides."""
-    if field == "available" and record.is_deleted:
-        return False
-    return record.fields.get(field)
-
-
-def item_under(record: ItemRecord, trained: CatalogueItem | None = None) -> CatalogueItem:
-    """The item as it is now; of `trained` remains what the record does not say."""
-    if trained is None or record.is_whole:
-        trained = CatalogueItem(record.item_id, None, None, None, None, available=True)
-    attributes = dict(trained.attributes)
-    changes: dict[str, Any] = {}
-    for name, value in record.fields.items():
-        if not name.startswith(ATTRIBUTES):
-            changes[name] = value
-        elif value is None:
-            attributes.pop(name.removeprefix(ATTRIBUTES), None)
-        else:
-            attributes[name.removeprefix(ATTRIBUTES)] = str(value)
-    if changes.get("available", False) is None:
-        changes["available"] = True
-    if record.is_deleted:
-        changes["available"] = False
-    return replace(trained, attributes=attributes, **changes)

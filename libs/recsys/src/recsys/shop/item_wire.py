@@ -1,0 +1,25 @@
+"""Items as the wire has them; what the shop did not give stays absent."""
+
+from typing import Any
+
+from recsys.shop.item import Item
+from recsys.v1 import item_pb2
+
+
+def item_to_wire(item: Item) -> item_pb2.Item:
+    """The message of an item."""
+    return item_pb2.Item(
+        item_id=item.item_id,
+        title=item.title,
+        category=item.category,
+        price=item.price,
+        image_url=item.image_url,
+        available=item.available,
+        attributes=item.attributes,
+    )
+
+
+def item_from_wire(message: item_pb2.Item) -> Item:
+    """The item of a message."""
+    given: dict[str, Any] = {name.name: value for name, value in message.ListFields()}
+    return Item(**{**given, "available": message.available, "attributes": dict(message.attributes)})
