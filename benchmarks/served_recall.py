@@ -144,7 +144,7 @@ def compare(source: Source, folder: Path) -> Comparison:
     same_list = (served.rows == offline.ranked).all(axis=1)
     return Comparison(
         version=live.version,
-        recipe=str(live.training["recipe"]),
+        recipe=str(live.training.recipe),
         blend=live.blend,
         cut=cut,
         served=served,
@@ -174,7 +174,7 @@ def train(source: Source, *, cut: datetime, volume: Path) -> None:
 def fit_again(live: Manifest, known: pipeline.Shop, window: Split, *, settings: Settings) -> Embeddings:
     """The live version's recipe fitted on the same events, with the items that the split has."""
     built = interactions.build(known.events, weights=known.weights, catalogue_items=known.catalogue["item_id"])
-    recipe = recipes.parse(live.training["recipe"], where=live.version)
+    recipe = recipes.parse(live.training.recipe, where=live.version)
     with threadpool_limits(settings.threads or None):
         fitted = recipes.fit(recipe, built, recent_days=settings.recent_days, seed=settings.seed)
     column_of = {item_id: column for column, item_id in enumerate(built.item_ids)}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recsys.artifact import layout, writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FORMAT_VERSION, IndexInfo, Manifest, SumFoldIn
+from recsys.artifact.manifest import FORMAT_VERSION, IndexInfo, Manifest, SumFoldIn, TrainingInfo
 from trainer import index
 
 DIM: Final = 64
@@ -65,7 +65,7 @@ def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int)
         event_types=["purchase"],
         index=IndexInfo(factory=factory, metric="inner_product", search_effort=effort, recall=recall),
         metrics={},
-        training={"event_weights": {"view": 1.0, "cart": 3.0, "purchase": 5.0}},
+        training=TrainingInfo(event_weights={"view": 1.0, "cart": 3.0, "purchase": 5.0}),
         dataset_fingerprint="0" * 64,
         library_versions={},
         code_revision="benchmark",

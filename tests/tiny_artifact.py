@@ -3,7 +3,6 @@
 A shop as plain lists and arrays comes in; a version on a volume goes out, written by the real writer.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,16 @@ from numpy.typing import NDArray
 from recsys.artifact import writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import ALSFoldIn, BlendInfo, IndexInfo, Manifest, MetricValue, SumFoldIn
+from recsys.artifact.manifest import (
+    ALSFoldIn,
+    BlendInfo,
+    GateInfo,
+    IndexInfo,
+    Manifest,
+    MetricValue,
+    SumFoldIn,
+    TrainingInfo,
+)
 
 FIRST_EVENT_UNIX_S = 1_700_000_000
 EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
@@ -125,7 +133,7 @@ def publish(
     index_of: Shop | None = None,
     blend: BlendInfo | None = None,
     stream_sequence: int = 0,
-    gate: Mapping[str, object] | None = None,
+    gate: GateInfo | None = None,
 ) -> Path:
     """Write the shop as a version, make it the live one, and return its directory.
 
@@ -135,7 +143,7 @@ def publish(
     recall = 1.0 if search_effort is None else 0.4  # random vectors are hard on an approximate index
     index = IndexInfo(factory=factory, metric=metric, search_effort=search_effort, recall=recall)
     manifest = _manifest(shop, version=version, index=index)
-    training = manifest.training if gate is None else {**manifest.training, "gate": dict(gate)}
+    training = manifest.training.model_copy(update={"gate": gate})
     manifest = manifest.model_copy(
         update={"blend": blend or BlendInfo(), "stream_sequence": stream_sequence, "training": training}
     )
@@ -230,7 +238,7 @@ def _manifest(shop: Shop, *, version: str, index: IndexInfo) -> Manifest:
         event_types=["purchase"],
         index=index,
         metrics={"recall@20": MetricValue(value=0.25, low=0.2, high=0.3), "coverage": MetricValue(value=0.5)},
-        training={"event_weights": dict(EVENT_WEIGHTS)},
+        training=TrainingInfo(event_weights=dict(EVENT_WEIGHTS)),
         dataset_fingerprint="0" * 64,
         library_versions={},
         code_revision="test",

@@ -57,8 +57,8 @@ def test_the_first_good_version_goes_live_and_keeps_to_each_users_taste(tmp_path
 def test_the_manifest_tells_how_the_version_was_made(tmp_path: Path) -> None:
     train(tmp_path)
     manifest = live(tmp_path).manifest
-    assert manifest.training["recipe"] == GOOD.model_dump(mode="json")
-    assert manifest.training["gate"]["passed"] is True
+    assert manifest.training.recipe == GOOD.model_dump(mode="json")
+    assert manifest.training.gate.passed is True
     recall = manifest.metrics["recall@20"]
     assert recall.low <= recall.value <= recall.high
     assert recall.value > 0.5
@@ -134,17 +134,17 @@ def test_a_worse_version_is_refused_recorded_and_the_old_one_stays(tmp_path: Pat
     refused = train(tmp_path, recipe=BAD)
     assert not refused.activated
     assert layout.current_version(tmp_path) == first.version
-    recorded = open_artifact(layout.version_dir(tmp_path, refused.version)).manifest.training["gate"]
-    assert recorded["passed"] is False
-    assert any("live version" in reason and reason.startswith("failed") for reason in recorded["reasons"])
+    recorded = open_artifact(layout.version_dir(tmp_path, refused.version)).manifest.training.gate
+    assert recorded.passed is False
+    assert any("live version" in reason and reason.startswith("failed") for reason in recorded.reasons)
 
 
 def test_force_puts_a_refused_version_live_and_says_so(tmp_path: Path) -> None:
     train(tmp_path)
     forced = train(tmp_path, recipe=BAD, force=True)
     assert layout.current_version(tmp_path) == forced.version
-    gate = live(tmp_path).manifest.training["gate"]
-    assert (gate["passed"], gate["forced"]) == (False, True)
+    gate = live(tmp_path).manifest.training.gate
+    assert (gate.passed, gate.forced) == (False, True)
 
 
 def test_events_too_few_to_judge_make_a_first_version_but_replace_none(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_shop_trains_ten_times_of_ten_with_the_same_index_and_verdict_whatever
             outcome = train(shop, tmp_path / str(run))
         manifest = live(tmp_path / str(run))
         assert outcome.activated
-        told.add((manifest.model, manifest.index, str(manifest.training["recipe"]), outcome.verdict))
+        told.add((manifest.model, manifest.index, str(manifest.training.recipe), outcome.verdict))
     assert len(told) == 1
     assert (told.pop()[0] != "popularity") is is_personal
 
@@ -106,7 +106,7 @@ def test_many_users_judge_a_small_shop_and_an_aged_one(make: Callable[[], Shop],
     verdict = train(make(), tmp_path).verdict
     assert verdict.passed
     assert verdict.users > 700
-    assert live(tmp_path).training["gate"]["users"] == verdict.users  # type: ignore[index,call-overload]
+    assert live(tmp_path).training.gate.users == verdict.users
 
 
 def test_a_grocer_is_told_that_the_popular_items_are_the_model(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from recsys.artifact import writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import ALSFoldIn, IndexInfo, Manifest, MetricValue
+from recsys.artifact.manifest import ALSFoldIn, IndexInfo, Manifest, MetricValue, TrainingInfo
 
 USER_IDS = ["", " 007", "007", "17850.0", "a/b", "ü"]
 ITEM_IDS = ["0001", "1", "85123A", "A b"]
@@ -68,7 +68,7 @@ def small_manifest(version: str = "20260101T000000Z-als-00000000") -> Manifest:
         event_types=["view", "purchase"],
         index=IndexInfo(factory="Flat", metric="inner_product", search_effort=None, recall=1.0),
         metrics={"recall@20": MetricValue(value=0.25, low=0.2, high=0.3)},
-        training={"model": "als"},
+        training=TrainingInfo(),
         dataset_fingerprint="0" * 64,
         library_versions={"numpy": np.__version__},
         code_revision="unknown",

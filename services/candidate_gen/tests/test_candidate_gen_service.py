@@ -13,6 +13,7 @@ from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish
 
 from candidate_gen.app import create
 from candidate_gen.settings import Settings
+from recsys.artifact.manifest import GateInfo
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
 from recsys.v1.candidate_gen_service_pb2 import (
@@ -213,7 +214,7 @@ def test_a_refusal_of_the_last_training_is_a_metric(tmp_path: Path, passed: bool
     metrics = Metrics()
     create(Settings(artifact_dir=tmp_path), LiveState(), metrics)
     assert metrics.registry.get_sample_value("recsys_training_refused") == 0
-    publish(checkerboard(), tmp_path, gate={"passed": passed, "reasons": ["failed: too few"]})
+    publish(checkerboard(), tmp_path, gate=GateInfo(passed=passed, reasons=["failed: too few"]))
     assert metrics.registry.get_sample_value("recsys_training_refused") == float(not passed)
 
 

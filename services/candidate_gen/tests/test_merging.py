@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candidate_gen.item_index import Neighbours
-from candidate_gen.merging import Proposals, Source, merge
+from candidate_gen.merging import Proposals, merge
+from recsys.shop.sources import Source
 from recsys.v1.item_pb2 import CandidateSource
 
 
@@ -53,7 +54,5 @@ def test_merging_is_what_a_loop_would_do(lists: list[list[int]]) -> None:
 
 def test_sources_are_numbered_as_on_the_wire() -> None:
     assert {f"CANDIDATE_SOURCE_{source.name}": source.value for source in Source} == {
-        name: number
-        for name, number in CandidateSource.items()
-        if name not in ("CANDIDATE_SOURCE_UNSPECIFIED", "CANDIDATE_SOURCE_RULE")
+        name: number for name, number in CandidateSource.items() if name != "CANDIDATE_SOURCE_UNSPECIFIED"
     }

@@ -12,11 +12,11 @@ from tiny_artifact import Shop, checkerboard, normalised, off_sale, publish, ran
 
 from candidate_gen.candidates import Candidates
 from candidate_gen.left_out import Seen
-from candidate_gen.merging import Source
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.errors import ItemNotFoundError
 from recsys.feature_store.follower import LiveState
+from recsys.shop.sources import Source
 
 INDEXES = [("Flat", None), ("SQfp16", None), ("IVF8,Flat", 2), ("HNSW8", 16)]
 

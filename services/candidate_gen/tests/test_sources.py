@@ -10,11 +10,11 @@ from tiny_artifact import Shop, checkerboard, publish
 
 from candidate_gen.candidates import Candidates
 from candidate_gen.left_out import Seen
-from candidate_gen.merging import Source
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.filter import Filter
+from recsys.shop.sources import Source
 
 ANY = Conditions()
 NOBODY = Asker()

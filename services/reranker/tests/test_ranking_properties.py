@@ -20,7 +20,7 @@ from recsys.artifact.reader import Artifact
 from recsys.blend import BlendWeights
 from recsys.feature_store.follower import LiveState
 from recsys.shop.item import ItemRecord
-from reranker.candidates import RULE
+from recsys.shop.sources import Source
 from reranker.ranker import Ranker, Ranking
 from reranker.request import Diversity, Exploration, RankRequest, Rule
 
@@ -120,7 +120,7 @@ def check_order(ranking: Ranking, request: RankRequest) -> None:
     """Scores do not increase, but where a pin, exploration or diversity put an item."""
     if request.diversity is not None:
         return
-    moved = [each.propensity < 1 or each.sources >> RULE & 1 for each in ranking.items]
+    moved = [each.propensity < 1 or each.sources >> Source.RULE & 1 for each in ranking.items]
     if request.exploration is None:
         scores = [each.score for each, is_moved in zip(ranking.items, moved, strict=True) if not is_moved]
         assert scores == sorted(scores, reverse=True)
@@ -140,7 +140,7 @@ def check_pins(ranking: Ranking, request: RankRequest) -> None:
         if 1 <= position <= request.count and any(matching):
             if position <= len(ranking.items):
                 assert matching[position - 1]
-                assert ranking.items[position - 1].sources >> RULE & 1
+                assert ranking.items[position - 1].sources >> Source.RULE & 1
             return
 
 
@@ -150,7 +150,7 @@ def check_cap(ranking: Ranking, request: RankRequest) -> None:
         return
     most = request.diversity.max_per_category
     counts = Counter(each.item.category for each in ranking.items)
-    pinned = Counter(each.item.category for each in ranking.items if each.sources >> RULE & 1)
+    pinned = Counter(each.item.category for each in ranking.items if each.sources >> Source.RULE & 1)
     assert all(count <= max(most, pinned[category]) for category, count in counts.items() if category is not None)
 
 

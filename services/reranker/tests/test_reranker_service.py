@@ -13,6 +13,7 @@ from tiny_artifact import checkerboard, publish
 
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
+from recsys.shop.sources import Source
 from recsys.v1 import candidate_gen_service_pb2, item_pb2
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.catalog_service_pb2 import (
@@ -26,7 +27,6 @@ from recsys.v1.catalog_service_pb2 import (
 from recsys.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
 from reranker.app import create
-from reranker.candidates import RULE
 from reranker.settings import Settings
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -129,7 +129,7 @@ def test_everything_that_can_be_asked_for_reaches_the_ranking(client: Client, li
     )
     # before the boost: item-04 0.818 + 0.5 × ln 6/ln 7, item-02 0.909 + 0.5 × ln 4/ln 7, item-00 1 + 0.5 × ln 2/ln 7
     assert ids(response) == ["item-04", "item-05", "new"]
-    assert [list(ranked.sources) for ranked in response.items] == [[ANN], [RULE], [ANN]]
+    assert [list(ranked.sources) for ranked in response.items] == [[ANN], [Source.RULE], [ANN]]
     assert response.items[2].propensity == 1  # one new item, one position
     assert response.items[2].item.attributes == {"colour": "red"}
     assert list(response.remainder.item_ids) == ["item-02", "item-00", "item-03", "item-01"]

@@ -12,7 +12,7 @@ from tiny_artifact import checkerboard, off_sale
 from recsys.artifact.manifest import BlendInfo
 from recsys.blend import BlendWeights
 from recsys.feature_store.follower import LiveState
-from reranker.candidates import RULE
+from recsys.shop.sources import Source
 from reranker.ranker import Ranker
 from reranker.request import Filter, RankRequest, Rule
 
@@ -103,7 +103,7 @@ def test_a_boost_of_a_category_sees_what_the_shop_changed(board: Ranker, live: L
 def test_the_best_matching_item_is_pinned_and_the_others_close_up_around_it(board: Ranker) -> None:
     ranking = board.rank(request(0, 2, 4, 7, 5, count=4, rules=[Rule("odd", category="odd", pin_position=2)]))
     assert rows_of(ranking) == [0, 5, 2, 4]
-    assert [each.sources >> RULE & 1 for each in ranking.items] == [0, 1, 0, 0]
+    assert [each.sources >> Source.RULE & 1 for each in ranking.items] == [0, 1, 0, 0]
     assert [each.item_id for each in ranking.rest] == ["item-07"]
 
 
@@ -112,7 +112,7 @@ def test_an_item_is_pinned_although_nobody_proposed_it(board: Ranker, live: Live
     rules = [Rule("a", item_id="item-11", pin_position=3), Rule("b", item_id="new", pin_position=1)]
     ranking = board.rank(request(0, 2, 4, rules=rules))
     assert ids(ranking) == ["new", "item-00", "item-11"]
-    assert [each.sources for each in ranking.items] == [1 << RULE, 1 << 1, 1 << RULE]
+    assert [each.sources for each in ranking.items] == [1 << Source.RULE, 1 << 1, 1 << Source.RULE]
     assert ranking.items[0].item.title == "Just in"
 
 

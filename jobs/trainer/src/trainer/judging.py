@@ -107,7 +107,7 @@ def judge(
 def recipe_of(live: Manifest) -> Recipe | None:
     """The live version's recipe; none where a trainer of other recipes made it, and it cannot be fitted again."""
     try:
-        return recipes.parse(live.training.get("recipe"), where=live.version)
+        return recipes.parse(live.training.recipe, where=live.version)
     except DataError as error:
         _log.warning("the live version cannot be compared with", extra={"reason": str(error)})
         return None

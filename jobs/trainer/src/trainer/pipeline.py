@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from recsys.artifact import layout, writer
-from recsys.artifact.manifest import Manifest, MetricValue
+from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError
 from trainer import (
@@ -125,25 +124,18 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)
 
 
-def _training(
-    shop: Shop, decided: Decision, verdict: Verdict, *, force: bool, settings: Settings
-) -> dict[str, JsonValue]:
+def _training(shop: Shop, decided: Decision, verdict: Verdict, *, force: bool, settings: Settings) -> TrainingInfo:
     """What the manifest says of the run."""
     last = shop.events["timestamp"].max()
-    return {
-        "recipe": decided.recipe.model_dump(mode="json"),
-        "event_weights": dict(shop.weights),
-        "recent_days": settings.recent_days,
-        "horizon_days": settings.horizon_days,
-        "data_until": None if last is None else str(last),
-        "seed": settings.seed,
-        "gate": {
-            "passed": verdict.passed,
-            "forced": force,
-            "reasons": list(verdict.reasons),
-            "users": verdict.users,
-        },
-    }
+    return TrainingInfo(
+        recipe=decided.recipe.model_dump(mode="json"),
+        event_weights=dict(shop.weights),
+        recent_days=settings.recent_days,
+        horizon_days=settings.horizon_days,
+        data_until=None if last is None else str(last),
+        seed=settings.seed,
+        gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
+    )
 
 
 def _report(version: str, decided: Decision, retrieval: BuiltIndex, *, settings: Settings) -> Path | None:

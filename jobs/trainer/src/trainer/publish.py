@@ -11,13 +11,12 @@ import faiss
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from recsys.artifact import writer
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue
+from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
 from trainer.index import BuiltIndex
 from trainer.interactions import Interactions
 from trainer.models.embeddings import Embeddings
@@ -40,7 +39,7 @@ class Fitted:
     stream_sequence: int  # of the last event of the stream among the events
     model: str
     metrics: dict[str, MetricValue]
-    training: dict[str, JsonValue]
+    training: TrainingInfo
 
 
 def publish(volume: Path, fitted: Fitted) -> str:

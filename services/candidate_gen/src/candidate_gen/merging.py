@@ -2,20 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from candidate_gen.item_index import Neighbours
-
-
-class Source(IntEnum):
-    """What proposed a candidate; numbered as on the wire, where bit 1 << source stands for it."""
-
-    ANN = 1
-    POPULAR = 2
-    SIMILAR = 3
-    SESSION = 4
-    TRENDING = 5
-    NEW = 6
+from recsys.shop.sources import Source
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 A user of the version and what happened since come in; a vector, where it comes from, and what it is made of go out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +56,7 @@ class QueryVectors:
         self._users: NDArray[np.float32] = np.asarray(artifact.user_embeddings)
         self._history = artifact.history
         self._up_to_sequence = artifact.manifest.stream_sequence
-        self._weights = _event_weights(artifact)
+        self._weights = EventWeights(artifact.manifest.training.event_weights)
         self._nobody = np.zeros(artifact.manifest.dim, np.float32)
         types = artifact.manifest.event_types
         self._purchase_bit = np.uint32(1 << types.index(PURCHASE) if PURCHASE in types[:32] else 0)
@@ -115,7 +114,3 @@ class QueryVectors:
 
 def _query(vector: NDArray[np.float32], origin: VectorOrigin, history: ItemWeights) -> QueryVector:
     return QueryVector(vector, origin if vector.any() else VectorOrigin.NONE, history)
-
-
-def _event_weights(artifact: Artifact) -> EventWeights:
-    return EventWeights(cast("Mapping[str, float]", artifact.manifest.training.get("event_weights", {})))

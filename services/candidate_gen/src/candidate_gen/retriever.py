@@ -22,7 +22,7 @@ from candidate_gen.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.item_vectors import ExactScores, ItemVectors, unit
 from candidate_gen.item_weights import LiveEvent
 from candidate_gen.left_out import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
-from candidate_gen.merging import Proposals, Source
+from candidate_gen.merging import Proposals
 from candidate_gen.nearest import Space, few_of
 from candidate_gen.new_items import new_items
 from candidate_gen.popular_items import PopularItems
@@ -37,6 +37,7 @@ from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.events import REMOVE
 from recsys.shop.filter import NO_FILTER, Filter
 from recsys.shop.item import ItemRecord
+from recsys.shop.sources import Source
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
 _WARMING_REQUESTS: Final = 16

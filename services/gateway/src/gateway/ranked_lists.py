@@ -17,17 +17,9 @@ from gateway.recommend import Recommended
 from gateway.shown import Shown
 from recsys.feature_store.interface import Subject
 from recsys.observability.logging import request_id
+from recsys.shop.sources import label_of, labels
 from recsys.v1 import candidate_gen_service_pb2, item_pb2
 
-_SOURCES: Final[dict[int, schemas.Source]] = {
-    item_pb2.CANDIDATE_SOURCE_ANN: "ann",
-    item_pb2.CANDIDATE_SOURCE_POPULAR: "popular",
-    item_pb2.CANDIDATE_SOURCE_SIMILAR: "similar",
-    item_pb2.CANDIDATE_SOURCE_SESSION: "session",
-    item_pb2.CANDIDATE_SOURCE_TRENDING: "trending",
-    item_pb2.CANDIDATE_SOURCE_NEW: "new",
-    item_pb2.CANDIDATE_SOURCE_RULE: "rule",
-}
 _ORIGINS: Final[dict[int, schemas.VectorOrigin]] = {
     candidate_gen_service_pb2.VECTOR_ORIGIN_TRAINED: "trained",
     candidate_gen_service_pb2.VECTOR_ORIGIN_FOLDED_IN: "folded_in",
@@ -121,8 +113,7 @@ def _arm(answer: Recommended) -> schemas.ArmOut | None:
 def _ranked_item(message: item_pb2.RankedItem) -> Json:
     ranked = item_json(message.item)
     ranked["score"] = message.score
-    # A newer service may know a source that this gateway does not: it is left out.
-    ranked["sources"] = [_SOURCES[number] for number in message.sources if number in _SOURCES]
+    ranked["sources"] = labels(sum(1 << number for number in message.sources))
     ranked["propensity"] = message.propensity
     ranked["explanation"] = _explanation(message.explanation) if message.HasField("explanation") else None
     return ranked
@@ -131,7 +122,7 @@ def _ranked_item(message: item_pb2.RankedItem) -> Json:
 def _listed_item(listed: ListedItem) -> Json:
     ranked = item_json(listed.item)
     ranked["score"] = listed.score
-    ranked["sources"] = [name for number, name in _SOURCES.items() if listed.sources & 1 << number]
+    ranked["sources"] = labels(listed.sources)
     ranked["propensity"] = listed.propensity
     ranked["explanation"] = None
     return ranked
@@ -150,7 +141,7 @@ def _explanation(message: item_pb2.Explanation) -> Json:
 
 def _source_ranks(messages: Iterable[item_pb2.SourceRank]) -> list[Json]:
     return [
-        {"source": _SOURCES[one.source], "rank": one.rank, "score": one.score}
+        {"source": label, "rank": one.rank, "score": one.score}
         for one in messages
-        if one.source in _SOURCES
+        if (label := label_of(one.source)) is not None
     ]

@@ -1,11 +1,13 @@
 """The public JSON, as the OpenAPI document shows it. Knows neither protobuf nor gRPC."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule"]
+from recsys.shop import sources
+
+Source = Annotated[str, WithJsonSchema({"type": "string", "enum": [source.label for source in sources.Source]})]
 VectorOrigin = Literal["trained", "folded_in", "none"]
 Level = Literal["full", "without_live_state", "without_rerank", "popular_in_category", "static"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,8 @@ from recsys.errors import InvalidArgumentError
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.item import Item
 from recsys.shop.overlay import NewItem
+from recsys.shop.sources import Source
 from reranker.request import Proposed
-
-RULE: Final = 7
-"""The source of what a pin put there, numbered as on the wire."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def _with_pinned(kept: Candidates, item_ids: Sequence[str], *, first_new_row: in
         catalogue=catalogue,
         rows=np.append(kept.rows, np.array(rows, np.int64)),
         scores=np.append(kept.scores, np.zeros(len(rows), np.float32)),
-        sources=np.append(kept.sources, np.full(len(rows), 1 << RULE, np.uint32)),
+        sources=np.append(kept.sources, np.full(len(rows), 1 << Source.RULE, np.uint32)),
         new_items=new_items,
     )
 

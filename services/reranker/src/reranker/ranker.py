@@ -14,8 +14,9 @@ from recsys.artifact.paging import page_in, spread
 from recsys.artifact.reader import Artifact
 from recsys.shop.catalogue import LiveCatalogue, LiveItems
 from recsys.shop.item import Item
+from recsys.shop.sources import Source
 from reranker.blending import blended
-from reranker.candidates import RULE, Candidates, on_sale
+from reranker.candidates import Candidates, on_sale
 from reranker.diversity import diverse, page_size
 from reranker.explanation import Explanation, check_history, explain
 from reranker.exploration import Explored, explore
@@ -157,7 +158,7 @@ def _described(index: int, place: int, scored: Scored, page: _Page, request: Ran
 
 
 def _sources(index: int, scored: Scored, page: _Page) -> int:
-    return int(scored.candidates.sources[index]) | (1 << RULE if index in page.pins.name_of else 0)
+    return int(scored.candidates.sources[index]) | (1 << Source.RULE if index in page.pins.name_of else 0)
 
 
 def _rest(scored: Scored, page: _Page) -> Iterator[RestItem]:

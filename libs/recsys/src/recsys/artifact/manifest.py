@@ -12,6 +12,12 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Open(BaseModel):
+    """Other trainers may record more."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 class FileEntry(_Frozen):
     """One file of the version's directory."""
 
@@ -78,6 +84,27 @@ class BlendInfo(_Frozen):
     recency_half_life_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
 
 
+class GateInfo(_Open):
+    """What the trainer's gate said of the version."""
+
+    passed: bool
+    forced: bool = False  # it went live whatever the gate said
+    reasons: list[str] = []  # one sentence a check
+    users: int | None = None  # that judged; none: a trainer of earlier days did not say
+
+
+class TrainingInfo(_Open):
+    """The settings of the run, and its verdict."""
+
+    recipe: JsonValue = None  # `trainer.recipe.Recipe`; none: not recorded
+    event_weights: dict[str, float] = {}  # event type → what one event of it adds to the interest of a user
+    recent_days: float | None = None  # of the window that popularity is counted over
+    horizon_days: float | None = None  # of a held-out window
+    data_until: str | None = None  # time of the newest event
+    seed: int | None = None
+    gate: GateInfo | None = None
+
+
 class Manifest(_Frozen):
     """Everything a reader must know before it opens the other files."""
 
@@ -94,9 +121,7 @@ class Manifest(_Frozen):
     blend: BlendInfo = BlendInfo()
     stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]
-    training: dict[
-        str, JsonValue
-    ]  # settings of the run: data file, weights, hyper-parameters, recent window, gate verdict
+    training: TrainingInfo
     dataset_fingerprint: str  # SHA-256 over the interactions that the model was fitted on
     library_versions: dict[str, str]
     code_revision: str

@@ -3,21 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
 from recsys.artifact import layout
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError
 
 _FAILED = "failed: "
-
-
-class _Gate(BaseModel):
-    passed: bool
-    forced: bool = False
-    reasons: list[str] = []
-    users: int | None = None  # manifests of earlier trainers do not say
 
 
 @dataclass(frozen=True)
@@ -41,9 +32,8 @@ class RunVerdict:
 
 def verdict_of(manifest: Manifest) -> RunVerdict | None:
     """None where the manifest records no verdict."""
-    try:
-        gate = _Gate.model_validate(manifest.training.get("gate"))
-    except ValidationError:
+    gate = manifest.training.gate
+    if gate is None:
         return None
     return RunVerdict(manifest.version, gate.passed, gate.forced, tuple(gate.reasons), gate.users)
 
