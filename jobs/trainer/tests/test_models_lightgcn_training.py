@@ -1,5 +1,6 @@
 """LightGCN's training: what it draws, when it stops, and that a kill costs nothing."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(long_tail: Interactions,
 
 
 def test_what_a_kill_left_half_written_is_not_read(long_tail: Interactions, tmp_path: Path) -> None:
-    (tmp_path / "lightgcn.pt.part").write_bytes(b"half")
+    (tmp_path / f"lightgcn.pt.{os.getpid()}.new").write_bytes(b"half")
     lightgcn_training.fit(long_tail, SETTINGS, seed=1, checkpoint=tmp_path / "lightgcn.pt")
     assert [path.name for path in tmp_path.iterdir()] == ["lightgcn.pt"]
 

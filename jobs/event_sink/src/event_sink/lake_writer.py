@@ -5,17 +5,17 @@ Whenever the process is killed, the lake is what COMMITTED said last; what else 
 
 import fcntl
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import polars as pl
 
+from recsys import durable_file
 from recsys.errors import DataError
 from recsys.lake import COMMITTED, TABLES, Committed, Table, read_committed
 
 _LOCK: Final = ".lock"
-_TEMPORARY: Final = ".new"
 
 
 class LakeWriter:
@@ -51,13 +51,15 @@ class LakeWriter:
         path = self.path / part
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _flush_dir(path.parent.parent)
-        _replace(path, frame.write_parquet)
+            durable_file.flush_dir(path.parent.parent)
+        with durable_file.replacing(path) as file:
+            frame.write_parquet(file)
         return {part: frame.height}
 
     def write_table(self, name: str, frame: pl.DataFrame) -> None:
         """Replace items or erasures: these count at once."""
-        _replace(self.path / name, frame.write_parquet)
+        with durable_file.replacing(self.path / name) as file:
+            frame.write_parquet(file)
 
     def commit(
         self,
@@ -87,7 +89,7 @@ class LakeWriter:
 
     def _replace_committed(self, committed: Committed) -> None:
         content = committed.model_dump_json(indent=1).encode()
-        _replace(self.path / COMMITTED, lambda file: file.write(content))
+        durable_file.replace(self.path / COMMITTED, content)
         self.committed = committed
 
     def _recovered(self) -> Committed:
@@ -98,7 +100,7 @@ class LakeWriter:
                 raise DataError(f"{self.path}: expected {COMMITTED} beside the parts, found none; put it back")
             self._replace_committed(Committed())
             return self.committed
-        for path in [*files, *self.path.glob(f"*{_TEMPORARY}")]:
+        for path in [*files, *self.path.glob(f"*{durable_file.TEMPORARY}")]:
             if str(path.relative_to(self.path)) not in committed.parts:
                 path.unlink()
         return committed
@@ -107,22 +109,3 @@ class LakeWriter:
 def last_touched(lake: Path) -> float:
     """When a writer last said that all is well, in Unix seconds. Raises: OSError, where there was none."""
     return (lake / _LOCK).stat().st_mtime
-
-
-def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """A file with other content, whole and durable, or as it was."""
-    beside = path.with_name(path.name + _TEMPORARY)
-    with beside.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    _flush_dir(path.parent)
-
-
-def _flush_dir(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

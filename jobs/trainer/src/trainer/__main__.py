@@ -142,7 +142,7 @@ def tune(
 
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
-        file.write(recipe.model_dump_json(indent=2) + "\n")
+        file.write(f"{recipe.model_dump_json(indent=2)}\n".encode())
     typer.echo(f"{out}: ndcg@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
 
 

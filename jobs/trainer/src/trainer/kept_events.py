@@ -7,15 +7,15 @@ or another mapping keep theirs beside it.
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from recsys.durable_file import replacing
 from recsys.errors import DataError
 from trainer import events, lake, rows
 from trainer.events import Events
@@ -87,7 +87,7 @@ def _write(kept: Path, loaded: Events) -> None:
             old.unlink(missing_ok=True)  # another run may have been quicker
     _put(kept.with_suffix(".events.parquet"), loaded.frame.write_parquet)
     _put(kept.with_suffix(".items.parquet"), loaded.catalogue.write_parquet)
-    _put(kept.with_suffix(".json"), lambda beside: beside.write_bytes(_report.dump_json(loaded.report)))
+    _put(kept.with_suffix(".json"), lambda file: file.write(_report.dump_json(loaded.report)))
 
 
 def _forget(kept: Path, erased: frozenset[str]) -> None:
@@ -111,10 +111,9 @@ def _may_hold(events_path: Path, erased: frozenset[str]) -> bool:
     return lake.without(users, erased).height < users.height
 
 
-def _put(path: Path, write: Callable[[Path], object]) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")  # two runs may write the same at once
+def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:
     try:
-        write(beside)
-        os.replace(beside, path)
+        with replacing(path) as file:
+            write(file)
     except (OSError, pl.exceptions.PolarsError) as error:  # polars tells of a full disk in its own words
         raise DataError(f"{path}: cannot be written: {error}") from error

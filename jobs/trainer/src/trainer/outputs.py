@@ -1,12 +1,12 @@
 """Where results go is found out before the work begins, so that an hour of it is not lost to a missing folder."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
+from recsys import durable_file
 from recsys.errors import DataError
 
 
@@ -21,7 +21,7 @@ def must_be_writable(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the path's place when all went well; before that, what was there stays.
 
     Raises:
@@ -30,10 +30,5 @@ def replacing(path: Path) -> Iterator[TextIO]:
     if path.is_dir():
         raise DataError(f"{path}: expected the name of a file, found a folder")
     must_be_writable(path.parent)
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            yield file
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with durable_file.replacing(path) as file:
+        yield file

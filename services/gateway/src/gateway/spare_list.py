@@ -8,7 +8,6 @@ categories that they looked at last come first.
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from gateway.item_json import item_json
 from gateway.live import Live
 from gateway.requests import Filter
 from gateway.wire import PERSONAL_ALONE
+from recsys import durable_file
 from recsys.background import running
 from recsys.errors import DataError
 from recsys.v1.candidate_gen_service_pb2 import GetPopularItemsRequest
@@ -177,9 +177,7 @@ def read(file: Path) -> tuple[str, list[Item]]:
 def _write(file: Path, artifact_version: str, items: Iterable[Item]) -> None:
     """Replace the file in one step. That it cannot be written is logged, and no more."""
     listed = {"artifact_version": artifact_version, "items": [item_json(item) for item in items]}
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_bytes(orjson.dumps(listed))
-        beside.replace(file)
+        durable_file.replace(file, orjson.dumps(listed))
     except OSError as error:
         logger.warning("the static list cannot be written", extra={"file": str(file), "reason": error.strerror})

@@ -1,6 +1,5 @@
 """Where a LightGCN training stands, on disk: written whole or not at all, read without running any code in it."""
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recsys.durable_file import replacing
 from recsys.errors import InvalidArgumentError
 
 
@@ -27,12 +27,8 @@ class Progress:
 
 def save(path: Path, progress: Progress) -> None:
     """Replace the checkpoint; a kill at any moment leaves the old or the new one."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+    with replacing(path) as file:
         torch.save(asdict(progress), file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def load(path: Path, *, expected_of: str) -> Progress:

@@ -6,7 +6,6 @@ after that. One writer at a time: a lock on the volume keeps a second one waitin
 
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsys import durable_file
 from recsys.artifact import layout
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
@@ -71,10 +70,9 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         incomplete.mkdir(parents=True)
         _write_files(incomplete, contents)
         complete = manifest.model_copy(update={"files": _entries(incomplete), "fold_in": contents.fold_in.info})
-        _write_bytes(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
-        _flush_dir(incomplete)
+        durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
         incomplete.rename(final)
-        _flush_dir(final.parent)
+        durable_file.flush_dir(final.parent)
 
 
 def activate(volume: Path, version: str) -> None:
@@ -177,11 +175,11 @@ def _write_files(directory: Path, contents: Contents) -> None:
     for name, array in arrays.items():
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-            _flush(file)
+            durable_file.flush(file)
     _write_arrow(directory / layout.USERS, pa.table({"user_id": pa.array(contents.user_ids, pa.large_string())}))
     _write_arrow(directory / layout.ITEMS, contents.items.cast(schema_with(contents.items.column_names)))
-    _write_bytes(directory / layout.RETRIEVAL_INDEX, contents.retrieval_index.data)
-    _write_bytes(directory / layout.SIMILAR_INDEX, contents.similar_index.data)
+    durable_file.replace(directory / layout.RETRIEVAL_INDEX, contents.retrieval_index.data)
+    durable_file.replace(directory / layout.SIMILAR_INDEX, contents.similar_index.data)
 
 
 def _write_arrow(path: Path, table: pa.Table) -> None:
@@ -189,7 +187,7 @@ def _write_arrow(path: Path, table: pa.Table) -> None:
     with path.open("wb") as file:
         with pa.ipc.new_file(file, table.schema) as writer:
             writer.write_batch(_one_batch(table))
-        _flush(file)
+        durable_file.flush(file)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
@@ -198,18 +196,9 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
     return table.combine_chunks().to_batches()[0]
 
 
-def _write_bytes(path: Path, content: bytes | memoryview) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        _flush(file)
-
-
 def _replace_lines(path: Path, lines: list[str]) -> None:
-    """The file with these lines, atomically: a reader finds the old ones or the new ones."""
-    beside = path.with_name(f"{path.name}.new")
-    _write_bytes(beside, "".join(f"{line}\n" for line in lines).encode())
-    os.replace(beside, path)
-    _flush_dir(path.parent)
+    """The file with these lines."""
+    durable_file.replace(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _entries(directory: Path) -> dict[str, FileEntry]:
@@ -219,16 +208,3 @@ def _entries(directory: Path) -> dict[str, FileEntry]:
 def _entry(path: Path) -> FileEntry:
     with path.open("rb") as file:
         return FileEntry(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()  # from Python's buffer to the kernel; fsync does the rest
-    os.fsync(file.fileno())
-
-
-def _flush_dir(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
