@@ -110,10 +110,13 @@ def last_touched(lake: Path) -> float:
 
 
 def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """A file with other content, whole and durable, or as it was."""
+    """A file with other content, whole and durable, or as it was. Raises: OSError, such as that of a full disk."""
     beside = path.with_name(path.name + _TEMPORARY)
     with beside.open("wb") as file:
-        write(file)
+        try:
+            write(file)
+        except pl.exceptions.PolarsError as error:  # polars tells of a full disk in its own words
+            raise OSError(f"{path}: cannot be written: {error}") from error
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
