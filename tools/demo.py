@@ -27,14 +27,14 @@ def train(shop: Shop, *, if_needed: bool, force: bool) -> None:
 
     What the shop learnt of the API stays: the trainer reads the lake of the volume beside the files.
     """
-    has_changed, is_live = shop.has_changed(), (shop.volume / "CURRENT").exists()
+    files, has_changed, is_live = shop.files(), shop.has_changed(), (shop.volume / "CURRENT").exists()
     if if_needed and has_changed and is_live:
         print(f"the files of {shop.name} have changed: training again", flush=True)
     how = [*(["--if-empty"] if if_needed and not has_changed else []), *(["--force"] if force else [])]
     command = [str(PYTHON), "-m", "trainer", "train", *options(shop.data), "--artifact-dir", str(shop.volume), *how]
     status = subprocess.run(command, check=False).returncode
     if status == 0 or (status == REFUSED and is_live):
-        shop.note_learnt()
+        shop.note_learnt(files)
     if status == REFUSED and is_live and if_needed:
         print("the new version was refused: the one before goes on serving; FORCE=1 overrules it", flush=True)
     elif status != 0:

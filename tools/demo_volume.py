@@ -84,12 +84,12 @@ class Shop:
     def has_changed(self) -> bool:
         """Whether its files differ from those that were learnt last; with no record of that, files count as changed."""
         learnt = self._learnt()
-        return bool(self.data) if learnt is None else learnt["files"] != self._files()
+        return bool(self.data) if learnt is None else learnt["files"] != self.files()
 
-    def note_learnt(self) -> None:
-        """Records the files as learnt; a shop that never was trained has no volume to record it on."""
+    def note_learnt(self, files: list[str]) -> None:
+        """Records the files, as `files` told before the training, as learnt; without a volume there is nowhere to."""
         if self.volume.is_dir():
-            record = {"events": self._events(), "files": self._files()}
+            record = {"events": self._events(), "files": files}
             (self.volume / _SOURCE).write_text(json.dumps(record, indent=1))
 
     def older_volumes(self) -> list[str]:
@@ -129,7 +129,7 @@ class Shop:
     def _events(self) -> str | None:
         return str(self.data["events"].resolve()) if "events" in self.data else None
 
-    def _files(self) -> list[str]:
+    def files(self) -> list[str]:
         """A line a file: which it is, and its state."""
         states = [(name, file.resolve(), file.stat()) for name, path in self.data.items() for file in files_of(path)]
         return [f"{name} {file} {state.st_size} {state.st_mtime_ns}" for name, file, state in states]

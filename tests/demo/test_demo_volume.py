@@ -50,17 +50,32 @@ def test_a_changed_file_has_the_same_volume_and_counts_as_changed_until_it_is_le
     ours = shop(events)
     ours.volume.mkdir(parents=True)
     assert ours.has_changed()
-    ours.note_learnt()
+    ours.note_learnt(ours.files())
     assert not ours.has_changed()
     events.write_text(events.read_text() + "u,i,view,2025-01-01\n")
     assert ours.has_changed()
     assert shop(events).volume == ours.volume
 
 
+def test_a_line_that_comes_while_the_shop_is_trained_is_learnt_the_next_time(
+    events: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = shop(events)
+    ours.volume.mkdir(parents=True)
+
+    def trains(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        events.write_text(events.read_text() + "u,i,view,2025-01-01\n")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(demo.subprocess, "run", trains)
+    demo.train(ours, if_needed=True, force=False)
+    assert ours.has_changed()
+
+
 def test_another_mapping_counts_as_changed(events: Path) -> None:
     ours = shop(events)
     ours.volume.mkdir(parents=True)
-    ours.note_learnt()
+    ours.note_learnt(ours.files())
     mapping = events.with_name("mapping.toml")
     mapping.touch()
     assert Shop(ours.name, ours.data | {"mapping": mapping}, ours.root).has_changed()
@@ -69,7 +84,7 @@ def test_another_mapping_counts_as_changed(events: Path) -> None:
 def test_two_files_of_one_name_do_not_share_a_volume_unless_it_is_named(events: Path, tmp_path: Path) -> None:
     ours = shop(events)
     ours.volume.mkdir(parents=True)
-    ours.note_learnt()
+    ours.note_learnt(ours.files())
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / events.name
     other.touch()

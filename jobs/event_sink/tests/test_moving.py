@@ -152,3 +152,18 @@ def test_items_are_what_the_store_says_of_them_now(lake: Lake, store: StreamInMe
     assert items["item_id"].to_list() == ["a", "b"]
     assert [json.loads(fields) for fields in items["fields"]] == [{"price": 2.5}, {"title": "New", "available": False}]
     assert items.filter(pl.col("item_id") == "b")["sequence"].item() == 3
+
+
+def test_a_full_disk_is_an_os_error_which_the_process_waits_for_and_nothing_is_lost(
+    lake: Lake, store: StreamInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise pl.exceptions.ComputeError("No space left on device")
+
+    store.event("a", user="u")
+    with monkeypatch.context() as disk:
+        disk.setattr(pl.DataFrame, "write_parquet", full)
+        with pytest.raises(OSError, match="cannot be written: No space left"):
+            asyncio.run(lake.drain())
+    asyncio.run(lake.drain())
+    assert lake.ids() == ["a"]

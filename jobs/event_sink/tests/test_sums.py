@@ -216,6 +216,15 @@ def test_a_session_of_two_users_is_the_first_ones_until_then(shop: Shop) -> None
     assert shop.metric("conversion_rate").outcomes == 1
 
 
+def test_what_a_forgotten_session_did_afterwards_is_whose_it_became_then(shop: Shop) -> None:
+    shop.shows("l1", ANNA, arm="a")
+    shop.shows("l2", BEN, arm="b")
+    shop.store._append(Merge("guest", "anna", FIRST_DAY_MS))
+    shop.sees(GUEST, at=5, does="purchase", value=1.0)
+    shop.store._append(Merge("guest", "ben", FIRST_DAY_MS))
+    assert [shop.metric("conversion_rate", arm).outcomes for arm in ("a", "b")] == [0, 1]
+
+
 def test_what_is_there_twice_counts_once(shop: Shop) -> None:
     for _ in range(2):  # a connection broke, and the store had written the list already
         shop.shows("l")

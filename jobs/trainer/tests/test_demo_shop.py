@@ -1,12 +1,14 @@
 """The demo shop is the same everywhere, believable, and neither trivial nor hopeless to predict."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
 import pytest
 
+from recsys.errors import DataError
 from trainer import catalogue, demo_shop, events
 from trainer import recipe as recipes
 from trainer.evaluation import evaluate
@@ -82,3 +84,15 @@ def test_a_personal_model_beats_popularity_by_a_wide_margin_but_does_not_know_ev
     personal = evaluate(recipes.fit(recipe, window.train, recent_days=30, seed=0), window, ks=(20,)).mean("recall@20")
     assert personal > 1.5 * popular
     assert personal < 0.6
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(
+    tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise pl.exceptions.ComputeError("No space left on device")
+
+    monkeypatch.setattr(demo_shop, "generate", lambda **_: shop)
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(DataError, match=r"events\.parquet: cannot be written: No space left"):
+        demo_shop.write(tmp_path)

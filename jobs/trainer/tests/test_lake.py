@@ -90,6 +90,20 @@ def test_what_a_session_did_before_its_first_user_signed_in_is_that_users(tmp_pa
     assert report.single_item_sessions == 1
 
 
+def test_what_a_forgotten_session_did_afterwards_is_whose_it_became_then(tmp_path: Path) -> None:
+    sequences = (1, 4, 5, 7, 8)
+    write_lake(
+        tmp_path,
+        [event(n, session_id="shared", item_id=f"i{n}") for n in sequences],
+        merges=((2, "anna", "shared"), (6, "ben", "shared")),
+    )
+    now, _ = added(tmp_path)
+    users = ["anna", "ben", "ben", "session:shared", "session:shared"]
+    assert now.events.select("user_id", "item_id").rows() == [
+        (user, f"i{n}") for user, n in zip(users, sequences, strict=True)
+    ]
+
+
 def test_a_session_of_two_items_stands_for_a_user_and_one_of_a_single_item_is_left_out(tmp_path: Path) -> None:
     pairs = [("two", "a"), ("two", "b"), ("one", "a"), ("one", "a")]
     write_lake(tmp_path, [event(n, session_id=session, item_id=i) for n, (session, i) in enumerate(pairs, 1)])

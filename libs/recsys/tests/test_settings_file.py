@@ -82,6 +82,7 @@ def test_each_form_is_read_with_a_byte_order_mark_and_without(path: Path, form: 
         ("least: !!bool perhaps\n", "line 1: expected YAML, found: 'perhaps'"),
         ("least: !!timestamp soon\n", "line 1: expected YAML, found: "),
         (f"least: {'9' * 5000}\n", "line 1: expected YAML, found: Exceeds the limit"),
+        (f"least: {'1:' * 200}1.5\n", "line 1: expected YAML, found: int too large to convert to float"),
         ("least: !!python/object:os.system x\n", "line 1: expected YAML, found: could not determine a constructor"),
         ("parts: *nowhere\n", "line 1: expected YAML, found: found undefined alias 'nowhere'"),
         ("least: 1\x00\n", "expected YAML, found: "),

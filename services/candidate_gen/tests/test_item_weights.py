@@ -14,7 +14,10 @@ from candidate_gen.item_weights import (
 
 WEIGHTS = EventWeights({"view": 1.0, "cart": 3.0, "purchase": 5.0, "impression": 0.0})
 TRAINED = TrainedHistory(
-    rows=np.array([4, 2, 7]), weights=np.array([5.0, 1.0, 11.0]), purchased=np.array([True, False, True])
+    rows=np.array([4, 2, 7]),
+    weights=np.array([5.0, 1.0, 11.0]),
+    purchased=np.array([True, False, True]),
+    others=np.array([0.0, 1.0, 1.0]),
 )
 
 
@@ -90,3 +93,11 @@ def test_a_trained_purchase_is_returned_when_every_one_was_taken_back() -> None:
     assert returned(Did("7", "remove"), Did("7", "remove"), Did("4", "view")) == [7]
     assert returned(Did("4", "purchase"), Did("4", "remove")) == []  # bought once more since
     assert returned(Did("2", "remove"), Did("9", "remove"), Did("9", "purchase")) == []  # not bought in training
+
+
+def test_looking_at_an_item_before_buying_it_once_does_not_pass_for_a_second_purchase() -> None:
+    bought_once = TrainedHistory(  # two views and a cart before it
+        rows=np.array([4]), weights=np.array([10.0]), purchased=np.array([True]), others=np.array([4.0])
+    )
+    live = acts_since([Did("4", "remove")], (), after_sequence=0, row_of=int, weights=WEIGHTS)
+    assert all_returned(bought_once, live, WEIGHTS).tolist() == [4]

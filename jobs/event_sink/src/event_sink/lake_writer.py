@@ -52,14 +52,12 @@ class LakeWriter:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             durable_file.flush_dir(path.parent.parent)
-        with durable_file.replacing(path) as file:
-            frame.write_parquet(file)
+        _write(path, frame)
         return {part: frame.height}
 
     def write_table(self, name: str, frame: pl.DataFrame) -> None:
         """Replace items or erasures: these count at once."""
-        with durable_file.replacing(self.path / name) as file:
-            frame.write_parquet(file)
+        _write(self.path / name, frame)
 
     def commit(
         self,
@@ -109,3 +107,12 @@ class LakeWriter:
 def last_touched(lake: Path) -> float:
     """When a writer last said that all is well, in Unix seconds. Raises: OSError, where there was none."""
     return (lake / _LOCK).stat().st_mtime
+
+
+def _write(path: Path, frame: pl.DataFrame) -> None:
+    """Put a table in the file's place. Raises: OSError, such as that of a full disk."""
+    with durable_file.replacing(path) as file:
+        try:
+            frame.write_parquet(file)
+        except pl.exceptions.PolarsError as error:  # polars tells of a full disk in its own words
+            raise OSError(f"{path}: cannot be written: {error}") from error

@@ -14,7 +14,7 @@ import polars as pl
 
 from recsys.errors import DataError
 from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
-from recsys.lake import COMMITTED, Committed, collect_parts, owners_of_sessions, read_committed
+from recsys.lake import COMMITTED, Committed, collect_parts, read_committed, with_owners
 from recsys.shop.events import REMOVE
 
 _ATTEMPTS: Final = 10
@@ -61,9 +61,8 @@ def _of_commit(
     lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], rules: Rules
 ) -> dict[str, ExperimentSums]:
     merges = collect_parts(lake, committed, "merges", lambda part: part)
-    owners = owners_of_sessions(merges).lazy()
     groups = 1 + sum(committed.parts.values()) // _ROWS_AT_ONCE
-    everybody = (_People(owners, is_one=pl.col("person").hash() % groups == group) for group in range(groups))
+    everybody = (_People(merges, is_one=pl.col("person").hash() % groups == group) for group in range(groups))
     found = [_of_people(lake, committed, metrics, people, rules) for people in everybody]
     of_arms = pl.concat(arms for arms, _ in found).group_by("experiment", "arm").sum()
     of_metrics = pl.concat(sums for _, sums in found).group_by("experiment", "arm", "metric").sum()
@@ -86,13 +85,13 @@ def _of_commit(
 class _People:
     """Some of all people, and whose a row is."""
 
-    owners: pl.LazyFrame  # as of `owners_of_sessions`
+    merges: pl.DataFrame
     is_one: pl.Expr  # of a person
 
     def rows(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Theirs, with `person`: the user, also of a session that was merged, or else the session; null: nobody's."""
         user, session = pl.lit("u:") + pl.coalesce("user_id", "owner"), pl.lit("s:") + pl.col("session_id")
-        owned = rows.join(self.owners, on="session_id", how="left").with_columns(person=pl.coalesce(user, session))
+        owned = with_owners(rows, self.merges).with_columns(person=pl.coalesce(user, session))
         return owned.filter(self.is_one).drop("user_id", "session_id", "owner")
 
 

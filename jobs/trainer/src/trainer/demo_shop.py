@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys.errors import DataError
 from trainer.demo_catalogue import ADJECTIVES, CATEGORIES, SERIES
 
 END: Final = datetime(2026, 6, 30, tzinfo=UTC)
@@ -68,11 +69,14 @@ def generate(
 
 
 def write(directory: Path, *, seed: int = 0) -> list[Path]:
-    """Write the default shop as events.parquet and catalogue.parquet."""
+    """Write the default shop as events.parquet and catalogue.parquet. Raises: OSError, DataError."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = [directory / "events.parquet", directory / "catalogue.parquet"]
     for frame, path in zip(generate(seed=seed), paths, strict=True):
-        frame.write_parquet(path)
+        try:
+            frame.write_parquet(path)
+        except pl.exceptions.PolarsError as error:  # polars tells of a full disk in its own words
+            raise DataError(f"{path}: cannot be written: {error}") from error
     return paths
 
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
-from recsys.lake import count_after, owners_of_sessions, read_erasures, read_items, read_table
+from recsys.lake import count_after, read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
 from trainer import catalogue, events, timestamps
 from trainer.checks import first_reason
@@ -64,10 +64,8 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
         DataError: a file of the lake cannot be read.
     """
     committed, stream = read_table(lake, "events")
-    owners = owners_of_sessions(read_table(lake, "merges")[1])
-    stream = stream.join(owners, on="session_id", how="left", maintain_order="left").with_columns(
-        pl.coalesce("user_id", "owner")
-    )
+    owned = with_owners(stream.lazy(), read_table(lake, "merges")[1])
+    stream = owned.with_columns(pl.coalesce("user_id", "owner")).collect()
     erased = frozenset(read_erasures(lake)["user_hash"])
     files = without(shop.events, erased)
     latest = (now or datetime.now(UTC)) + events.FUTURE_TOLERANCE

@@ -58,7 +58,7 @@ EXPOSURES: Final = pl.Schema(
         "list_id": pl.String(),
     }
 )
-MERGES: Final = pl.Schema({**_WHO, "unix_ms": pl.Int64()})  # rows of the session with a lower sequence are the user's
+MERGES: Final = pl.Schema({**_WHO, "unix_ms": pl.Int64()})  # see `with_owners`
 SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES, "merges": MERGES}
 ITEMS: Final = pl.Schema(
     {
@@ -157,13 +157,16 @@ def collect_parts(
     return pl.concat(of_part(part).collect() for part in (SCHEMAS[table].to_frame().lazy(), *parts))
 
 
-def owners_of_sessions(merges: pl.DataFrame) -> pl.DataFrame:
-    """Columns session_id and owner, once a session: the user whose the rows are that name it.
+def with_owners(rows: pl.LazyFrame, merges: pl.DataFrame) -> pl.LazyFrame:
+    """Rows in the order of the stream, with `owner`: the user whose a session's row is; null where it is nobody's.
 
-    They are from before its first merge; what it did later names a user itself.
+    That is whoever the session was merged into next: what it did later names a user itself, until the session is
+    forgotten, and then it may become somebody else's.
     """
-    first = merges.sort("sequence").unique("session_id", keep="first", maintain_order=True)
-    return first.select("session_id", owner="user_id")
+    owners = merges.sort("sequence").select("sequence", "session_id", owner="user_id")
+    return rows.join_asof(
+        owners.lazy(), on="sequence", by="session_id", strategy="forward", coalesce=True, check_sortedness=False
+    )
 
 
 def count_after(lake: Path, table: Table, *, sequence: int) -> int:

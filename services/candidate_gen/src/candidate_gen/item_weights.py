@@ -44,9 +44,10 @@ class TrainedHistory:
     rows: NDArray[np.int64]  # [n]
     weights: NDArray[np.float64]  # [n]
     purchased: NDArray[np.bool_]  # [n] the pair has a purchase
+    others: NDArray[np.float64]  # [n] what one event of each other type that the pair has adds
 
 
-NO_HISTORY: Final = TrainedHistory(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
+NO_HISTORY: Final = TrainedHistory(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ def all_returned(trained: TrainedHistory, live: Sequence[Act], weights: EventWei
 def _starting_point(
     trained: TrainedHistory, recent: NDArray[np.int64], weights: EventWeights
 ) -> tuple[dict[int, float], dict[int, int], NDArray[np.bool_]]:
-    """Of the recent rows, what training knew: weights, purchases; and which trained pairs nothing happened to."""
+    """Of the recent rows, what training knew: weights, purchases; and which trained pairs nothing happened to.
+
+    A version does not say how many purchases a pair has: as many as its weight has room for beside the other types.
+    """
     summed, purchases = dict.fromkeys(recent.tolist(), 0.0), dict.fromkeys(recent.tolist(), 0)
     ordered = np.sort(recent)
     is_older = ordered.take(np.searchsorted(ordered, trained.rows), mode="clip") != trained.rows
@@ -138,5 +142,5 @@ def _starting_point(
         row, weight = int(trained.rows[at]), float(trained.weights[at])
         summed[row] = weight
         if trained.purchased[at] and weights.purchase > 0:
-            purchases[row] = max(int(weight / weights.purchase + _DUST), 1)
+            purchases[row] = max(int((weight - trained.others[at]) / weights.purchase + _DUST), 1)
     return summed, purchases, is_older

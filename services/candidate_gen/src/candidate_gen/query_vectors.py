@@ -60,6 +60,10 @@ class QueryVectors:
         self._nobody = np.zeros(artifact.manifest.dim, np.float32)
         types = artifact.manifest.event_types
         self._purchase_bit = np.uint32(1 << types.index(PURCHASE) if PURCHASE in types[:32] else 0)
+        of_type = self._weights.of_type
+        self._others = [
+            (np.uint32(1 << n), of_type.get(name, 0.0)) for n, name in enumerate(types[:32]) if name != PURCHASE
+        ]
 
     def of(
         self, user_row: int | None, *, events: Sequence[LiveEvent], basket_item_ids: Sequence[str], explain: bool
@@ -105,10 +109,15 @@ class QueryVectors:
         if user_row is None:
             return NO_HISTORY
         start, stop = int(self._history.indptr[user_row]), int(self._history.indptr[user_row + 1])
+        type_sets = self._history.type_sets[start:stop]
+        others = np.zeros(stop - start)
+        for bit, weight in self._others:
+            others += weight * ((type_sets & bit) != 0)
         return TrainedHistory(
             rows=self._history.items[start:stop].astype(np.int64),
             weights=self._history.weights[start:stop].astype(np.float64),
-            purchased=(self._history.type_sets[start:stop] & self._purchase_bit) != 0,
+            purchased=(type_sets & self._purchase_bit) != 0,
+            others=others,
         )
 
 
