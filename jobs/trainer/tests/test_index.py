@@ -4,6 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
+from recsys.vectors import unit
 from trainer import index
 from trainer.models.embeddings import Embeddings
 
@@ -92,14 +93,14 @@ def test_recall_is_the_share_of_the_exact_first_items_that_the_index_has() -> No
 def test_similar_items_are_searched_by_cosine() -> None:
     items = np.array([[1, 0], [100, 1], [0, 5], [0, 0]], np.float32)
     built = index.build_similar(items, seed=0)
-    scores, rows = built.search(index.normalise(items)[:1], 2)
+    scores, rows = built.search(unit(items)[:1], 2)
     assert set(rows[0]) == {0, 1}  # equal but for half precision; the third is at a right angle
     assert scores[0] == pytest.approx([1, 1], abs=1e-3)
 
 
 def test_a_zero_vector_stays_zero_when_normalised() -> None:
-    unit = index.normalise(np.array([[3, 4], [0, 0]], np.float32))
-    assert unit.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
+    units = unit(np.array([[3, 4], [0, 0]], np.float32))
+    assert units.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
 
 
 def test_the_same_seed_builds_the_same_index() -> None:

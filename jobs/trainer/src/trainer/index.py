@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from recsys.vectors import unit
 from trainer.models.embeddings import Embeddings
 
 Metric = Literal["inner_product", "cosine"]
@@ -115,7 +116,7 @@ def build_retrieval(
     embeddings: Embeddings, *, factory: str, metric: Metric, search_effort: int | None, seed: int
 ) -> BuiltIndex:
     """The index that answers users with items, built and measured."""
-    items = normalise(embeddings.item) if metric == "cosine" else embeddings.item
+    items = unit(embeddings.item) if metric == "cosine" else embeddings.item
     index = build(items, factory=factory, search_effort=search_effort, seed=seed)
     # against inner product whatever the index searches by: what cosine loses must show in its recall
     recall = measure_recall(index, embeddings.item, _sample(embeddings.user, seed=seed))
@@ -126,7 +127,7 @@ def build_similar(item_embeddings: NDArray[np.float32], *, seed: int) -> faiss.I
     """The index that answers items with items: cosine, so over L2-normalised vectors."""
     is_cheap = bytes_read(EXACT, *item_embeddings.shape) <= EXACT_UP_TO_BYTES
     factory, effort = (EXACT.factory, None) if is_cheap else default_factory(len(item_embeddings))
-    return build(normalise(item_embeddings), factory=factory, search_effort=effort, seed=seed)
+    return build(unit(item_embeddings), factory=factory, search_effort=effort, seed=seed)
 
 
 def default_factory(n_items: int) -> tuple[str, int | None]:
@@ -137,13 +138,6 @@ def default_factory(n_items: int) -> tuple[str, int | None]:
 def inverted_lists(n_items: int) -> int:
     """About 4 √n lists, a power of two."""
     return int(2 ** round(math.log2(4 * math.sqrt(n_items))))
-
-
-def normalise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors of length 1, float32 [n, dim]; a zero vector stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return unit
 
 
 def measure_recall(index: faiss.Index, items: NDArray[np.float32], users: NDArray[np.float32]) -> float:

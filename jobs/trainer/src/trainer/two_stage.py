@@ -17,8 +17,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from recsys.vectors import unit
 from trainer import evaluation, ranking
-from trainer.index import Candidate, Metric, build, normalise
+from trainer.index import Candidate, Metric, build
 from trainer.models.embeddings import Embeddings
 from trainer.split import Split
 
@@ -74,7 +75,7 @@ def measure(
     ns = sorted({min(n, len(embeddings.item)) for n in ns})
     table = []
     for candidate in candidates:
-        vectors = normalise(embeddings.item) if candidate.metric == "cosine" else embeddings.item
+        vectors = unit(embeddings.item) if candidate.metric == "cosine" else embeddings.item
         index = build(vectors, factory=candidate.factory, search_effort=candidate.search_effort, seed=seed)
         found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
         reranked = _exact_scores(embeddings, rows, found)

@@ -9,10 +9,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.item_vectors import ExactScores, unit
+from candidate_gen.item_vectors import ExactScores
 from candidate_gen.nearest import Space
 from recsys.artifact.reader import Artifact
 from recsys.errors import ArtifactError
+from recsys.vectors import divided, unit
 
 _faiss: Any = faiss  # its stubs leave `knn` out
 _SAMPLED_QUERIES: Final = 8
@@ -63,8 +64,7 @@ def _best_scores(exact: ExactScores, queries: NDArray[np.float32], first: int) -
     for start in range(0, len(vectors.norms), _BLOCK_ROWS):
         block = vectors.embeddings[start : start + _BLOCK_ROWS]
         if exact.is_cosine:
-            norms = vectors.norms[start : start + _BLOCK_ROWS, np.newaxis]
-            block = np.divide(block, norms, out=np.zeros_like(block), where=norms > 0)
+            block = divided(block, vectors.norms[start : start + _BLOCK_ROWS, np.newaxis])
         scores, _ = _faiss.knn(queries, block, min(first, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
         best = np.sort(np.concatenate([best, scores], axis=1), axis=1)[:, -first:]
     return best
@@ -75,4 +75,4 @@ def _sample(embeddings: NDArray[np.float32], *, is_unit: bool) -> NDArray[np.flo
     spread = np.unique(np.linspace(0, max(len(embeddings) - 1, 0), _SAMPLED_QUERIES, dtype=int))
     sample = np.array(embeddings[spread[: len(embeddings)]])
     sample = sample[sample.any(axis=1)]
-    return np.stack([unit(vector) for vector in sample]) if is_unit and len(sample) else sample
+    return unit(sample) if is_unit else sample

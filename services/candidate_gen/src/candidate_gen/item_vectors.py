@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.vectors import divided
+
 
 class ItemVectors:
     """Item embeddings, memory-mapped, with their lengths."""
@@ -26,19 +28,9 @@ class ExactScores:
     def of_all(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of all items for each query, float32 [n, n_items]; the cosine of an item whose vector is zero is 0."""
         products = queries @ self.vectors.embeddings.T
-        return _cosines(products, self.vectors.norms) if self.is_cosine else products
+        return divided(products, self.vectors.norms) if self.is_cosine else products
 
     def of_rows(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores of some items, float32 [len(rows)]."""
         products = self.vectors.embeddings[rows] @ query
-        return _cosines(products, self.vectors.norms[rows]) if self.is_cosine else products
-
-
-def _cosines(products: NDArray[np.float32], norms: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
-
-
-def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vector L2-normalised; a zero vector stays zero."""
-    norm = np.linalg.norm(vector)
-    return vector / norm if norm > 0 else vector
+        return divided(products, self.vectors.norms[rows]) if self.is_cosine else products

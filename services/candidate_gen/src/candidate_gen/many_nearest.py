@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from candidate_gen.assortment import ItemSet
 from candidate_gen.nearest import Space, effort_among
+from recsys.vectors import unit
 
 _faiss: Any = faiss  # its stubs do not know knn
 
@@ -43,8 +44,4 @@ class ManyNearest:
 
     def _searched(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vectors as the space compares them."""
-        if not self._space.exact.is_cosine:
-            return vectors
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        units: NDArray[np.float32] = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-        return units
+        return unit(vectors) if self._space.exact.is_cosine else vectors

@@ -19,7 +19,7 @@ from candidate_gen.candidates import Candidates, candidates_of
 from candidate_gen.erased_users import is_erased
 from candidate_gen.index_check import check_indexes
 from candidate_gen.item_index import NONE, ItemIndex, Neighbours
-from candidate_gen.item_vectors import ExactScores, ItemVectors, unit
+from candidate_gen.item_vectors import ExactScores, ItemVectors
 from candidate_gen.item_weights import LiveEvent
 from candidate_gen.left_out import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
 from candidate_gen.merging import Proposals
@@ -38,6 +38,7 @@ from recsys.shop.events import REMOVE
 from recsys.shop.filter import NO_FILTER, Filter
 from recsys.shop.item import ItemRecord
 from recsys.shop.sources import Source
+from recsys.vectors import unit
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
 _WARMING_REQUESTS: Final = 16

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from candidate_gen.item_index import NONE, Neighbours
-from candidate_gen.item_vectors import unit
 from candidate_gen.nearest import Space
 from candidate_gen.row_set import RowSet
+from recsys.vectors import unit
 
 RECENT_ITEMS: Final = 3
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.blend import scaled
+from recsys.vectors import unit
 from reranker.candidates import Candidates
 from reranker.request import Diversity
 
@@ -66,8 +67,7 @@ class _Nearness:
     """(1 − λ) × the greatest cosine of each of the pool with what stands already."""
 
     def __init__(self, candidates: Candidates, pool: Sequence[int], *, weight: float) -> None:
-        norms = np.linalg.norm(candidates.vectors, axis=1, keepdims=True)
-        self._unit = np.divide(candidates.vectors, norms, out=np.zeros_like(candidates.vectors), where=norms > 0)
+        self._unit = unit(candidates.vectors)
         self._of_pool = weight * self._unit[list(pool)]
         self._is_empty = True
         self.penalty = np.zeros(len(pool))

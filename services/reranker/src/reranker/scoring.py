@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
+from recsys.vectors import divided
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
 
@@ -52,10 +53,7 @@ def _cosines(candidates: Candidates, item_id: str) -> NDArray[np.float32]:
         )
     query = artifact.item_embeddings[row].astype(np.float64)
     norms = np.linalg.norm(candidates.vectors, axis=1) * np.linalg.norm(query)
-    cosines: NDArray[np.float64] = np.divide(
-        candidates.vectors @ query, norms, out=np.zeros_like(norms), where=norms > 0
-    )
-    return cosines.astype(np.float32)
+    return divided(candidates.vectors @ query, norms).astype(np.float32)
 
 
 def _lowest_for_new(candidates: Candidates, exact: NDArray[np.float32]) -> NDArray[np.float32]:
