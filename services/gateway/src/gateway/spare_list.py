@@ -25,10 +25,12 @@ from gateway.clients import Clients
 from gateway.item_json import item_json
 from gateway.live import Live
 from gateway.requests import Filter
-from gateway.wire import PERSONAL_ALONE
+from gateway.wire import PERSONAL_ALONE, filter_of
 from recsys import durable_file
 from recsys.background import running
 from recsys.errors import DataError
+from recsys.shop.filter import filter_from_wire, passes
+from recsys.shop.item_wire import item_from_wire
 from recsys.v1.candidate_gen_service_pb2 import GetPopularItemsRequest
 from recsys.v1.item_pb2 import Item
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -98,12 +100,13 @@ class SpareList:
         categories = {known.category for known in looked_at if known} - {""}
         first: list[Item] = []
         others: list[Item] = []
-        is_any = only == _ANY
+        wanted = filter_of(only)
+        conditions = filter_from_wire(wanted).conditions if wanted is not None else ()
         for item_id, kept in self._kept.items():
             item = kept if live.record(item_id) is None else as_now(item_id, kept, live)
-            if item is None or not item.available or item_id in without:
+            if item is None or not item.available or item_id in without or item_id in only.exclude_item_ids:
                 continue
-            if is_any or _passes(item, only):
+            if not conditions or passes(item_from_wire(item), conditions):
                 (first if item.category in categories else others).append(item)
         return Taken(self._version, first + others, self._level)
 
@@ -143,20 +146,6 @@ async def spare_list(clients: Clients, *, file: Path | None) -> AsyncIterator[Sp
             logger.error("the static list cannot be read", extra={"reason": str(error)})
     async with running({"spare_list": partial(spare.follow, clients, file=file)}):
         yield spare
-
-
-_ANY: Final = Filter()
-
-
-def _passes(item: Item, only: Filter) -> bool:
-    price = item.price if item.HasField("price") else None
-    return (
-        (not only.categories or item.category in only.categories)
-        and (only.min_price is None or (price is not None and price >= only.min_price))
-        and (only.max_price is None or (price is not None and price <= only.max_price))
-        and all(item.attributes.get(name) == value for name, value in only.attributes.items())
-        and item.item_id not in only.exclude_item_ids
-    )
 
 
 def read(file: Path) -> tuple[str, list[Item]]:

@@ -54,13 +54,7 @@ def filter_of(only: Filter) -> item_pb2.Filter | None:
     """What items may be answers; none: whatever is on sale."""
     if only == _ANY:
         return None
-    return item_pb2.Filter(
-        categories=only.categories,
-        min_price=only.min_price,
-        max_price=only.max_price,
-        attributes=only.attributes,
-        exclude_item_ids=only.exclude_item_ids,
-    )
+    return item_pb2.Filter(**only.model_dump(exclude_none=True))  # named alike
 
 
 def rerank_request(

@@ -61,6 +61,16 @@ class Columns:
         """`category` or `attributes.NAME`; none for an attribute that the version does not have."""
         return self._once(self._texts, field, lambda: self._encoded(field))
 
+    def equal_any(self, field: str, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """bool [n_items]: of which items a text is one of these."""
+        texts = self.texts(field)
+        return np.zeros(len(self.available), dtype=bool) if texts is None else texts.equal_any(wanted)
+
+    def price_between(self, lowest: float, highest: float) -> NDArray[np.bool_]:
+        """bool [n_items]: which prices are known and within these bounds."""
+        prices = self.prices()
+        return (prices >= lowest) & (prices <= highest)  # NaN is neither
+
     def prices(self) -> NDArray[np.float64]:
         """float64 [n_items], NaN where there is none."""
         prices = self._catalogue.column("price")

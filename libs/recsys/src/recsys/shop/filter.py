@@ -8,15 +8,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import Final, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final, Protocol
 
 from recsys.errors import InvalidArgumentError
-from recsys.shop.columns import Columns
 from recsys.shop.item import ATTRIBUTES, Item, JsonScalar
 from recsys.v1 import item_pb2
+
+if TYPE_CHECKING:  # the gateway checks single items, and starts without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recsys.shop.columns import Columns
 
 
 class Condition(Protocol):
@@ -31,7 +33,7 @@ class Condition(Protocol):
         """Whether it holds of an item with this value."""
         ...
 
-    def mask(self, columns: Columns) -> NDArray[np.bool_]:
+    def mask(self, columns: "Columns") -> "NDArray[np.bool_]":
         """bool [n_items]: of which items of the version it holds. A new array, or one not to be changed."""
         ...
 
@@ -45,7 +47,7 @@ class OnSale:
     def accepts(self, value: JsonScalar) -> bool:
         return value is not False  # not said is on sale
 
-    def mask(self, columns: Columns) -> NDArray[np.bool_]:
+    def mask(self, columns: "Columns") -> "NDArray[np.bool_]":
         return columns.available
 
 
@@ -59,9 +61,8 @@ class OneOf:
     def accepts(self, value: JsonScalar) -> bool:
         return value in self.wanted
 
-    def mask(self, columns: Columns) -> NDArray[np.bool_]:
-        texts = columns.texts(self.field)
-        return np.zeros(len(columns.available), dtype=bool) if texts is None else texts.equal_any(self.wanted)
+    def mask(self, columns: "Columns") -> "NDArray[np.bool_]":
+        return columns.equal_any(self.field, self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,8 @@ class PriceBetween:
     def accepts(self, value: JsonScalar) -> bool:
         return isinstance(value, int | float) and self.lowest <= value <= self.highest
 
-    def mask(self, columns: Columns) -> NDArray[np.bool_]:
-        prices = columns.prices()
-        return (prices >= self.lowest) & (prices <= self.highest)  # NaN is neither
+    def mask(self, columns: "Columns") -> "NDArray[np.bool_]":
+        return columns.price_between(self.lowest, self.highest)
 
 
 ON_SALE: Final = OnSale()
