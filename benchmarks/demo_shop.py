@@ -1,9 +1,10 @@
 """How hard the demo shop is to predict: baselines and the default candidates on its last 30 days."""
 
-from trainer import demo_shop, table
-from trainer.mapping import Mapping
-from trainer.models.candidates import default_candidates
-from trainer.windows import rolling
+from trainer.choosing.candidates import default_candidates
+from trainer.evaluation.windows import rolling
+from trainer.report import table
+from trainer.shop_data import demo_shop
+from trainer.shop_data.mapping import Mapping
 
 
 def main() -> None:

@@ -18,19 +18,21 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.shop_source import Source
-from candidate_gen.fold_in import vector
-from candidate_gen.item_weights import ItemWeights
-from trainer import bootstrap, fold_in, metrics, pipeline, publish, ranking, split, windows
-from trainer import recipe as recipes
-from trainer.evaluation import find_hits, judged_users
-from trainer.fold_in import Foldable
-from trainer.interactions import Interactions
+from candidate_gen.query.fold_in import vector
+from candidate_gen.query.item_weights import ItemWeights
+from trainer import pipeline
+from trainer.choosing import recipe as recipes
+from trainer.choosing.recipe import LightGCNRecipe, Recipe
+from trainer.evaluation import bootstrap, metrics, ranking, split, windows
+from trainer.evaluation.full_ranking import find_hits, judged_users
+from trainer.evaluation.split import Split
 from trainer.models.baselines import popularity
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.models.lightgcn_training import LightGCNSettings
-from trainer.recipe import LightGCNRecipe, Recipe
+from trainer.publishing import fold_in, publish
+from trainer.publishing.fold_in import Foldable
 from trainer.settings import Settings
-from trainer.split import Split
+from trainer.shop_data.interactions import Interactions
 
 K = 20
 RECENT_DAYS = 30

@@ -12,16 +12,19 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from trainer import bootstrap, events, mapping, selection, split, table
+from trainer.choosing import selection
+from trainer.choosing.candidates import default_candidates
+from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.evaluation import bootstrap, split
+from trainer.evaluation.windows import rolling
 from trainer.models.als import ALSSettings
-from trainer.models.candidates import default_candidates
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.report import table
+from trainer.report.table import Row
 from trainer.settings import Settings
-from trainer.table import Row
-from trainer.windows import rolling
+from trainer.shop_data import events, mapping
 
 RECENT_DAYS = 30
 METRIC = "recall@20"

@@ -26,13 +26,16 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shop_source import Source
 from recsys.artifact.manifest import BlendInfo, Manifest
 from tools.local_stack import PYTHON, LocalStack, Ports
-from trainer import blending, bootstrap, interactions, metrics, pipeline, split
-from trainer import recipe as recipes
-from trainer.evaluation import Evaluation, evaluate, find_hits
+from trainer import pipeline
+from trainer.choosing import blending
+from trainer.choosing import recipe as recipes
+from trainer.evaluation import bootstrap, metrics, split
+from trainer.evaluation.full_ranking import Evaluation, evaluate, find_hits
+from trainer.evaluation.split import Split
 from trainer.models.baselines import popularity
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.settings import Settings
-from trainer.split import Split
+from trainer.shop_data import interactions
 
 K = 20
 METRICS = (f"recall@{K}", f"ndcg@{K}")

@@ -16,7 +16,7 @@ from recsys.artifact import layout, writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FORMAT_VERSION, IndexInfo, Manifest, SumFoldIn, TrainingInfo
-from trainer import index
+from trainer.publishing import index
 
 DIM: Final = 64
 HISTORY: Final = 10

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer import demo_shop, events, mapping, pipeline
-from trainer.mapping import Mapping
+from trainer import pipeline
+from trainer.shop_data import demo_shop, events, mapping
+from trainer.shop_data.mapping import Mapping
 
 
 @dataclass(frozen=True)

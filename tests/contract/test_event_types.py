@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from gateway.settings import Settings
 from recsys.errors import DataError
 from recsys.shop import events as event_types
-from trainer import mapping
-from trainer.mapping import Mapping
+from trainer.shop_data import mapping
+from trainer.shop_data.mapping import Mapping
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "online_retail.toml"
 

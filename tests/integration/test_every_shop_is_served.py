@@ -18,11 +18,12 @@ from recsys.feature_store.follower import LiveState
 from recsys.v1.candidate_gen_service_pb2 import VECTOR_ORIGIN_NONE
 from reranker.ranker import Ranker
 from reranker.request import Proposed, RankRequest
-from trainer import events, pipeline
+from trainer import pipeline
+from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Shop
-from trainer.recipe import ALSRecipe
 from trainer.settings import Settings
+from trainer.shop_data import events
 
 CATALOGUE = ["a", "b", "c"]
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

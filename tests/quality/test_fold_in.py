@@ -3,15 +3,15 @@
 import pytest
 
 from benchmarks.fold_in import compare
-from trainer import demo_shop
-from trainer.mapping import Mapping
+from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.evaluation.split import Split
+from trainer.evaluation.windows import rolling
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.split import Split
-from trainer.windows import rolling
+from trainer.shop_data import demo_shop
+from trainer.shop_data.mapping import Mapping
 
 ALS = ALSRecipe(settings=ALSSettings(dim=32, alpha=0.5, regularization=10))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from trainer import demo_shop
+from trainer.shop_data import demo_shop
 
 RECIPE: Final = "recipe.json"
 EVENTS: Final = "events.parquet"

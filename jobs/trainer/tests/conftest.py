@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from trainer.interactions import Interactions
+from trainer.shop_data.interactions import Interactions
 
 _SIDE = 20
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer import events, mapping
-from trainer.events import Events
-from trainer.mapping import Mapping
-from trainer.quarantine import REASON, ROW
+from trainer.shop_data import events, mapping
+from trainer.shop_data.events import Events
+from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.quarantine import REASON, ROW
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 

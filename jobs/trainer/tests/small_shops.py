@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trainer import events
 from trainer.pipeline import Shop
+from trainer.shop_data import events
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = datetime(2026, 11, 28, tzinfo=UTC)

@@ -9,13 +9,14 @@ from conftest import interactions_of
 from numpy.typing import NDArray
 
 from recsys.artifact.manifest import BlendInfo
-from trainer import blending, split
-from trainer.evaluation import evaluate
-from trainer.interactions import Interactions
+from trainer.choosing import blending
+from trainer.choosing.recipe import ALSRecipe
+from trainer.evaluation import split
+from trainer.evaluation.full_ranking import evaluate
+from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.recipe import ALSRecipe
 from trainer.settings import Settings
-from trainer.split import Split
+from trainer.shop_data.interactions import Interactions
 
 DAY = 86_400
 USERS, ITEMS = 400, 60

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from recsys.errors import InvalidArgumentError
-from trainer import bootstrap
+from trainer.evaluation import bootstrap
 
 
 def test_the_value_is_the_plain_mean_inside_its_interval() -> None:

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from recsys.artifact import layout
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
-from trainer import pipeline, shop_files
-from trainer import recipe as recipes
+from trainer import pipeline
 from trainer.__main__ import app, main
-from trainer.recipe import ALSRecipe, Recipe
+from trainer.choosing import recipe as recipes
+from trainer.choosing.recipe import ALSRecipe, Recipe
 from trainer.settings import Settings
+from trainer.shop_data import shop_files
 
 runner = CliRunner()
 

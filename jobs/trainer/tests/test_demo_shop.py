@@ -9,14 +9,14 @@ import polars.selectors as cs
 import pytest
 
 from recsys.errors import DataError
-from trainer import catalogue, demo_shop, events
-from trainer import recipe as recipes
-from trainer.evaluation import evaluate
-from trainer.mapping import Mapping
-from trainer.metrics import gini
+from trainer.choosing import recipe as recipes
+from trainer.choosing.candidates import default_candidates
+from trainer.evaluation.full_ranking import evaluate
+from trainer.evaluation.metrics import gini
+from trainer.evaluation.windows import rolling
 from trainer.models.baselines import popularity
-from trainer.models.candidates import default_candidates
-from trainer.windows import rolling
+from trainer.shop_data import catalogue, demo_shop, events
+from trainer.shop_data.mapping import Mapping
 
 USERS, ITEMS = 800, 400
 Shop = tuple[pl.DataFrame, pl.DataFrame]

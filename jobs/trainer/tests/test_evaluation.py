@@ -9,10 +9,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
-from trainer import evaluation
-from trainer.interactions import Interactions
+from trainer.evaluation import full_ranking as evaluation
+from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.split import Split
+from trainer.shop_data.interactions import Interactions
 
 
 class Fixed:

@@ -8,9 +8,9 @@ import pytest
 from shop_folder import NOW, Shop
 
 from recsys.errors import DataError
-from trainer import events, mapping
-from trainer.mapping import Mapping
-from trainer.quarantine import ROW
+from trainer.shop_data import events, mapping
+from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.quarantine import ROW
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import DataError
-from trainer import events, mapping
+from trainer.shop_data import events, mapping
 
 fuzzed = settings(
     max_examples=int(os.environ.get("INPUT_FUZZ_EXAMPLES", "120")),

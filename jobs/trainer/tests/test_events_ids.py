@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trainer import events, records
-from trainer.mapping import Mapping
+from trainer.shop_data import events, records
+from trainer.shop_data.mapping import Mapping
 
 Ids = list[tuple[str, str]]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from trainer import timestamps
+from trainer.shop_data import timestamps
 
 INSTANT = datetime(2024, 5, 1, 10, 0, tzinfo=UTC)
 

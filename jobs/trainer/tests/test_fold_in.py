@@ -13,14 +13,15 @@ from conftest import interactions_of
 from numpy.typing import NDArray
 
 from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
-from trainer import fold_in, recipe
-from trainer.fold_in import Foldable
-from trainer.interactions import Interactions
+from trainer.choosing import recipe
+from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.publishing import fold_in
+from trainer.publishing.fold_in import Foldable
+from trainer.shop_data.interactions import Interactions
 
 DAY = 86_400
 RECIPES = [

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from trainer import gate
-from trainer.gate import Verdict
+from trainer.choosing import gate
+from trainer.choosing.gate import Verdict
 
 
 @dataclass(frozen=True)

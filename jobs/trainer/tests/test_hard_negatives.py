@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trainer import hard_negatives
-from trainer.interactions import Interactions
+from trainer.evaluation import hard_negatives
+from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.split import Split
+from trainer.shop_data.interactions import Interactions
 
 
 def split_of(train: NDArray[np.int64], test: NDArray[np.int64]) -> Split:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from recsys.vectors import unit
-from trainer import index
 from trainer.models.embeddings import Embeddings
+from trainer.publishing import index
 
 
 def random_embeddings(n_items: int, *, dim: int = 8, n_users: int = 50) -> Embeddings:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from recsys.errors import InvalidArgumentError
-from trainer import interactions
+from trainer.shop_data import interactions
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 10.0}

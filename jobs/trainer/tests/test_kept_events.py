@@ -10,9 +10,9 @@ from two_tastes import two_tastes
 
 from recsys.errors import DataError
 from recsys.ids import user_hash
-from trainer import events, kept_events
-from trainer.events import Events
-from trainer.mapping import Mapping
+from trainer.shop_data import events, kept_events
+from trainer.shop_data.events import Events
+from trainer.shop_data.mapping import Mapping
 
 
 @pytest.fixture

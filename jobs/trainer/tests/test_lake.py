@@ -13,13 +13,14 @@ from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError
 from recsys.lake import COMMITTED
-from trainer import events, lake, pipeline
-from trainer.lake import LakeReport
-from trainer.mapping import Mapping, Timestamp
+from trainer import pipeline
+from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Shop
-from trainer.recipe import ALSRecipe
 from trainer.settings import Settings
+from trainer.shop_data import events, lake
+from trainer.shop_data.lake import LakeReport
+from trainer.shop_data.mapping import Mapping, Timestamp
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 NOTHING = Shop(events.SCHEMA.to_frame(), two_tastes().catalogue.head(0), Mapping().event_weights)

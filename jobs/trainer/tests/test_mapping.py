@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from recsys.errors import DataError
-from trainer import mapping
-from trainer.mapping import Mapping
+from trainer.shop_data import mapping
+from trainer.shop_data.mapping import Mapping
 
 ONLINE_RETAIL = Path(__file__).parents[3] / "examples" / "online_retail.toml"
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from trainer import metrics
+from trainer.evaluation import metrics
 
 # Two users, three ranks: the first hits at ranks 1 and 3 and has 4 test items, the second hits nothing of 1.
 HITS = np.array([[True, False, True], [False, False, False]])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from trainer.interactions import Interactions
 from trainer.models import als
+from trainer.shop_data.interactions import Interactions
 
 
 def test_the_number_of_threads_does_not_change_the_vectors(long_tail: Interactions) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
-from trainer.interactions import Interactions
 from trainer.models import item_knn
 from trainer.models.baselines import popularity
+from trainer.shop_data.interactions import Interactions
 
 
 def test_popularity_scores_every_item_by_its_users_for_everybody() -> None:

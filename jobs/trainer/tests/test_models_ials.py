@@ -5,9 +5,9 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trainer.interactions import Interactions
 from trainer.models import ials
 from trainer.models.ials_solver import Penalty, RowSolver
+from trainer.shop_data.interactions import Interactions
 
 PENALTY = Penalty(unobserved_weight=0.05, regularization=0.02, frequency_exponent=0.7)
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from recsys.errors import InvalidArgumentError
-from trainer.interactions import Interactions
 from trainer.models import lightgcn_training
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_sampler import Sampler
 from trainer.models.lightgcn_training import Epoch, LightGCNSettings
+from trainer.shop_data.interactions import Interactions
 
 SETTINGS = LightGCNSettings(dim=4, epochs=6, batch_size=64, validate_every=1, patience=2)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from trainer.interactions import Interactions
 from trainer.models import als, ials, item_knn, lightgcn_training, spectral
 from trainer.models.embeddings import Embeddings, Scorer
+from trainer.shop_data.interactions import Interactions
 
 Fit = Callable[[Interactions, int], Embeddings]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from trainer.interactions import Interactions
 from trainer.models import spectral
 from trainer.models.spectral import SpectralSettings
+from trainer.shop_data.interactions import Interactions
 
 
 def test_scores_are_those_of_the_exact_singular_vectors(long_tail: Interactions) -> None:

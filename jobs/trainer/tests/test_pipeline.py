@@ -13,18 +13,21 @@ from recsys.artifact import layout
 from recsys.artifact.manifest import BlendInfo
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.errors import DataError
-from trainer import blending, judging, pipeline, run_report, selection, windows
-from trainer import recipe as recipes
-from trainer.blending import ChosenBlend
-from trainer.bootstrap import PairedDifference
-from trainer.evaluation import evaluate
+from trainer import pipeline
+from trainer.choosing import blending, judging, selection
+from trainer.choosing import recipe as recipes
+from trainer.choosing.blending import ChosenBlend
+from trainer.choosing.recipe import ALSRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SpectralRecipe
+from trainer.choosing.selection import Choice
+from trainer.evaluation import windows
+from trainer.evaluation.bootstrap import PairedDifference
+from trainer.evaluation.full_ranking import evaluate
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.pipeline import Outcome, Shop
-from trainer.recipe import ALSRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SpectralRecipe
-from trainer.selection import Choice
+from trainer.report import run_report
 from trainer.settings import Settings
 
 GOOD = ALSRecipe(settings=ALSSettings(dim=2))

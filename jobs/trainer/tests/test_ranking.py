@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from trainer import ranking, threads
+from trainer import threads
+from trainer.evaluation import ranking
 from trainer.models.embeddings import Embeddings
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trainer import recency
+from trainer.choosing import recency
 from trainer.models.embeddings import Embeddings
 
 EMBEDDINGS = Embeddings(

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer import report
-from trainer.bootstrap import Interval, PairedDifference
-from trainer.evaluation import Evaluation, Segment
-from trainer.hard_negatives import HardNegatives
-from trainer.report import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
-from trainer.two_stage import BudgetRow, LossBudget
+from trainer.evaluation.bootstrap import Interval, PairedDifference
+from trainer.evaluation.full_ranking import Evaluation, Segment
+from trainer.evaluation.hard_negatives import HardNegatives
+from trainer.publishing.two_stage import BudgetRow, LossBudget
+from trainer.report import page as report
+from trainer.report.page import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
 
 METRICS = ("recall@2", "ndcg@2", "hit_rate@2", "mrr@2", "novelty@2")
 

@@ -13,9 +13,9 @@ from recsys.artifact import layout
 from recsys.artifact.reader import read_manifest
 from recsys.errors import DataError, InvalidArgumentError
 from trainer import pipeline, schedule
+from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Outcome
-from trainer.recipe import ALSRecipe
 from trainer.schedule import Schedule
 from trainer.settings import Settings
 

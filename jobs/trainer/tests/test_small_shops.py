@@ -14,10 +14,10 @@ from recsys.artifact import layout
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import open_artifact
 from trainer import pipeline
+from trainer.choosing.recipe import ALSRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.pipeline import Outcome, Shop
-from trainer.recipe import ALSRecipe, Recipe, SpectralRecipe
 from trainer.settings import Settings
 
 RUNS = 10
@@ -31,7 +31,7 @@ CANDIDATES: list[Recipe] = [
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "default_candidates", lambda n_users, n_items: CANDIDATES)
-    monkeypatch.setattr("trainer.report.write", lambda content, path: None)  # plots cost more than the training
+    monkeypatch.setattr("trainer.report.page.write", lambda content, path: None)  # plots cost more than the training
 
 
 def train(shop: Shop, volume: Path, *, force: bool = False) -> Outcome:

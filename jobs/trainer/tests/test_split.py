@@ -10,10 +10,11 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.errors import DataError, InvalidArgumentError
-from trainer import interactions, split
-from trainer.interactions import Interactions
-from trainer.split import Split
-from trainer.windows import rolling
+from trainer.evaluation import split
+from trainer.evaluation.split import Split
+from trainer.evaluation.windows import rolling
+from trainer.shop_data import interactions
+from trainer.shop_data.interactions import Interactions
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = {"view": 1.0, "purchase": 10.0}

@@ -7,9 +7,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer import split
-from trainer.interactions import Interactions
-from trainer.split import Split
+from trainer.evaluation import split
+from trainer.evaluation.split import Split
+from trainer.shop_data.interactions import Interactions
 
 WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 10.0}
 Row = tuple[str, str, str, int, float]  # user, item, type, hours from the cut, quantity

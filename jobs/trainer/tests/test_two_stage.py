@@ -5,12 +5,13 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trainer import evaluation, two_stage
-from trainer.index import Candidate
-from trainer.interactions import Interactions
+from trainer.evaluation import full_ranking as evaluation
+from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.split import Split
-from trainer.two_stage import BudgetRow, LossBudget
+from trainer.publishing import two_stage
+from trainer.publishing.index import Candidate
+from trainer.publishing.two_stage import BudgetRow, LossBudget
+from trainer.shop_data.interactions import Interactions
 
 FLAT = Candidate("Flat", "inner_product", None)
 COSINE = Candidate("Flat", "cosine", None)

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from small_shops import aged_shop, small_shop, ten_users
 
+from trainer.evaluation.split import Split
+from trainer.evaluation.windows import ENOUGH_USERS, held_out
 from trainer.settings import Settings
-from trainer.split import Split
-from trainer.windows import ENOUGH_USERS, held_out
 
 
 def windows_of(events: pl.DataFrame, weights: dict[str, float]) -> list[Split]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from live_shop import change, record, set_trending
 from tiny_artifact import checkerboard, publish
 
-from candidate_gen import assortment
-from candidate_gen.assortment import Assortment, ItemSet
+from candidate_gen import eligible as assortment
+from candidate_gen.eligible import Assortment, ItemSet
 from candidate_gen.retriever import Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.feature_store.follower import LiveState

@@ -18,7 +18,7 @@ from in_process import NEVER_S, TIMEOUT_S, failure_of, serving
 from tiny_artifact import Shop, checkerboard, publish, random_shop
 
 from candidate_gen.app import create
-from candidate_gen.campaigns import Campaign, Lists
+from candidate_gen.campaigns.campaigns import Campaign, Lists
 from candidate_gen.retriever import Retriever
 from candidate_gen.settings import Settings
 from recsys.artifact.watcher import Watcher

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_artifact import Shop, checkerboard, off_sale, publish, random_shop
 
-from candidate_gen.campaigns import Campaign
-from candidate_gen.left_out import Seen
+from candidate_gen.campaigns.campaigns import Campaign
+from candidate_gen.excluded import Seen
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState

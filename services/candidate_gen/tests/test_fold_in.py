@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tiny_artifact import publish, random_shop, with_als_fold_in
 
-from candidate_gen import fold_in
-from candidate_gen.item_weights import ItemWeights
+from candidate_gen.query import fold_in
+from candidate_gen.query.item_weights import ItemWeights
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.manifest import ALSFoldIn, FoldInInfo, IALSFoldIn, SumFoldIn
 from recsys.artifact.reader import open_artifact

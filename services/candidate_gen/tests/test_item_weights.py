@@ -3,7 +3,7 @@
 import numpy as np
 from live_shop import Did
 
-from candidate_gen.item_weights import (
+from candidate_gen.query.item_weights import (
     NO_HISTORY,
     EventWeights,
     TrainedHistory,

@@ -8,8 +8,8 @@ import pytest
 from live_shop import Did, erase
 from tiny_artifact import checkerboard, publish, random_shop, with_als_fold_in
 
-from candidate_gen.left_out import Seen
-from candidate_gen.query_vectors import VectorOrigin
+from candidate_gen.excluded import Seen
+from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tiny_artifact import Shop, checkerboard, normalised, off_sale, publish, random_shop
 
 from candidate_gen.candidates import Candidates
-from candidate_gen.left_out import Seen
+from candidate_gen.excluded import Seen
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.errors import ItemNotFoundError

@@ -9,7 +9,7 @@ from live_shop import Did, change, record, set_trending
 from tiny_artifact import Shop, checkerboard, publish
 
 from candidate_gen.candidates import Candidates
-from candidate_gen.left_out import Seen
+from candidate_gen.excluded import Seen
 from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState

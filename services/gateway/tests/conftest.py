@@ -23,14 +23,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
-from gateway.access import Access
 from gateway.app import create_app
 from gateway.clients import Clients, connect
-from gateway.live import Live, go_live
-from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import RateLimits
+from gateway.http.access import Access
+from gateway.http.metrics import GatewayMetrics
+from gateway.http.rate_limits import RateLimits
+from gateway.lists.popular_lists import SpareList
 from gateway.settings import Settings
-from gateway.spare_list import SpareList
+from gateway.shop.live import Live, go_live
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,

@@ -7,16 +7,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway import problems
-from gateway.access import Access
 from gateway.experiments.file import Arm, Experiment, Guardrails
 from gateway.experiments.live import Experiments
-from gateway.live import Live
-from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import RateLimits
-from gateway.request_context import RequestContextMiddleware
+from gateway.http import problems
+from gateway.http.access import Access
+from gateway.http.metrics import GatewayMetrics
+from gateway.http.rate_limits import RateLimits
+from gateway.http.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
+from gateway.shop.live import Live
 from recsys.errors import StoreUnavailableError
 from recsys.experiments import (
     DEFAULT_METRICS,

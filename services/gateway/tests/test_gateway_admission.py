@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.admission import AdmissionMiddleware
+from gateway.http.admission import AdmissionMiddleware
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ from fastapi.routing import APIRoute
 from limits import parse
 
 from gateway import new_key
-from gateway.access import Access, guard, scope_of
 from gateway.api_keys import ApiKeys
-from gateway.rate_limits import RateLimits
+from gateway.http.access import Access, guard, scope_of
+from gateway.http.rate_limits import RateLimits
 from gateway.settings import Settings
 from recsys.errors import DataError, InvalidArgumentError
 
@@ -170,7 +170,7 @@ async def test_a_key_that_asks_too_often_waits_and_another_does_not(client: http
 async def test_a_request_line_names_the_key_that_asked(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="gateway.request_context"):
+    with caplog.at_level(logging.INFO, logger="gateway.http.request_context"):
         await client.get("/v1/model", headers=bearer(EVENTS))
         await client.get("/v1/model")
     assert [record.__dict__["key"] for record in caplog.records if record.message == "request"] == ["shop", ""]
@@ -297,7 +297,7 @@ async def test_with_keys_the_api_is_not_open_whatever_else_is_set(path: Path, ap
 
 async def test_an_allowance_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("gateway.rate_limits.time.monotonic", lambda: now)
+    monkeypatch.setattr("gateway.http.rate_limits.time.monotonic", lambda: now)
     limits = RateLimits(parse("10/second"))
     assert [limits.wait_s("a", None) for _ in range(10)] == [0.0] * 10
     assert limits.wait_s("a", None) == pytest.approx(0.1)

@@ -9,7 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from gateway.breaker import Breaker
-from gateway.live import Live
+from gateway.shop.live import Live
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore, Profile, Subject
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from google.protobuf.message import Message
 
-from gateway.live import Live
+from gateway.shop.live import Live
 from recsys.shop.item import ItemChange, ItemRecord
 from recsys.v1.catalog_service_pb2 import FindUnknownItemsRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest

@@ -14,8 +14,8 @@ import pytest
 from fastapi import FastAPI
 from google.protobuf.message import Message
 
-from gateway.live import Live
 from gateway.settings import Settings
+from gateway.shop.live import Live
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Appended, Event, Subject
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
@@ -188,7 +188,7 @@ async def test_an_event_does_not_wait_for_ever_for_a_store_that_hangs(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(live.store, "append", hangs)
-    monkeypatch.setattr("gateway.events._STORE_S", 0.01)
+    monkeypatch.setattr("gateway.shop.events._STORE_S", 0.01)
     response = await client.post("/v1/events", json={"user_id": "7", "item_id": "item-01", "type": "view"})
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.exposures import ExposureLog
+from gateway.shop.exposure_log import ExposureLog
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Exposure, FeatureStore
 
@@ -75,7 +75,7 @@ async def test_a_full_log_drops_and_counts(store: Writes) -> None:
 async def test_while_the_store_is_away_exposures_wait_and_are_tried_again(
     store: Writes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.exposures._RETRY_S", 0.0)
+    monkeypatch.setattr("gateway.shop.exposure_log._RETRY_S", 0.0)
     log = ExposureLog(store)
     store.is_away = True
     log.add(shown("a"))

@@ -11,15 +11,15 @@ import uvicorn
 from fastapi import FastAPI, Request
 from prometheus_client import generate_latest
 
-from gateway import problems
-from gateway.access import Access
 from gateway.app import create_app
-from gateway.body_limit import BodyLimitMiddleware
-from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttp
-from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import RateLimits
-from gateway.request_context import RequestContextMiddleware
-from gateway.spare_list import SpareList
+from gateway.http import problems
+from gateway.http.access import Access
+from gateway.http.body_limit import BodyLimitMiddleware
+from gateway.http.http_protocol import MAX_HEAD_BYTES, BoundedHttp
+from gateway.http.metrics import GatewayMetrics
+from gateway.http.rate_limits import RateLimits
+from gateway.http.request_context import RequestContextMiddleware
+from gateway.lists.popular_lists import SpareList
 
 PATIENCE_S = 20.0
 WITHIN_S = 0.3

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.clients import Clients
-from gateway.live import Live
+from gateway.lists.popular_lists import SpareList, read, spare_list
 from gateway.requests import Filter
-from gateway.spare_list import SpareList, read, spare_list
+from gateway.shop.live import Live
 from recsys.errors import DataError
 from recsys.v1.item_pb2 import Item
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -315,7 +315,7 @@ def test_versions_that_take_turns_do_not_forget_each_other_s_items() -> None:
 
 
 def test_what_is_remembered_is_bounded_over_all_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.spare_list._MOST_REMEMBERED", 3)
+    monkeypatch.setattr("gateway.lists.popular_lists._MOST_REMEMBERED", 3)
     spare, live = SpareList(), Live()
     for number in range(5):
         spare.remember(f"v{number % 2}", [Item(item_id=f"i{number}", title="T", available=True)])

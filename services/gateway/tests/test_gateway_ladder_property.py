@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.breaker import Breaker
-from gateway.live import Live
+from gateway.lists.popular_lists import SpareList
 from gateway.schemas import Level
-from gateway.spare_list import SpareList
+from gateway.shop.live import Live
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore, Profile, Subject
 

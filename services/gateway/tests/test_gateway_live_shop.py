@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.experiments.file import Arm, Experiment
-from gateway.live import Live, go_live
-from gateway.recommend import Recommender
+from gateway.lists.recommend import Recommender
 from gateway.requests import Blend, Diversity
 from gateway.settings import Settings
+from gateway.shop.live import Live, go_live
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Erasure, Event, Exposure, Profile, Subject
 from recsys.shop.item import ItemChange

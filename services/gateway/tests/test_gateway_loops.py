@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from gateway import access, api_keys, live, spare_list
+from gateway import api_keys
 from gateway.api_keys import ApiKeys
+from gateway.http import access
+from gateway.lists import popular_lists as spare_list
+from gateway.lists.popular_lists import SpareList
 from gateway.settings import Settings
-from gateway.spare_list import SpareList
+from gateway.shop import live
 from recsys import background
 from recsys.feature_store.follower import Following
 

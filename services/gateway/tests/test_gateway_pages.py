@@ -17,13 +17,14 @@ from grpc import StatusCode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import paging, requests
-from gateway.cursors import BadCursorError
-from gateway.list_cursors import ListCursors, ListFacts, RestOfList
-from gateway.live import Live
-from gateway.recommend import Recommended
+from gateway import requests
+from gateway.lists import further_pages as paging
+from gateway.lists.list_cursors import ListCursors, ListFacts, RestOfList
+from gateway.lists.ranked import Shown
+from gateway.lists.recommend import Recommended
 from gateway.schemas import ArmOut, SubjectOut
-from gateway.shown import Shown
+from gateway.shop.cursors import BadCursorError
+from gateway.shop.live import Live
 from recsys.feature_store.interface import Exposure
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesResponse
 from recsys.v1.catalog_service_pb2 import GetItemsRequest

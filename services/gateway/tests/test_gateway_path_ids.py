@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import cursors
+from gateway.shop import cursors
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetSimilarItemsRequest
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
 from recsys.v1.user_service_pb2 import GetHistoryRequest

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from gateway.live import Live
+from gateway.shop.live import Live
 
 pytestmark = pytest.mark.anyio
 

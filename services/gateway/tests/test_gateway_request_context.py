@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from gateway.request_context import RequestContextMiddleware
+from gateway.http.request_context import RequestContextMiddleware
 from recsys.observability.logging import JsonFormatter
 from recsys.shop.item import ItemRecord
 

@@ -7,12 +7,12 @@ import pytest
 from fastapi import FastAPI
 from google.protobuf.message import Message
 
-from gateway import rules
 from gateway.app import create_app
-from gateway.metrics import GatewayMetrics
+from gateway.http.metrics import GatewayMetrics
+from gateway.lists import rules
+from gateway.lists.popular_lists import SpareList
 from gateway.requests import Rule
 from gateway.settings import Settings
-from gateway.spare_list import SpareList
 from recsys.errors import DataError
 from recsys.v1.reranker_service_pb2 import RerankRequest
 

@@ -16,16 +16,17 @@ from recsys.artifact.verdict import verdict_of
 from recsys.errors import DataError, InvalidArgumentError, RecsysError
 from recsys.observability import logging as recsys_logging
 from recsys.process import read_settings
-from trainer import outputs, threads, version_list
+from trainer import threads
+from trainer.publishing import outputs, version_list
 from trainer.settings import Settings
 
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
     from trainer import pipeline
-    from trainer.recipe import Recipe
-    from trainer.shop_files import ShopFiles
-    from trainer.split import Split
-    from trainer.table import Row
+    from trainer.choosing.recipe import Recipe
+    from trainer.evaluation.split import Split
+    from trainer.report.table import Row
+    from trainer.shop_data.shop_files import ShopFiles
 
 ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 
@@ -68,8 +69,8 @@ def train(
         return
     with threads.limited(settings.threads):
         from trainer import pipeline
-        from trainer import recipe as recipes
-        from trainer.shop_files import ShopFiles
+        from trainer.choosing import recipe as recipes
+        from trainer.shop_data.shop_files import ShopFiles
 
         before = None if until is None else _moment(until)
         outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
@@ -97,8 +98,8 @@ def train_on_schedule(
     """Train on an interval, each time through the gate, until SIGTERM; a run that has begun is brought to its end."""
     from recsys.lake import lake_dir
     from trainer import pipeline, schedule
-    from trainer import recipe as recipes
-    from trainer.shop_files import ShopFiles
+    from trainer.choosing import recipe as recipes
+    from trainer.shop_data.shop_files import ShopFiles
 
     settings = _settings(artifact_dir)
     plan = schedule.Schedule(every=schedule.interval(every), min_new_events=min_new_events)
@@ -138,7 +139,7 @@ def tune(
     settings = _settings(artifact_dir)
     with outputs.replacing(out) as file, threads.limited(settings.threads):
         from trainer import pipeline
-        from trainer.shop_files import ShopFiles
+        from trainer.shop_data.shop_files import ShopFiles
 
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
@@ -164,10 +165,11 @@ def evaluate(
     """Print a table of baselines and models on held-out data. Publishes nothing."""
     settings = _settings(artifact_dir)
     with threads.limited(settings.threads):
-        from trainer import recipe as recipes
-        from trainer import split, table
-        from trainer import windows as held_out_windows
-        from trainer.shop_files import ShopFiles
+        from trainer.choosing import recipe as recipes
+        from trainer.evaluation import split
+        from trainer.evaluation import windows as held_out_windows
+        from trainer.report import table
+        from trainer.shop_data.shop_files import ShopFiles
 
         if pair is not None:
             splits = [split.given_pair(*pair)]
@@ -196,9 +198,9 @@ def validate(
     ] = 0.3,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
-    from trainer import events, mapping
-    from trainer.mapping import Mapping
-    from trainer.shop_files import QUARANTINE
+    from trainer.shop_data import events, mapping
+    from trainer.shop_data.mapping import Mapping
+    from trainer.shop_data.shop_files import QUARANTINE
 
     if events_path is None:
         raise typer.BadParameter("name the file to check", param_hint="--events")
@@ -260,7 +262,7 @@ def release(version: str, artifact_dir: VolumeOption = None) -> None:
 @app.command()
 def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parquet and catalogue.parquet.")]) -> None:
     """Write the demo shop's events and catalogue to files."""
-    from trainer import demo_shop
+    from trainer.shop_data import demo_shop
 
     for path in demo_shop.write(out):
         typer.echo(path)
@@ -270,7 +272,7 @@ def _moment(text: str) -> datetime:
     """A time as files write one. Raises: InvalidArgumentError."""
     import polars as pl
 
-    from trainer import timestamps
+    from trainer.shop_data import timestamps
 
     moment = timestamps.parse(pl.Series([text]), format="auto", timezone="UTC")[0]
     if not isinstance(moment, datetime):
@@ -279,7 +281,7 @@ def _moment(text: str) -> datetime:
 
 
 def _read_shop(files: "ShopFiles", settings: Settings) -> "pipeline.Shop":
-    from trainer import shop_files
+    from trainer.shop_data import shop_files
 
     shop, reports = shop_files.read(files, settings=settings)
     for one in reports:
@@ -288,7 +290,8 @@ def _read_shop(files: "ShopFiles", settings: Settings) -> "pipeline.Shop":
 
 
 def _rows(window: "Split", recipe: "Recipe | None", settings: Settings) -> "Iterator[Row]":
-    from trainer import pipeline, table
+    from trainer import pipeline
+    from trainer.report import table
 
     yield from table.baselines(window, recent_days=settings.recent_days)
     candidates = [recipe] if recipe else pipeline.candidates_for(window.train)

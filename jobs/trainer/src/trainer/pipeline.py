@@ -14,35 +14,26 @@ from recsys.artifact import layout, writer
 from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError
-from trainer import (
-    blending,
-    bootstrap,
-    decision,
-    fold_in,
-    index,
-    interactions,
-    publish,
-    report,
-    retention,
-    run_report,
-    tuning,
-    two_stage,
-    windows,
-)
-from trainer import recipe as recipes
-from trainer.decision import Decision
-from trainer.evaluation import Evaluation
-from trainer.gate import Verdict
-from trainer.index import EXACT, BuiltIndex, Candidate
-from trainer.interactions import Interactions
-from trainer.judging import Judgement
-from trainer.models.candidates import default_candidates
+from trainer.choosing import blending, decision, tuning
+from trainer.choosing import recipe as recipes
+from trainer.choosing.candidates import default_candidates
+from trainer.choosing.decision import Decision
+from trainer.choosing.gate import Verdict
+from trainer.choosing.judging import Judgement
+from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.choosing.tuning import ModelName
+from trainer.evaluation import bootstrap, windows
+from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
-from trainer.recipe import PopularityRecipe, Recipe
-from trainer.report import TwoStageFigures
+from trainer.publishing import fold_in, index, publish, retention, two_stage
+from trainer.publishing.index import EXACT, BuiltIndex, Candidate
+from trainer.report import page as report
+from trainer.report import run_report
+from trainer.report.page import TwoStageFigures
 from trainer.settings import Settings
-from trainer.tuning import ModelName
+from trainer.shop_data import interactions
+from trainer.shop_data.interactions import Interactions
 
 REPORTS = "reports"
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")

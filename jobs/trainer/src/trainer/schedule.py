@@ -17,9 +17,9 @@ from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import read_manifest
 from recsys.background import Failures, Pauses, Stop, keep_turning
 from recsys.errors import ArtifactError, InvalidArgumentError
-from trainer import lake
 from trainer.pipeline import Outcome
 from trainer.settings import MAX_DAYS
+from trainer.shop_data import lake
 
 _log = logging.getLogger(__name__)
 

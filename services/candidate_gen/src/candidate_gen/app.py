@@ -4,7 +4,7 @@ from functools import partial
 
 import faiss
 
-from candidate_gen.campaign_servicer import CampaignServicer
+from candidate_gen.campaigns.campaign_servicer import CampaignServicer
 from candidate_gen.retriever import Retriever, SourceCounts
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.assortment import Assortment
-from candidate_gen.item_index import Neighbours
-from candidate_gen.merging import Proposals, merge
+from candidate_gen.eligible import Assortment
+from candidate_gen.search.item_index import Neighbours
+from candidate_gen.sources.merging import Proposals, merge
 
 
 @dataclass(frozen=True)

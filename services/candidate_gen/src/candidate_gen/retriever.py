@@ -14,21 +14,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.assortment import Assortment, ItemSet
 from candidate_gen.candidates import Candidates, candidates_of
+from candidate_gen.eligible import Assortment, ItemSet
 from candidate_gen.erased_users import is_erased
-from candidate_gen.index_check import check_indexes
-from candidate_gen.item_index import NONE, ItemIndex, Neighbours
-from candidate_gen.item_vectors import ExactScores, ItemVectors
-from candidate_gen.item_weights import LiveEvent
-from candidate_gen.left_out import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
-from candidate_gen.merging import Proposals
-from candidate_gen.nearest import Space, few_of
-from candidate_gen.new_items import new_items
-from candidate_gen.popular_items import PopularItems
-from candidate_gen.query_vectors import QueryVector, QueryVectors, VectorOrigin
-from candidate_gen.session_neighbours import RECENT_ITEMS, SessionNeighbours
-from candidate_gen.trending_items import in_rows, trending_items
+from candidate_gen.excluded import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
+from candidate_gen.query.item_weights import LiveEvent
+from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
+from candidate_gen.search.index_check import check_indexes
+from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
+from candidate_gen.search.item_vectors import ExactScores, ItemVectors
+from candidate_gen.search.nearest import Space, few_of
+from candidate_gen.sources.merging import Proposals
+from candidate_gen.sources.new_items import new_items
+from candidate_gen.sources.popular_items import PopularItems
+from candidate_gen.sources.session_neighbours import RECENT_ITEMS, SessionNeighbours
+from candidate_gen.sources.trending_items import in_rows, trending_items
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError

@@ -2,7 +2,7 @@
 
 import grpc
 
-from candidate_gen.query_vectors import VectorOrigin
+from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Retrieved, Retriever
 from candidate_gen.wire import (
     WIRE_ORIGIN,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates
-from candidate_gen.left_out import NOT_SEEN, Seen
-from candidate_gen.query_vectors import VectorOrigin
+from candidate_gen.excluded import NOT_SEEN, Seen
+from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Asker, Conditions, Retriever
 from recsys.shop.filter import filter_from_wire
 from recsys.v1 import item_pb2

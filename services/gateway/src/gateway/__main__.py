@@ -5,14 +5,14 @@ import gc
 import uvicorn
 import uvloop
 
-from gateway.access import guard
 from gateway.app import create_app
 from gateway.clients import connect
-from gateway.http_protocol import BoundedHttp
-from gateway.live import go_live
-from gateway.metrics import GatewayMetrics
+from gateway.http.access import guard
+from gateway.http.http_protocol import BoundedHttp
+from gateway.http.metrics import GatewayMetrics
+from gateway.lists.popular_lists import spare_list
 from gateway.settings import Settings
-from gateway.spare_list import spare_list
+from gateway.shop.live import go_live
 from recsys.observability import logging
 from recsys.observability.metrics import served
 from recsys.process import ended_by_a_sentence, read_settings

@@ -4,21 +4,22 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway import access, docs_page, problems, rules
-from gateway.access import Access
-from gateway.admission import AdmissionMiddleware
-from gateway.body_limit import BodyLimitMiddleware
 from gateway.clients import Clients
-from gateway.http_protocol import ARRIVES_WITHIN_S
-from gateway.ladder import Ladder
-from gateway.list_cursors import ListCursors
-from gateway.live import Live
-from gateway.metrics import GatewayMetrics
-from gateway.recommend import Recommender
-from gateway.request_context import RequestContextMiddleware
+from gateway.http import access, docs_page, problems
+from gateway.http.access import Access
+from gateway.http.admission import AdmissionMiddleware
+from gateway.http.body_limit import BodyLimitMiddleware
+from gateway.http.http_protocol import ARRIVES_WITHIN_S
+from gateway.http.metrics import GatewayMetrics
+from gateway.http.request_context import RequestContextMiddleware
+from gateway.lists import rules
+from gateway.lists.fallbacks import Ladder
+from gateway.lists.list_cursors import ListCursors
+from gateway.lists.popular_lists import SpareList
+from gateway.lists.recommend import Recommender
 from gateway.routes import events, experiments, health, items, model, recommendations, users
 from gateway.settings import Settings
-from gateway.spare_list import SpareList
+from gateway.shop.live import Live
 
 _DESCRIPTION = """
 Recommendations from a shop's own events.

@@ -8,14 +8,14 @@ import sys
 
 import orjson
 
-from gateway.access import Access
 from gateway.app import create_app
 from gateway.clients import connect
-from gateway.live import Live
-from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import RateLimits
+from gateway.http.access import Access
+from gateway.http.metrics import GatewayMetrics
+from gateway.http.rate_limits import RateLimits
+from gateway.lists.popular_lists import SpareList
 from gateway.settings import Settings
-from gateway.spare_list import SpareList
+from gateway.shop.live import Live
 
 
 def document() -> bytes:

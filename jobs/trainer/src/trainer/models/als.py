@@ -6,9 +6,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from pydantic import BaseModel, Field
 from threadpoolctl import threadpool_limits
 
-from trainer.interactions import Interactions
 from trainer.models import bm25
 from trainer.models.embeddings import Embeddings
+from trainer.shop_data.interactions import Interactions
 from trainer.threads import allowed
 
 

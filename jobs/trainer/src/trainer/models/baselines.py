@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.interactions import Interactions
 from trainer.models.embeddings import Embeddings
+from trainer.shop_data.interactions import Interactions
 
 
 def fit(known: Interactions) -> Embeddings:

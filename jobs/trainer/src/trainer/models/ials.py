@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from trainer.interactions import Interactions
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials_solver import Penalty, RowSolver
+from trainer.shop_data.interactions import Interactions
 
 
 class IALSSettings(BaseModel, frozen=True, extra="forbid"):

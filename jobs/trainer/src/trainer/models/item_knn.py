@@ -8,7 +8,7 @@ from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from trainer.interactions import Interactions
+from trainer.shop_data.interactions import Interactions
 from trainer.threads import allowed
 
 

@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsys.errors import InvalidArgumentError
-from trainer.interactions import Interactions
 from trainer.models import lightgcn_checkpoint as checkpoints
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn import Graph, LightGCN
 from trainer.models.lightgcn_checkpoint import Progress
 from trainer.models.lightgcn_sampler import Batch, Sampler
+from trainer.shop_data.interactions import Interactions
 
 _COLD_STD = 0.1  # of each component, as in He et al.'s code
 _WARM_LENGTH = (

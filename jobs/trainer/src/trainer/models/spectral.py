@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from trainer.interactions import Interactions
 from trainer.models.embeddings import Embeddings
+from trainer.shop_data.interactions import Interactions
 
 _OVERSAMPLING = 32  # extra directions of the random sketch, dropped at the end
 

@@ -10,10 +10,10 @@ from fastapi import Depends, HTTPException, Request
 
 from gateway.clients import Clients
 from gateway.experiments.live import Experiments
-from gateway.list_cursors import ListCursors
-from gateway.live import Live
-from gateway.recommend import Recommender
+from gateway.lists.list_cursors import ListCursors
+from gateway.lists.recommend import Recommender
 from gateway.settings import Settings
+from gateway.shop.live import Live
 from recsys.feature_store.interface import FeatureStore
 
 

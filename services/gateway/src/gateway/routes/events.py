@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from gateway import events, presentation, schemas
-from gateway.access import KeyedRoute, needs
-from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, EventsRejectedError, documented
+from gateway import schemas
+from gateway.http.access import KeyedRoute, needs
+from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, EventsRejectedError, documented
 from gateway.requests import MAX_EVENTS, EventBatch, EventIn
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
+from gateway.shop import events
+from gateway.shop import shop_json as presentation
 
 router = APIRouter(
     prefix="/v1/events",

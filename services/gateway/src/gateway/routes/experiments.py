@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path
 
-from gateway.access import KeyedRoute, needs
 from gateway.experiments import report, schemas
 from gateway.experiments.live import Experiments
-from gateway.live import now_ms
-from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway.http.access import KeyedRoute, needs
+from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheExperiments, TheStore
+from gateway.shop.live import now_ms
 from recsys.errors import InvalidArgumentError
 from recsys.experiments import SUMS, Sums
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, HTTPException, Request
 
 from gateway import schemas
 from gateway.clients import CandidateGenClient, RerankerClient
-from gateway.known_parameters import KnownParametersRoute
-from gateway.problems import documented
+from gateway.http.known_parameters import KnownParametersRoute
+from gateway.http.problems import documented
 from gateway.routes.dependencies import TheClients, TheSettings
 
 router = APIRouter(

@@ -6,12 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import AfterValidator
 
-from gateway import catalogue, presentation, schemas
-from gateway.access import KeyedRoute, needs
-from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway import schemas
+from gateway.http.access import KeyedRoute, needs
+from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.requests import MAX_COUNT, ItemChanges, ItemPatch, ItemPut, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, ItemId, PageSize
+from gateway.shop import items as catalogue
+from gateway.shop import shop_json as presentation
 from recsys.rpc.limits import MOST_WORDS
 from recsys.shop.item import ItemChange
 

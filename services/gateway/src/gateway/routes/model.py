@@ -5,10 +5,11 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from gateway import presentation, schemas
-from gateway.access import KeyedRoute, needs
-from gateway.problems import OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway import schemas
+from gateway.http.access import KeyedRoute, needs
+from gateway.http.problems import OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
+from gateway.shop import shop_json as presentation
 
 router = APIRouter(
     prefix="/v1/model",

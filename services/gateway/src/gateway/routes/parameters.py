@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 
-from gateway import cursors
 from gateway.requests import MAX_COUNT, Words
+from gateway.shop import cursors
 from recsys.ids import MAX_ID_LENGTH
 
 

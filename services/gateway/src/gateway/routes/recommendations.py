@@ -6,18 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from gateway import exposed, paging, ranked_lists, schemas
-from gateway.access import KeyedRoute, needs
-from gateway.cursors import BadCursorError
-from gateway.list_cursors import ListCursors, ListFacts
-from gateway.live import Live
-from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
-from gateway.recommend import Recommender
-from gateway.request_context import AnsweredList, tell
+from gateway import schemas
+from gateway.http.access import KeyedRoute, needs
+from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway.http.request_context import AnsweredList, tell
+from gateway.lists import exposure as exposed
+from gateway.lists import further_pages as paging
+from gateway.lists import list_json as ranked_lists
+from gateway.lists.list_cursors import ListCursors, ListFacts
+from gateway.lists.ranked import Shown
+from gateway.lists.recommend import Recommender
 from gateway.requests import Filter, RecommendationRequest
 from gateway.routes.dependencies import TheClients, TheCursors, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
-from gateway.shown import Shown
+from gateway.shop.cursors import BadCursorError
+from gateway.shop.live import Live
 
 router = APIRouter(
     prefix="/v1",

@@ -7,15 +7,17 @@ from typing import Annotated
 import grpc
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from gateway import events, history, presentation, schemas
-from gateway.access import KeyedRoute, needs
+from gateway import schemas
 from gateway.clients import Clients
-from gateway.live import now_ms
-from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
-from gateway.request_context import AnsweredList, tell
+from gateway.http.access import KeyedRoute, needs
+from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
+from gateway.http.request_context import AnsweredList, tell
 from gateway.requests import SessionToMerge, Words
 from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheStore
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
+from gateway.shop import events, history
+from gateway.shop import shop_json as presentation
+from gateway.shop.live import now_ms
 from recsys.v1.model_service_pb2 import GetModelResponse
 
 router = APIRouter(

@@ -1,0 +1,87 @@
+"""Events in, what a run fits on everything out: a personal recipe that was shown to be good, or the baseline.
+
+Where too few users can be judged, nothing is shown: a shop begins with the baseline, and later keeps the recipe that is
+live. Where no personal recipe beats the baseline by more than noise, a shop that has no personal version yet gets the
+baseline as its model.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recsys.artifact.manifest import BlendInfo, Manifest
+from trainer.choosing import judging, selection
+from trainer.choosing.gate import Verdict
+from trainer.choosing.judging import Judgement
+from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.choosing.selection import Choice
+from trainer.evaluation.split import Split
+from trainer.evaluation.windows import ENOUGH_USERS
+from trainer.progress import step
+from trainer.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is fitted and published."""
+
+    recipe: Recipe
+    blend: BlendInfo
+    choice: Choice | None  # none, and no judgement: too few users to judge by
+    judgement: Judgement | None
+    users: int  # judged
+    live: Manifest | None
+
+    def verdict(self, ann_recall: float, *, settings: Settings) -> Verdict:
+        """Whether it may go live, with an index that finds so much of the exact first items."""
+        if self.judgement is None:
+            return judging.unjudged(self.recipe, self.users, live=self.live)
+        return judging.verdict_on(self.judgement, ann_recall, settings=settings)
+
+
+def decide(
+    given: Recipe | None,
+    windows: Sequence[Split],
+    candidates: Sequence[Recipe],
+    *,
+    live: Manifest | None,
+    force: bool,
+    settings: Settings,
+) -> Decision:
+    """Choose on the window before the newest (unless a recipe is given) and judge on the newest.
+
+    Args:
+        windows: held out, newest last; none where the events are too few.
+        candidates: recipes to choose from, the safest first.
+        force: what was chosen stays chosen, however it is judged.
+    """
+    users = windows[-1].judged_users if windows else 0
+    if users < ENOUGH_USERS:
+        _log.warning("not enough users to judge by", extra={"users": users, "needed": ENOUGH_USERS})
+        recipe, blend = _unjudged(given, live)
+        return Decision(recipe, blend, None, None, users, live)
+    earlier = windows[-2] if len(windows) > 1 and windows[-2].judged_users >= ENOUGH_USERS else None
+    with step("choose a recipe and a blend"):
+        choice = selection.choose(given, earlier, candidates, settings=settings)
+    with step("judge"):
+        judgement = judging.judge(
+            choice.recipe,
+            windows[-1],
+            blend=choice.blend.info,
+            baseline=choice.baseline,
+            live=live,
+            settings=settings,
+        )
+        if not (force or judging.is_personal(live)):
+            judgement = judging.with_stand_in(judgement, choice.baseline, settings=settings)
+    return Decision(judgement.recipe, judgement.blend, choice, judgement, len(judgement.new.user_rows), live)
+
+
+def _unjudged(given: Recipe | None, live: Manifest | None) -> tuple[Recipe, BlendInfo]:
+    """What is fitted where nothing can be shown: what was asked for, what is live, or the baseline."""
+    live_recipe = judging.recipe_of(live) if live else None
+    if live and live_recipe and given in (None, live_recipe):
+        return live_recipe, live.blend
+    return given or PopularityRecipe(), BlendInfo()

@@ -1,0 +1,72 @@
+"""Decides whether a new version may go live: figures in, a verdict with its reasons out.
+
+All comparisons are paired, user by user, on the newest held-out window. The live version is judged by its recipe
+fitted again on what was known before the window: its published vectors may have seen the window's purchases.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from trainer.evaluation.bootstrap import PairedDifference, paired
+from trainer.evaluation.full_ranking import Evaluation
+
+# not recall: where the catalogue is hardly longer than a list, every model reaches a recall of 1
+METRIC: Final = "ndcg@20"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a version may go live, and every reason for and against."""
+
+    passed: bool
+    reasons: tuple[str, ...]  # one sentence a check
+    users: int = 0  # so many judged; 0: nobody could
+
+
+def decide(
+    new: Evaluation,
+    *,
+    live: Evaluation | None,
+    baseline: Evaluation | None,
+    ann_recall: float,
+    ann_recall_floor: float,
+    seed: int,
+) -> Verdict:
+    """Check a new model against the live one, the baseline and the floor of its index.
+
+    Args:
+        new, live, baseline: evaluated on the same users; `live` is none for a first version, `baseline` where the new
+            model is the baseline itself.
+        ann_recall: share of the exact first items that the index finds.
+        ann_recall_floor: the least that is acceptable.
+        seed: of the bootstrap.
+    """
+    checks = []
+    if baseline is not None:
+        checks.append(_beats_baseline(paired(new.per_user[METRIC], baseline.per_user[METRIC], seed=seed)))
+    if live is not None:
+        checks.append(_not_worse_than_live(paired(new.per_user[METRIC], live.per_user[METRIC], seed=seed)))
+    checks.append(
+        (ann_recall >= ann_recall_floor, f"index recall {ann_recall:.3f}, at least {ann_recall_floor:.3f} is needed")
+    )
+    users = len(new.per_user[METRIC])
+    reasons = tuple(f"{_word(ok)}: {text}" for ok, text in checks)
+    return Verdict(passed=all(ok for ok, _ in checks), reasons=reasons, users=users)
+
+
+def shown(difference: PairedDifference) -> str:
+    """A difference with its 95 % interval."""
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def _beats_baseline(difference: PairedDifference) -> tuple[bool, str]:
+    return difference.value > 0, f"{METRIC} minus popularity's {shown(difference)}, more than 0 is needed"
+
+
+def _not_worse_than_live(difference: PairedDifference) -> tuple[bool, str]:
+    # worse means shown to be worse: the whole interval below zero; a tie within the noise may replace an older model
+    return difference.high >= 0, f"{METRIC} minus the live version's {shown(difference)}, an interval below 0 is worse"
+
+
+def _word(ok: bool) -> str:
+    return "passed" if ok else "failed"

@@ -1,0 +1,167 @@
+"""A recipe and a held-out window in, how it does there beside what it is compared with."""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+
+from recsys.artifact.manifest import BlendInfo, Manifest
+from recsys.errors import DataError
+from trainer.choosing import blending
+from trainer.choosing import recipe as recipes
+from trainer.choosing.gate import METRIC, Verdict, decide, shown
+from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.evaluation.bootstrap import paired
+from trainer.evaluation.full_ranking import Evaluation, evaluate
+from trainer.evaluation.split import Split
+from trainer.evaluation.windows import ENOUGH_USERS
+from trainer.models import baselines, item_knn
+from trainer.models.embeddings import Embeddings, Scorer
+from trainer.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+KS = (10, 20, 50)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a recipe does on the newest window, and how the others do there."""
+
+    window: Split
+    recipe: Recipe
+    blend: BlendInfo
+    embeddings: Embeddings  # of the recipe, fitted on what was known before the window
+    fit_s: float
+    new: Evaluation  # of the lists that would be served: of the blend
+    personal: Evaluation | None  # of the recipe's personal score alone, where the blend has more in it
+    live: Evaluation | None  # the live version's recipe, fitted on the same, with its blend
+    popularity: Evaluation  # the baseline that goes live where nothing personal is better
+    baselines: dict[str, Evaluation]  # always in the table
+    other: Scorer  # a model that is not the judged one, to draw hard negatives
+    stands_in: str = ""  # why the baseline takes the place of the recipe that was chosen; empty: it does not
+
+
+def judge(
+    recipe: Recipe,
+    window: Split,
+    *,
+    blend: BlendInfo,
+    baseline: PopularityRecipe,
+    live: Manifest | None,
+    settings: Settings,
+) -> Judgement:
+    """Fit and evaluate on a window: the recipe, the live version's recipe, each with its blend, and the baselines.
+
+    Raises:
+        InvalidArgumentError: nobody has a test item in the window.
+    """
+    train = window.train
+    recent = train.recent_users(recipes.recent_since(train, settings.recent_days))
+    everybody = baselines.fit(train)
+    neighbours = item_knn.fit(train, item_knn.ItemKNNSettings())
+
+    def fitted(one: Recipe) -> Embeddings:
+        return recipes.fit(
+            one,
+            train,
+            recent_days=settings.recent_days,
+            seed=settings.seed,
+            checkpoint_dir=settings.checkpoint_dir,
+        )
+
+    def judged(scorer: Scorer) -> Evaluation:
+        return evaluate(scorer, window, ks=KS, popularity=recent, max_users=settings.judging_users, seed=settings.seed)
+
+    def served(fitted: Embeddings, info: BlendInfo) -> Evaluation:
+        return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
+
+    started = time.perf_counter()
+    embeddings = fitted(recipe)
+    fit_s = time.perf_counter() - started
+    new = served(embeddings, blend)
+    live_recipe = recipe_of(live) if live else None
+    of_live = None
+    if live and live_recipe:
+        is_same = live_recipe == recipe
+        is_new = is_same and live.blend == blend
+        of_live = new if is_new else served(embeddings if is_same else fitted(live_recipe), live.blend)
+    return Judgement(
+        window=window,
+        recipe=recipe,
+        blend=blend,
+        embeddings=embeddings,
+        fit_s=fit_s,
+        new=new,
+        personal=judged(embeddings) if blending.is_more_than_personal(blend) else None,
+        live=of_live,
+        popularity=judged(fitted(baseline)),
+        baselines={
+            "popularity": judged(everybody),
+            "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),
+            "item-kNN": judged(neighbours),
+        },
+        other=neighbours,
+    )
+
+
+def recipe_of(live: Manifest) -> Recipe | None:
+    """The live version's recipe; none where a trainer of other recipes made it, and it cannot be fitted again."""
+    try:
+        return recipes.parse(live.training.recipe, where=live.version)
+    except DataError as error:
+        _log.warning("the live version cannot be compared with", extra={"reason": str(error)})
+        return None
+
+
+def is_personal(live: Manifest | None) -> bool:
+    """Whether a version is live that shows each user a list of their own."""
+    return live is not None and live.model != PopularityRecipe().model
+
+
+def with_stand_in(judgement: Judgement, baseline: PopularityRecipe, *, settings: Settings) -> Judgement:
+    """The judgement as it is where its model beats the baseline by more than noise; else that of the baseline."""
+    if isinstance(judgement.recipe, PopularityRecipe):
+        return judgement
+    popular = judgement.popularity
+    gain = paired(judgement.new.per_user[METRIC], popular.per_user[METRIC], seed=settings.seed)
+    if gain.low > 0:
+        return judgement
+    train = judgement.window.train
+    return replace(
+        judgement,
+        recipe=baseline,
+        blend=BlendInfo(),
+        embeddings=recipes.fit(baseline, train, recent_days=settings.recent_days, seed=settings.seed),
+        new=popular,
+        personal=None,
+        baselines={**judgement.baselines, f"{judgement.recipe.model}, chosen by the window before": judgement.new},
+        stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise ({METRIC} {shown(gain)}): "
+        "the popular items are the model",
+    )
+
+
+def verdict_on(judgement: Judgement, ann_recall: float, *, settings: Settings) -> Verdict:
+    """The gate's verdict."""
+    is_baseline = isinstance(judgement.recipe, PopularityRecipe)
+    verdict = decide(
+        judgement.new,
+        live=judgement.live,
+        baseline=None if is_baseline else judgement.popularity,
+        ann_recall=ann_recall,
+        ann_recall_floor=settings.ann_recall_floor,
+        seed=settings.seed,
+    )
+    if not judgement.stands_in:
+        return verdict
+    return replace(verdict, reasons=(f"passed: {judgement.stands_in}", *verdict.reasons))
+
+
+def unjudged(recipe: Recipe, users: int, *, live: Manifest | None) -> Verdict:
+    """The verdict where too few users can be judged: nothing but the live recipe may replace what is live."""
+    reason = f"not enough to judge by: {users} users with items new to them, {ENOUGH_USERS} are needed"
+    if live is None:
+        began = "the popular items are the model" if isinstance(recipe, PopularityRecipe) else "it goes live unjudged"
+        return Verdict(True, (f"passed: {reason}; a first version, {began}",), users)
+    if recipe == recipe_of(live):
+        return Verdict(True, (f"passed: {reason}; it is the live version's recipe, fitted on newer events",), users)
+    return Verdict(False, (f"failed: {reason}; the live version stays",), users)

@@ -1,0 +1,155 @@
+"""What a model is made by: which model, its hyper-parameters, and how strongly recency counts.
+
+`train` takes a recipe file, `tune` writes one, and the manifest holds one: the gate fits the live version's again.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, RootModel
+
+from recsys import settings_file
+from trainer.choosing import recency
+from trainer.models import als, baselines, ials, lightgcn_training, spectral
+from trainer.models.als import ALSSettings
+from trainer.models.embeddings import Embeddings
+from trainer.models.ials import IALSSettings
+from trainer.models.lightgcn_training import Epoch, LightGCNSettings
+from trainer.models.spectral import SpectralSettings
+from trainer.shop_data.interactions import Interactions
+
+
+class _Recipe(BaseModel, frozen=True, extra="forbid"):
+    recency_strength: float = Field(default=0.0, ge=0)  # see trainer.recency; 0: season and fashion do not count
+
+
+class ALSRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["als"] = "als"
+    settings: ALSSettings = ALSSettings()
+
+
+class IALSRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["ials"] = "ials"
+    settings: IALSSettings = IALSSettings()
+
+
+class SpectralRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["spectral"] = "spectral"
+    settings: SpectralSettings = SpectralSettings()
+
+
+class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["lightgcn"] = "lightgcn"
+    settings: LightGCNSettings = LightGCNSettings()
+    warm_start: bool = True  # from iALS vectors of the same dimension; cold takes many times as long
+
+
+class PopularityRecipe(_Recipe, frozen=True, extra="forbid"):
+    """The baseline as a model of its own: the same items for everybody, what they had left out."""
+
+    model: Literal["popularity"] = "popularity"
+    recency_strength: float = Field(default=1.0, ge=0)  # 0: users of all time
+
+
+PersonalRecipe = ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe
+Recipe = Annotated[PersonalRecipe | PopularityRecipe, Field(discriminator="model")]
+
+
+class _Document(RootModel[Recipe]):
+    pass
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe file. Raises: DataError."""
+    return settings_file.read(path, _Document, form="JSON").root
+
+
+def parse(document: object, *, where: str) -> Recipe:
+    """A recipe from what JSON says. Raises: DataError, naming `where` and the key."""
+    return settings_file.check(document, _Document, where=where).root
+
+
+def fit(
+    recipe: Recipe, known: Interactions, *, recent_days: float, seed: int, checkpoint_dir: Path | None = None
+) -> Embeddings:
+    """Fit the recipe's model and scale its items by recency."""
+    fitted = fit_model(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+    return with_recency(fitted, known, recipe.recency_strength, recent_days=recent_days)
+
+
+def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir: Path | None = None) -> Embeddings:
+    """Fit the recipe's model alone. A model that takes long keeps its progress in `checkpoint_dir`, if there is one."""
+    match recipe:
+        case ALSRecipe():
+            return als.fit(known, recipe.settings, seed=seed)
+        case IALSRecipe():
+            return ials.fit(known, recipe.settings, seed=seed)
+        case SpectralRecipe():
+            return spectral.fit(known, recipe.settings, seed=seed)
+        case LightGCNRecipe():
+            return fit_lightgcn(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+        case PopularityRecipe():
+            return baselines.fit(known)
+
+
+def fit_lightgcn(
+    recipe: LightGCNRecipe,
+    known: Interactions,
+    *,
+    seed: int,
+    checkpoint_dir: Path | None = None,
+    validate: Callable[[Embeddings], float] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Embeddings:
+    """Fit LightGCN from the start that the recipe names; see `lightgcn_training.fit`."""
+    start = ials.fit(known, IALSSettings(dim=recipe.settings.dim), seed=seed) if recipe.warm_start else None
+    checkpoint = None
+    if checkpoint_dir is not None:
+        checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        of = hashlib.sha256(f"{recipe.model_dump_json()} {seed} {known.fingerprint()}".encode()).hexdigest()[:16]
+        checkpoint = checkpoint_dir / f"lightgcn-{of}.pt"
+    return lightgcn_training.fit(
+        known,
+        recipe.settings,
+        seed=seed,
+        start=start,
+        validate=validate,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
+
+
+def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:
+    """Scale items by `recency_factors`."""
+    if strength == 0:
+        return embeddings
+    return recency.scale(embeddings, recency_factors(known, strength, recent_days=recent_days))
+
+
+def recency_factors(known: Interactions, strength: float, *, recent_days: float) -> NDArray[np.float32]:
+    """Of each item, by its users in the last `recent_days` of what is known, over all its users: float32 [n_items]."""
+    return recency.factors(
+        recent_users=known.recent_users(recent_since(known, recent_days)),
+        all_users=known.recent_users(datetime.fromtimestamp(0, UTC)),
+        strength=strength,
+    )
+
+
+def recent_since(known: Interactions, recent_days: float) -> datetime:
+    """Where the last `recent_days` of what is known begin; earlier, where fewer than one pair in 200 is of them.
+
+    Else the first live events after a pause of months would be all that is popular.
+    """
+    last = int(known.last_seen.max(initial=0))
+    since = datetime.fromtimestamp(last, UTC) - timedelta(days=recent_days)
+    least = len(known.last_seen) // 200
+    if not least:
+        return since
+    return min(since, datetime.fromtimestamp(int(np.partition(known.last_seen, -least)[-least]), UTC))

@@ -1,0 +1,123 @@
+"""A fitted model in, a version on the volume out: written whole, and not yet live."""
+
+import importlib.metadata
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import faiss
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.artifact import writer
+from recsys.artifact.catalogue import schema_with
+from recsys.artifact.fold_in import FoldIn
+from recsys.artifact.history import History
+from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
+from trainer.models.embeddings import Embeddings
+from trainer.publishing.index import BuiltIndex
+from trainer.shop_data.interactions import Interactions
+
+_NAMED_LIBRARIES: Final = ("numpy", "scipy", "implicit", "torch", "faiss-cpu", "polars")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All that a version is made of. Rows of every part follow `known`."""
+
+    known: Interactions
+    catalogue: pl.DataFrame  # Events.catalogue, with its attributes; items that it lacks are published without a title
+    embeddings: Embeddings
+    fold_in: FoldIn
+    retrieval: BuiltIndex
+    similar: faiss.Index
+    popularity: NDArray[np.float32]  # [n_items]
+    blend: BlendInfo
+    stream_sequence: int  # of the last event of the stream among the events
+    model: str
+    metrics: dict[str, MetricValue]
+    training: TrainingInfo
+
+
+def publish(volume: Path, fitted: Fitted) -> str:
+    """Write a version beside the others and return its name; `writer.activate` makes it live.
+
+    Raises:
+        ArtifactError: as `writer.write_version`.
+    """
+    trained_at = datetime.now(UTC)
+    fingerprint = fitted.known.fingerprint()
+    version = writer.version_name(model=fitted.model, trained_at=trained_at, dataset_fingerprint=fingerprint)
+    manifest = Manifest(
+        version=version,
+        model=fitted.model,
+        dim=fitted.embeddings.item.shape[1],
+        user_count=len(fitted.known.user_ids),
+        item_count=len(fitted.known.item_ids),
+        interaction_count=fitted.known.weights.nnz,
+        event_types=fitted.known.event_types,
+        index=IndexInfo(
+            factory=fitted.retrieval.factory,
+            metric=fitted.retrieval.metric,
+            search_effort=fitted.retrieval.search_effort,
+            recall=fitted.retrieval.recall,
+        ),
+        blend=fitted.blend,
+        stream_sequence=fitted.stream_sequence,
+        metrics=fitted.metrics,
+        training=fitted.training,
+        dataset_fingerprint=fingerprint,
+        library_versions={name: importlib.metadata.version(name) for name in _NAMED_LIBRARIES},
+        code_revision=_code_revision(),
+        trained_at=trained_at,
+        files={},
+    )
+    writer.write_version(volume, manifest=manifest, contents=_contents(fitted))
+    return version
+
+
+def history_of(known: Interactions) -> History:
+    """Each user's items, most recent first; at the same second by item row."""
+    indptr = known.weights.indptr.astype(np.int64)
+    users = np.repeat(np.arange(len(known.user_ids)), np.diff(indptr))
+    items = known.weights.indices
+    order = np.lexsort((items, -known.last_seen, users))
+    return History(
+        indptr=indptr,
+        items=items[order].astype(np.int32),
+        times=known.last_seen[order],
+        types=known.last_type[order],
+        weights=known.weights.data[order],
+        type_sets=known.type_sets[order],
+        event_types=known.event_types,
+    )
+
+
+def _contents(fitted: Fitted) -> writer.Contents:
+    rows = pl.DataFrame({"item_id": fitted.known.item_ids}, schema={"item_id": pl.String})
+    items = rows.join(fitted.catalogue, on="item_id", how="left", maintain_order="left")
+    items = items.with_columns(pl.col("available").fill_null(True)).select(schema_with(items.columns).names)
+    return writer.Contents(
+        user_ids=fitted.known.user_ids,
+        items=items.to_arrow(),
+        user_embeddings=fitted.embeddings.user,
+        item_embeddings=fitted.embeddings.item,
+        history=history_of(fitted.known),
+        popularity=fitted.popularity,
+        first_seen=fitted.known.first_seen,
+        fold_in=fitted.fold_in,
+        retrieval_index=faiss.serialize_index(fitted.retrieval.index),
+        similar_index=faiss.serialize_index(fitted.similar),
+    )
+
+
+def _code_revision() -> str:
+    """The commit that trained, for the manifest; `unknown` where the code stands outside a checkout, as in an image."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,167 @@
+"""Embeddings and candidate indexes in, what each of the two stages loses or wins back out.
+
+Stage one takes N unseen candidates from a FAISS index; stage two, the reranker, sorts them by the exact dot product.
+A row of the budget says what is lost on the way: through a search that is not exact, through cosine instead of inner
+product, through too few candidates; and what the exact re-ranking wins back over the index's own order. It is told, and
+decides nothing: which index serves, `trainer.index` chooses by what it finds of the exact first.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import faiss
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from recsys.vectors import unit
+from trainer.evaluation import full_ranking as evaluation
+from trainer.evaluation import ranking
+from trainer.evaluation.split import Split
+from trainer.models.embeddings import Embeddings
+from trainer.publishing.index import Candidate, Metric, build
+
+K: Final = 20  # the list length that is judged
+_TIMED_QUERIES: Final = 100
+_SEARCH_ROWS: Final = 256
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """One index asked for one number of candidates; every share is a mean over the same sampled users."""
+
+    factory: str
+    metric: Metric
+    search_effort: int | None
+    n: int
+    candidate_recall: float  # share of the user's test items among the N candidates: what the reranker can reach
+    overlap: float  # share of the exact first 20 among the N candidates
+    recall_before_rerank: float  # Recall@20 of the index's own order
+    recall_after_rerank: float  # Recall@20 after the exact re-ranking
+    search_us: float  # median of one query on one thread, microseconds
+    bytes: int  # of the index as it is stored
+
+
+@dataclass(frozen=True)
+class LossBudget:
+    """Exact search and what every other way of serving makes of it."""
+
+    exact_recall: float  # Recall@20 of the full ranking, over the same sampled users
+    users: int
+    rows: tuple[BudgetRow, ...]
+
+
+def measure(
+    embeddings: Embeddings,
+    split: Split,
+    *,
+    candidates: Sequence[Candidate],
+    ns: Sequence[int] = (50, 100, 200, 500, 1000),
+    max_users: int = 1000,
+    seed: int = 0,
+) -> LossBudget:
+    """Search every index for every sampled test user and judge what comes out of each stage.
+
+    Seen items are filtered after the search, which asks for that many more, as serving does. Everything is
+    deterministic by `seed` but `search_us`, which is measured.
+
+    Raises:
+        InvalidArgumentError: nobody to judge.
+    """
+    rows = evaluation.judged_users(split, max_users=max_users, seed=seed)
+    judged = _Judged(embeddings, split, rows)
+    ns = sorted({min(n, len(embeddings.item)) for n in ns})
+    table = []
+    for candidate in candidates:
+        vectors = unit(embeddings.item) if candidate.metric == "cosine" else embeddings.item
+        index = build(vectors, factory=candidate.factory, search_effort=candidate.search_effort, seed=seed)
+        found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
+        reranked = _exact_scores(embeddings, rows, found)
+        size = len(faiss.serialize_index(index))
+        for n in ns:
+            in_order, exact = judged.hits(found[:, :n]), judged.hits(_sorted_by(found[:, :n], reranked[:, :n]))
+            table.append(
+                BudgetRow(
+                    factory=candidate.factory,
+                    metric=candidate.metric,
+                    search_effort=candidate.search_effort,
+                    n=n,
+                    candidate_recall=judged.recall(in_order),
+                    overlap=judged.overlap(found[:, :n]),
+                    recall_before_rerank=judged.recall(in_order[:, :K]),
+                    recall_after_rerank=judged.recall(exact[:, :K]),
+                    search_us=_search_us(index, embeddings.user[rows], n=n),
+                    bytes=size,
+                )
+            )
+    return LossBudget(exact_recall=judged.exact_recall, users=len(rows), rows=tuple(table))
+
+
+class _Judged:
+    """The sampled users with their exact lists, against which candidates are held."""
+
+    def __init__(self, embeddings: Embeddings, split: Split, rows: NDArray[np.int64]) -> None:
+        self._test = split.test[rows]
+        self._relevant = np.diff(self._test.indptr) + split.test_unknown_items[rows]
+        self._exact = ranking.top_unseen(embeddings, seen=split.train.weights, user_rows=rows, k=K)
+        self.exact_recall = self.recall(self.hits(self._exact))
+
+    def hits(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
+        return evaluation.find_hits(items, self._test)
+
+    def recall(self, hits: NDArray[np.bool_]) -> float:
+        return float((hits.sum(axis=1) / self._relevant).mean())
+
+    def overlap(self, items: NDArray[np.int32]) -> float:
+        present = np.nonzero(items >= 0)
+        found = sp.csr_matrix((np.ones(len(present[0])), (present[0], items[present])), shape=self._test.shape)
+        shared = evaluation.find_hits(self._exact, found)
+        return float(shared.sum() / max(1, np.count_nonzero(self._exact >= 0)))
+
+
+def _search_unseen(
+    index: faiss.Index, embeddings: Embeddings, split: Split, *, rows: NDArray[np.int64], n: int
+) -> NDArray[np.int32]:
+    """The index's first n items that the user did not have: int32 [len(rows), n], -1 padded."""
+    found = np.full((len(rows), n), -1, dtype=np.int32)
+    seen = split.train.weights[rows]
+    history = np.diff(seen.indptr)
+    by_history = np.argsort(history, kind="stable")  # a batch asks for as many as its longest history needs
+    for start in range(0, len(rows), _SEARCH_ROWS):
+        batch = by_history[start : start + _SEARCH_ROWS]
+        count = min(n + int(history[batch].max()), len(embeddings.item))
+        answers = index.search(embeddings.user[rows[batch]], count)[1].astype(np.int32)
+        fresh = (answers >= 0) & ~evaluation.find_hits(answers, seen[batch])
+        for place, items, is_fresh in zip(batch, answers, fresh, strict=True):
+            kept = items[is_fresh][:n]
+            found[place, : len(kept)] = kept
+    return found
+
+
+def _exact_scores(embeddings: Embeddings, rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Dot products of each user with the items of its row: float32 [len(rows), n], -inf for -1."""
+    scores = np.empty(items.shape, dtype=np.float32)
+    for batch in ranking.batches(np.arange(len(rows)), n_items=len(embeddings.item)):
+        scores[batch] = np.take_along_axis(embeddings.scores(rows[batch]), np.maximum(items[batch], 0), axis=1)
+    scores[items < 0] = -np.inf
+    return scores
+
+
+def _sorted_by(items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Each row by falling score, ties by item row."""
+    order = np.lexsort((items, -scores), axis=1)
+    return np.take_along_axis(items, order, axis=1)
+
+
+def _search_us(index: faiss.Index, users: NDArray[np.float32], *, n: int) -> float:
+    """Median time of one query alone on one thread, microseconds."""
+    taken = []
+    with threadpool_limits(limits=1):
+        for user in users[:_TIMED_QUERIES]:
+            start = time.perf_counter()
+            index.search(user[None, :], n)
+            taken.append(time.perf_counter() - start)
+    return float(np.median(taken) * 1e6)

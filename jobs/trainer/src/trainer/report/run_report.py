@@ -1,0 +1,152 @@
+"""What a run judged in, the report that a person reads out: the table, hard negatives, the loss budget, the curves."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from trainer.choosing.blending import ChosenBlend
+from trainer.choosing.gate import METRIC, shown
+from trainer.choosing.judging import Judgement
+from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.choosing.selection import Choice
+from trainer.evaluation import bootstrap, hard_negatives
+from trainer.evaluation.full_ranking import Evaluation
+from trainer.models.lightgcn_training import Epoch
+from trainer.report.page import (
+    Comparison,
+    HardNegativeFigures,
+    ModelFigures,
+    RunReport,
+    TrainingCurve,
+    TwoStageFigures,
+    figures_of,
+    hard_negative_figures,
+)
+from trainer.settings import Settings
+
+_ASKED_USERS = 2_000  # of the hard negatives
+
+
+def describe(
+    version: str,
+    choice: Choice,
+    judgement: Judgement,
+    *,
+    two_stage: TwoStageFigures | None,
+    settings: Settings,
+) -> RunReport:
+    """Everything that the run measured on its newest window."""
+    window, recipe = judgement.window, judgement.recipe
+    return RunReport(
+        title=version,
+        made_at=datetime.now(UTC),
+        split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it.",
+        k=20,
+        models=_models(recipe, judgement, settings=settings),
+        comparisons=_comparisons(recipe, judgement, settings=settings),
+        training_curves=_curves(recipe, choice.curve),
+        hard_negatives=_hard_negatives(recipe, judgement, settings=settings),
+        two_stage=two_stage,
+        data={
+            "users who judged": len(judgement.new.user_rows),
+            "users before the window": len(window.train.user_ids),
+            "items before the window": len(window.train.item_ids),
+            "pairs before the window": window.train.weights.nnz,
+            **{f"test pairs: {name.replace('_', ' ')}": count for name, count in window.test_sizes_outside.items()},
+        },
+        settings={
+            "model": recipe.model,
+            "recency_strength": recipe.recency_strength,
+            **_hyper_parameters(recipe),
+            **_blend(ChosenBlend(judgement.blend, None) if judgement.stands_in else choice.blend),
+            "seed": settings.seed,
+            "recent_days": settings.recent_days,
+            "horizon_days": settings.horizon_days,
+        },
+    )
+
+
+def _beside(judgement: Judgement) -> dict[str, Evaluation]:
+    """What the new model is compared with beside the baselines."""
+    is_baseline = isinstance(judgement.recipe, PopularityRecipe)
+    beside = {
+        "its personal score alone": judgement.personal,
+        "live version's recipe": judgement.live,
+        "popular items, as they would go live": None if is_baseline else judgement.popularity,
+    }
+    return {name: evaluation for name, evaluation in beside.items() if evaluation is not None}
+
+
+def _blend(chosen: ChosenBlend) -> dict[str, str | float]:
+    """What lists are ranked by, and what the best blend was worth on the validation window, taken or not."""
+    told: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
+    if chosen.gain is not None:
+        told[f"best blend tried, {METRIC} over the personal score alone"] = shown(chosen.gain)
+    return told
+
+
+def _name(recipe: Recipe) -> str:
+    """What the report calls it; the table has popularity among the baselines too."""
+    return f"{recipe.model}, as published" if isinstance(recipe, PopularityRecipe) else recipe.model
+
+
+def _hyper_parameters(recipe: Recipe) -> dict[str, str | int | float | bool | None]:
+    """Of the model; the baseline has none beside the strength of recency."""
+    return {} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump()
+
+
+def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[ModelFigures]:
+    n_items = len(judgement.window.train.item_ids)
+    name_of_new = _name(recipe)
+    judged: dict[str, Evaluation] = {name_of_new: judgement.new, **_beside(judgement)}
+    dims: dict[str, int] = {name_of_new: judgement.embeddings.item.shape[1]}
+    return [
+        figures_of(
+            name,
+            evaluation,
+            n_items=n_items,
+            k=20,
+            dim=dims.get(name),
+            fit_s=judgement.fit_s if name == name_of_new else None,
+            seeds={},
+            seed=settings.seed,
+        )
+        for name, evaluation in (judged | judgement.baselines).items()
+    ]
+
+
+def _comparisons(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[Comparison]:
+    return [
+        Comparison(
+            model=_name(recipe),
+            baseline=name,
+            metric=METRIC,
+            difference=bootstrap.paired(judgement.new.per_user[METRIC], other.per_user[METRIC], seed=settings.seed),
+        )
+        for name, other in (judgement.baselines | _beside(judgement)).items()
+    ]
+
+
+def _hard_negatives(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[HardNegativeFigures]:
+    sources = {recipe.model: judgement.embeddings, "item-kNN": judgement.other, "uniform random": None}
+    figures = []
+    for drawn_by, source in sources.items():
+        judged = hard_negatives.judge(
+            judgement.embeddings, judgement.window, negatives_by=source, max_users=_ASKED_USERS, seed=settings.seed
+        )
+        if len(judged.user_rows):
+            figures.append(hard_negative_figures(recipe.model, drawn_by, judged, seed=settings.seed))
+    return figures
+
+
+def _curves(recipe: Recipe, curve: Sequence[Epoch]) -> list[TrainingCurve]:
+    scored = [(epoch.number, epoch.score) for epoch in curve if epoch.score is not None]
+    if not scored:
+        return []
+    return [
+        TrainingCurve(
+            model=recipe.model,
+            metric=METRIC,
+            epochs=[number for number, _ in scored],
+            values=[score for _, score in scored],
+        )
+    ]

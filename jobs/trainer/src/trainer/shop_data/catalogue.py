@@ -1,0 +1,160 @@
+"""What the shop's files say of its items in, one row an item out.
+
+Item facts come from a separate catalogue file, or from columns of the events file that repeat with every event
+(then: the most frequent text, the latest price). Where both speak, the catalogue file is right. A shop's own
+attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import polars as pl
+
+from recsys.artifact.catalogue import ATTRIBUTE
+from trainer.shop_data import rows
+from trainer.shop_data.checks import (
+    TOO_LONG,
+    Checked,
+    Numbers,
+    attributes_in,
+    columns_in,
+    first_reason,
+    is_too_long,
+    numbers_of,
+    text,
+)
+from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.quarantine import REASON, Quarantine, Tally
+from trainer.shop_data.rows import Source
+from trainer.shop_data.timestamps import UTC_MICROSECONDS
+
+SCHEMA = pl.Schema(
+    {
+        "item_id": pl.String,
+        "title": pl.String,
+        "category": pl.String,
+        "price": pl.Float64,
+        "image_url": pl.String,
+        "available": pl.Boolean,
+    }
+)
+_TEXTS = ("title", "category", "image_url")
+_TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
+
+
+class ItemFacts:
+    """Gathers, batch by batch, what events say of their items. Holds one row a distinct value, not one an event."""
+
+    def __init__(self, attributes: Iterable[str] = ()) -> None:
+        """`attributes`: names of the columns `attr:NAME` that events have."""
+        self._texts = {
+            name: [pl.DataFrame(schema={"item_id": pl.String, name: pl.String, "len": pl.get_index_type()})]
+            for name in (*_TEXTS, *attributes)
+        }
+        self._prices = [pl.DataFrame(schema={"item_id": pl.String, "timestamp": UTC_MICROSECONDS, "price": pl.Float64})]
+
+    def add(self, events: pl.DataFrame) -> None:
+        """`events`: item_id, timestamp, title, category, price, image_url, attributes; null where not known."""
+        for name, parts in self._texts.items():
+            known = events.filter(pl.col(name).is_not_null())
+            parts.append(known.group_by("item_id", name).agg(pl.len()))
+        self._prices.append(_latest(events.select("item_id", "timestamp", "price").drop_nulls("price")))
+
+    def frame(self) -> pl.DataFrame:
+        """item_id and the facts, one row an item that has any."""
+        facts = _latest(pl.concat(self._prices)).select("item_id", "price")
+        for name, parts in self._texts.items():
+            counted = pl.concat(parts).group_by("item_id", name).agg(pl.col("len").sum())
+            ranked = counted.sort("len", name, descending=[True, False])
+            frequent = ranked.unique("item_id", keep="first", maintain_order=True).select("item_id", name)
+            facts = facts.join(frequent, on="item_id", how="full", coalesce=True)
+        return facts
+
+
+def _latest(prices: pl.DataFrame) -> pl.DataFrame:
+    return prices.sort("timestamp", maintain_order=True).unique("item_id", keep="last", maintain_order=True)
+
+
+def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue: one row for each of `item_ids` and each item of the file, sorted by id (UTF-8 bytes).
+
+    Args:
+        item_ids: str, the items that have events; repeats allowed.
+        from_events: what `ItemFacts.frame` returns.
+        from_file: columns of `SCHEMA` and attributes, one row an item; may be empty.
+
+    Returns:
+        Columns of `SCHEMA`, then the attributes of both, the file's first.
+    """
+    attributes = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
+    attributes = list(dict.fromkeys(attributes))
+    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_events.columns]
+    from_events = from_events.with_columns(none)
+    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_file.columns]
+    from_file = from_file.with_columns(none)
+    ids = pl.concat([item_ids, from_file["item_id"]]).unique().sort().alias("item_id").to_frame()
+    told = ids.join(from_file, on="item_id", how="left").join(
+        from_events, on="item_id", how="left", suffix="_of_events"
+    )
+    return told.select(
+        "item_id",
+        *(pl.coalesce(name, f"{name}_of_events") for name in (*_TEXTS, "price", *attributes)),
+        pl.col("available").fill_null(True),
+    ).select(*SCHEMA.names(), *attributes)
+
+
+def load(files: list[Source], *, mapping: Mapping, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
+    """Read the separate catalogue. Of an item that stands there several times, the last row counts.
+
+    Returns:
+        Columns of `SCHEMA` and the files' attributes, one row an item; empty without files.
+
+    Raises:
+        DataError: a file cannot be read or lacks a column that the mapping names.
+    """
+    columns = mapping.catalogue
+    named = [columns_in(source, columns, required=("item_id",)) | attributes_in(source, columns) for source in files]
+    attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
+    checked = [
+        Checked(source, theirs, batch, _in_our_terms(batch.frame, theirs, attributes, numbers_of(source, mapping)))
+        for source, theirs in zip(files, named, strict=True)
+        for batch in rows.batches(source, also=list(theirs.values()))
+    ]
+    if not checked:
+        return SCHEMA.to_frame()
+    everything = pl.concat(part.ours for part in checked)
+    kept = pl.col(REASON).is_null()
+    overruled = kept & ~pl.col("item_id").is_last_distinct().over(kept)
+    judged = everything.with_columns(
+        pl.when(overruled).then(pl.lit("repeated item_id, a later row counts")).otherwise(REASON).alias(REASON)
+    )
+    start = 0
+    for part in checked:
+        height = part.ours.height
+        replace(part, ours=judged.slice(start, height)).set_aside(tally, quarantine)
+        start += height
+    return judged.filter(kept).drop(REASON)
+
+
+def _in_our_terms(
+    frame: pl.DataFrame, columns: dict[str, str], attributes: list[str], numbers: Numbers
+) -> pl.DataFrame:
+    raw = frame.select(text(columns.get(name)).alias(name) for name in (*SCHEMA.names(), *attributes))
+    word = pl.col("available").str.strip_chars().str.to_lowercase()
+    available = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
+    price = numbers.read(pl.col("price"))
+    return raw.select(
+        "item_id",
+        "title",
+        "category",
+        price.alias("price"),
+        "image_url",
+        available.alias("available"),
+        *attributes,
+        first_reason(
+            (pl.col("item_id").is_null(), "missing item_id"),
+            (is_too_long("item_id"), TOO_LONG.format("item_id")),
+            (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
+            (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
+        ),
+    )

@@ -1,0 +1,135 @@
+"""The pieces that checking rows is made of: finding columns, reading fields, the first reason to reject a row.
+
+Used for events and for the catalogue alike, so that both are read and rejected in the same way.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+from pydantic import BaseModel
+
+from recsys.artifact.catalogue import ATTRIBUTE
+from recsys.errors import DataError
+from recsys.ids import MAX_ID_LENGTH
+from trainer.shop_data.mapping import ItemColumns, Mapping
+from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
+from trainer.shop_data.rows import Batch, Source
+
+TOO_LONG: Final = f"{{}} longer than {MAX_ID_LENGTH} characters"
+LARGEST: Final = 1e12
+"""Of amounts and quantities, as of the API's: sums of them stay finite."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch in our columns, with the reason to reject each row, or null."""
+
+    source: Source
+    columns: dict[str, str]  # our names → the file's
+    batch: Batch
+    ours: pl.DataFrame  # as high as batch.frame; has REASON
+
+    def good(self) -> pl.DataFrame:
+        """The rows to keep, in our columns."""
+        return self.ours.filter(pl.col(REASON).is_null()).drop(REASON)
+
+    def set_aside(self, tally: Tally, quarantine: Quarantine) -> None:
+        """Count the rows, and write those to reject to the quarantine file in the shop's columns."""
+        file = pl.lit(str(self.source.path)).alias(FILE)
+        reason = self.ours[REASON]
+        origin = self.batch.frame.drop(FILE, ROW, REASON, RAW, strict=False)
+        refused = origin.with_columns(file, pl.Series(ROW, self.batch.rows), reason).filter(reason.is_not_null())
+        malformed = self.batch.malformed.rename({"row": ROW, "reason": REASON, "raw": RAW}).with_columns(file)
+        for rejected in (refused, malformed):
+            quarantine.write(rejected)
+        tally.add(read=self.ours.height, rejected=refused, columns=self.columns)
+        tally.add(read=malformed.height, rejected=malformed)
+
+
+def columns_in(source: Source, table: BaseModel, *, required: tuple[str, ...]) -> dict[str, str]:
+    """Our names → the file's names, of the columns that it has.
+
+    A column that is required, or that the mapping names, must be there; any other may be missing.
+
+    Raises:
+        DataError: it is not there.
+    """
+    present = {}
+    for ours, shops in table.model_dump(include=set(type(table).model_fields), exclude={"attributes"}).items():
+        if shops in source.columns or (ours not in required and source.has(shops)):
+            present[ours] = shops
+        elif ours in required or ours in table.model_fields_set:
+            raise missing_column(source, shops, meaning=ours)
+    return present
+
+
+def attributes_in(source: Source, table: ItemColumns) -> dict[str, str]:
+    """`attr:NAME` → the file's column, of the attributes that the mapping names or that have our name already.
+
+    Raises:
+        DataError: one that the mapping names is not there.
+    """
+    present = {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
+    for name in table.attributes:
+        if not source.has(name):
+            raise missing_column(source, name, meaning="an attribute")
+        present[f"{ATTRIBUTE}{name}"] = name
+    return present
+
+
+def missing_column(source: Source, column: str, *, meaning: str) -> DataError:
+    """The error for a column that a file should have."""
+    found = ", ".join(repr(name) for name in source.columns) or "none"
+    other = next((one for one in ";\t|" if len(source.columns) == 1 and one in source.columns[0]), None)
+    advice = f"; in the mapping, separator = {json.dumps(other)} would part it" if other else ""
+    return DataError(f"{source.path}: expected a column {column!r} ({meaning}), found {found}{advice}")
+
+
+def text(column: str | None) -> pl.Expr:
+    """A column as text, unchanged; null where it is empty or where there is no such column."""
+    if column is None:
+        return pl.lit(None, dtype=pl.String)
+    field = pl.col(column).cast(pl.String)
+    return pl.when(field != "").then(field)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How a file writes its numbers."""
+
+    decimal: str = "."
+    thousands: str = ""
+
+    def read(self, field: pl.Expr) -> pl.Expr:
+        """Text as a float64 within ±LARGEST; null where it is not one."""
+        written = field.str.strip_chars()
+        if (self.decimal, self.thousands) != (".", ""):
+            written = pl.when(written.str.contains(self._pattern())).then(written)
+            if self.thousands:
+                written = written.str.replace_all(self.thousands, "", literal=True)
+            written = written.str.replace(self.decimal, ".", literal=True)
+        value = written.cast(pl.Float64, strict=False)
+        return pl.when(value.abs() <= LARGEST).then(value)
+
+    def _pattern(self) -> str:
+        """A thousands separator that stands anywhere but between groups of three is no number: 1.25 is not 125."""
+        groups = rf"|\d{{1,3}}({re.escape(self.thousands)}\d{{3}})+" if self.thousands else ""
+        return rf"^[+-]?(\d+{groups})?({re.escape(self.decimal)}\d*)?([eE][+-]?\d+)?$"
+
+
+def numbers_of(source: Source, mapping: Mapping) -> Numbers:
+    """JSON and Parquet have numbers of their own; what the mapping says is of text alone."""
+    return Numbers(mapping.decimal, mapping.thousands) if source.format == "csv" else Numbers()
+
+
+def first_reason(*reasons: tuple[pl.Expr, str]) -> pl.Expr:
+    """Of each row, the first reason whose condition holds, else null; named REASON."""
+    return pl.coalesce(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons).alias(REASON)
+
+
+def is_too_long(identifier: str) -> pl.Expr:
+    """Whether no request could name this id."""
+    return pl.col(identifier).str.len_chars() > MAX_ID_LENGTH

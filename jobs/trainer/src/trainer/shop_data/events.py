@@ -1,0 +1,226 @@
+"""A shop's files of events in; checked events, the catalogue and a report of what was rejected out.
+
+A row is kept whole or rejected whole, for the first reason that holds: a field that the mapping names and that cannot
+be read is a reason. Nothing is dropped silently, nothing is guessed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from recsys.artifact.catalogue import ATTRIBUTE
+from recsys.errors import DataError
+from recsys.shop.events import REMOVE
+from trainer.shop_data import catalogue, rows, timestamps
+from trainer.shop_data.catalogue import ItemFacts
+from trainer.shop_data.checks import (
+    TOO_LONG,
+    Checked,
+    Numbers,
+    attributes_in,
+    columns_in,
+    first_reason,
+    is_too_long,
+    missing_column,
+    numbers_of,
+    text,
+)
+from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
+from trainer.shop_data.mapping import Mapping, TypeRule
+from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
+from trainer.shop_data.rows import Source
+
+SCHEMA = pl.Schema(
+    {
+        "user_id": pl.String(),
+        "item_id": pl.String(),
+        "event_type": pl.Categorical(),
+        "timestamp": timestamps.UTC_MICROSECONDS,
+        "quantity": pl.Float64(),
+        "value": pl.Float64(),
+    }
+)
+
+_TEXTS = ("user_id", "item_id", "quantity", "value", "title", "category", "price", "image_url")
+# Clocks differ, and a local time that is taken for UTC may be 14 hours ahead.
+FUTURE_TOLERANCE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Events:
+    """What happened in the shop, and what it sells."""
+
+    frame: (
+        pl.DataFrame
+    )  # columns of SCHEMA; quantity and value null where absent; sorted by timestamp, ties in file order
+    catalogue: (
+        pl.DataFrame
+    )  # columns of catalogue.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
+    report: LoadReport
+
+
+def load(
+    path: Path,
+    *,
+    mapping: Mapping,
+    quarantine_path: Path,
+    catalogue_path: Path | None = None,
+    now: datetime | None = None,
+) -> Events:
+    """Read and check a shop's events.
+
+    Args:
+        path: a CSV, JSON lines or Parquet file, a directory of such files, or a pattern; text files also gzipped.
+        mapping: the shop's names in our terms.
+        quarantine_path: where rejected rows go, as CSV. No file is left there when none was rejected.
+        catalogue_path: a separate file of items.
+        now: events more than a day later are rejected; the clock's time unless given.
+
+    Raises:
+        DataError: a file cannot be read, lacks a column that the mapping needs, or is the quarantine file.
+    """
+
+    def files(path: Path | None) -> list[Source]:
+        return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding) if path else []
+
+    event_files, item_files = files(path), files(catalogue_path)
+    if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
+        raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
+    needed = [(source, _columns(source, mapping)) for source in event_files]
+    latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
+
+    def read(earliest: datetime | None) -> Events:
+        return _read(needed, item_files, mapping, quarantine_path, Times(earliest, latest))
+
+    loaded = read(None)
+    earliest = timestamps.earliest_likely(loaded.frame["timestamp"], farthest=mapping.timestamp.farthest)
+    return loaded if earliest is None else read(earliest)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Between which an event may lie."""
+
+    earliest: datetime | None
+    latest: datetime
+
+
+def _read(
+    event_files: list[tuple[Source, dict[str, str]]],
+    item_files: list[Source],
+    mapping: Mapping,
+    quarantine_path: Path,
+    times: Times,
+) -> Events:
+    named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
+    attributes = list(dict.fromkeys(named))
+    facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
+    sources = [*(source for source, _ in event_files), *item_files]
+    shop_columns = list(dict.fromkeys(column for source in sources for column in source.columns))
+    with Quarantine(quarantine_path, columns=shop_columns) as quarantine:
+        for source, columns in event_files:
+            for checked in _checked(source, columns, attributes=attributes, mapping=mapping, times=times):
+                checked.set_aside(tally, quarantine)
+                good = checked.good()
+                facts.add(good)
+                kept.append(good.select(SCHEMA.names()))
+        items = catalogue.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
+    frame = pl.concat(kept).sort("timestamp", maintain_order=True)
+    items = catalogue.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
+    report = LoadReport(
+        events=tally.counts(),
+        catalogue=item_tally.counts() if item_files else None,
+        quarantine_path=quarantine_path if quarantine.rows else None,
+        events_by_type=dict(frame.group_by(pl.col("event_type").cast(pl.String)).len().iter_rows()),
+        users=frame["user_id"].n_unique(),
+        items=items.height,
+        first=_instant(frame, 0),
+        last=_instant(frame, -1),
+        exact_duplicates=frame.height - frame.hash_rows().n_unique(),
+        like_floats=tuple(
+            name for name in ("user_id", "item_id") if frame.height and frame[name].str.ends_with(".0").all()
+        ),
+    )
+    return Events(frame, items, report)
+
+
+def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
+    """Our names → the file's names, of the columns that describe an event or its item."""
+    columns = columns_in(source, mapping.columns, required=("user_id", "item_id", "timestamp"))
+    for rule in mapping.event_type.rules:
+        if not source.has(rule.column):
+            raise missing_column(source, rule.column, meaning="a rule of event_type")
+    described = columns_in(source, mapping.item_columns, required=()) | attributes_in(source, mapping.item_columns)
+    return columns | described
+
+
+def _checked(
+    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, times: Times
+) -> Iterator[Checked]:
+    also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
+    numbers = numbers_of(source, mapping)
+    for batch in rows.batches(source, also=also):
+        raw = batch.frame.select(
+            *(text(columns.get(name)).alias(name) for name in (*_TEXTS, *attributes)),
+            timestamps.parse(
+                batch.frame[columns["timestamp"]], format=mapping.timestamp.format, timezone=mapping.timestamp.timezone
+            ).alias("timestamp"),
+            _event_type(columns.get("event_type"), mapping).alias("event_type"),
+        )
+        ours = _in_our_terms(raw, attributes, numbers=numbers, event_types=mapping.event_types, times=times)
+        yield Checked(source, columns, batch, ours)
+
+
+def _event_type(column: str | None, mapping: Mapping) -> pl.Expr:
+    names = mapping.event_type.names
+    event_type = text(column).replace(names).fill_null(mapping.event_type.default)
+    for rule in reversed(mapping.event_type.rules):
+        event_type = pl.when(_holds(rule)).then(pl.lit(rule.type)).otherwise(event_type)
+    return event_type
+
+
+def _holds(rule: TypeRule) -> pl.Expr:
+    field = pl.col(rule.column).cast(pl.String)
+    return field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
+
+
+def _in_our_terms(
+    raw: pl.DataFrame, attributes: list[str], *, numbers: Numbers, event_types: list[str], times: Times
+) -> pl.DataFrame:
+    """Numbers out of text, and the reason to reject each row. A removal's quantity counts whatever its sign."""
+    known_type = pl.col("event_type").is_in(event_types)
+    quantity, value, price = (numbers.read(pl.col(name)) for name in ("quantity", "value", "price"))
+    quantity = pl.when(pl.col("event_type") == REMOVE).then(quantity.abs()).otherwise(quantity)
+    return raw.select(
+        "user_id",
+        "item_id",
+        pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
+        "timestamp",
+        quantity.alias("quantity"),
+        value.alias("value"),
+        "title",
+        "category",
+        price.alias("price"),
+        "image_url",
+        *attributes,
+        first_reason(
+            (pl.col("user_id").is_null(), "missing user_id"),
+            (pl.col("item_id").is_null(), "missing item_id"),
+            *((is_too_long(name), TOO_LONG.format(name)) for name in ("user_id", "item_id")),
+            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
+            (pl.col("timestamp") > times.latest, "timestamp in the future"),
+            (pl.col("timestamp") < pl.lit(times.earliest, SCHEMA["timestamp"]), FAR_BEFORE),
+            (~known_type, UNKNOWN_TYPE),
+            (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),
+            (quantity <= 0, "quantity not above 0"),
+            (pl.col("value").is_not_null() & value.is_null(), "unreadable value"),
+            (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
+        ),
+    )
+
+
+def _instant(frame: pl.DataFrame, row: int) -> datetime | None:
+    return frame.item(row, "timestamp") if frame.height else None

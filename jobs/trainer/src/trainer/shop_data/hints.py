@@ -1,0 +1,60 @@
+"""Why rows were rejected and what stood in them in; what to put into the mapping, where that can be told, out."""
+
+import re
+from collections.abc import Sequence
+
+from trainer.shop_data import rows
+
+UNREADABLE_TIMESTAMP = "unreadable timestamp"
+UNKNOWN_TYPE = "unknown event type"
+FAR_BEFORE = "timestamp far before the others"
+
+_DATE = re.compile(r"\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})([ T]+\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp][Mm])?)?\s*")
+
+
+def hint(reason: str, values: Sequence[str]) -> str | None:
+    """A likely cause, and the setting that mends it; none where nothing can be told.
+
+    Args:
+        values: some of what stood in the field that the reason names.
+    """
+    if reason == UNREADABLE_TIMESTAMP:
+        return _of_timestamps(values)
+    if reason == UNKNOWN_TYPE:
+        return "give the type a weight under [weights], or one of ours under [event_type.names]"
+    if reason == FAR_BEFORE:
+        return "[timestamp] farthest says how far is too far; 0 keeps them"
+    if reason == rows.WRONG_FIELDS:
+        return 'is the separator right, as in separator = ";"?'
+    if reason.startswith("invalid "):
+        return 'is the text in another encoding, as in encoding = "cp1252"?'
+    if reason.startswith("unreadable ") and any("," in value for value in values):
+        return 'decimal = "," where a comma parts whole and fraction, thousands = "," where it parts thousands'
+    return None
+
+
+def _of_timestamps(values: Sequence[str]) -> str | None:
+    dates = [match for value in values if (match := _DATE.fullmatch(value))]
+    if not dates:
+        return '[timestamp] format says how they are written, as in "%Y%m%d"' if values else None
+    day_first = any(int(match[1]) > 12 for match in dates)
+    month_first = any(int(match[3]) > 12 for match in dates)
+    separator, year, time = dates[0][2], "%Y" if len(dates[0][4]) == 4 else "%y", _time_format(dates[0])
+    formats = {
+        name: f'"{separator.join((*order, year))}{time}"'
+        for name, order in (("day", ("%d", "%m")), ("month", ("%m", "%d")))
+    }
+    if day_first and month_first:
+        return f"some begin with the day, others with the month: format = {formats['day']} reads the first"
+    if day_first or month_first:
+        first = "day" if day_first else "month"
+        return f"they begin with the {first}: under [timestamp] put format = {formats[first]}"
+    return f"under [timestamp] put format = {formats['day']} if the day comes first, {formats['month']} if the month"
+
+
+def _time_format(date: re.Match[str]) -> str:
+    if date[5] is None:
+        return ""
+    begins = re.match(r"[ T]+", date[5])
+    hour, half = ("%I", " %p") if date[7] else ("%H", "")
+    return f"{begins[0] if begins else ' '}{hour}:%M{':%S' if date[6] else ''}{half}"

@@ -1,0 +1,58 @@
+"""A Parquet file in, frames of plain columns out: each value is one that text can be made of, or null."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from recsys.errors import DataError
+from trainer.shop_data import timestamps
+
+_BATCH_ROWS: Final = 1_000_000
+_UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)  # a panic is no Exception
+
+
+def columns(path: Path) -> list[str]:
+    """Those that hold one value a row. Raises: DataError."""
+    try:
+        schema = pl.read_parquet_schema(path)
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: expected a Parquet file: {error}") from error
+    return [name for name, kind in schema.items() if not (kind.is_nested() or isinstance(kind, pl.Duration))]
+
+
+def frames(path: Path, names: list[str]) -> Iterator[pl.DataFrame]:
+    """The rows, in order, a million at a time. Raises: DataError."""
+    rows = pl.scan_parquet(path, glob=False).select(names)
+    start = 0
+    while True:
+        try:
+            frame = rows.slice(start, _BATCH_ROWS).collect()
+        except _UNREADABLE as error:
+            raise DataError(f"{path} after row {start}: cannot be read: {error}") from error
+        if frame.is_empty():
+            return
+        yield frame.select(_plain(column) for column in frame)
+        start += frame.height
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """Null where what stands there means nothing, or is beyond any calendar."""
+    if column.dtype.is_float():
+        return column.fill_nan(None)  # how pandas writes that nothing stands there
+    if isinstance(column.dtype, pl.Date | pl.Datetime):
+        return timestamps.representable(column)
+    if column.dtype == pl.Binary:  # text that its writer did not mark as such
+        try:
+            return column.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            return pl.Series(column.name, [_decoded(value) for value in column], dtype=pl.String)
+    return column
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None

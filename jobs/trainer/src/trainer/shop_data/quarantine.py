@@ -1,0 +1,193 @@
+"""Rows that were not taken: written to a quarantine file with file, row and reason, and counted for the report.
+
+The quarantine file has the shop's own columns after ours, as text, so that its rows can be mended and read again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from recsys.errors import DataError
+from trainer.shop_data.hints import hint
+
+EXAMPLES_PER_REASON = 3
+_EXAMPLE_CHARACTERS = 160
+_VALUE_CHARACTERS = 60
+
+FILE, ROW, REASON, RAW = "quarantine_file", "quarantine_row", "quarantine_reason", "quarantine_raw"
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Rows rejected for one reason."""
+
+    reason: str
+    rows: int
+    examples: tuple[str, ...]  # at most three: file, row and what stood there, first the field that is to blame
+    hint: str | None = None  # what would mend them, where that can be told
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """What became of the rows of the events, or of the catalogue: read = kept + those rejected."""
+
+    read: int
+    kept: int
+    rejected: tuple[Rejection, ...]  # most frequent first
+
+    @property
+    def share_rejected(self) -> float:
+        """0 to 1; 0 where nothing was read."""
+        return (self.read - self.kept) / max(self.read, 1)
+
+    def lines(self, name: str) -> list[str]:
+        """As text."""
+        text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.read - self.kept:,} rejected"]
+        for rejection in self.rejected:
+            text.append(f"  {rejection.rows:>12,}  {rejection.reason}")
+            text += [f"                  {example}" for example in rejection.examples]
+            if rejection.hint is not None:
+                text.append(f"                  hint: {rejection.hint}")
+        return text
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What was read, what was kept, and what was rejected and why."""
+
+    events: RowCounts
+    catalogue: RowCounts | None  # of the separate file; none: there was no such file
+    quarantine_path: Path | None  # none: nothing was rejected
+    events_by_type: dict[str, int]
+    users: int
+    items: int  # of the catalogue, whether or not they have events
+    first: datetime | None
+    last: datetime | None
+    exact_duplicates: int  # kept all the same: buying the same thing twice is real
+    like_floats: tuple[str, ...] = ()  # the columns of ids that all end in .0
+
+    def render(self) -> str:
+        """The report as lines of text for a terminal."""
+        text = self.events.lines("events")
+        if self.catalogue is not None:
+            text += self.catalogue.lines("catalogue")
+        text.append(f"users: {self.users:,}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}")
+        text += [
+            f"{name}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them only so"
+            for name in self.like_floats
+        ]
+        by_type = sorted(self.events_by_type.items(), key=lambda pair: (-pair[1], pair[0]))
+        text.append("event types: " + (", ".join(f"{name} {count:,}" for name, count in by_type) or "none"))
+        if self.first is not None and self.last is not None:
+            text.append(f"time: {self.first:%Y-%m-%d %H:%M:%S} to {self.last:%Y-%m-%d %H:%M:%S} UTC")
+        if self.quarantine_path is not None:
+            text.append(f"rejected rows: {self.quarantine_path}")
+        return "\n".join(text)
+
+
+@dataclass
+class Tally:
+    """Counts the rows of one kind of file while they are read."""
+
+    read: int = 0
+    _rows: dict[str, int] = field(default_factory=dict)
+    _examples: dict[str, list[str]] = field(default_factory=dict)
+    _blamed: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, *, read: int, rejected: pl.DataFrame, columns: Mapping[str, str] | None = None) -> None:
+        """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them).
+
+        Args:
+            columns: our names → the shop's; a reason names the field that is to blame as we do.
+        """
+        self.read += read
+        for (reason,), group in rejected.group_by([REASON], maintain_order=True):
+            name = str(reason)
+            self._rows[name] = self._rows.get(name, 0) + group.height
+            examples, blamed = self._examples.setdefault(name, []), self._blamed.setdefault(name, [])
+            column = _blamed(name, columns or {})
+            for row in group.head(EXAMPLES_PER_REASON - len(examples)).rows(named=True):
+                examples.append(_example(row, first=column))
+                if row.get(column) is not None:
+                    blamed.append(str(row[column]))
+
+    def counts(self) -> RowCounts:
+        """The counts so far."""
+        by_frequency = sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
+        rejected = tuple(
+            Rejection(name, rows, tuple(self._examples[name]), hint(name, self._blamed[name]))
+            for name, rows in by_frequency
+        )
+        return RowCounts(self.read, self.read - sum(self._rows.values()), rejected)
+
+
+class Quarantine:
+    """Writes rejected rows to a CSV file, as they come; a file left by an earlier run is replaced."""
+
+    def __init__(self, path: Path, *, columns: list[str]) -> None:
+        """`columns`: all columns that the shop's files have."""
+        self.path = path
+        self.rows = 0
+        self._schema = pl.Schema(
+            {FILE: pl.String, ROW: pl.Int64, REASON: pl.String}
+            | {column: pl.String for column in columns if column not in (FILE, ROW, REASON, RAW)}
+            | {RAW: pl.String}
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("wb")
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the quarantine file: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if not self.rows:
+            self.path.unlink()
+
+    def write(self, rejected: pl.DataFrame) -> None:
+        """Append rows that have FILE, ROW, REASON and any of the shop's columns."""
+        if rejected.is_empty():
+            return
+        as_text = [
+            pl.col(name).cast(kind) if name in rejected.columns else pl.lit(None, dtype=kind).alias(name)
+            for name, kind in self._schema.items()
+        ]
+        try:
+            rejected.select(as_text).write_csv(self._file, include_header=not self.rows)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the quarantine file: {error}") from error
+        self.rows += rejected.height
+
+
+def _blamed(reason: str, columns: Mapping[str, str]) -> str:
+    words = reason.replace("_", " ")
+    return next((shops for ours, shops in columns.items() if ours.replace("_", " ") in words), "")
+
+
+def _example(row: Mapping[str, object], *, first: str) -> str:
+    file, number, raw = row[FILE], row[ROW], row.get(RAW)
+    names = sorted(row.keys() - {FILE, ROW, REASON, RAW}, key=lambda name: (name != first, list(row).index(name)))
+    fields = (f"{name}={_cut(str(row[name]), _VALUE_CHARACTERS)}" for name in names if row[name] is not None)
+    content = _around_what_is_wrong(str(raw)) if raw is not None else " ".join(fields)
+    return f"{file} row {number}: {_cut(content, _EXAMPLE_CHARACTERS)}"
+
+
+def _around_what_is_wrong(raw: str) -> str:
+    """From a little before the first byte that could not be decoded."""
+    start = raw.find("\N{REPLACEMENT CHARACTER}") - _VALUE_CHARACTERS
+    return raw if start <= 0 else f"…{raw[start:]}"
+
+
+def _cut(text: str, characters: int) -> str:
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= characters else f"{line[: characters - 1]}…"

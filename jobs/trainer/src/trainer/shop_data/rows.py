@@ -1,0 +1,237 @@
+"""A shop's files in, batches of rows with their row numbers out; what is no row is set aside with its text.
+
+CSV and JSON lines are read as text throughout, so that an id like 007 stays what it is; Parquet keeps its own types.
+"""
+
+import csv
+import glob
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.errors import DataError
+from trainer.shop_data import parquet, records
+from trainer.shop_data.records import Records
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+
+WRONG_FIELDS = "wrong number of fields"
+WRONG_QUOTES = "unreadable quoting"
+NOT_JSON = "not a JSON object"
+HALF_CHARACTER = "half of a character (a lone surrogate)"
+
+_NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "raw": pl.String})
+_FIRST_BYTES = 1 << 20
+_SHOWN_CHARACTERS = 60
+_SAMPLED_LINES = 1_000
+# In JSON, what stands for itself, a character beyond the basic plane as two escapes, and (kept) half of such a pair.
+_ESCAPES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file."""
+
+    path: Path
+    format: Format
+    separator: str
+    encoding: str
+    columns: list[str]  # of JSON lines: the keys of the first thousand lines; more may follow
+
+    def has(self, column: str) -> bool:
+        """Whether rows may have this column."""
+        return column in self.columns or self.format == "jsonl"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of one file."""
+
+    frame: pl.DataFrame  # the shop's columns: str, of Parquet any type
+    rows: NDArray[np.int64]  # [frame.height] from 1; line of a text file, header included
+    malformed: pl.DataFrame  # row i64, reason str, raw str: what could not be parted into columns
+
+
+def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
+    """The files that a path means: a file, all below a directory, or those that a pattern matches; sorted by name.
+
+    Raises:
+        DataError: there is none, or one cannot be opened.
+    """
+    if path.is_dir():
+        paths = sorted(p for p in path.rglob("*") if p.is_file() and _format(p) and not p.name.startswith((".", "_")))
+    else:
+        paths = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
+    if not paths:
+        raise DataError(f"{path}: expected a CSV, JSON lines or Parquet file, a directory or a pattern, found none")
+    return [_open(p, separator, encoding) for p in paths]
+
+
+def batches(source: Source, *, also: list[str]) -> Iterator[Batch]:
+    """Rows of a file, in order. `also` names columns that JSON lines may have beyond those of the first lines.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if source.format == "csv":
+        return _csv_batches(source)
+    if source.format == "jsonl":
+        return _json_batches(source, list(dict.fromkeys([*source.columns, *also])))
+    return _parquet_batches(source)
+
+
+def _format(path: Path) -> Format | None:
+    return _FORMATS.get((path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower())
+
+
+def _open(path: Path, separator: str, encoding: str) -> Source:
+    kind = _format(path)
+    if kind is None:
+        raise DataError(f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz)")
+    if kind == "parquet":
+        return Source(path, kind, separator, encoding, parquet.columns(path))
+    parted_by = separator if kind == "csv" else None
+    first = next(records.read(path, separator=parted_by, encoding=encoding, block_bytes=_FIRST_BYTES), None)
+    lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
+    if not lines:
+        raise DataError(f"{path}: expected rows, found an empty file")
+    columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
+    return Source(path, kind, separator, encoding, columns)
+
+
+def _header(path: Path, lines: Records, separator: str) -> list[str]:
+    """The names of the columns; one without a name, as spreadsheets leave behind, is called by its place."""
+    first = lines.where(slice(1))
+    if not first.valid_utf8().all():
+        raise DataError(f'{path} row 1: expected text in the encoding of the mapping, such as encoding = "cp1252"')
+    try:
+        names = next(csv.reader(first.texts(), delimiter=separator))
+    except csv.Error as error:
+        raise DataError(f"{path} row 1: expected names of columns: {error}") from error
+    columns = [name or f"column {place}" for place, name in enumerate(names, 1)]
+    repeated = sorted({column for column in columns if columns.count(column) > 1})
+    if repeated:
+        raise DataError(f"{path} row 1: expected every column once, found {repeated} again")
+    return columns
+
+
+def _keys(path: Path, lines: list[str]) -> list[str]:
+    keys: dict[str, None] = {}
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # found again, counted and set aside when the rows are read
+        keys |= dict.fromkeys(value if isinstance(value, dict) else ())
+    if not keys:  # one array of objects, or an object over several lines
+        raise DataError(f"{path}: expected a JSON object on each line, found {lines[0][:_SHOWN_CHARACTERS]!r}")
+    return list(keys)
+
+
+def _csv_batches(source: Source) -> Iterator[Batch]:
+    width = len(source.columns)
+    schema = {f"c{n}": pl.String() for n in range(width)}
+    # A header of our own in front of each block: polars would take a byte order mark off an id that starts with one.
+    header = source.separator.join(schema).encode() + b"\n"
+
+    def parse(body: bytes) -> pl.DataFrame:
+        return pl.read_csv(header + body, schema=schema, separator=source.separator)
+
+    blocks = records.read(source.path, separator=source.separator, encoding=source.encoding)
+    for n, block in enumerate(blocks):
+        rows = block.where(~block.blank())
+        if n == 0:
+            rows = rows.where(slice(1, None))
+        fits, valid = rows.fields == width, rows.valid_utf8()
+        frame, readable = _parse_where_possible(rows, fits & valid, parse)
+        frame.columns = source.columns
+        reason = np.select([~fits, ~valid], [WRONG_FIELDS, _invalid(source)], WRONG_QUOTES)
+        yield Batch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
+
+
+def _json_batches(source: Source, keys: list[str]) -> Iterator[Batch]:
+    schema = {key: pl.String() for key in keys}
+
+    def parse(body: bytes) -> pl.DataFrame:
+        return pl.read_ndjson(body, schema=schema)
+
+    for block in records.read(source.path, separator=None, encoding=source.encoding):
+        rows = block.where(~block.blank())
+        valid, whole = rows.valid_utf8(), _whole_characters(rows)
+        begins = np.isin(rows.data[rows.starts], np.frombuffer(b"{ \t", dtype=np.uint8))
+        frame, readable = _parse_where_possible(rows, valid & whole & begins, parse)
+        reason = np.select([~valid, ~whole], [_invalid(source), HALF_CHARACTER], NOT_JSON)
+        yield Batch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
+
+
+def _invalid(source: Source) -> str:
+    return f"invalid {source.encoding.upper()}"
+
+
+def _whole_characters(lines: Records) -> NDArray[np.bool_]:
+    """bool [n]: no escape of the line is half a character. polars would make another one of it."""
+    whole = np.ones(len(lines), dtype=bool)
+    halves = [match.start() for match in _ESCAPES.finditer(lines.data.data) if match[1] is not None]
+    of_line = np.searchsorted(lines.ends, halves, side="right")
+    whole[of_line[of_line < len(lines)]] = False
+    return whole
+
+
+def _parquet_batches(source: Source) -> Iterator[Batch]:
+    start = 0
+    for frame in parquet.frames(source.path, source.columns):
+        yield Batch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
+        start += frame.height
+
+
+def _parse_where_possible(
+    rows: Records, chosen: NDArray[np.bool_], parse: Callable[[bytes], pl.DataFrame]
+) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
+    """Parse the chosen records at once; where that fails, by halves, until each record that cannot be parsed is found.
+
+    Returns:
+        The parsed rows, and bool [len(rows)]: which records they are.
+    """
+    readable = chosen.copy()
+    frames = []
+    pending = [np.flatnonzero(chosen)]
+    while pending:
+        part = pending.pop()
+        try:
+            frame = parse(rows.where(part).joined())
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a panic is no Exception
+            frame = None
+        if frame is not None and frame.height == len(part):
+            frames.append(frame)
+        elif len(part) == 1:
+            readable[part] = False
+        else:
+            first, second = np.array_split(part, 2)
+            pending += [second, first]
+    return pl.concat(frames) if frames else parse(b""), readable
+
+
+def _malformed(rows: Records, chosen: NDArray[np.bool_], reason: NDArray[np.str_]) -> pl.DataFrame:
+    these = rows.where(chosen)
+    return pl.DataFrame(
+        {"row": these.rows, "reason": reason[chosen].tolist(), "raw": these.texts()}, schema=_NONE_MALFORMED.schema
+    )

@@ -1,0 +1,61 @@
+"""The paths that a command was given in, the shop to learn from out: its files, and the lake over them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recsys.errors import DataError
+from recsys.lake import lake_dir, read_committed, read_erasures
+from trainer.pipeline import Shop
+from trainer.settings import Settings
+from trainer.shop_data import demo_shop, kept_events, lake, mapping
+from trainer.shop_data.mapping import Mapping
+
+QUARANTINE: Final = "quarantine.csv"
+"""Where, on the volume, rows of the shop's files go that were rejected."""
+
+
+@dataclass(frozen=True)
+class ShopFiles:
+    """What the command line names."""
+
+    events: Path | None  # none: the demo shop
+    mapping: Path | None
+    catalogue: Path | None
+    lake: Path | None  # none: that of the volume, if it is there
+
+
+def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
+    """The shop, and what to tell of the reading.
+
+    Raises:
+        DataError: a file cannot be read, every row of it is rejected, or there is no lake where one is named.
+    """
+    terms = mapping.read(files.mapping) if files.mapping else Mapping()
+    found = files.lake or lake_dir(settings.artifact_dir)
+    committed = read_committed(found)
+    if files.lake is not None and committed is None:
+        raise DataError(f"{found}: expected what the event sink writes, found nothing committed")
+    shop, reports = _read_files(files, terms, frozenset(read_erasures(found)["user_hash"]), settings)
+    if committed is not None:
+        shop, report = lake.add(shop, found, mapping=terms)
+        reports.append(report.render())
+    return shop, reports
+
+
+def _read_files(files: ShopFiles, terms: Mapping, erased: frozenset[str], settings: Settings) -> tuple[Shop, list[str]]:
+    if files.events is None:
+        frame, catalogue = demo_shop.generate()
+        return Shop(frame, catalogue, terms.event_weights), []
+    loaded = kept_events.load(
+        files.events,
+        mapping=terms,
+        catalogue_path=files.catalogue,
+        quarantine_path=settings.artifact_dir / QUARANTINE,
+        cache_dir=settings.artifact_dir / kept_events.CACHE,
+        erased=erased,
+    )
+    report, counts = loaded.report.render(), loaded.report.events
+    if counts.read and not counts.kept:  # a shop without history has no rows; these are read wrongly
+        raise DataError(f"{files.events}: expected events, found each of {counts.read:,} rows rejected\n{report}")
+    return Shop(loaded.frame, loaded.catalogue, terms.event_weights), [report]

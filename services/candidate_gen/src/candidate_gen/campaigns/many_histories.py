@@ -1,0 +1,39 @@
+"""What many users had before, as one sorted array of pairs, to be asked about many items at once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.excluded import types_bits
+from recsys.artifact.history import History
+
+
+class ManyHistories:
+    """The items that each of some users had by events of some types; of any type where none is named."""
+
+    def __init__(self, history: History, users: NDArray[np.int64], event_types: Sequence[str], *, n_items: int) -> None:
+        """`users` is int64 [n], rows of the version's users."""
+        self._n_items = n_items
+        starts, sizes = history.indptr[users], history.indptr[users + 1] - history.indptr[users]
+        ends = np.cumsum(sizes)
+        at = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
+        owners = np.repeat(np.arange(len(users)), sizes)
+        if event_types:
+            wanted = (history.type_sets[at] & types_bits(history, event_types)) != 0
+            at, owners = at[wanted], owners[wanted]
+        self.longest = int(np.bincount(owners).max(initial=0))
+        self._pairs = np.sort(owners * n_items + history.items[at])
+
+    def have(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which items each user had: bool [n, k] for rows of items, int64 [n, k]; negative rows are no items."""
+        if len(self._pairs) == 0:
+            return np.zeros(rows.shape, np.bool_)
+        asked = np.arange(len(rows))[:, np.newaxis] * self._n_items + rows
+        places = np.searchsorted(self._pairs, asked).clip(max=len(self._pairs) - 1)
+        return np.asarray((self._pairs[places] == asked) & (rows >= 0))
+
+    def of(self, place: int) -> NDArray[np.int64]:
+        """The rows of the items that the user at this place had, ascending."""
+        first, last = np.searchsorted(self._pairs, [place * self._n_items, (place + 1) * self._n_items])
+        return self._pairs[first:last] - place * self._n_items

@@ -1,0 +1,156 @@
+"""The items as they are at one moment: those of the version, by row, and after them those that the shop added since.
+
+A row of `n_items` or more is no item of the model but `new_ids[row - n_items]`, in this moment and all later ones. Sets
+of items that may be answers come out, one for each filter. The next moment is made out of this one, with all its sets,
+in proportion to what changed; a request makes only the set of a filter that nobody asked for lately.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from threading import Lock
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.search.item_index import NONE, Neighbours
+from candidate_gen.search.row_set import RowSet
+from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.filter import ON_SALE, Filter, passes
+from recsys.shop.item import Item, ItemRecord
+
+_MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
+
+
+@dataclass(frozen=True)
+class ItemSet:
+    """Items that may be answers."""
+
+    rows: RowSet
+    few: NDArray[np.int64] | None  # the version's rows of the set, ascending, where they are few enough to score each
+
+    def without(self, rows: NDArray[np.int64]) -> "ItemSet":
+        """The set without these rows, which may repeat."""
+        if len(rows) == 0:
+            return self
+        left = self.rows.without(rows)
+        return ItemSet(left, None if self.few is None else self.few[left.has(self.few)])
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a set is of: the items on sale that pass a filter."""
+
+    filter: Filter
+    only_trained: bool = False  # and of which the model knows something
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assortment:
+    """Items of one version and one state of the shop; as long as nobody changed anything, those of the version."""
+
+    catalogue: LiveCatalogue
+    is_trained: NDArray[np.bool_]  # [n_items], whether an event of its training touched the item
+    few: int  # up to so many items, a set knows its rows
+    new_ids: Sequence[str] = ()
+    row_of_new: Mapping[str, int] = field(default_factory=dict)
+    unknown_to_model: NDArray[np.int64]  # rows: of the added items on sale, the latest first; then of the untrained
+    trending: Neighbours = NONE  # the heaviest first
+    _sets: dict[_Wanted, ItemSet] = field(default_factory=dict)  # requests add to them
+    _holding: Lock = field(default_factory=Lock)
+
+    @property
+    def n_items(self) -> int:
+        """How many items the version has."""
+        return len(self.is_trained)
+
+    def after(self, changed: Mapping[str, ItemRecord]) -> "Assortment":
+        """The items after these records changed, which the catalogue has taken in already."""
+        row_of_trained = self.catalogue.artifact.items.row_of
+        row_of = {item_id: self.row_of_new.get(item_id, row_of_trained(item_id)) for item_id in changed}
+        fresh = [item_id for item_id, row in row_of.items() if row is None]
+        row_of_fresh = {item_id: row for row, item_id in enumerate(fresh, self.n_items + len(self.new_ids))}
+        row_of_new = {**self.row_of_new, **row_of_fresh}
+        latest = [row_of_new[new.item.item_id] for new in self.catalogue.new_items() if new.item.item_id in row_of_new]
+        untrained = np.flatnonzero(~self.is_trained)
+        now = replace(
+            self,
+            new_ids=[*self.new_ids, *fresh],
+            row_of_new=row_of_new,
+            unknown_to_model=np.concatenate([np.array(latest, np.int64), untrained]),
+            _sets={},
+        )
+        held = self._sets.copy()
+        rows = np.array(list((row_of | row_of_fresh).values()), np.int64)
+        items = [self.catalogue.find(item_id) for item_id in changed] if held else []
+        for wanted, before in held.items():
+            now._sets[wanted] = now._corrected(before, wanted, rows, items)
+        return now
+
+    def matching(self, wanted: Filter) -> ItemSet:
+        """The items on sale that pass a filter."""
+        return self._set(_Wanted(wanted))
+
+    def matching_trained(self, wanted: Filter) -> ItemSet:
+        """Of those, the items of which the model knows something."""
+        return self._set(_Wanted(wanted, only_trained=True))
+
+    def dropped(self, wanted: Filter) -> dict[str, int]:
+        """How many items each condition alone lets not pass, by the name of the field; attributes count as one."""
+        counts = {"unavailable": int(np.count_nonzero(~self.catalogue.available_mask()))}
+        for name, group in groupby(wanted.conditions, key=lambda condition: condition.field.partition(".")[0]):
+            conditions = tuple(group)
+            failing_new = sum(not passes(new.item, conditions) for new in self.catalogue.new_items())
+            counts[name] = int(np.count_nonzero(~self.catalogue.mask(conditions))) + failing_new
+        return counts
+
+    def _set(self, wanted: _Wanted) -> ItemSet:
+        items = self._sets.get(wanted)
+        if items is None:
+            items = self._made(wanted)
+            with self._holding:
+                if len(self._sets) >= _MOST_SETS_HELD:
+                    del self._sets[next(iter(self._sets))]
+                self._sets[wanted] = items
+        return items
+
+    def _made(self, wanted: _Wanted) -> ItemSet:
+        mask = np.zeros(self.n_items + len(self.new_ids), bool)
+        conditions = wanted.filter.conditions
+        mask[: self.n_items] = self.catalogue.mask((ON_SALE, *conditions))
+        if wanted.only_trained:
+            mask[: self.n_items] &= self.is_trained
+        else:
+            passing = (new.item.item_id for new in self.catalogue.new_items() if passes(new.item, conditions))
+            mask[[self.row_of_new[item_id] for item_id in passing if item_id in self.row_of_new]] = True
+        return self._item_set(RowSet.of(mask))
+
+    def _corrected(
+        self, before: ItemSet, wanted: _Wanted, rows: NDArray[np.int64], items: list[Item | None]
+    ) -> ItemSet:
+        """A set of the moment before, with these items as they are now in these rows."""
+        conditions = (ON_SALE, *wanted.filter.conditions)
+        is_in = np.array([item is not None and passes(item, conditions) for item in items], bool)
+        if wanted.only_trained:
+            is_in[rows >= self.n_items] = False
+            of_version = np.flatnonzero(rows < self.n_items)
+            is_in[of_version] &= self.is_trained[rows[of_version]]
+        return self._item_set(before.rows.changed(rows, is_in, n_rows=self.n_items + len(self.new_ids)))
+
+    def _item_set(self, rows: RowSet) -> ItemSet:
+        size = rows.size_below(self.n_items)
+        return ItemSet(rows, rows.rows()[:size] if size <= self.few else None)
+
+
+def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:
+    """Positions in `order`, int64 [n] rows, of the first `count` that are in the set, from `start` on and around."""
+    found: list[NDArray[np.int64]] = []
+    at, block, taken = 0, 4 * count, 0
+    while at < len(order) and taken < count:
+        positions = np.arange(start + at, start + min(at + block, len(order))) % len(order)
+        positions = positions[items.has(order[positions])]
+        found.append(positions)
+        taken += len(positions)
+        at, block = at + block, 4 * block
+    return np.concatenate(found)[:count] if found else np.empty(0, np.int64)

@@ -1,0 +1,133 @@
+"""A user's vector from what they had, by the model's own fold-in, without training: docs/artifact-format.md, "Fold-in".
+
+A history comes in; the vector that the model would have given its owner goes out, and what each item adds to it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.query.item_weights import ItemWeights
+from recsys.artifact.fold_in import FoldIn
+from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
+
+# Multiplications that a vector may cost: at 64 dimensions a history of 1,000 items comes in whole, at 512 one of 125.
+# What is older than that is left out, and a vector takes less than 1 ms.
+_MOST_WORK: Final = 8_000_000
+_MOST_ITEMS: Final = 1_000
+
+
+@dataclass(frozen=True)
+class _Normal:
+    """(diag(diagonal) + Σ excess_j y_j y_jᵀ) x = Σ right_j y_j, all float64."""
+
+    vectors: NDArray[np.float64]  # [n, dim] y
+    diagonal: NDArray[np.float64]  # [dim] > 0: the reader and the penalties see to it
+    excess: NDArray[np.float64]  # [n]
+    right: NDArray[np.float64]  # [n]
+
+
+def vector(fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights) -> NDArray[np.float32]:
+    """The vector of who has this history, float32 [dim]; zeros for an empty one.
+
+    `embeddings` is float32 [n_items, dim], as the artifact has them.
+    """
+    had = _recent(history, dim=embeddings.shape[1])
+    vectors = _fit_space(fold_in, embeddings, had)
+    if isinstance(fold_in.info, SumFoldIn):
+        return (_sum_weights(fold_in, fold_in.info, had) @ vectors).astype(np.float32)
+    return _solved(_normal(fold_in, fold_in.info, had, vectors=vectors)).astype(np.float32)
+
+
+def contributions(
+    fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The items that `vector` is made of, [n], and what each adds: float32 [n, dim], whose sum is the vector."""
+    had = _recent(history, dim=embeddings.shape[1])
+    vectors = _fit_space(fold_in, embeddings, had)
+    if isinstance(fold_in.info, SumFoldIn):
+        parts = _sum_weights(fold_in, fold_in.info, had)[:, np.newaxis] * vectors
+    else:
+        parts = _parts(_normal(fold_in, fold_in.info, had, vectors=vectors))
+    return had.rows, parts.astype(np.float32)
+
+
+def most_items(dim: int) -> int:
+    """How many items of a history count, the most recent ones: n·dim·min(n, dim) stays within bounds."""
+    small = int((_MOST_WORK / dim) ** 0.5)
+    return min(_MOST_ITEMS, small if small < dim else _MOST_WORK // dim**2)
+
+
+def _recent(history: ItemWeights, *, dim: int) -> ItemWeights:
+    most = most_items(dim)
+    return ItemWeights(history.rows[:most], history.weights[:most])
+
+
+def _fit_space(fold_in: FoldIn, embeddings: NDArray[np.float32], had: ItemWeights) -> NDArray[np.float64]:
+    return embeddings[had.rows].astype(np.float64) * fold_in.item_scale[had.rows, np.newaxis]
+
+
+def _sum_weights(fold_in: FoldIn, info: SumFoldIn, had: ItemWeights) -> NDArray[np.float64]:
+    of_user = max(len(had.rows), 1) ** -info.user_exponent
+    weights: NDArray[np.float64] = had.weights**info.weight_exponent * fold_in.item_weights[had.rows] * of_user
+    return weights
+
+
+def _normal(
+    fold_in: FoldIn, info: ALSFoldIn | IALSFoldIn, had: ItemWeights, *, vectors: NDArray[np.float64]
+) -> _Normal:
+    spectrum = fold_in.spectrum.astype(np.float64)
+    if isinstance(info, ALSFoldIn):
+        confidence = _bm25(info, had.weights) * fold_in.item_weights[had.rows] * info.alpha
+        excess = confidence - 1
+    else:
+        confidence = info.scale * had.weights * max(len(had.rows), 1) ** -info.user_length_exponent
+        excess = confidence
+        observed = confidence.sum() + info.unobserved_weight * len(fold_in.item_scale)
+        spectrum += info.regularization * observed**info.frequency_exponent
+    return _Normal(vectors=vectors, diagonal=spectrum, excess=excess, right=confidence)
+
+
+def _bm25(info: ALSFoldIn, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Okapi BM25 without the inverse document frequency; the user is the document."""
+    frequency = weights * info.weight_scale
+    norm = info.k1 * (1 - info.b + info.b * frequency.sum() / info.avg_length)
+    return np.asarray(frequency * (info.k1 + 1) / (frequency + norm))
+
+
+def _solved(normal: _Normal) -> NDArray[np.float64]:
+    """x, by a system of n or of dim unknowns, whichever are fewer.
+
+    With S = Y diag⁻¹ and W = diag(excess): x = Sᵀ (I + W S Yᵀ)⁻¹ right (Woodbury identity, pushed through). This form
+    wants no inverse of W, so an excess of 0 or below is as good as any.
+    """
+    if len(normal.vectors) < len(normal.diagonal):
+        scaled = normal.vectors / normal.diagonal
+        return np.asarray(np.linalg.solve(_small_system(normal, scaled), normal.right) @ scaled)
+    return np.asarray(np.linalg.solve(_large_system(normal), normal.right @ normal.vectors))
+
+
+def _parts(normal: _Normal) -> NDArray[np.float64]:
+    """right_j A⁻¹ y_j for each item: float64 [n, dim]."""
+    if len(normal.vectors) < len(normal.diagonal):
+        scaled = normal.vectors / normal.diagonal
+        solved = np.linalg.solve(_small_system(normal, scaled).T, scaled)
+    else:
+        solved = np.linalg.solve(_large_system(normal), normal.vectors.T).T
+    return np.asarray(normal.right[:, np.newaxis] * solved)
+
+
+def _small_system(normal: _Normal, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """I + W S Yᵀ, [n, n]."""
+    system = normal.excess[:, np.newaxis] * (scaled @ normal.vectors.T)
+    system.flat[:: len(system) + 1] += 1
+    return system
+
+
+def _large_system(normal: _Normal) -> NDArray[np.float64]:
+    """diag + Yᵀ W Y, [dim, dim]."""
+    system = (normal.vectors.T * normal.excess) @ normal.vectors
+    system.flat[:: len(system) + 1] += normal.diagonal
+    return np.asarray(system)

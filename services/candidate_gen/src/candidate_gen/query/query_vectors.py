@@ -1,0 +1,125 @@
+"""What the index of items is asked with: a user's trained embedding, or a vector folded in from what they did.
+
+A user of the version and what happened since come in; a vector, where it comes from, and what it is made of go out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.query import fold_in
+from candidate_gen.query.item_weights import (
+    NO_HISTORY,
+    NO_WEIGHTS,
+    EventWeights,
+    ItemWeights,
+    LiveEvent,
+    TrainedHistory,
+    acts_since,
+    all_returned,
+    together,
+)
+from recsys.artifact.reader import Artifact
+from recsys.shop.events import PURCHASE, REMOVE
+
+_BEFORE_ALL = -1  # sequences are 0 or more
+
+
+class VectorOrigin(Enum):
+    """Where a query vector comes from."""
+
+    NONE = auto()
+    TRAINED = auto()
+    FOLDED_IN = auto()
+
+
+@dataclass(frozen=True)
+class QueryVector:
+    """A vector, float32 [dim], zeros for `NONE`; and what is known of its owner's history."""
+
+    vector: NDArray[np.float32]
+    origin: VectorOrigin
+    history: ItemWeights
+
+
+class QueryVectors:
+    """The users of one version, and its fold-in."""
+
+    def __init__(self, artifact: Artifact, *, row_of: Callable[[str], int | None]) -> None:
+        """`row_of` finds the rows of the version's items."""
+        self._fold_in = artifact.fold_in
+        self._row_of = row_of
+        self._items: NDArray[np.float32] = np.asarray(artifact.item_embeddings)
+        self._users: NDArray[np.float32] = np.asarray(artifact.user_embeddings)
+        self._history = artifact.history
+        self._up_to_sequence = artifact.manifest.stream_sequence
+        self._weights = EventWeights(artifact.manifest.training.event_weights)
+        self._nobody = np.zeros(artifact.manifest.dim, np.float32)
+        types = artifact.manifest.event_types
+        self._purchase_bit = np.uint32(1 << types.index(PURCHASE) if PURCHASE in types[:32] else 0)
+        of_type = self._weights.of_type
+        self._others = [
+            (np.uint32(1 << n), of_type.get(name, 0.0)) for n, name in enumerate(types[:32]) if name != PURCHASE
+        ]
+
+    def of(
+        self, user_row: int | None, *, events: Sequence[LiveEvent], basket_item_ids: Sequence[str], explain: bool
+    ) -> QueryVector:
+        """The vector of a user of the version (none: nobody that it knows) after what they did live.
+
+        Of a user whose history the version has, events up to its place in the stream are part of it already. Without
+        later ones and without a cart, the embedding stays as trained; so it does in a version without fold-in.
+        Only with `explain` is the history of a trained vector looked up.
+        """
+        live = acts_since(
+            events,
+            basket_item_ids,
+            after_sequence=_BEFORE_ALL if user_row is None else self._up_to_sequence,
+            row_of=self._row_of,
+            weights=self._weights,
+        )
+        if self._fold_in is not None and live:
+            history = together(self._trained(user_row), live, self._weights)
+            return _query(fold_in.vector(self._fold_in, self._items, history), VectorOrigin.FOLDED_IN, history)
+        history = together(self._trained(user_row), [], self._weights) if explain else NO_WEIGHTS
+        return _query(self._nobody if user_row is None else self._users[user_row], VectorOrigin.TRAINED, history)
+
+    def returned(self, user_row: int | None, events: Sequence[LiveEvent]) -> NDArray[np.int64]:
+        """Rows that a user of the version had bought, and has returned since, every one of them."""
+        if user_row is None or not any(event.event_type == REMOVE for event in events):
+            return NO_HISTORY.rows
+        live = acts_since(events, (), after_sequence=self._up_to_sequence, row_of=self._row_of, weights=self._weights)
+        return all_returned(self._trained(user_row), live, self._weights) if live else NO_HISTORY.rows
+
+    def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Items of the history, [n], and what each adds to the vector: float32 [n, dim], whose sum is the vector.
+
+        Where training reached the vector another way than by the fold-in (LightGCN), or from more items than a
+        fold-in takes, the difference is shared by all items alike.
+        """
+        if self._fold_in is None or query.origin is VectorOrigin.NONE:
+            return NO_HISTORY.rows, np.empty((0, len(self._nobody)), np.float32)
+        rows, parts = fold_in.contributions(self._fold_in, self._items, query.history)
+        return rows, parts + (query.vector - parts.sum(axis=0)) / max(len(rows), 1)
+
+    def _trained(self, user_row: int | None) -> TrainedHistory:
+        if user_row is None:
+            return NO_HISTORY
+        start, stop = int(self._history.indptr[user_row]), int(self._history.indptr[user_row + 1])
+        type_sets = self._history.type_sets[start:stop]
+        others = np.zeros(stop - start)
+        for bit, weight in self._others:
+            others += weight * ((type_sets & bit) != 0)
+        return TrainedHistory(
+            rows=self._history.items[start:stop].astype(np.int64),
+            weights=self._history.weights[start:stop].astype(np.float64),
+            purchased=(type_sets & self._purchase_bit) != 0,
+            others=others,
+        )
+
+
+def _query(vector: NDArray[np.float32], origin: VectorOrigin, history: ItemWeights) -> QueryVector:
+    return QueryVector(vector, origin if vector.any() else VectorOrigin.NONE, history)

@@ -1,0 +1,232 @@
+"""Every error answer: one shape, `application/problem+json` (RFC 9457), and the one table from gRPC to HTTP.
+
+In: an exception from a route, the framework or a gRPC call. Out: a `Problem`. What an internal error said stays in
+the log.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import grpc
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.requests import EventBatch
+from gateway.schemas import RejectedEvent
+from gateway.shop.events import UnconfirmedEventsError
+from gateway.shop.shop_json import rejected_events
+from recsys.errors import InvalidArgumentError, StoreUnavailableError
+from recsys.observability.logging import REQUEST_ID_KEY, request_id
+
+MEDIA_TYPE = "application/problem+json"
+
+logger = logging.getLogger(__name__)
+
+
+class InvalidField(BaseModel):
+    """One parameter that cannot be."""
+
+    location: str = Field(description="Where it stands.", examples=["query.count"])
+    message: str = Field(examples=["Input should be greater than or equal to 1"])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = Field(description="Always `about:blank`: `status` says what kind of problem it is.")
+    title: str = Field(description="The name of the status.", examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="What went wrong, for people.", examples=["no item '85123A' in the model"])
+    instance: str = Field(description="The path that was asked for.", examples=["/v1/items/85123A"])
+    request_id: str = Field(description="The id that stands in the log lines that the request caused.")
+    errors: list[InvalidField] | None = Field(None, description="For 422: every parameter that cannot be.")
+    rejected: list[RejectedEvent] | None = Field(None, description="Of events: which cannot be stored, and why.")
+    event_ids: list[str] | None = Field(
+        None,
+        description="For 503 of events: ids of all but the rejected ones, in their order; made here where none was "
+        "given. They may have been stored: send them again with these ids.",
+    )
+
+
+@dataclass(frozen=True)
+class _Mapping:
+    """What a gRPC status becomes. Without a detail of its own, the service's own words are passed on."""
+
+    status: HTTPStatus
+    detail: str | None = None
+    retry_after_s: int | None = None
+
+
+_UNAVAILABLE = "the recommendation services cannot be reached, or have no model yet"
+_OF_GRPC_STATUS: dict[grpc.StatusCode, _Mapping] = {
+    grpc.StatusCode.INVALID_ARGUMENT: _Mapping(status=HTTPStatus.BAD_REQUEST),
+    grpc.StatusCode.NOT_FOUND: _Mapping(status=HTTPStatus.NOT_FOUND),
+    grpc.StatusCode.FAILED_PRECONDITION: _Mapping(
+        status=HTTPStatus.SERVICE_UNAVAILABLE, detail="a new model is going live at this moment", retry_after_s=1
+    ),
+    grpc.StatusCode.UNAVAILABLE: _Mapping(status=HTTPStatus.SERVICE_UNAVAILABLE, detail=_UNAVAILABLE, retry_after_s=2),
+    grpc.StatusCode.DEADLINE_EXCEEDED: _Mapping(
+        status=HTTPStatus.GATEWAY_TIMEOUT, detail="the recommendation services did not answer in time"
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: _Mapping(
+        status=HTTPStatus.TOO_MANY_REQUESTS, detail="the recommendation services are at their limit", retry_after_s=1
+    ),
+}
+_UNEXPECTED_DETAIL = "an unexpected error; it has been logged"
+_UNEXPECTED = _Mapping(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail=_UNEXPECTED_DETAIL)
+OF_BAD_INPUT = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+OF_THE_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+OF_THE_SERVICES = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+
+
+class EventsRejectedError(Exception):
+    """None of a request's events could be stored."""
+
+    def __init__(self, rejected: list[RejectedEvent]) -> None:
+        super().__init__(f"{len(rejected)} events rejected")
+        self.rejected = rejected
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(RequestValidationError)(_validation_error)
+    app.exception_handler(EventsRejectedError)(_events_rejected)
+    app.exception_handler(InvalidArgumentError)(_invalid_argument)
+    app.exception_handler(UnconfirmedEventsError)(_events_unconfirmed)
+    app.exception_handler(StoreUnavailableError)(_store_unavailable)
+    app.exception_handler(grpc.aio.AioRpcError)(_grpc_error)
+    app.exception_handler(Exception)(_unexpected_error)
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
+    """The `responses` of a route, or of a router, for the OpenAPI document."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+
+
+def add_to_document(app: FastAPI) -> None:
+    """Add the schemas that `documented` and the events' route refer to by name.
+
+    FastAPI itself can only show a model as application/json, and a body that it validates as a whole.
+    """
+    _, schema = models_json_schema(
+        [(Problem, "serialization"), (EventBatch, "validation")], ref_template="#/components/schemas/{model}"
+    )
+    app.openapi()["components"]["schemas"].update(schema["$defs"])
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    return response(request, status=HTTPStatus(error.status_code), detail=error.detail, headers=error.headers)
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    fields = [
+        InvalidField(location=_printable(".".join(map(str, one["loc"]))), message=_printable(one["msg"]))
+        for one in error.errors()
+    ]
+    detail = "; ".join(f"{field.location}: {field.message}" for field in fields)
+    return response(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=detail, errors=fields)
+
+
+def _printable(text: str) -> str:
+    """A key of a body may hold half a surrogate pair, which no answer can."""
+    return text.encode("utf-8", "replace").decode()
+
+
+async def _events_rejected(request: Request, error: EventsRejectedError) -> Response:
+    first, *others = error.rejected
+    return response(
+        request,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        detail=f"no event was stored: {first.reason}" + (f"; and {len(others)} more, see rejected" if others else ""),
+        rejected=error.rejected,
+    )
+
+
+async def _invalid_argument(request: Request, error: InvalidArgumentError) -> Response:
+    return response(request, status=HTTPStatus.BAD_REQUEST, detail=str(error))
+
+
+async def _store_unavailable(request: Request, error: StoreUnavailableError) -> Response:
+    logger.warning("the feature store is away", extra={"reason": str(error)})
+    return response(
+        request,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        detail="the feature store did not answer; what was to be changed may be changed all the same, so ask again",
+        headers={"Retry-After": "1"},
+    )
+
+
+async def _events_unconfirmed(request: Request, error: UnconfirmedEventsError) -> Response:
+    logger.warning("the feature store is away", extra={"reason": str(error)})
+    return response(
+        request,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        detail="the feature store did not confirm the events, which may have been stored; send them again with the "
+        "same event_id, for each the one in event_ids, and they count once",
+        headers={"Retry-After": "1"},
+        event_ids=error.event_ids,
+        rejected=rejected_events(error.rejected) or None,
+    )
+
+
+async def _grpc_error(request: Request, error: grpc.aio.AioRpcError) -> Response:
+    mapping = _OF_GRPC_STATUS.get(error.code(), _UNEXPECTED)
+    if mapping.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("call failed", extra={"code": error.code().name, "details": error.details()})
+    headers = {"Retry-After": str(mapping.retry_after_s)} if mapping.retry_after_s else {}
+    return response(request, status=mapping.status, detail=mapping.detail or error.details() or "", headers=headers)
+
+
+async def _unexpected_error(request: Request, error: Exception) -> Response:
+    """Answered outside of every middleware, so the id is put into the header here; the server logs the traceback."""
+    return response(
+        request,
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        detail=_UNEXPECTED_DETAIL,
+        headers={REQUEST_ID_KEY: request_id.get(), "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def response(
+    request: Request,
+    *,
+    status: HTTPStatus,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    errors: list[InvalidField] | None = None,
+    rejected: list[RejectedEvent] | None = None,
+    event_ids: list[str] | None = None,
+) -> Response:
+    """A problem as an answer."""
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance=request.scope["raw_path"].decode(),
+        request_id=request_id.get(),
+        errors=errors,
+        rejected=rejected,
+        event_ids=event_ids,
+    )
+    body = problem.model_dump_json(exclude={name for name, value in problem if value is None})
+    return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

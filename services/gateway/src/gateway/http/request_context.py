@@ -1,0 +1,102 @@
+"""The outermost layer: gives every request its id, and writes its one log line.
+
+In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
+`request_id` for every log line and outgoing call, and one `request` line with method, route, status, latency, the name
+of the API key and, of a list, what it could be made of and how long it is; and the same counted. The path itself is
+not logged: it holds ids of users.
+"""
+
+import logging
+import re
+import time
+import uuid
+from dataclasses import dataclass
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.http.access import KEY_NAME
+from gateway.http.metrics import GatewayMetrics
+from gateway.schemas import Level
+from recsys.observability.logging import REQUEST_ID_KEY, request_id
+
+_HEADER = REQUEST_ID_KEY.encode()
+_AS_DECLARED = (b"x-content-type-options", b"nosniff")  # a browser is not to guess another type of content
+_SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+
+_LIST = "answered_list"
+"""Where an `AnsweredList` stands in the ASGI scope."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AnsweredList:
+    """What log and metrics are told of a list."""
+
+    level: Level
+    returned: int  # items
+
+
+def tell(request: Request, answered: AnsweredList) -> None:
+    """Have it in the request's log line, and counted."""
+    request.scope[_LIST] = answered
+
+
+class RequestContextMiddleware:
+    """Plain ASGI, since Starlette's BaseHTTPMiddleware would run the application in another task."""
+
+    def __init__(self, app: ASGIApp, *, metrics: GatewayMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        this_id = _id_of(scope) or uuid.uuid4().hex
+        request_id.set(this_id)
+        status = 500  # what the server answers if the application raises before it answers
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], _AS_DECLARED, (_HEADER, this_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            latency_s = time.perf_counter() - started_s
+            route = _route_of(scope)
+            operation = route.name if route else ""
+            self._metrics.ended(operation, status, latency_s)
+            fields = {
+                "method": scope["method"],
+                "route": route.path_format if route else "",
+                "status": status,
+                "latency_ms": round(latency_s * 1000, 3),
+                "key": scope.get(KEY_NAME, ""),
+            }
+            answered: AnsweredList | None = scope.get(_LIST)
+            if answered is not None:
+                self._metrics.listed(operation, answered.level, is_empty=not answered.returned)
+                fields |= {"list_level": answered.level, "returned": answered.returned}
+            logger.info("request", extra=fields)
+
+
+def _route_of(scope: Scope) -> APIRoute | None:
+    """None: there is none with this path and method."""
+    route = scope.get("route")
+    return route if isinstance(route, APIRoute) and scope["method"] in (route.methods or ()) else None
+
+
+def _id_of(scope: Scope) -> str | None:
+    """The caller's id, unless it could do harm in a log line or a header."""
+    for name, value in scope["headers"]:
+        if name == _HEADER:
+            return value.decode() if _SANE_ID.fullmatch(value) else None
+    return None

@@ -1,0 +1,31 @@
+"""What the log of exposures is told of an answer: who was shown which items with which probability, in which arm."""
+
+from collections.abc import Iterable
+
+from gateway.lists.list_cursors import ListFacts
+from gateway.shop.live import now_ms
+from recsys.feature_store.interface import Exposure, Subject
+from recsys.observability.logging import request_id
+
+
+def exposure(list_id: str, facts: ListFacts, items: Iterable[tuple[str, float]], *, latency_ms: float) -> Exposure:
+    """Of a page of a list, just now. Items: id and propensity."""
+    shown = list(items)
+    who, arm = facts.subject, facts.experiment
+    subject = None
+    if who and who.user_id is not None:
+        subject = Subject("user", who.user_id)
+    elif who and who.session_id is not None:
+        subject = Subject("session", who.session_id)
+    return Exposure(
+        list_id=list_id,
+        subject=subject,
+        unix_ms=now_ms(),
+        item_ids=tuple(item_id for item_id, _ in shown),
+        propensities=tuple(propensity for _, propensity in shown),
+        artifact_version=facts.artifact_version,
+        experiment=arm.name if arm else None,
+        arm=arm.arm if arm else None,
+        latency_ms=latency_ms,
+        request_id=request_id.get(),
+    )

@@ -1,0 +1,130 @@
+"""The shop's live state as one gateway process works with it: the feature store, and what is followed from it.
+
+Opened with the process and closed with it. Without a store everything is there, and stays empty.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from gateway.breaker import Breaker
+from gateway.experiments import file as experiments_file
+from gateway.experiments.live import Experiments
+from gateway.settings import Settings
+from gateway.shop.exposure_log import ExposureLog
+from recsys.background import running
+from recsys.errors import StoreUnavailableError
+from recsys.feature_store.follower import Following, LiveState
+from recsys.feature_store.interface import FeatureStore, Profile, Subject
+from recsys.feature_store.opening import open_store
+from recsys.ids import user_hash
+from recsys.shop.item import ItemRecord
+
+_FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; a store that is away does not stop it
+
+logger = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is live."""
+
+    store: FeatureStore | None = None
+    state: LiveState = field(default_factory=LiveState)
+    experiments: Experiments = field(default_factory=Experiments)
+    exposures: ExposureLog = field(default_factory=lambda: ExposureLog(None))
+    _breaker: Breaker = field(default_factory=lambda: Breaker("feature store", refusal=StoreUnavailableError))
+    _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
+    _forgotten: set[str] = field(default_factory=set)  # the same of users' hashes
+
+    async def profile(self, subject: Subject, *, timeout_s: float) -> Profile:
+        """What somebody did lately.
+
+        Raises: StoreUnavailableError, also when the store is slow; at once while it was so again and again.
+        """
+        if self.store is None:
+            return Profile(subject, recent=(), had={})
+        with self._breaker.call(timeout_s=timeout_s):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await self.store.profile(subject)
+            except TimeoutError as error:
+                raise StoreUnavailableError(f"no answer within {timeout_s} s") from error
+
+    def take(self, records: Iterable[ItemRecord]) -> None:
+        """Know at once what this process has just written; the follower tells the other processes."""
+        followed = self.state.items
+        for item_id in [each for each in self._written if self.record(each) is followed.get(each)]:
+            del self._written[item_id]
+        self._written.update({record.item_id: record for record in records})
+
+    def forget(self, user_id: str) -> None:
+        """Know at once that a user was erased; the follower tells the other processes."""
+        self._forgotten.difference_update(self.state.erased)
+        self._forgotten.add(user_hash(user_id))
+
+    def is_erased(self, user_id: str) -> bool:
+        """Whether a user was erased: what a model or a service still says of them is not for anybody."""
+        if not self.state.erased and not self._forgotten:
+            return False
+        hashed = user_hash(user_id)
+        return hashed in self.state.erased or hashed in self._forgotten
+
+    def record(self, item_id: str) -> ItemRecord | None:
+        """What the shop said of an item since the model was trained, as far as this process knows."""
+        followed, written = self.state.items.get(item_id), self._written.get(item_id)
+        if written is None or (followed is not None and followed.sequence >= written.sequence):
+            return followed
+        return written
+
+    def is_hidden(self, item_id: str) -> bool:
+        """Whether an item must not leave the gateway, whatever a service says: off sale or deleted."""
+        if not self.state.items and not self._written:
+            return False
+        record = self.record(item_id)
+        return record is not None and (record.is_deleted or record.fields.get("available") is False)
+
+
+@asynccontextmanager
+async def go_live(settings: Settings) -> AsyncIterator[Live]:
+    """Open the store and follow it until the end. Raises: InvalidArgumentError, StoreUnavailableError, DataError."""
+    definitions = experiments_file.read(settings.experiments_file) if settings.experiments_file else ()
+    experiments = Experiments(definitions)
+    if not settings.feature_store_url:
+        yield Live(experiments=experiments)
+        return
+    store = open_store(settings.feature_store_url, session_days=settings.session_days)
+    live = Live(store=store, experiments=experiments, exposures=ExposureLog(store))
+    following = Following(store, live.state, parts={"items", "erasures"})
+    await _first_look(following)
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "live_state": following.run,
+        "experiments": partial(experiments.follow, store),
+        "exposures": live.exposures.run,
+    }
+    try:
+        async with running(loops):
+            yield live
+    finally:
+        await live.exposures.finish()
+        await store.close()
+
+
+async def _first_look(following: Following) -> None:
+    try:
+        async with asyncio.timeout(_FIRST_LOOK_S):
+            await following.turn()
+    except (StoreUnavailableError, TimeoutError) as error:
+        logger.warning(
+            "serving without the live state: the feature store does not answer", extra={"reason": str(error)}
+        )
