@@ -21,9 +21,9 @@ from reranker.request import Proposed, RankRequest
 from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
-from trainer.pipeline import Shop
 from trainer.settings import Settings
 from trainer.shop_data import events
+from trainer.shop_data.shop import Shop
 
 CATALOGUE = ["a", "b", "c"]
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

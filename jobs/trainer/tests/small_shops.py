@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trainer.pipeline import Shop
 from trainer.shop_data import events
+from trainer.shop_data.shop import Shop
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = datetime(2026, 11, 28, tzinfo=UTC)

@@ -16,11 +16,11 @@ from recsys.lake import COMMITTED
 from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
-from trainer.pipeline import Shop
 from trainer.settings import Settings
 from trainer.shop_data import events, lake
 from trainer.shop_data.lake import LakeReport
 from trainer.shop_data.mapping import Mapping, Timestamp
+from trainer.shop_data.shop import Shop
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 NOTHING = Shop(events.SCHEMA.to_frame(), two_tastes().catalogue.head(0), Mapping().event_weights)

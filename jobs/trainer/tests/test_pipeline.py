@@ -26,9 +26,10 @@ from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.pipeline import Outcome, Shop
+from trainer.pipeline import Outcome
 from trainer.report import run_report
 from trainer.settings import Settings
+from trainer.shop_data.shop import Shop
 
 GOOD = ALSRecipe(settings=ALSSettings(dim=2))
 # one dimension cannot tell the two tastes apart

@@ -15,7 +15,7 @@ from trainer.evaluation.full_ranking import Evaluation, Segment
 from trainer.evaluation.hard_negatives import HardNegatives
 from trainer.publishing.two_stage import BudgetRow, LossBudget
 from trainer.report import page as report
-from trainer.report.page import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
+from trainer.report.figures import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
 
 METRICS = ("recall@2", "ndcg@2", "hit_rate@2", "mrr@2", "novelty@2")
 

@@ -17,8 +17,9 @@ from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.pipeline import Outcome, Shop
+from trainer.pipeline import Outcome
 from trainer.settings import Settings
+from trainer.shop_data.shop import Shop
 
 RUNS = 10
 # of the kinds that are tried by default, and quicker

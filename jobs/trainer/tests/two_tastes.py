@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from trainer.pipeline import Shop
+from trainer.shop_data.shop import Shop
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 200

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candidate_gen.candidates import Proposals, merge
 from candidate_gen.search.item_index import Neighbours
-from candidate_gen.sources.merging import Proposals, merge
 from recsys.shop.sources import Source
 from recsys.v1.item_pb2 import CandidateSource
 

@@ -93,8 +93,8 @@ def test_contributions_sum_to_the_personal_score_of_every_item(retriever: Retrie
 def test_only_what_was_had_by_the_types_asked_for_is_left_out(retriever: Retriever) -> None:
     had = set(SHOP.histories[1])
     everything = np.flatnonzero(SHOP.available)
-    for types, left_out in (((), had), (("purchase",), had), (("view",), set()), (("view", "purchase"), had)):
-        expected = len(set(everything.tolist()) - left_out)
+    for types, excluded in (((), had), (("purchase",), had), (("view",), set()), (("view", "purchase"), had)):
+        expected = len(set(everything.tolist()) - excluded)
         assert ask(retriever, USER, seen=Seen(event_types=types)).matching_items == expected
     assert ask(retriever, USER, seen=Seen(is_included=True)).matching_items == len(everything)
 
@@ -118,13 +118,13 @@ def test_a_zero_embedding_is_no_vector(tmp_path: Path, live: LiveState) -> None:
 
 
 def test_a_trained_purchase_that_was_returned_since_may_be_an_answer_again(retriever: Retriever) -> None:
-    def left_out(*events: Did, types: tuple[str, ...] = ()) -> int:
+    def excluded(*events: Did, types: tuple[str, ...] = ()) -> int:
         return ask(retriever, USER, *events, seen=Seen(event_types=types), explain=True).dropped["seen"]
 
     item_id = SHOP.item_ids[SHOP.histories[1][0]]
-    bought = left_out()
-    assert left_out(types=("purchase",)) == bought
+    bought = excluded()
+    assert excluded(types=("purchase",)) == bought
     for types in ((), ("purchase",)):
-        assert left_out(Did(item_id, "remove", UP_TO + 1), types=types) == bought - 1
-    assert left_out(Did(item_id, "remove", UP_TO)) == bought  # the version knows that one already
-    assert left_out(Did(item_id, "remove", UP_TO + 2), Did(item_id, "purchase", UP_TO + 1)) == bought
+        assert excluded(Did(item_id, "remove", UP_TO + 1), types=types) == bought - 1
+    assert excluded(Did(item_id, "remove", UP_TO)) == bought  # the version knows that one already
+    assert excluded(Did(item_id, "remove", UP_TO + 2), Did(item_id, "purchase", UP_TO + 1)) == bought

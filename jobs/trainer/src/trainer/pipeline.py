@@ -30,23 +30,14 @@ from trainer.publishing import fold_in, index, publish, retention, two_stage
 from trainer.publishing.index import EXACT, BuiltIndex, Candidate
 from trainer.report import page as report
 from trainer.report import run_report
-from trainer.report.page import TwoStageFigures
+from trainer.report.figures import TwoStageFigures
 from trainer.settings import Settings
 from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
+from trainer.shop_data.shop import Shop
 
 REPORTS = "reports"
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
-
-
-@dataclass(frozen=True)
-class Shop:
-    """What a run learns from: checked events, weights of their types, and the catalogue."""
-
-    events: pl.DataFrame  # Events.frame
-    catalogue: pl.DataFrame  # Events.catalogue
-    weights: dict[str, float]
-    stream_sequence: int = 0  # of the last event of the stream among the events; 0: none is of the stream
 
 
 @dataclass(frozen=True)

@@ -15,27 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.search.item_index import NONE, Neighbours
-from candidate_gen.search.row_set import RowSet
+from candidate_gen.search.item_set import ItemSet, RowSet
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.filter import ON_SALE, Filter, passes
 from recsys.shop.item import Item, ItemRecord
 
 _MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
-
-
-@dataclass(frozen=True)
-class ItemSet:
-    """Items that may be answers."""
-
-    rows: RowSet
-    few: NDArray[np.int64] | None  # the version's rows of the set, ascending, where they are few enough to score each
-
-    def without(self, rows: NDArray[np.int64]) -> "ItemSet":
-        """The set without these rows, which may repeat."""
-        if len(rows) == 0:
-            return self
-        left = self.rows.without(rows)
-        return ItemSet(left, None if self.few is None else self.few[left.has(self.few)])
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,7 @@ class _Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assortment:
+class EligibleItems:
     """Items of one version and one state of the shop; as long as nobody changed anything, those of the version."""
 
     catalogue: LiveCatalogue
@@ -65,7 +50,7 @@ class Assortment:
         """How many items the version has."""
         return len(self.is_trained)
 
-    def after(self, changed: Mapping[str, ItemRecord]) -> "Assortment":
+    def after(self, changed: Mapping[str, ItemRecord]) -> "EligibleItems":
         """The items after these records changed, which the catalogue has taken in already."""
         row_of_trained = self.catalogue.artifact.items.row_of
         row_of = {item_id: self.row_of_new.get(item_id, row_of_trained(item_id)) for item_id in changed}
@@ -141,16 +126,3 @@ class Assortment:
     def _item_set(self, rows: RowSet) -> ItemSet:
         size = rows.size_below(self.n_items)
         return ItemSet(rows, rows.rows()[:size] if size <= self.few else None)
-
-
-def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:
-    """Positions in `order`, int64 [n] rows, of the first `count` that are in the set, from `start` on and around."""
-    found: list[NDArray[np.int64]] = []
-    at, block, taken = 0, 4 * count, 0
-    while at < len(order) and taken < count:
-        positions = np.arange(start + at, start + min(at + block, len(order))) % len(order)
-        positions = positions[items.has(order[positions])]
-        found.append(positions)
-        taken += len(positions)
-        at, block = at + block, 4 * block
-    return np.concatenate(found)[:count] if found else np.empty(0, np.int64)

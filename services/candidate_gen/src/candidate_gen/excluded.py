@@ -1,4 +1,4 @@
-"""What one request leaves out of its answers: what it names, the cart, and what the user already had."""
+"""What one request excludes from its answers: what it names, the cart, and what the user has seen."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ NOT_SEEN: Final = Seen()
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Rows of `Assortment`, which may repeat."""
+class Excluded:
+    """Rows of `EligibleItems`, which may repeat."""
 
-    excluded: NDArray[np.int64]  # named by the request, or in the cart
+    named: NDArray[np.int64]  # by the request, or in the cart
     seen: NDArray[np.int64]
 
     @property
     def rows(self) -> NDArray[np.int64]:
         """All of them."""
-        return np.concatenate([self.excluded, self.seen]) if len(self.excluded) else self.seen
+        return np.concatenate([self.named, self.seen]) if len(self.named) else self.seen
 
 
 def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArray[np.int64]:

@@ -14,21 +14,25 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.candidates import Candidates, candidates_of
-from candidate_gen.eligible import Assortment, ItemSet
+from candidate_gen.candidates import Candidates, Proposals, candidates_of
+from candidate_gen.eligible import EligibleItems
 from candidate_gen.erased_users import is_erased
-from candidate_gen.excluded import NO_ROWS, NOT_SEEN, LeftOut, Seen, rows_of, seen_in_training
+from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, seen_in_training
 from candidate_gen.query.item_weights import LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
+from candidate_gen.search.item_set import ItemSet
 from candidate_gen.search.item_vectors import ExactScores, ItemVectors
 from candidate_gen.search.nearest import Space, few_of
-from candidate_gen.sources.merging import Proposals
-from candidate_gen.sources.new_items import new_items
-from candidate_gen.sources.popular_items import PopularItems
-from candidate_gen.sources.session_neighbours import RECENT_ITEMS, SessionNeighbours
-from candidate_gen.sources.trending_items import in_rows, trending_items
+from candidate_gen.sources import (
+    RECENT_ITEMS,
+    PopularItems,
+    SessionNeighbours,
+    new_items,
+    trending_in_rows,
+    trending_items,
+)
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
@@ -118,7 +122,7 @@ class Retriever:
         self._session = SessionNeighbours(self._similar, count=counts.session)
         self._taking = threading.Lock()
         with self._taking:  # a change that comes between waits, and is taken in after the state that it changes
-            self._assortment = Assortment(
+            self._eligible = EligibleItems(
                 catalogue=LiveCatalogue(artifact, live),
                 is_trained=is_trained,
                 few=few_of(artifact.manifest.item_count),
@@ -126,7 +130,7 @@ class Retriever:
             )
             live.listen(self._take)  # after the catalogue, which is asked then
             self._change(live.items)
-            self._assortment.matching(NO_FILTER)  # what most requests ask for
+            self._eligible.matching(NO_FILTER)  # what most requests ask for
 
     def warm(self) -> None:
         """Answer a few requests, so that nobody else's is the first."""
@@ -145,23 +149,23 @@ class Retriever:
 
         For whom there is no vector, popular items take the place of the index.
         """
-        assortment = self._assortment
+        eligible = self._eligible
         user_row = self.user_row(asker.user_id)
-        left_out = self._left_out(conditions, assortment, asker=asker, user_row=user_row)
-        items = assortment.matching(conditions.filter).without(left_out.rows)
+        excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
+        items = eligible.matching(conditions.filter).without(excluded.rows)
         query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
-        proposals = self._proposals(asker, query, assortment, items, count=count)
+        proposals = self._proposals(asker, query, eligible, items, count=count)
         return Retrieved(
-            candidates=candidates_of(proposals, assortment, with_lists=explain),
+            candidates=candidates_of(proposals, eligible, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
-            dropped=_dropped(assortment, conditions, left_out) if explain else {},
+            dropped=_dropped(eligible, conditions, excluded) if explain else {},
         )
 
     def items(self, conditions: Conditions) -> ItemSet:
         """The items of this moment that may be answers, to whoever asks."""
-        assortment = self._assortment
-        return assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
+        eligible = self._eligible
+        return eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
 
     def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows of the history, [n], and what each item adds to the query vector: float32 [n, dim]."""
@@ -176,21 +180,21 @@ class Retriever:
         row = self._row_of(item_id)
         if row is None:
             raise ItemNotFoundError(item_id)
-        assortment = self._assortment
+        eligible = self._eligible
         query = unit(self._similar.exact.vectors.embeddings[row])
-        left_out = self._left_out(conditions, assortment)
-        items = assortment.matching_trained(conditions.filter).without(np.append(left_out.rows, row))
+        excluded = self._excluded(conditions, eligible)
+        items = eligible.matching_trained(conditions.filter).without(np.append(excluded.rows, row))
         found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found)], assortment)
+        return candidates_of([Proposals(Source.SIMILAR, found)], eligible)
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
-        assortment = self._assortment
-        items = assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
-        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], assortment)
+        eligible = self._eligible
+        items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
+        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], eligible)
 
     def _proposals(
-        self, asker: Asker, query: QueryVector, assortment: Assortment, items: ItemSet, *, count: int
+        self, asker: Asker, query: QueryVector, eligible: EligibleItems, items: ItemSet, *, count: int
     ) -> list[Proposals]:
         """What each source proposes, the most personal first."""
         counts = self._counts
@@ -198,12 +202,12 @@ class Retriever:
         popular = self._popular.best(items, counts.popular if has_vector else max(count, counts.popular))
         found = [Proposals(Source.ANN, self.nearest(query.vector, items, count))] if has_vector else []
         is_short = len((found[0].found if has_vector else popular).rows) < count
-        new = new_items(assortment, items, count if is_short else counts.new, user_id=asker.user_id)
+        new = new_items(eligible.unknown_to_model, items, count if is_short else counts.new, user_id=asker.user_id)
         return [
             *found,
             Proposals(Source.SESSION, self._session.best(self._recent(asker), items.rows)),
             Proposals(Source.POPULAR, popular),
-            Proposals(Source.TRENDING, trending_items(assortment.trending, items, counts.trending)),
+            Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),
             Proposals(Source.NEW, new),
         ]
 
@@ -223,25 +227,25 @@ class Retriever:
                 break
         return list(recent)
 
-    def _left_out(
+    def _excluded(
         self,
         conditions: Conditions,
-        assortment: Assortment,
+        eligible: EligibleItems,
         *,
         asker: Asker = _NOBODY,
         user_row: int | None = None,
-    ) -> LeftOut:
-        find = partial(self._row_among, assortment)
-        excluded = rows_of(chain(conditions.exclude_item_ids, asker.basket_item_ids), find)
+    ) -> Excluded:
+        find = partial(self._row_among, eligible)
+        named = rows_of(chain(conditions.exclude_item_ids, asker.basket_item_ids), find)
         seen = conditions.seen
         if seen.is_included:
-            return LeftOut(excluded, NO_ROWS)
+            return Excluded(named, NO_ROWS)
         later = rows_of(seen.item_ids, find)
         if user_row is None:
-            return LeftOut(excluded, later)
+            return Excluded(named, later)
         returned = self._queries.returned(user_row, asker.events)
         before = seen_in_training(self.artifact.history, user_row, seen.event_types, returned=returned)
-        return LeftOut(excluded, np.concatenate([before, later]) if len(later) else before)
+        return Excluded(named, np.concatenate([before, later]) if len(later) else before)
 
     def _take(self, changed: Mapping[str, ItemRecord]) -> None:
         """Take in what changed, in the thread that follows the store."""
@@ -249,17 +253,17 @@ class Retriever:
             self._change(changed)
 
     def _change(self, changed: Mapping[str, ItemRecord]) -> None:
-        items = self._assortment.after(changed) if changed else self._assortment
+        items = self._eligible.after(changed) if changed else self._eligible
         row_of = partial(self._row_among, items)
-        self._assortment = replace(items, trending=in_rows(self.live.trending, row_of))
+        self._eligible = replace(items, trending=trending_in_rows(self.live.trending, row_of))
 
-    def _row_among(self, items: Assortment, item_id: str) -> int | None:
+    def _row_among(self, items: EligibleItems, item_id: str) -> int | None:
         """The row of an item, of the version or added since."""
         row = self._row_of(item_id)
         return items.row_of_new.get(item_id) if row is None else row
 
 
-def _dropped(assortment: Assortment, conditions: Conditions, left_out: LeftOut) -> dict[str, int]:
-    counts = assortment.dropped(conditions.filter)
-    counts |= {"excluded": len(np.unique(left_out.excluded)), "seen": len(np.unique(left_out.seen))}
+def _dropped(eligible: EligibleItems, conditions: Conditions, excluded: Excluded) -> dict[str, int]:
+    counts = eligible.dropped(conditions.filter)
+    counts |= {"excluded": len(np.unique(excluded.named)), "seen": len(np.unique(excluded.seen))}
     return {reason: count for reason, count in counts.items() if count}

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-if TYPE_CHECKING:
-    from trainer.report.page import ModelFigures, RunReport, TwoStageFigures
+from trainer.report.figures import ModelFigures, RunReport, TwoStageFigures
 
 # Placeholders that matplotlib can draw with; in the SVG they become the page's CSS variables.
 _INK: Final = "#010203"
@@ -21,7 +20,7 @@ _SERIES: Final = ("#010211", "#010212", "#010213", "#010214", "#010215", "#01021
 _DASHES: Final = ("-", "--", ":", "-.")  # six colours, then the same ones with another dash
 
 
-def draw(report: "RunReport") -> dict[str, Markup]:
+def draw(report: RunReport) -> dict[str, Markup]:
     """SVG by name: `metrics`, `recall_by_n`, `exposure`, `training` and `two_stage`, those that there is data for."""
     plots = {}
     with _style():
@@ -101,7 +100,7 @@ def _exposure(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
     return _svg(figure, "How few items take how many of the places")
 
 
-def _training(report: "RunReport") -> Markup:
+def _training(report: RunReport) -> Markup:
     figure, axes = _one_plot()
     for place, curve in enumerate(report.training_curves):
         _line(axes, curve.epochs, curve.values, name=f"{curve.model}: {_title(curve.metric)}", place=place)
@@ -110,7 +109,7 @@ def _training(report: "RunReport") -> Markup:
     return _svg(figure, "Training curves")
 
 
-def _two_stage(two_stage: "TwoStageFigures") -> Markup:
+def _two_stage(two_stage: TwoStageFigures) -> Markup:
     figure, axes = _one_plot()
     budget = two_stage.budget
     axes.axhline(budget.exact_recall, color=_INK, linewidth=1, alpha=0.5, label="exact search")

@@ -11,7 +11,7 @@ from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, hard_negatives
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.lightgcn_training import Epoch
-from trainer.report.page import (
+from trainer.report.figures import (
     Comparison,
     HardNegativeFigures,
     ModelFigures,

@@ -20,12 +20,12 @@ from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
 from recsys.lake import count_after, read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
-from trainer.pipeline import Shop
 from trainer.shop_data import catalogue, events, timestamps
 from trainer.shop_data.checks import first_reason
 from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
 from trainer.shop_data.mapping import Mapping
 from trainer.shop_data.quarantine import FILE, REASON, ROW, RowCounts, Tally
+from trainer.shop_data.shop import Shop
 
 _log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from recsys.errors import DataError
 from recsys.lake import lake_dir, read_committed, read_erasures
-from trainer.pipeline import Shop
 from trainer.settings import Settings
 from trainer.shop_data import demo_shop, kept_events, lake, mapping
 from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.shop import Shop
 
 QUARANTINE: Final = "quarantine.csv"
 """Where, on the volume, rows of the shop's files go that were rejected."""

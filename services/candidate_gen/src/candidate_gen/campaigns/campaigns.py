@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from candidate_gen.campaigns.many_histories import ManyHistories
 from candidate_gen.campaigns.many_nearest import NO_ROW, ManyNearest
-from candidate_gen.eligible import ItemSet
 from candidate_gen.retriever import Conditions, Retriever
+from candidate_gen.search.item_set import ItemSet
 
 _SLICE: Final = 256  # users in one search: 80 ms at a million items, and more of them would not be faster
 _MOST_SPARE: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower

@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.eligible import ItemSet
+from candidate_gen.search.item_set import ItemSet
 from candidate_gen.search.nearest import Space, effort_among
 from recsys.vectors import unit
 

@@ -10,10 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.eligible import ItemSet
 from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
+from candidate_gen.search.item_set import ItemSet, RowSet
 from candidate_gen.search.item_vectors import ExactScores
-from candidate_gen.search.row_set import RowSet
 
 # Up to so many items, each is scored exactly: 20,000 of a million in 1.0 ms, of which an index with a selector finds a
 # third of the nearest in 0.25 ms (README.md). An exhaustive index is quicker from a tenth of the catalogue on.

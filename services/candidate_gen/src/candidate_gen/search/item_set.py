@@ -70,3 +70,31 @@ class RowSet:
         more = np.unique(rows[self.has(rows)])
         gone = np.union1d(self.gone, more) if len(self.gone) else more
         return RowSet(self.base, gone, self.size - len(more))
+
+
+@dataclass(frozen=True)
+class ItemSet:
+    """Items that may be answers."""
+
+    rows: RowSet
+    few: NDArray[np.int64] | None  # the version's rows of the set, ascending, where they are few enough to score each
+
+    def without(self, rows: NDArray[np.int64]) -> "ItemSet":
+        """The set without these rows, which may repeat."""
+        if len(rows) == 0:
+            return self
+        left = self.rows.without(rows)
+        return ItemSet(left, None if self.few is None else self.few[left.has(self.few)])
+
+
+def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:
+    """Positions in `order`, int64 [n] rows, of the first `count` that are in the set, from `start` on and around."""
+    found: list[NDArray[np.int64]] = []
+    at, block, taken = 0, 4 * count, 0
+    while at < len(order) and taken < count:
+        positions = np.arange(start + at, start + min(at + block, len(order))) % len(order)
+        positions = positions[items.has(order[positions])]
+        found.append(positions)
+        taken += len(positions)
+        at, block = at + block, 4 * block
+    return np.concatenate(found)[:count] if found else np.empty(0, np.int64)

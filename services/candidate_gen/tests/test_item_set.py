@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candidate_gen.eligible import first_of
-from candidate_gen.search.row_set import RowSet
+from candidate_gen.search.item_set import RowSet, first_of
 
 masks = st.lists(st.booleans(), min_size=1, max_size=200)
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from live_shop import change, record, set_trending
 from tiny_artifact import checkerboard, publish
 
-from candidate_gen import eligible as assortment
-from candidate_gen.eligible import Assortment, ItemSet
+from candidate_gen import eligible as eligible
+from candidate_gen.eligible import EligibleItems
 from candidate_gen.retriever import Conditions, Retriever, SourceCounts
+from candidate_gen.search.item_set import ItemSet
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.catalogue import LiveCatalogue
@@ -35,7 +36,7 @@ def retriever_of(artifact: Artifact, live: LiveState) -> Retriever:
     return Retriever(artifact, live=live, counts=SourceCounts())
 
 
-def ids(items: ItemSet, moment: Assortment) -> set[str]:
+def ids(items: ItemSet, moment: EligibleItems) -> set[str]:
     """The items of a set by id, whatever their rows."""
     version = moment.catalogue.artifact.items
     rows = items.rows.rows().tolist()
@@ -72,11 +73,11 @@ def test_sets_that_followed_every_change_are_those_made_anew(artifact: Artifact,
     followed = retriever_of(artifact, live)
     for changes in steps:
         for wanted in FILTERS:
-            followed._assortment.matching(wanted)
-            followed._assortment.matching_trained(wanted)
+            followed._eligible.matching(wanted)
+            followed._eligible.matching_trained(wanted)
         change(live, *changes)
-        anew = retriever_of(artifact, live)._assortment
-        now = followed._assortment
+        anew = retriever_of(artifact, live)._eligible
+        now = followed._eligible
         for wanted in FILTERS:
             for mine, theirs in (
                 (now.matching(wanted), anew.matching(wanted)),
@@ -102,7 +103,7 @@ def test_a_request_with_a_filter_works_for_no_change(artifact: Artifact, monkeyp
 
     tried: list[str] = []
     monkeypatch.setattr(
-        assortment, "passes", lambda item, conditions: tried.append(item.item_id) or passes(item, conditions)
+        eligible, "passes", lambda item, conditions: tried.append(item.item_id) or passes(item, conditions)
     )
     change(live, record("new-7", is_whole=True, price=9.0, attributes__colour="red"))
     assert set(tried) == {"new-7"}
@@ -118,10 +119,10 @@ def test_a_set_is_kept_until_an_item_changes_and_the_one_handed_out_stays(artifa
     live = LiveState()
     retriever = retriever_of(artifact, live)
     change(live, record("item-03", price=1.0, attributes__colour="red"))
-    before = retriever._assortment.matching(CHEAP_RED)
-    assert retriever._assortment.matching(CHEAP_RED) is before
+    before = retriever._eligible.matching(CHEAP_RED)
+    assert retriever._eligible.matching(CHEAP_RED) is before
     change(live, record("item-03", price=9.0, attributes__colour="red"))
-    assert (before.rows.rows().tolist(), retriever._assortment.matching(CHEAP_RED).rows.rows().tolist()) == ([3], [])
+    assert (before.rows.rows().tolist(), retriever._eligible.matching(CHEAP_RED).rows.rows().tolist()) == ([3], [])
 
 
 def test_more_filters_than_are_held_are_all_answered_right(artifact: Artifact) -> None:
@@ -130,18 +131,18 @@ def test_more_filters_than_are_held_are_all_answered_right(artifact: Artifact) -
     change(live, *(record(f"new-{price}", is_whole=True, price=1_000.0 + price) for price in range(200)))
     for _ in range(2):
         for price in range(200):
-            found = retriever._assortment.matching(Filter(min_price=1_000 + price))
-            assert found.rows.rows()[-1] == retriever._assortment.row_of_new["new-199"]
+            found = retriever._eligible.matching(Filter(min_price=1_000 + price))
+            assert found.rows.rows()[-1] == retriever._eligible.row_of_new["new-199"]
             assert found.rows.size == 200 - price
-    assert len(retriever._assortment._sets) <= 64
+    assert len(retriever._eligible._sets) <= 64
 
 
 def test_trending_items_are_swapped_with_the_items_that_their_rows_are_of(artifact: Artifact) -> None:
     live = LiveState()
     retriever = retriever_of(artifact, live)
     set_trending(live, {"fresh": 9, "item-02": 8, "stranger": 7})
-    assert retriever._assortment.trending.rows.tolist() == [2]
-    before = retriever._assortment
+    assert retriever._eligible.trending.rows.tolist() == [2]
+    before = retriever._eligible
     change(live, record("fresh", is_whole=True))
-    assert retriever._assortment.trending.rows.tolist() == [retriever._assortment.row_of_new["fresh"], 2]
+    assert retriever._eligible.trending.rows.tolist() == [retriever._eligible.row_of_new["fresh"], 2]
     assert np.all(before.trending.rows < before.n_items)

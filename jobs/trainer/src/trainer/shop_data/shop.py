@@ -1,0 +1,15 @@
+"""The hand-off from reading to learning."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What a run learns from: checked events, weights of their types, and the catalogue."""
+
+    events: pl.DataFrame  # Events.frame
+    catalogue: pl.DataFrame  # Events.catalogue
+    weights: dict[str, float]
+    stream_sequence: int = 0  # of the last event of the stream among the events; 0: none is of the stream

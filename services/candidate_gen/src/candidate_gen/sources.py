@@ -1,0 +1,103 @@
+"""What proposes candidates beside the index: each source gives rows of items and their scores, best first.
+
+Every source proposes only items of the set that it is given.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.search.item_index import NONE, Neighbours
+from candidate_gen.search.item_set import ItemSet, RowSet, first_of
+from candidate_gen.search.nearest import Space
+from recsys.feature_store.interface import TrendingItem
+from recsys.vectors import unit
+
+RECENT_ITEMS: Final = 3
+
+# Neighbours of an item are asked for once, whatever may be answered, and more of them than are wanted: of those that
+# are kept, what may not be answered falls out.
+_SPARE: Final = 3
+_MOST_ITEMS_HELD: Final = 10_000
+_EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
+
+
+class SessionNeighbours:
+    """Items near those that somebody looked at last, by cosine; the neighbours of items asked for lately are kept."""
+
+    def __init__(self, similar: Space, *, count: int) -> None:
+        """`count` neighbours of each item, at the most."""
+        self._similar = similar
+        self._count = count
+        self._around = lru_cache(_MOST_ITEMS_HELD)(self._search)
+
+    def best(self, recent: Sequence[int], items: RowSet) -> Neighbours:
+        """Neighbours in the set of the given rows, which are items of the model; the nearest first, each once."""
+        around = [self._allowed(row, items) for row in dict.fromkeys(recent)][:RECENT_ITEMS]
+        if not around:
+            return NONE
+        rows = np.concatenate([each.rows for each in around])
+        scores = np.concatenate([each.scores for each in around])
+        order = np.lexsort((rows, -scores))
+        _, first = np.unique(rows[order], return_index=True)
+        order = order[np.sort(first)]
+        return Neighbours(rows[order], scores[order])
+
+    def _allowed(self, row: int, items: RowSet) -> Neighbours:
+        around = self._around(row)
+        allowed = np.flatnonzero(items.has(around.rows))[: self._count]
+        return Neighbours(around.rows[allowed], around.scores[allowed])
+
+    def _search(self, row: int) -> Neighbours:
+        query = unit(self._similar.exact.vectors.embeddings[row])
+        fetch = min(_SPARE * self._count + 1, len(self._similar.exact.vectors.norms))
+        found = self._similar.index.search(query, fetch, effort=_EFFORT)
+        # of an item without a vector nothing is known: its cosine to any is 0
+        others = (found.rows != row) & (found.scores > 0)
+        return Neighbours(found.rows[others], found.scores[others])
+
+
+class PopularItems:
+    """The items with most users over the last days of the training data: all of a version, ties by row."""
+
+    def __init__(self, popularity: NDArray[np.float32]) -> None:
+        """`popularity` is float32 [n_items]."""
+        self._popularity = np.asarray(popularity)
+        self._order: NDArray[np.int64] = np.argsort(-self._popularity, kind="stable")
+        self._rank = np.empty(len(self._order), np.int32)
+        self._rank[self._order] = np.arange(len(self._order), dtype=np.int32)
+
+    def best(self, items: ItemSet, count: int) -> Neighbours:
+        """The `count` most popular items of a set, most popular first."""
+        if items.few is None:
+            rows = self._order[first_of(self._order, items.rows, count)]
+        else:
+            ranks = self._rank[items.few]
+            rows = self._order[np.sort(np.partition(ranks, count)[:count] if len(ranks) > count else ranks)]
+        return Neighbours(rows, self._popularity[rows])
+
+
+def trending_in_rows(listed: Sequence[TrendingItem], row_of: Callable[[str], int | None]) -> Neighbours:
+    """The store's list, heaviest first, without the items that have no row."""
+    known = [(row, item.weight) for item in listed if (row := row_of(item.item_id)) is not None]
+    return Neighbours(np.array([row for row, _ in known], np.int64), np.array([w for _, w in known], np.float32))
+
+
+def trending_items(trending: Neighbours, items: ItemSet, count: int) -> Neighbours:
+    """The `count` items of a set with most weight of recent events, decayed by time, heaviest first."""
+    first = first_of(trending.rows, items.rows, count)
+    return Neighbours(trending.rows[first], trending.scores[first])
+
+
+def new_items(unknown_to_model: NDArray[np.int64], items: ItemSet, count: int, *, user_id: str) -> Neighbours:
+    """`count` items of a set of which the model knows nothing, the latest first.
+
+    Each user's turn begins elsewhere, so that all get shown.
+    """
+    start = crc32(user_id.encode()) % len(unknown_to_model) if user_id and len(unknown_to_model) else 0
+    rows = unknown_to_model[first_of(unknown_to_model, items.rows, count, start=start)]
+    return Neighbours(rows, np.zeros(len(rows), np.float32))
