@@ -36,6 +36,7 @@ from trainer.models.baselines import popularity
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.settings import Settings
 from trainer.shop_data import interactions
+from trainer.shop_data.shop import Shop
 
 K = 20
 METRICS = (f"recall@{K}", f"ndcg@{K}")
@@ -159,7 +160,7 @@ def compare(source: Source, folder: Path) -> Comparison:
     )
 
 
-def last_cut(shop: pipeline.Shop, *, horizon_days: float) -> datetime:
+def last_cut(shop: Shop, *, horizon_days: float) -> datetime:
     """The moment, in whole seconds, from which the last window runs to the last event."""
     last = shop.events["timestamp"].max()
     if not isinstance(last, datetime):
@@ -174,7 +175,7 @@ def train(source: Source, *, cut: datetime, volume: Path) -> None:
     subprocess.run([PYTHON, "-m", "trainer", "train", *options], check=True, stdout=_STANDARD_ERROR)
 
 
-def fit_again(live: Manifest, known: pipeline.Shop, window: Split, *, settings: Settings) -> Embeddings:
+def fit_again(live: Manifest, known: Shop, window: Split, *, settings: Settings) -> Embeddings:
     """The live version's recipe fitted on the same events, with the items that the split has."""
     built = interactions.build(known.events, weights=known.weights, catalogue_items=known.catalogue["item_id"])
     recipe = recipes.parse(live.training.recipe, where=live.version)
@@ -184,7 +185,7 @@ def fit_again(live: Manifest, known: pipeline.Shop, window: Split, *, settings: 
     return Embeddings(fitted.user, fitted.item[[column_of[item_id] for item_id in window.train.item_ids]])
 
 
-def on_sale(shop: pipeline.Shop, window: Split) -> NDArray[np.bool_]:
+def on_sale(shop: Shop, window: Split) -> NDArray[np.bool_]:
     """bool [n_items of the split]."""
     withdrawn = set(shop.catalogue.filter(~shop.catalogue["available"])["item_id"])
     return np.array([item_id not in withdrawn for item_id in window.train.item_ids])

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer import pipeline
 from trainer.shop_data import demo_shop, events, mapping
 from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.shop import Shop
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Source:
         files = {"--events": self.events, "--mapping": self.mapping, "--catalogue": self.catalogue}
         return [word for name, path in files.items() if path is not None for word in (name, str(path))]
 
-    def read(self, folder: Path) -> pipeline.Shop:
+    def read(self, folder: Path) -> Shop:
         """The shop, read as the trainer reads it; rejected rows go to a file in the folder."""
         shop_mapping = mapping.read(self.mapping) if self.mapping else Mapping()
         if self.events is None:
             frame, catalogue = demo_shop.generate()
-            return pipeline.Shop(frame, catalogue, shop_mapping.event_weights)
+            return Shop(frame, catalogue, shop_mapping.event_weights)
         quarantine = folder / "quarantine.csv"
         loaded = events.load(
             self.events, mapping=shop_mapping, catalogue_path=self.catalogue, quarantine_path=quarantine
         )
-        return pipeline.Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
+        return Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)

@@ -23,6 +23,7 @@ from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import ALSRecipe, Recipe
 from trainer.settings import Settings
 from trainer.shop_data import shop_files
+from trainer.shop_data.shop import Shop
 
 runner = CliRunner()
 
@@ -173,7 +174,7 @@ def test_until_counts_in_its_own_zone(
 ) -> None:
     asked: list[datetime] = []
 
-    def before(shop: pipeline.Shop, moment: datetime) -> pipeline.Shop:
+    def before(shop: Shop, moment: datetime) -> Shop:
         asked.append(moment)
         return shop
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trainer.choosing.recipe import Recipe
     from trainer.evaluation.split import Split
     from trainer.report.table import Row
+    from trainer.shop_data.shop import Shop
     from trainer.shop_data.shop_files import ShopFiles
 
 ModelName = Literal["als", "ials", "spectral", "lightgcn"]
@@ -280,7 +281,7 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _read_shop(files: "ShopFiles", settings: Settings) -> "pipeline.Shop":
+def _read_shop(files: "ShopFiles", settings: Settings) -> "Shop":
     from trainer.shop_data import shop_files
 
     shop, reports = shop_files.read(files, settings=settings)
