@@ -14,6 +14,7 @@ from trainer.evaluation.bootstrap import Interval, PairedDifference
 from trainer.evaluation.full_ranking import Evaluation, Segment
 from trainer.evaluation.hard_negatives import HardNegatives
 from trainer.publishing.two_stage import BudgetRow, LossBudget
+from trainer.report import figures
 from trainer.report import page as report
 from trainer.report.figures import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
 
@@ -36,7 +37,7 @@ def evaluation_of(recalls: list[float]) -> Evaluation:
 
 
 def model(name: str, recalls: list[float]) -> ModelFigures:
-    return report.figures_of(
+    return figures.figures_of(
         name, evaluation_of(recalls), n_items=4, k=2, dim=64, fit_s=1.5, seeds={"recall@2": [0.5, 0.25]}, seed=0
     )
 
@@ -64,7 +65,7 @@ def full() -> RunReport:
         comparisons=[Comparison("spectral", "popularity", "recall@2", PairedDifference(0.375, 0.25, 0.5, 0.004))],
         training_curves=[TrainingCurve("lightgcn", "recall@20", [1, 2], [0.1, 0.2])],
         hard_negatives=[
-            report.hard_negative_figures(
+            figures.hard_negative_figures(
                 "spectral",
                 "uniform random",
                 HardNegatives(user_rows=np.arange(2), recall=np.array([0.5, 1.0]), auc=np.array([0.9, 0.7]), k=10),
