@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from live_shop import erase
 from tiny_artifact import Shop, checkerboard, off_sale, publish, random_shop
 
 from candidate_gen.campaigns import Campaign
@@ -109,7 +109,7 @@ def test_what_goes_off_sale_is_out_of_the_next_lists(tmp_path: Path) -> None:
 
 def test_unknown_erased_and_vectorless_users_get_an_empty_list_and_are_named(tmp_path: Path) -> None:
     live = LiveState()
-    live.erased = {sha256(b"user-04").hexdigest(): 1}
+    erase(live, "user-04")
     shop = checkerboard()
     shop.user_embeddings[2] = 0
     campaign = Campaign(retriever_of(publish(shop, tmp_path), live), ANY, count=2)

@@ -58,6 +58,7 @@ class Asker:
     """Somebody, and what they did live, most recent first."""
 
     user_id: str = ""
+    erased_sequence: int = 0  # place in the stream of an erasure that the caller knows of
     events: Sequence[LiveEvent] = ()
     basket_item_ids: Sequence[str] = ()
 
@@ -131,9 +132,12 @@ class Retriever:
             self.similar(self.artifact.items.id_of(row), Conditions(), count=_WARMING_COUNT)
         self.popular(Conditions(), count=_WARMING_COUNT)
 
-    def user_row(self, user_id: str) -> int | None:
+    def user_row(self, user_id: str, *, erased_sequence: int = 0) -> int | None:
         """The row of a user; none for one that the version does not know, or must have forgotten."""
-        return None if is_erased(self.live, user_id) else self.artifact.users.row_of(user_id)
+        up_to = self.manifest.stream_sequence
+        if is_erased(self.live, user_id, trained_up_to=up_to, told=erased_sequence):
+            return None
+        return self.artifact.users.row_of(user_id)
 
     def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
         """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match.
@@ -141,7 +145,7 @@ class Retriever:
         For whom there is no vector, popular items take the place of the index.
         """
         assortment = self._assortment
-        user_row = self.user_row(asker.user_id)
+        user_row = self.user_row(asker.user_id, erased_sequence=asker.erased_sequence)
         left_out = self._left_out(conditions, assortment, asker=asker, user_row=user_row)
         items = assortment.matching(conditions.filter).without(left_out.rows)
         query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
