@@ -118,6 +118,22 @@ def test_unknown_erased_and_vectorless_users_get_an_empty_list_and_are_named(tmp
     assert lists.lengths.tolist() == [0, 2, 0, 0, 0, 2]
 
 
+def test_where_the_model_is_popularity_everybody_it_knows_gets_what_the_request_online_gives(tmp_path: Path) -> None:
+    shop = random_shop(seed=7, users=40, items=300)
+    long = replace(
+        shop, histories=[list(range(200)) if user == 3 else each for user, each in enumerate(shop.histories)]
+    )
+    zeros = {"user_embeddings": shop.user_embeddings * 0, "item_embeddings": shop.item_embeddings * 0}
+    retriever = retriever_of(publish(replace(long, **zeros), tmp_path))
+    found = lists_of(retriever, shop.user_ids, count=20)
+    for user_id, one in zip(shop.user_ids, found, strict=True):
+        alone = retriever.candidates(Asker(user_id=user_id), ANY, count=20).candidates.rows
+        assert one == [(shop.item_ids[row], float(shop.popularity[row])) for row in alone]
+        assert one
+    lists = Campaign(retriever, ANY, count=20).lists(["nobody", shop.user_ids[0]])
+    assert (lists.lengths.tolist(), lists.without_vector.tolist()) == ([0, len(found[0])], [0])
+
+
 def test_a_repeated_user_is_answered_in_each_place(board: Retriever) -> None:
     users = ["user-05", "user-01", "user-05"]
     found = items_of(board, users, count=2)

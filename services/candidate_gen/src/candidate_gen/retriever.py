@@ -110,12 +110,13 @@ class Retriever:
         )
         check_indexes(self.retrieval, self._similar, artifact)
         untrained = vectors.norms == 0
-        if untrained.all():  # the model is popularity: no item has a vector, yet those with events are known
+        self.is_popularity = bool(untrained.all())  # the model: no item has a vector
+        if self.is_popularity:  # yet those with events are known
             untrained = untrained & (np.asarray(artifact.first_seen) == 0)
         self._untrained = np.flatnonzero(untrained)
         self._catalogue = LiveCatalogue(artifact, live)
         self._queries = QueryVectors(artifact, row_of=self._row_of)
-        self._popular = PopularItems(artifact.popularity)
+        self.popular_items = PopularItems(artifact.popularity)
         self._trending = TrendingItems(live, row_of=self._row_of)
         self._session = SessionNeighbours(self._similar, count=counts.session)
         self._taking = threading.Lock()
@@ -186,7 +187,7 @@ class Retriever:
         """Items by popularity, the same for everyone."""
         assortment = self._assortment
         items = assortment.matching(conditions.filter).without(self._left_out(conditions, assortment).rows)
-        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], assortment)
+        return candidates_of([Proposals(Source.POPULAR, self.popular_items.best(items, count))], assortment)
 
     def _proposals(
         self, asker: Asker, query: QueryVector, assortment: Assortment, items: ItemSet, *, count: int
@@ -194,7 +195,7 @@ class Retriever:
         """What each source proposes, the most personal first."""
         counts = self._counts
         has_vector = query.origin is not VectorOrigin.NONE
-        popular = self._popular.best(items, counts.popular if has_vector else max(count, counts.popular))
+        popular = self.popular_items.best(items, counts.popular if has_vector else max(count, counts.popular))
         found = [Proposals(Source.ANN, self.nearest(query.vector, items, count))] if has_vector else []
         is_short = len((found[0].found if has_vector else popular).rows) < count
         new = new_items(assortment, items, count if is_short else counts.new, user_id=asker.user_id)
