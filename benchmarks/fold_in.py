@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.fold_in [--events FILE --mapping FILE | --pair TRAIN TEST]
 
 A tenth of the judged users is left out of training altogether. Their history before the cut is folded in by the
-services' own arithmetic (`candidate_gen.fold_in`), and their test items are looked for in the list that follows. The
-same users are judged with the same recipe trained on everybody. One row a model; without files: the demo shop.
+services' own arithmetic (`candidate_gen.query.fold_in`), and their test items are looked for in the list that follows.
+The same users are judged with the same recipe trained on everybody. One row a model; without files: the demo shop.
 """
 
 import argparse

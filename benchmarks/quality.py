@@ -1,8 +1,8 @@
 """Recall@20 and NDCG@20 of every model, full ranking: Gowalla beside published figures, Online Retail in four windows.
 
 Run by `make benchmark-quality`; reads `../shared/data` unless `--data` says otherwise. Hyper-parameters are those that
-stand here and in `trainer.models.candidates`. Both were written with these two data sets in view, as published figures
-are: what the defaults do on other data, `trainer evaluate` tells.
+stand here and in `trainer.choosing.candidates`. Both were written with these two data sets in view, as published
+figures are: what the defaults do on other data, `trainer evaluate` tells.
 """
 
 import argparse

@@ -39,9 +39,9 @@ def change(live: LiveState, *records: ItemRecord) -> None:
     live.change_items({each.item_id: each for each in records})
 
 
-def erase(live: LiveState, user_id: str) -> None:
-    """Let a user be forgotten."""
-    live.erased = {**live.erased, hashlib.sha256(user_id.encode()).hexdigest(): 1}
+def erase(live: LiveState, user_id: str, *, sequence: int = 1_000_000) -> None:
+    """Let a user be forgotten, at a place of the stream: behind what any version was trained on."""
+    live.erased = {**live.erased, hashlib.sha256(user_id.encode()).hexdigest(): sequence}
 
 
 def set_trending(live: LiveState, weights: Mapping[str, float]) -> None:

@@ -9,6 +9,7 @@ used as a context manager. Only the standard library, so that any environment ca
 
 import os
 import re
+import secrets
 import socket
 import subprocess
 import time
@@ -21,6 +22,7 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
 UI_PYTHON = ROOT / ".venv-ui/bin/python"
+CURSOR_KEY = "cursor.key"  # on the volume: cursors hold over a restart
 READY_WITHIN_S = 90
 STOPPED_WITHIN_S = 15
 
@@ -76,7 +78,8 @@ class LocalStack:
 
     `jobs` are further processes, once the gateway is ready: a module and its arguments (`{"event_sink": []}`).
     `environment` adds settings of the processes (`{"GATEWAY_CANDIDATES": "100"}`).
-    The feature store is a file on the volume. Each process logs to a file in `log_dir`.
+    The feature store is a file on the volume, and so is the gateway's GATEWAY_CURSOR_KEY where none is set. Each
+    process logs to a file in `log_dir`.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class LocalStack:
         self.gateway_url = f"http://127.0.0.1:{ports.gateway}"
         self.ui_url = f"http://127.0.0.1:{ports.ui}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._artifact_dir = artifact_dir
         self._with_ui = with_ui
         self._jobs = jobs or {}
         self._log_dir = log_dir
@@ -103,6 +107,8 @@ class LocalStack:
     def __enter__(self) -> "LocalStack":
         self.ports.check()
         self._log_dir.mkdir(parents=True, exist_ok=True)
+        if not self._environment.get("GATEWAY_CURSOR_KEY"):
+            self._environment["GATEWAY_CURSOR_KEY"] = kept_key(self._artifact_dir / CURSOR_KEY)
         try:
             for name in ("candidate_gen", "reranker", "gateway"):
                 self._start(name, PYTHON)
@@ -167,6 +173,18 @@ class LocalStack:
                 log = self._log_dir / f"{name}.log"
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
                 raise StackError(f"{name} ended with status {process.returncode}; the last lines of {log}:\n{tail}")
+
+
+def kept_key(path: Path) -> str:
+    """The key of a file, which is made at random where there is none yet; nobody else may read it."""
+    try:
+        if key := path.read_text():
+            return key
+    except FileNotFoundError:
+        path.touch(mode=0o600)
+    key = secrets.token_hex(32)
+    path.write_text(key)
+    return key
 
 
 def _port(variable: str, default: str) -> int:

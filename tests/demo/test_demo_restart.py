@@ -125,6 +125,11 @@ def get(api: httpx.Client, path: str, **params: str | int) -> dict[str, Any]:
     return answer
 
 
+def page(api: httpx.Client, **body: str | int) -> dict[str, Any]:
+    answer: dict[str, Any] = api.post("/v1/recommendations", json=body).raise_for_status().json()
+    return answer
+
+
 def ids(answer: dict[str, Any]) -> list[str]:
     return [item["item_id"] for item in answer["items"]]
 
@@ -134,6 +139,7 @@ def test_what_the_api_took_holds_when_the_file_grows_and_the_demo_restarts(event
     with demo(events, log) as api:
         version = get(api, "/v1/model")["artifact_version"]
         erased, buyer, other = [user["user_id"] for user in get(api, "/v1/users", page_size=3)["users"]]
+        cursor = page(api, user_id=other, count=2, paginate=True)["next_cursor"]
         off_sale, sold = ids(get(api, f"/v1/users/{buyer}/recommendations", count=2))
         api.delete(f"/v1/users/{erased}").raise_for_status()
         api.patch(f"/v1/items/{off_sale}", json={"available": False}).raise_for_status()
@@ -148,6 +154,7 @@ def test_what_the_api_took_holds_when_the_file_grows_and_the_demo_restarts(event
         assert get(api, "/v1/model")["artifact_version"] != version
         assert get(api, "/v1/items/NEW-ITEM")["title"] == "GIFT NEW-ITEM"
         check(api, erased=erased, buyer=buyer, off_sale=off_sale, sold=sold)
+        assert ids(page(api, cursor=cursor, count=2))
     assert [one.name for one in (tmp_path / "demo/volumes").iterdir()] == ["retail"]
     assert len([one for one in (tmp_path / "demo/logs/retail").iterdir() if not one.is_symlink()]) == 2
 

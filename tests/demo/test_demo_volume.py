@@ -13,7 +13,7 @@ import pytest
 from recsys.feature_store.opening import open_store
 from tools import demo
 from tools.demo_volume import RUNS_KEPT, Shop, files_of, shop_name
-from tools.local_stack import ROOT, Ports, StackError, _last_problem, _settings
+from tools.local_stack import ROOT, Ports, StackError, _last_problem, _settings, kept_key
 
 
 @pytest.fixture
@@ -184,3 +184,12 @@ def test_the_store_of_a_volume_lies_in_that_volume_whatever_its_path(name: str, 
     asyncio.run(open_store(_settings(volume, Ports())["GATEWAY_FEATURE_STORE_URL"]).close())
     assert (volume / "features.db").exists()
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_the_key_of_the_cursors_is_made_once_and_nobody_else_s_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "cursor.key"
+    key = kept_key(path)
+    assert len(key) == 64
+    assert (kept_key(path), path.stat().st_mode & 0o777) == (key, 0o600)
+    path.write_text("")  # as by a process that was killed before it wrote
+    assert kept_key(path) == kept_key(path) != key

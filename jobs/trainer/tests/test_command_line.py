@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gzip
 import os
 import re
 import subprocess
@@ -148,9 +149,24 @@ def test_how_many_rows_may_be_rejected_is_an_option(tmp_path: Path) -> None:
     assert validated(tmp_path, half, "--max-rejected", "0.49")[0] == 1
 
 
-def test_a_file_without_events_is_valid_and_validate_says_so(tmp_path: Path) -> None:
-    status, shown = validated(tmp_path, "user_id,item_id,timestamp\n")
+@pytest.mark.parametrize("content", ["user_id,item_id,timestamp\n", "", "\n\n"])
+def test_a_file_without_events_is_valid_and_validate_says_so(tmp_path: Path, content: str) -> None:
+    status, shown = validated(tmp_path, content)
     assert (status, "no events yet" in shown) == (0, True)
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl", "events.csv.gz"])
+def test_an_empty_file_is_a_shop_without_history_and_the_log_warns_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"") if name.endswith(".gz") else b"")
+    files = shop_files.ShopFiles(events=path, mapping=None, catalogue=None, lake=None)
+    shop, _ = shop_files.read(files, settings=Settings(artifact_dir=tmp_path / "volume"))
+    assert (shop.events.height, shop.catalogue.height) == (0, 0)
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "an empty file, without even a header: read as a shop without history"
+    ]
 
 
 def test_a_file_of_which_every_row_is_rejected_is_no_empty_shop(tmp_path: Path) -> None:

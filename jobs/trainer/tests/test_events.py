@@ -170,7 +170,6 @@ def test_an_optional_column_that_the_mapping_names_must_be_there(shop: Shop) -> 
     ("name", "content"),
     [
         ("events.parquet", b"not parquet"),
-        ("events.csv", b""),
         ("events.xlsx", b"spreadsheet"),
         ("events.csv", b"user_id,user_id,item_id,timestamp\n"),
     ],

@@ -1,7 +1,9 @@
 """What every feature store must do, asked of both."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -164,6 +166,35 @@ async def test_a_session_is_forgotten_when_nothing_came_of_it_for_the_days_set(s
         assert (await store.profile(other)).recent == ()
         assert len((await store.profile(ANNA)).recent) == 3  # a user stays until erased
         assert len(await store.read_stream(after_sequence=0, limit=9)) == 7  # the sink has not moved them yet
+    finally:
+        await store.close()
+
+
+async def test_sessions_of_an_older_version_which_noted_no_times_are_forgotten_too(
+    store_url: str,  # noqa: F811
+    request: pytest.FixtureRequest,
+) -> None:
+    shown, merged = Subject("session", "shown"), Subject("session", "merged")
+    store = open_store(store_url)
+    await store.append([event(1, subject=GUEST), event(2)], now_ms=NOW_MS)
+    await store.record_exposures([exposure(3, subject=shown)])
+    await store.merge_session("merged", user_id="anna", now_ms=NOW_MS)
+    await store.close()
+    if store_url.startswith("sqlite"):
+        with closing(sqlite3.connect(store_url.removeprefix("sqlite://"))) as connection, connection:
+            connection.execute("DROP TABLE session_times")
+    else:
+        request.getfixturevalue("valkey_container").exec(["valkey-cli", "del", "times:sessions", "times:marking"])
+
+    store = open_store(store_url)
+    try:
+        await store.append([event(4)], now_ms=NOW_MS + DAY_MS)
+        assert len((await store.profile(GUEST)).recent) == 1
+        assert (await store.profile(merged)).subject == ANNA
+        await store.append([event(5)], now_ms=NOW_MS + 32 * DAY_MS)
+        for session in (GUEST, shown, merged):
+            assert await store.profile(session) == Profile(session, recent=(), had={})
+        assert len((await store.profile(ANNA)).recent) == 3
     finally:
         await store.close()
 

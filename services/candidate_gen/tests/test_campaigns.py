@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from live_shop import erase
 from tiny_artifact import Shop, checkerboard, off_sale, publish, random_shop
 
 from candidate_gen.campaigns.campaigns import Campaign
@@ -109,13 +109,29 @@ def test_what_goes_off_sale_is_out_of_the_next_lists(tmp_path: Path) -> None:
 
 def test_unknown_erased_and_vectorless_users_get_an_empty_list_and_are_named(tmp_path: Path) -> None:
     live = LiveState()
-    live.erased = {sha256(b"user-04").hexdigest(): 1}
+    erase(live, "user-04")
     shop = checkerboard()
     shop.user_embeddings[2] = 0
     campaign = Campaign(retriever_of(publish(shop, tmp_path), live), ANY, count=2)
     lists = campaign.lists(["user-04", "user-00", "nobody", "", "user-02", "user-01"])
     assert lists.without_vector.tolist() == [0, 2, 3, 4]
     assert lists.lengths.tolist() == [0, 2, 0, 0, 0, 2]
+
+
+def test_where_the_model_is_popularity_everybody_it_knows_gets_what_the_request_online_gives(tmp_path: Path) -> None:
+    shop = random_shop(seed=7, users=40, items=300)
+    long = replace(
+        shop, histories=[list(range(200)) if user == 3 else each for user, each in enumerate(shop.histories)]
+    )
+    zeros = {"user_embeddings": shop.user_embeddings * 0, "item_embeddings": shop.item_embeddings * 0}
+    retriever = retriever_of(publish(replace(long, **zeros), tmp_path))
+    found = lists_of(retriever, shop.user_ids, count=20)
+    for user_id, one in zip(shop.user_ids, found, strict=True):
+        alone = retriever.candidates(Asker(user_id=user_id), ANY, count=20).candidates.rows
+        assert one == [(shop.item_ids[row], float(shop.popularity[row])) for row in alone]
+        assert one
+    lists = Campaign(retriever, ANY, count=20).lists(["nobody", shop.user_ids[0]])
+    assert (lists.lengths.tolist(), lists.without_vector.tolist()) == ([0, len(found[0])], [0])
 
 
 def test_a_repeated_user_is_answered_in_each_place(board: Retriever) -> None:

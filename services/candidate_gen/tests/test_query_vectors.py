@@ -81,6 +81,23 @@ def test_an_erased_user_is_a_stranger(retriever: Retriever, live: LiveState) -> 
     np.testing.assert_array_equal(again.vector, ask(retriever, "", Did("item-00003", sequence=1)).query.vector)
 
 
+def test_who_came_back_after_the_erasure_is_known_to_a_version_that_was_trained_since(
+    retriever: Retriever, live: LiveState
+) -> None:
+    erase(live, USER, sequence=UP_TO)
+    assert ask(retriever, USER).query.origin is VectorOrigin.TRAINED
+    erase(live, USER, sequence=UP_TO + 1)
+    assert ask(retriever, USER).query.origin is VectorOrigin.NONE
+
+
+def test_an_erasure_that_the_caller_tells_of_counts_before_it_is_followed(retriever: Retriever) -> None:
+    def origin(erased_sequence: int) -> VectorOrigin:
+        asker = Asker(user_id=USER, erased_sequence=erased_sequence)
+        return retriever.candidates(asker, Conditions(), count=5).query.origin
+
+    assert (origin(UP_TO), origin(UP_TO + 1)) == (VectorOrigin.TRAINED, VectorOrigin.NONE)
+
+
 @pytest.mark.parametrize("events", [(), (Did("item-00003", sequence=UP_TO + 1), Did("item-00009", "view", UP_TO + 2))])
 def test_contributions_sum_to_the_personal_score_of_every_item(retriever: Retriever, events: tuple[Did, ...]) -> None:
     query = ask(retriever, USER, *events, explain=True).query

@@ -76,3 +76,12 @@ def test_an_erased_user_is_in_no_page_and_has_no_history(artifact: Artifact) -> 
     page = users.page(artifact, live, prefix="", after_user_id="", page_size=2)
     assert ([user.user_id for user in page.users], page.has_more) == (["a", "ab/c"], True)
     assert users.page(artifact, live, prefix="ab", after_user_id="ab/c", page_size=1).has_more is False
+
+
+def test_a_version_trained_after_the_erasure_shows_who_came_back(tmp_path: Path) -> None:
+    artifact = open_artifact(publish(replace(checkerboard(), user_ids=USER_IDS), tmp_path, stream_sequence=7))
+    live = LiveState()
+    erase(live, "ab", sequence=7)
+    assert users.history(artifact, live, "ab", count=2) is not None
+    page = users.page(artifact, live, prefix="", after_user_id="", page_size=2)
+    assert [user.user_id for user in page.users] == ["a", "ab"]

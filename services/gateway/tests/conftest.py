@@ -63,6 +63,7 @@ class Script:
     held: dict[str, list[str]] = field(
         default_factory=lambda: {"candidate_gen": ["v2", "v1"], "reranker": ["v2", "v1"]}
     )
+    trained_up_to: dict[str, int] = field(default_factory=dict)
     health: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SERVICES, 1))
 
     async def take(self, request: Message, context: Context) -> None:
@@ -101,13 +102,13 @@ class FakeCandidateGen:
             dropped=[candidate_gen_service_pb2.DroppedItems(reason="seen", count=3)] if request.explain else [],
         )
 
-    @staticmethod
     def _origin(
+        self,
         request: candidate_gen_service_pb2.GetCandidatesRequest,
     ) -> candidate_gen_service_pb2.VectorOrigin:
         if request.events or request.basket_item_ids:
             return candidate_gen_service_pb2.VECTOR_ORIGIN_FOLDED_IN
-        if request.user_id in ("", "nobody"):
+        if request.user_id in ("", "nobody") or request.erased_sequence > self.script.trained_up_to.get("v2", 0):
             return candidate_gen_service_pb2.VECTOR_ORIGIN_NONE
         return candidate_gen_service_pb2.VECTOR_ORIGIN_TRAINED
 
@@ -145,6 +146,7 @@ class FakeCandidateGen:
             artifact_version="v2",
             items=[bought, gone],
             user_known=True,
+            stream_sequence=self.script.trained_up_to.get("v2", 0),
             total=len(trained),
             known_live_items=len(trained & set(request.live_item_ids)),
         )
@@ -158,6 +160,7 @@ class FakeCandidateGen:
             artifact_version="v2",
             users=[user_service_pb2.User(user_id=user_id, history_size=2) for user_id in ids[: request.page_size]],
             has_more=len(ids) > request.page_size,
+            stream_sequence=self.script.trained_up_to.get("v2", 0),
         )
 
 
@@ -240,6 +243,7 @@ class FakeModel(health_pb2_grpc.HealthServicer):
                 model_service_pb2.Metric(name="ndcg@20", value=0.05),
             ],
             held_versions=held,
+            stream_sequence=self.script.trained_up_to.get(held[0], 0),
             refused="v3: users.arrow: sha256" if self.service == "reranker" else "",
             last_run=model_service_pb2.TrainingRun(
                 artifact_version="v4", passed=False, reasons=["failed: worse"], users_judged=77
@@ -340,6 +344,12 @@ def failures(script: Script) -> dict[str, Failure]:
 def held(script: Script) -> dict[str, list[str]]:
     """The versions that a service holds, the live one first."""
     return script.held
+
+
+@pytest.fixture
+def trained_up_to(script: Script) -> dict[str, int]:
+    """The place in the stream up to which a version was trained; 0 where none is told."""
+    return script.trained_up_to
 
 
 @pytest.fixture

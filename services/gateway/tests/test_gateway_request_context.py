@@ -109,7 +109,7 @@ async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
     failures: dict[str, tuple[grpc.StatusCode, str]],
 ) -> None:
     first = (await client.post("/v1/recommendations", json={"user_id": "7", "paginate": True, "count": 3})).json()
-    await client.post("/v1/recommendations", json={"cursor": first["next_cursor"], "count": 2})
+    second = (await client.post("/v1/recommendations", json={"cursor": first["next_cursor"], "count": 2})).json()
     await client.get("/v1/items/popular?count=4")
     await client.get("/v1/users/7/history")
     await client.get("/v1/users/7/recommendations?count=0")  # no list
@@ -117,7 +117,7 @@ async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
     await client.get("/v1/items/item-04/similar?count=1")
     off_sale = {"available": False}
     app.state.live.take(ItemRecord(item_id, 1, False, False, off_sale, 1, 1) for item_id in ITEM_IDS)
-    await client.get("/v1/users/7/recommendations")
+    last = (await client.get("/v1/users/7/recommendations")).json()
 
     lines = [json.loads(line) for line in log.getvalue().splitlines() if json.loads(line)["message"] == "request"]
     assert [(line.get("list_level"), line.get("returned")) for line in lines] == [
@@ -129,6 +129,8 @@ async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
         ("without_rerank", 1),
         ("without_rerank", 0),
     ]
+    ids = [each["list_id"] for each in (first, second, last)]
+    assert [line.get("list_id") for line in lines] == [*ids[:2], None, None, None, None, ids[2]]
     counted = registry.get_sample_value
     assert counted("recsys_lists_total", {"operation": "recommend", "level": "full"}) == 2
     labels = {"operation": "get_recommendations", "level": "without_rerank"}

@@ -64,6 +64,7 @@ class Asker:
     """Somebody, and what they did live, most recent first."""
 
     user_id: str = ""
+    erased_sequence: int = 0  # place in the stream of an erasure that the caller knows of
     events: Sequence[LiveEvent] = ()
     basket_item_ids: Sequence[str] = ()
 
@@ -115,10 +116,11 @@ class Retriever:
         )
         check_indexes(self.retrieval, self._similar, artifact)
         is_trained = vectors.norms != 0
-        if not is_trained.any():  # the model is popularity: no item has a vector, yet those with events are known
+        self.is_popularity = not is_trained.any()  # the model: no item has a vector
+        if self.is_popularity:  # yet those with events are known
             is_trained = np.asarray(artifact.first_seen) != 0
         self._queries = QueryVectors(artifact, row_of=self._row_of)
-        self._popular = PopularItems(artifact.popularity)
+        self.popular_items = PopularItems(artifact.popularity)
         self._session = SessionNeighbours(self._similar, count=counts.session)
         self._taking = threading.Lock()
         with self._taking:  # a change that comes between waits, and is taken in after the state that it changes
@@ -140,9 +142,12 @@ class Retriever:
             self.similar(self.artifact.items.id_of(row), Conditions(), count=_WARMING_COUNT)
         self.popular(Conditions(), count=_WARMING_COUNT)
 
-    def user_row(self, user_id: str) -> int | None:
+    def user_row(self, user_id: str, *, erased_sequence: int = 0) -> int | None:
         """The row of a user; none for one that the version does not know, or must have forgotten."""
-        return None if is_erased(self.live, user_id) else self.artifact.users.row_of(user_id)
+        up_to = self.manifest.stream_sequence
+        if is_erased(self.live, user_id, trained_up_to=up_to, told=erased_sequence):
+            return None
+        return self.artifact.users.row_of(user_id)
 
     def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
         """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match.
@@ -150,7 +155,7 @@ class Retriever:
         For whom there is no vector, popular items take the place of the index.
         """
         eligible = self._eligible
-        user_row = self.user_row(asker.user_id)
+        user_row = self.user_row(asker.user_id, erased_sequence=asker.erased_sequence)
         excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
         items = eligible.matching(conditions.filter).without(excluded.rows)
         query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
@@ -191,7 +196,7 @@ class Retriever:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        return candidates_of([Proposals(Source.POPULAR, self._popular.best(items, count))], eligible)
+        return candidates_of([Proposals(Source.POPULAR, self.popular_items.best(items, count))], eligible)
 
     def _proposals(
         self, asker: Asker, query: QueryVector, eligible: EligibleItems, items: ItemSet, *, count: int
@@ -199,7 +204,7 @@ class Retriever:
         """What each source proposes, the most personal first."""
         counts = self._counts
         has_vector = query.origin is not VectorOrigin.NONE
-        popular = self._popular.best(items, counts.popular if has_vector else max(count, counts.popular))
+        popular = self.popular_items.best(items, counts.popular if has_vector else max(count, counts.popular))
         found = [Proposals(Source.ANN, self.nearest(query.vector, items, count))] if has_vector else []
         is_short = len((found[0].found if has_vector else popular).rows) < count
         new = new_items(eligible.unknown_to_model, items, count if is_short else counts.new, user_id=asker.user_id)

@@ -34,15 +34,14 @@ class UserServicer(UserServiceServicer):
         history = users.history(
             artifact, self._live, request.user_id, count=request.count, live_item_ids=request.live_item_ids
         )
-        if history is None:
-            return GetHistoryResponse(artifact_version=artifact.manifest.version, user_known=False)
-        return GetHistoryResponse(
-            artifact_version=artifact.manifest.version,
-            items=[_to_wire(item) for item in history.items],
-            user_known=True,
-            total=history.total,
-            known_live_items=history.known_live_items,
-        )
+        manifest = artifact.manifest
+        response = GetHistoryResponse(artifact_version=manifest.version, stream_sequence=manifest.stream_sequence)
+        if history is not None:
+            response.user_known = True
+            response.items.extend(_to_wire(item) for item in history.items)
+            response.total = history.total
+            response.known_live_items = history.known_live_items
+        return response
 
     def ListUsers(self, request: ListUsersRequest, context: grpc.ServicerContext) -> ListUsersResponse:  # noqa: N802
         check_count("page_size", request.page_size, at_most=self._max_count)
@@ -58,6 +57,7 @@ class UserServicer(UserServiceServicer):
             artifact_version=artifact.manifest.version,
             users=[User(user_id=user.user_id, history_size=user.history_size) for user in page.users],
             has_more=page.has_more,
+            stream_sequence=artifact.manifest.stream_sequence,
         )
 
 

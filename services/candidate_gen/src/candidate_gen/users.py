@@ -46,7 +46,8 @@ def history(
     artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Iterable[str] = ()
 ) -> UserHistory | None:
     """What a user had, most recent first; none for a user that the version does not know."""
-    row = None if is_erased(live, user_id) else artifact.users.row_of(user_id)
+    up_to = artifact.manifest.stream_sequence
+    row = None if is_erased(live, user_id, trained_up_to=up_to) else artifact.users.row_of(user_id)
     if row is None:
         return None
     items = [
@@ -72,7 +73,7 @@ def page(artifact: Artifact, live: LiveState, *, prefix: str, after_user_id: str
         user_id = artifact.users.id_of(row)
         if not user_id.startswith(prefix):
             break  # ids that share a prefix stand together
-        if is_erased(live, user_id):
+        if is_erased(live, user_id, trained_up_to=artifact.manifest.stream_sequence):
             continue
         if len(users) == page_size:
             return UserPage(users=users, has_more=True)

@@ -30,7 +30,12 @@ _NO_FILTER: Final = item_pb2.Filter()
 
 def asker_of(request: GetCandidatesRequest) -> Asker:
     """Who asks; the messages of the events are read as they are."""
-    return Asker(user_id=request.user_id, events=request.events, basket_item_ids=request.basket_item_ids)
+    return Asker(
+        user_id=request.user_id,
+        erased_sequence=request.erased_sequence,
+        events=request.events,
+        basket_item_ids=request.basket_item_ids,
+    )
 
 
 def conditions_of(wanted: item_pb2.Filter, *, seen: Seen = NOT_SEEN) -> Conditions:

@@ -26,7 +26,7 @@ from trainer.shop_data.interactions import Interactions
 
 
 class _Recipe(BaseModel, frozen=True, extra="forbid"):
-    recency_strength: float = Field(default=0.0, ge=0)  # see trainer.recency; 0: season and fashion do not count
+    recency_strength: float = Field(default=0.0, ge=0)  # see `recency`; 0: season and fashion do not count
 
 
 class ALSRecipe(_Recipe, frozen=True, extra="forbid"):

@@ -33,7 +33,7 @@ class Segment:
 class Evaluation:
     """What one model's full ranking is worth, kept by user so that it can be resampled and compared in pairs.
 
-    Metrics are named `recall@20`, `ndcg@20`, `hit_rate@20`, `mrr@20`, `novelty@20` (see `trainer.metrics`).
+    Metrics are named `recall@20`, `ndcg@20`, `hit_rate@20`, `mrr@20`, `novelty@20` (see `trainer.evaluation.metrics`).
     """
 
     ks: tuple[int, ...]

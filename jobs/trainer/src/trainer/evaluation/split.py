@@ -1,7 +1,7 @@
 """Events in, what a model may learn from and what it is judged by out: nobody's future is in train.
 
-`temporal` is the honest way, and `trainer.windows` lays such splits back to back; `leave_last_out` and `given_pair` are
-for comparison with others' figures.
+`temporal` is the honest way, and `trainer.evaluation.windows` lays such splits back to back; `leave_last_out` and
+`given_pair` are for comparison with others' figures.
 All of them end in `hold_out`, which sorts the held-out pairs into what train's matrix can express and what it cannot.
 """
 

@@ -3,7 +3,7 @@
 Stage one takes N unseen candidates from a FAISS index; stage two, the reranker, sorts them by the exact dot product.
 A row of the budget says what is lost on the way: through a search that is not exact, through cosine instead of inner
 product, through too few candidates; and what the exact re-ranking wins back over the index's own order. It is told, and
-decides nothing: which index serves, `trainer.index` chooses by what it finds of the exact first.
+decides nothing: which index serves, `trainer.publishing.index` chooses by what it finds of the exact first.
 """
 
 import time

@@ -4,6 +4,7 @@ A row is kept whole or rejected whole, for the first reason that holds: a field 
 be read is a reason. Nothing is dropped silently, nothing is guessed.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTA
 from trainer.shop_data.mapping import Mapping, TypeRule
 from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
 from trainer.shop_data.rows import Source
+
+_log = logging.getLogger(__name__)
 
 SCHEMA = pl.Schema(
     {
@@ -87,6 +90,8 @@ def load(
         return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding) if path else []
 
     event_files, item_files = files(path), files(catalogue_path)
+    if not event_files:
+        _log.warning("an empty file, without even a header: read as a shop without history", extra={"path": str(path)})
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
     needed = [(source, _columns(source, mapping)) for source in event_files]

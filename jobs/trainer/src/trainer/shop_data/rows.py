@@ -74,6 +74,8 @@ class Batch:
 def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
     """The files that a path means: a file, all below a directory, or those that a pattern matches; sorted by name.
 
+    Text files without a single line, which have no rows and no columns, are left out.
+
     Raises:
         DataError: there is none, or one cannot be opened.
     """
@@ -83,7 +85,8 @@ def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
         paths = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     if not paths:
         raise DataError(f"{path}: expected a CSV, JSON lines or Parquet file, a directory or a pattern, found none")
-    return [_open(p, separator, encoding) for p in paths]
+    opened = [_open(p, separator, encoding) for p in paths]
+    return [source for source in opened if source is not None]
 
 
 def batches(source: Source, *, also: list[str]) -> Iterator[Batch]:
@@ -103,7 +106,7 @@ def _format(path: Path) -> Format | None:
     return _FORMATS.get((path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower())
 
 
-def _open(path: Path, separator: str, encoding: str) -> Source:
+def _open(path: Path, separator: str, encoding: str) -> Source | None:
     kind = _format(path)
     if kind is None:
         raise DataError(f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz)")
@@ -113,7 +116,7 @@ def _open(path: Path, separator: str, encoding: str) -> Source:
     first = next(records.read(path, separator=parted_by, encoding=encoding, block_bytes=_FIRST_BYTES), None)
     lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
     if not lines:
-        raise DataError(f"{path}: expected rows, found an empty file")
+        return None
     columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
     return Source(path, kind, separator, encoding, columns)
 

@@ -46,6 +46,7 @@ class SqliteStore(FeatureStore):
         """Make the file where it is not there yet. Raises: StoreUnavailableError."""
         self._path = path
         self._session_ms = session_days * sqlite_schema.DAY_MS
+        self._are_sessions_marked = False
         self._reader: sqlite3.Connection | None = None
         self._writer = SqliteWriter(path)
         try:
@@ -56,10 +57,14 @@ class SqliteStore(FeatureStore):
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         def store(connection: sqlite3.Connection) -> list[Appended]:
             appended = sqlite_events.append(connection, events, now_ms=now_ms)
+            if not self._are_sessions_marked:
+                sqlite_sessions.mark_unmarked(connection)
             sqlite_sessions.forget_quiet(connection, before_ms=now_ms - self._session_ms)
             return appended
 
-        return await self._writer.run(store)
+        appended = await self._writer.run(store)
+        self._are_sessions_marked = True
+        return appended
 
     async def profile(self, subject: Subject) -> Profile:
         def look(connection: sqlite3.Connection) -> Profile:

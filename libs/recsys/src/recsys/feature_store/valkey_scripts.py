@@ -7,6 +7,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     recent:K                          sorted set: "SEQUENCE|EVENT" by time, capped
     had:K, again:K                    set of "EVENT_TYPE\\0ITEM_ID"; hash item → purchases beyond the first
     times:sessions                    sorted set of session ids by their last event, list or merge
+    times:marking                     how far keys were looked through for sessions without a time, see _MARK
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
     pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
     trending:HALF_LIFE_S, landmark:…  sorted set of items by −weight, as of the landmark
@@ -53,12 +54,29 @@ local function forget_quiet(before_ms)
 end
 """
 
+# An older version wrote sessions without their time: with each append a part of all keys is looked through for them,
+# once. Their time is that of the append.
+_MARK: Final = """
+local function mark_sessions(now_ms)
+  local cursor = redis.call("GET", "times:marking") or "0"
+  if cursor == "done" then return end
+  local found = redis.call("SCAN", cursor, "COUNT", 100)
+  for _, key in ipairs(found[2]) do
+    local session = string.match(key, "^recent:s:(.*)$") or string.match(key, "^assignments:s:(.*)$")
+                    or string.match(key, "^session:(.*)$")
+    if session then redis.call("ZADD", "times:sessions", "NX", now_ms, session) end
+  end
+  redis.call("SET", "times:marking", found[1] == "0" and "done" or found[1])
+end
+"""
+
 # ARGV: id seconds, most recent, most exponent, least weight, half-life, most trending, now, since when a session must
 # have been heard of (unix_ms both), then 7 an event: id, subject key, item, type, unix_ms, weight, text. Returns
 # {sequence, is duplicate} pairs.
 APPEND: Final = (
     _ENTER
     + _FORGET
+    + _MARK
     + """
 local function landmark_for(half_life, unix_ms)
   local landmark = tonumber(redis.call("GET", "landmark:" .. half_life))
@@ -127,6 +145,7 @@ for at = 9, #ARGV, 7 do
 end
 for key, _ in pairs(touched) do redis.call("ZREMRANGEBYRANK", "recent:" .. key, 0, -(tonumber(ARGV[2]) + 1)) end
 count()
+mark_sessions(ARGV[7])
 forget_quiet(ARGV[8])
 return outcomes
 """

@@ -31,6 +31,7 @@ class CampaignServiceStub:
 
     What a user gets is what the first stage gives them alone, ordered by exact personal score (dot product of the user's
     and the item's embedding): items on sale that pass the filter, without what the user had when the model was trained.
+    A version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
     Vectors are those of the model. What users did since does not count: for that, ask GetCandidates for each of them.
     """
 
@@ -53,6 +54,7 @@ class CampaignServiceServicer:
 
     What a user gets is what the first stage gives them alone, ordered by exact personal score (dot product of the user's
     and the item's embedding): items on sale that pass the filter, without what the user had when the model was trained.
+    A version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
     Vectors are those of the model. What users did since does not count: for that, ask GetCandidates for each of them.
     """
 
@@ -92,6 +94,7 @@ class CampaignService:
 
     What a user gets is what the first stage gives them alone, ordered by exact personal score (dot product of the user's
     and the item's embedding): items on sale that pass the filter, without what the user had when the model was trained.
+    A version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
     Vectors are those of the model. What users did since does not count: for that, ask GetCandidates for each of them.
     """
 

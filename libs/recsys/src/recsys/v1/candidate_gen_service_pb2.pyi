@@ -30,7 +30,7 @@ class RecentEvent(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesRequest(_message.Message):
-    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids")
+    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class GetCandidatesRequest(_message.Message):
     SEEN_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    ERASED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     count: int
     user_id: str
@@ -53,7 +54,8 @@ class GetCandidatesRequest(_message.Message):
     seen_item_ids: _containers.RepeatedScalarFieldContainer[str]
     explain: bool
     with_item_ids: bool
-    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ...) -> None: ...
+    erased_sequence: int
+    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "vector_origin", "query_vector", "matching_items", "dropped", "history", "item_ids")

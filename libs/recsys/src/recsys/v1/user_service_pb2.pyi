@@ -30,18 +30,20 @@ class HistoryItem(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., last_event_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetHistoryResponse(_message.Message):
-    __slots__ = ("artifact_version", "items", "user_known", "total", "known_live_items")
+    __slots__ = ("artifact_version", "items", "user_known", "total", "known_live_items", "stream_sequence")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     USER_KNOWN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     KNOWN_LIVE_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     items: _containers.RepeatedCompositeFieldContainer[HistoryItem]
     user_known: bool
     total: int
     known_live_items: int
-    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[HistoryItem, _Mapping]]] = ..., user_known: _Optional[bool] = ..., total: _Optional[int] = ..., known_live_items: _Optional[int] = ...) -> None: ...
+    stream_sequence: int
+    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[HistoryItem, _Mapping]]] = ..., user_known: _Optional[bool] = ..., total: _Optional[int] = ..., known_live_items: _Optional[int] = ..., stream_sequence: _Optional[int] = ...) -> None: ...
 
 class ListUsersRequest(_message.Message):
     __slots__ = ("prefix", "after_user_id", "page_size")
@@ -62,11 +64,13 @@ class User(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., history_size: _Optional[int] = ...) -> None: ...
 
 class ListUsersResponse(_message.Message):
-    __slots__ = ("artifact_version", "users", "has_more")
+    __slots__ = ("artifact_version", "users", "has_more", "stream_sequence")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     HAS_MORE_FIELD_NUMBER: _ClassVar[int]
+    STREAM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     users: _containers.RepeatedCompositeFieldContainer[User]
     has_more: bool
-    def __init__(self, artifact_version: _Optional[str] = ..., users: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
+    stream_sequence: int
+    def __init__(self, artifact_version: _Optional[str] = ..., users: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., has_more: _Optional[bool] = ..., stream_sequence: _Optional[int] = ...) -> None: ...

@@ -1,5 +1,7 @@
 """The best items of many users at once, for mailings: what the index gives each of them alone, by exact score.
 
+Of a version whose model is popularity, what is popular and they did not have.
+
 User ids come in; item rows and scores go out, as arrays. The work goes in slices, each with one search of FAISS and a
 few calls of NumPy; only a user who had more than a search leaves room for is asked for alone.
 """
@@ -11,8 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.campaigns.campaign_rankings import PersonalRanking, PopularRanking
 from candidate_gen.campaigns.many_histories import ManyHistories
-from candidate_gen.campaigns.many_nearest import NO_ROW, ManyNearest
+from candidate_gen.campaigns.many_nearest import NO_ROW
 from candidate_gen.retriever import Conditions, Retriever
 from candidate_gen.search.item_set import ItemSet
 
@@ -20,13 +23,15 @@ _SLICE: Final = 256  # users in one search: 80 ms at a million items, and more o
 _MOST_SPARE: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower
 _NOBODY: Final = -1
 
+Ranking = PersonalRanking | PopularRanking
+
 
 @dataclass(frozen=True)
 class Lists:
     """A list of items for each of some users, one after the other."""
 
     rows: NDArray[np.int64]  # [sum of lengths] each list by score, ties by row
-    scores: NDArray[np.float32]  # [sum of lengths] dot products of the embeddings of user and item
+    scores: NDArray[np.float32]  # [sum of lengths] dot products of the embeddings of user and item, or popularities
     lengths: NDArray[np.int64]  # [n_users]
     without_vector: NDArray[np.int64]  # places of users of whom the version knows nothing; their lists are empty
 
@@ -39,8 +44,6 @@ class Campaign:
         self._retriever = retriever
         self._conditions = conditions
         self._count = count
-        self._users: NDArray[np.float32] = np.asarray(retriever.artifact.user_embeddings)
-        self._items: NDArray[np.float32] = retriever.retrieval.exact.vectors.embeddings
 
     @property
     def version(self) -> str:
@@ -54,13 +57,13 @@ class Campaign:
     def lists(self, user_ids: Sequence[str]) -> Lists:
         """The lists of these users, in their order, out of the items that are on sale now."""
         items = self._retriever.items(self._conditions)
-        nearest = ManyNearest(self._retriever.retrieval, items)
-        users = self._rows_of(user_ids)
+        ranking = (PopularRanking if self._retriever.is_popularity else PersonalRanking)(self._retriever, items)
+        users = self._rows_of(user_ids, ranking)
         rows = np.full((len(users), self._count), NO_ROW, np.int64)
         scores = np.zeros(rows.shape, np.float32)
         for places in self._slices(users):
-            candidates = self._candidates(users[places], nearest, items)
-            rows[places], scores[places] = self._ranked(users[places], candidates)
+            candidates = self._candidates(users[places], ranking, items)
+            rows[places], scores[places] = _ranked(users[places], candidates, ranking)
         is_item = rows != NO_ROW
         return Lists(
             rows=rows[is_item],
@@ -69,16 +72,16 @@ class Campaign:
             without_vector=np.flatnonzero(users == _NOBODY),
         )
 
-    def _rows_of(self, user_ids: Sequence[str]) -> NDArray[np.int64]:
-        """Rows of users, int64 [n]; `_NOBODY` for those without a vector."""
+    def _rows_of(self, user_ids: Sequence[str], ranking: Ranking) -> NDArray[np.int64]:
+        """Rows of users, int64 [n]; `_NOBODY` for those who have no list."""
         found = map(self._retriever.user_row, user_ids)
         rows = np.fromiter((_NOBODY if row is None else row for row in found), np.int64, len(user_ids))
         known = np.flatnonzero(rows != _NOBODY)
-        rows[known[~self._users[rows[known]].any(axis=1)]] = _NOBODY
+        rows[known[~ranking.have_list(rows[known])]] = _NOBODY
         return rows
 
     def _slices(self, users: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Places of the users with a vector. Those who had alike many items go together: they need alike many spare."""
+        """Places of the users with a list. Those who had alike many items go together: they need alike many spare."""
         places = np.flatnonzero(users != _NOBODY)
         indptr = self._retriever.artifact.history.indptr
         sizes = indptr[users[places] + 1] - indptr[users[places]]
@@ -86,34 +89,34 @@ class Campaign:
         for start in range(0, len(places), _SLICE):
             yield places[start : start + _SLICE]
 
-    def _candidates(self, users: NDArray[np.int64], nearest: ManyNearest, items: ItemSet) -> NDArray[np.int64]:
-        """For each user the `count` nearest that they may get, int64 [n, count]; `NO_ROW` where there are no more."""
+    def _candidates(self, users: NDArray[np.int64], ranking: Ranking, items: ItemSet) -> NDArray[np.int64]:
+        """For each user the `count` best that they may get, int64 [n, count]; `NO_ROW` where there are no more."""
         had = self._histories(users)
-        found = nearest.rows(self._users[users], self._count + min(had.longest, _MOST_SPARE))
+        found = ranking.rows(users, self._count + min(had.longest, _MOST_SPARE))
         is_item = found != NO_ROW
         may_get = is_item & ~had.have(found)
         may_get &= np.cumsum(may_get, axis=1) <= self._count
         candidates = np.full((len(users), self._count), NO_ROW, np.int64)
         lengths = np.count_nonzero(may_get, axis=1)
         candidates[np.arange(self._count) < lengths[:, np.newaxis]] = found[may_get]
-        may_have_more = (lengths < self._count) & (np.count_nonzero(is_item, axis=1) < nearest.size)
+        may_have_more = (lengths < self._count) & (np.count_nonzero(is_item, axis=1) < ranking.size)
         for place in np.flatnonzero(may_have_more).tolist():
             mine = items.without(had.of(place))
-            alone = self._retriever.nearest(self._users[users[place]], mine, self._count).rows
+            alone = ranking.alone(int(users[place]), mine, self._count)
             candidates[place, : len(alone)] = alone
         return candidates
 
     def _histories(self, users: NDArray[np.int64]) -> ManyHistories:
         seen, history = self._conditions.seen, self._retriever.artifact.history
         some = users[:0] if seen.is_included else users
-        return ManyHistories(history, some, seen.event_types, n_items=len(self._items))
+        return ManyHistories(history, some, seen.event_types, n_items=self._retriever.manifest.item_count)
 
-    def _ranked(
-        self, users: NDArray[np.int64], candidates: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The candidates by exact score, ties by row, and their scores; both [n, count]."""
-        vectors = self._items.take(candidates.ravel(), axis=0, mode="wrap").reshape(*candidates.shape, -1)
-        scores = np.vecdot(vectors, self._users[users, np.newaxis])
-        scores[candidates == NO_ROW] = -np.inf
-        order = np.lexsort((candidates, -scores), axis=1)
-        return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+def _ranked(
+    users: NDArray[np.int64], candidates: NDArray[np.int64], ranking: Ranking
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The candidates by exact score, ties by row, and their scores; both [n, count]."""
+    scores = ranking.scores(users, candidates)
+    scores[candidates == NO_ROW] = -np.inf
+    order = np.lexsort((candidates, -scores), axis=1)
+    return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(scores, order, axis=1)

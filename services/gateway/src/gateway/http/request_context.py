@@ -2,8 +2,8 @@
 
 In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
 `request_id` for every log line and outgoing call, and one `request` line with method, route, status, latency, the name
-of the API key and, of a list, what it could be made of and how long it is; and the same counted. The path itself is
-not logged: it holds ids of users.
+of the API key and, of a list, its id, what it could be made of and how long it is; and the same counted. The path
+itself is not logged: it holds ids of users.
 """
 
 import logging
@@ -37,6 +37,7 @@ class AnsweredList:
 
     level: Level
     returned: int  # items
+    list_id: str = ""  # as in the answer, where it has one
 
 
 def tell(request: Request, answered: AnsweredList) -> None:
@@ -85,6 +86,8 @@ class RequestContextMiddleware:
             if answered is not None:
                 self._metrics.listed(operation, answered.level, is_empty=not answered.returned)
                 fields |= {"list_level": answered.level, "returned": answered.returned}
+                if answered.list_id:
+                    fields["list_id"] = answered.list_id
             logger.info("request", extra=fields)
 
 

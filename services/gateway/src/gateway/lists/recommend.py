@@ -77,8 +77,8 @@ class Recommender:
         assignment = self.live.experiments.assign(profile) if profile and level == "full" else None
         arm = assignment.arm if assignment else None
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
-        is_erased = subject is not None and subject.kind == "user" and self.live.is_erased(subject.id)
-        to_find = wire.candidates_request(asked, profile, count=candidates, is_erased=is_erased)
+        erased = self.live.erased_sequence(subject.id) if subject is not None and subject.kind == "user" else 0
+        to_find = wire.candidates_request(asked, profile, count=candidates, erased_sequence=erased)
         to_rank = wire.rerank_request(
             asked,
             arm,

@@ -22,9 +22,9 @@ def subject_of(asked: RecommendationRequest) -> Subject | None:
 
 
 def candidates_request(
-    asked: RecommendationRequest, profile: Profile | None, *, count: int, is_erased: bool
+    asked: RecommendationRequest, profile: Profile | None, *, count: int, erased_sequence: int
 ) -> first_stage.GetCandidatesRequest:
-    """What the first stage is asked. Of somebody who was erased it is told only what they did since."""
+    """What the first stage is asked. `erased_sequence`: place in the stream of the user's latest erasure, or 0."""
     types = asked.exclude_seen if isinstance(asked.exclude_seen, list) else []
     request = first_stage.GetCandidatesRequest(
         count=count,
@@ -36,8 +36,9 @@ def candidates_request(
     )
     if profile is None:
         return request
-    if profile.subject.kind == "user" and not is_erased:
+    if profile.subject.kind == "user":
         request.user_id = profile.subject.id
+        request.erased_sequence = erased_sequence
     for stored in profile.recent:
         request.events.add(
             item_id=stored.event.item_id,

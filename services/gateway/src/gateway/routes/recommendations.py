@@ -119,7 +119,7 @@ async def _first_page(request: Request, asked: RecommendationRequest) -> Respons
 
 def _log(request: Request, list_id: str, facts: ListFacts, shown: list[tuple[str, float]], *, started_s: float) -> None:
     """What was answered, and, but for a preview, that it was shown. Items: id and propensity."""
-    tell(request, AnsweredList(facts.level, len(shown)))
+    tell(request, AnsweredList(facts.level, len(shown), list_id))
     if not facts.preview:
         live: Live = request.app.state.live
         latency_ms = (time.perf_counter() - started_s) * 1000

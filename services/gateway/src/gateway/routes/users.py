@@ -41,7 +41,7 @@ async def list_users(
     found = await clients.candidate_gen.list_users(
         prefix=prefix, after_user_id=after_id, page_size=page_size, timeout_s=settings.timeout_s
     )
-    return presentation.user_page(found, is_erased=live.is_erased)
+    return presentation.user_page(found, erased_sequence=live.erased_sequence)
 
 
 @router.get("/{user_id:id}/history", openapi_extra=needs("read"))
@@ -78,7 +78,7 @@ async def erase_user(
 ) -> schemas.ErasureReport:
     """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
     found = await store.erase_user(user_id, now_ms=now_ms())
-    live.forget(user_id)
+    live.forget(found)
     return presentation.erasure(found, model=await _oldest_model(clients, timeout_s=settings.timeout_s))
 
 

@@ -51,7 +51,7 @@ async def of_user(user_id: str, *, count: int, live: Live, clients: Clients, set
     trained = await clients.candidate_gen.get_history(
         user_id, count=count, live_item_ids=sorted(had), timeout_s=deadline.remaining_s()
     )
-    if live.is_erased(user_id):  # the service learns of it a moment later
+    if live.erased_sequence(user_id) > trained.stream_sequence:  # the service learns of it a moment later
         trained = GetHistoryResponse(artifact_version=trained.artifact_version)
     latest = _merged(recent, trained.items)[:count]
     described = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())

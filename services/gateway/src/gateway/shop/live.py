@@ -20,7 +20,7 @@ from gateway.shop.exposure_log import ExposureLog
 from recsys.background import running
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.follower import Following, LiveState
-from recsys.feature_store.interface import FeatureStore, Profile, Subject
+from recsys.feature_store.interface import Erasure, FeatureStore, Profile, Subject
 from recsys.feature_store.opening import open_store
 from recsys.ids import user_hash
 from recsys.shop.item import ItemRecord
@@ -45,7 +45,7 @@ class Live:
     exposures: ExposureLog = field(default_factory=lambda: ExposureLog(None))
     _breaker: Breaker = field(default_factory=lambda: Breaker("feature store", refusal=StoreUnavailableError))
     _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
-    _forgotten: set[str] = field(default_factory=set)  # the same of users' hashes
+    _forgotten: dict[str, int] = field(default_factory=dict)  # the same of `LiveState.erased`
 
     async def profile(self, subject: Subject, *, timeout_s: float) -> Profile:
         """What somebody did lately.
@@ -68,17 +68,22 @@ class Live:
             del self._written[item_id]
         self._written.update({record.item_id: record for record in records})
 
-    def forget(self, user_id: str) -> None:
+    def forget(self, erasure: Erasure) -> None:
         """Know at once that a user was erased; the follower tells the other processes."""
-        self._forgotten.difference_update(self.state.erased)
-        self._forgotten.add(user_hash(user_id))
+        followed = self.state.erased
+        for hashed in [one for one, sequence in self._forgotten.items() if followed.get(one, 0) >= sequence]:
+            del self._forgotten[hashed]
+        self._forgotten[erasure.user_hash] = erasure.sequence
 
-    def is_erased(self, user_id: str) -> bool:
-        """Whether a user was erased: what a model or a service still says of them is not for anybody."""
+    def erased_sequence(self, user_id: str) -> int:
+        """Place in the stream of a user's latest erasure, 0 for none.
+
+        What a model says of them that was trained on less of the stream is not for anybody.
+        """
         if not self.state.erased and not self._forgotten:
-            return False
+            return 0
         hashed = user_hash(user_id)
-        return hashed in self.state.erased or hashed in self._forgotten
+        return max(self.state.erased.get(hashed, 0), self._forgotten.get(hashed, 0))
 
     def record(self, item_id: str) -> ItemRecord | None:
         """What the shop said of an item since the model was trained, as far as this process knows."""

@@ -85,14 +85,14 @@ def erasure(found: Erasure, *, model: model_service_pb2.GetModelResponse | None)
     )
 
 
-def user_page(found: user_service_pb2.ListUsersResponse, *, is_erased: Callable[[str], bool]) -> schemas.UserPage:
+def user_page(found: user_service_pb2.ListUsersResponse, *, erased_sequence: Callable[[str], int]) -> schemas.UserPage:
     """A page of users, without those who were erased a moment ago, and the cursor of the next."""
     return schemas.UserPage(
         artifact_version=found.artifact_version,
         users=[
             schemas.User(user_id=user.user_id, history_size=user.history_size)
             for user in found.users
-            if not is_erased(user.user_id)
+            if erased_sequence(user.user_id) <= found.stream_sequence
         ],
         next_cursor=cursors.encode(found.users[-1].user_id) if found.has_more else None,
     )

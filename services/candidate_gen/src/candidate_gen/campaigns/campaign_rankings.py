@@ -1,0 +1,66 @@
+"""How a version ranks one set of items for many users: by their vectors or, where its model is popularity, by that.
+
+Users are rows of the version, int64 [n]. Rows of items, int64 [n, k], are best first; `NO_ROW` is none.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.campaigns.many_nearest import ManyNearest
+from candidate_gen.retriever import Retriever
+from candidate_gen.search.item_set import ItemSet
+
+
+class PersonalRanking:
+    """By dot products of the embeddings of user and item."""
+
+    def __init__(self, retriever: Retriever, items: ItemSet) -> None:
+        self._retriever = retriever
+        self._users: NDArray[np.float32] = np.asarray(retriever.artifact.user_embeddings)
+        self._items: NDArray[np.float32] = retriever.retrieval.exact.vectors.embeddings
+        self._nearest = ManyNearest(retriever.retrieval, items)
+        self.size = self._nearest.size  # items of the set that the version knows
+
+    def have_list(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Those of whom the model learned something: bool [n]."""
+        return np.asarray(self._users[users].any(axis=1))
+
+    def rows(self, users: NDArray[np.int64], fetch: int) -> NDArray[np.int64]:
+        """The best items for each user, [n, at most fetch]; an approximate index may have more all the same."""
+        return self._nearest.rows(self._users[users], fetch)
+
+    def alone(self, user: int, items: ItemSet, count: int) -> NDArray[np.int64]:
+        """The best of other items for one user, [at most count]."""
+        return self._retriever.nearest(self._users[user], items, count).rows
+
+    def scores(self, users: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Exact scores, [n, k]; those of `NO_ROW` mean nothing."""
+        vectors = self._items.take(rows.ravel(), axis=0, mode="wrap").reshape(*rows.shape, -1)
+        return np.asarray(np.vecdot(vectors, self._users[users, np.newaxis]))
+
+
+class PopularRanking:
+    """By popularity, the same for every user."""
+
+    def __init__(self, retriever: Retriever, items: ItemSet) -> None:
+        self._popular = retriever.popular_items
+        self._popularity = np.asarray(retriever.artifact.popularity)
+        self._items = items
+        self.size = items.rows.size_below(len(self._popularity))
+
+    def have_list(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Everybody: bool [n]."""
+        return np.ones(len(users), np.bool_)
+
+    def rows(self, users: NDArray[np.int64], fetch: int) -> NDArray[np.int64]:
+        """The best items for each user, [n, at most fetch]."""
+        best = self._popular.best(self._items, min(fetch, self.size)).rows
+        return np.broadcast_to(best, (len(users), len(best)))
+
+    def alone(self, user: int, items: ItemSet, count: int) -> NDArray[np.int64]:
+        """The best of other items for one user, [at most count]."""
+        return self._popular.best(items, count).rows
+
+    def scores(self, users: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Popularities, [n, k]; those of `NO_ROW` mean nothing."""
+        return self._popularity[rows]
