@@ -6,6 +6,7 @@ The UI is written for Python 3.13, which an older Python cannot read: `make test
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,26 @@ FORBIDDEN = {
     "tests/e2e": OURS,
     "tests/browser": OURS,
 }
+# process → room → the other rooms that it may import; modules beside the rooms are for all but those of `TOP`
+ROOMS = {
+    "services/gateway": {
+        "experiments": set(),
+        "shop": {"experiments"},
+        "http": {"shop"},
+        "lists": {"shop", "experiments"},
+        "routes": {"http", "shop", "lists", "experiments"},
+    },
+    "services/candidate_gen": {"search": set(), "query": set(), "campaigns": {"search"}},
+    "jobs/trainer": {
+        "shop_data": set(),
+        "models": {"shop_data"},
+        "evaluation": {"shop_data", "models"},
+        "choosing": {"shop_data", "models", "evaluation"},
+        "publishing": {"shop_data", "models", "evaluation", "choosing"},
+        "report": {"shop_data", "models", "evaluation", "choosing", "publishing"},
+    },
+}
+TOP = {"__main__", "app", "openapi", "pipeline", "schedule"}  # what puts the rooms together: no room knows it
 GRPC_SERVICES = ["candidate_gen", "reranker"]
 TRANSPORT = {"grpc", "google.protobuf", "recsys.rpc", "recsys.v1"}
 
@@ -65,6 +86,18 @@ def modules_of(source_folder: Path) -> dict[str, Path]:
     return {
         ".".join(path.relative_to(source_folder).with_suffix("").parts): path for path in source_folder.rglob("*.py")
     }
+
+
+def imports_within(source_folder: Path) -> dict[str, set[str]]:
+    """Module → the modules below the same `src` folder that it imports, also where only types are checked."""
+    modules = modules_of(source_folder)
+    names = {name.removesuffix(".__init__"): name for name in modules}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        wanted = imported(path.read_text(encoding="utf-8"), module)
+        named = (name if name in names else name.rpartition(".")[0] for name in wanted)
+        graph[module] = {names[name] for name in named if name in names} - {module}
+    return graph
 
 
 def test_a_forbidden_import_is_found_however_it_is_written() -> None:
@@ -128,6 +161,39 @@ def test_a_service_imports_from_its_main_inwards_only(service: str) -> None:
     ]
     assert modules
     assert not wrong
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_a_room_imports_only_the_rooms_it_may(folder: str) -> None:
+    rooms = ROOMS[folder]
+    graph = imports_within(ROOT / folder / "src")
+    package = Path(folder).name
+    assert {module.split(".")[1] for module in graph if module.count(".") > 1} == set(rooms)
+    wrong = [
+        f"{module}: {other}"
+        for module, others in graph.items()
+        if module.count(".") > 1
+        for other in others
+        for room, target in [(module.split(".")[1], other.split(".")[1])]
+        if other.startswith(f"{package}.") and (target in TOP or target in rooms.keys() - rooms[room] - {room})
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FORBIDDEN if not folder.startswith("tests/")])
+def test_no_module_imports_one_that_imports_it(folder: str) -> None:
+    if folder == "services/ui" and sys.version_info < (3, 13):
+        pytest.skip("read in the UI's own environment")
+    order = list(TopologicalSorter(imports_within(ROOT / folder / "src")).static_order())  # raises CycleError
+    assert order
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_a_room_says_in_two_sentences_what_is_in_it_and_what_is_not(folder: str) -> None:
+    for room in ROOMS[folder]:
+        path = ROOT / folder / "src" / Path(folder).name / room / "__init__.py"
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert said.count(".") >= 2, path
 
 
 def test_every_folder_with_code_has_its_rule() -> None:
