@@ -19,6 +19,8 @@ def item(**told: object) -> Item:
     [
         (Filter(categories=("hats", "coats")), item(category="coats"), item(category="boots")),
         (Filter(categories=("hats",)), item(category="hats"), item()),
+        (Filter(exclude_categories=("hats", "coats")), item(category="boots"), item(category="coats")),
+        (Filter(exclude_categories=("hats",)), item(), item(category="hats")),
         (Filter(min_price=2), item(price=2.0), item(price=1.99)),
         (Filter(max_price=2), item(price=2.0), item(price=2.01)),
         (Filter(min_price=0), item(price=0.0), item()),

@@ -142,6 +142,14 @@ def test_a_filter_holds_inside_the_search_and_is_explained(client: Client) -> No
     assert {each.source for each in response.candidates.lists} >= {CANDIDATE_SOURCE_ANN, CANDIDATE_SOURCE_POPULAR}
 
 
+def test_a_category_may_be_kept_out(client: Client) -> None:
+    asked = {"user_id": "user-00", "count": 3, "explain": True, "include_seen": True}
+    without_odd = client.ask(GetCandidatesRequest(filter=Filter(exclude_categories=["odd"]), **asked))
+    only_even = client.ask(GetCandidatesRequest(filter=Filter(categories=["even"]), **asked))
+    assert list(without_odd.candidates.rows) == list(only_even.candidates.rows)
+    assert {each.reason: each.count for each in without_odd.dropped} == {"category": 6}
+
+
 def test_what_the_vector_is_made_of_adds_up_to_it(client: Client) -> None:
     events = [RecentEvent(item_id=f"item-{row:02d}", event_type="purchase", sequence=1) for row in (3, 4)]
     response = client.ask(GetCandidatesRequest(user_id="user-01", events=events, count=1, explain=True))

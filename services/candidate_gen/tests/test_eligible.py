@@ -21,7 +21,7 @@ from recsys.shop.filter import NO_FILTER, Filter, passes
 from recsys.shop.item import ItemRecord
 
 CHEAP_RED = Filter(max_price=5, attributes=(("colour", "red"),))
-FILTERS = [NO_FILTER, Filter(categories=("hats",)), CHEAP_RED]
+FILTERS = [NO_FILTER, Filter(categories=("hats",)), Filter(exclude_categories=("hats", "odd")), CHEAP_RED]
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,7 @@ async def test_an_item_off_sale_is_on_no_rung(
     ("only", "passes"),
     [
         ({"categories": ["Home"]}, lambda item: item["category"] == "Home"),
+        ({"exclude_categories": ["Home"]}, lambda item: item["category"] != "Home"),
         ({"max_price": 3}, lambda item: item["price"] == 2.5),
         ({"min_price": 3}, lambda _: False),
         ({"attributes": {"brand": "A"}}, lambda _: False),

@@ -43,6 +43,7 @@ class Filter(_Request):
     """What items may be answers. Every condition that is given must hold; only items on sale pass in any case."""
 
     categories: list[Words] = Field([], max_length=100, description="Any of these, exactly.")
+    exclude_categories: list[Words] = Field([], max_length=100, description="None of these, exactly.")
     min_price: Price | None = Field(None, description="An item without a price does not pass.")
     max_price: Price | None = Field(None, description="An item without a price does not pass.")
     attributes: Attributes = Field({}, max_length=20, description="All of these, exactly.", examples=[{"brand": "A"}])

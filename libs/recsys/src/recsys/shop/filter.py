@@ -66,6 +66,20 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class NoneOf:
+    """A text is none of these, or there is none."""
+
+    field: str
+    unwanted: frozenset[str]
+
+    def accepts(self, value: JsonScalar) -> bool:
+        return value not in self.unwanted
+
+    def mask(self, columns: "Columns") -> "NDArray[np.bool_]":
+        return ~columns.equal_any(self.field, self.unwanted)
+
+
+@dataclass(frozen=True, slots=True)
 class PriceBetween:
     """The price is known, and within these bounds."""
 
@@ -88,6 +102,7 @@ class Filter:
     """Every condition that is given must hold; the empty filter lets every item pass."""
 
     categories: tuple[str, ...] = ()  # any of these
+    exclude_categories: tuple[str, ...] = ()  # none of these
     min_price: float | None = None
     max_price: float | None = None
     attributes: tuple[tuple[str, str], ...] = ()  # name and value, all of them
@@ -108,6 +123,8 @@ class Filter:
         conditions: list[Condition] = []
         if self.categories:
             conditions.append(OneOf("category", frozenset(self.categories)))
+        if self.exclude_categories:
+            conditions.append(NoneOf("category", frozenset(self.exclude_categories)))
         if self.min_price is not None or self.max_price is not None:
             lowest = -inf if self.min_price is None else self.min_price
             conditions.append(PriceBetween(lowest, inf if self.max_price is None else self.max_price))
@@ -131,6 +148,7 @@ def filter_from_wire(wire: item_pb2.Filter) -> Filter:
     """The conditions of a message, but for `exclude_item_ids`. Raises: InvalidArgumentError, as `Filter` does."""
     return Filter(
         categories=tuple(sorted(wire.categories)),
+        exclude_categories=tuple(sorted(wire.exclude_categories)),
         min_price=wire.min_price if wire.HasField("min_price") else None,
         max_price=wire.max_price if wire.HasField("max_price") else None,
         attributes=tuple(sorted(wire.attributes.items())),
