@@ -5,9 +5,8 @@ Reads run where they are asked, in microseconds; writes go through `sqlite_write
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import (
@@ -34,6 +33,7 @@ from recsys.feature_store.interface import (
     TrendingItem,
 )
 from recsys.feature_store.sqlite_writer import SqliteWriter
+from recsys.ids import user_hash
 from recsys.shop.item import ItemChange, ItemRecord
 
 T = TypeVar("T")
@@ -93,23 +93,12 @@ class SqliteStore(FeatureStore):
         return await self._writer.run(lambda connection: sqlite_events.erase_user(connection, user_id, now_ms=now_ms))
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
-        def look(connection: sqlite3.Connection) -> list[Erasure]:
-            rows = connection.execute(
-                "SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", (after_sequence,)
-            )
-            return [codec.erasure_from_text(text, sequence) for text, sequence in rows]
-
-        return self._read(look)
+        rows = self._rows("SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", after_sequence)
+        return [codec.erasure_from_text(*row) for row in rows]
 
     async def erasure(self, user_id: str) -> Erasure | None:
-        def look(connection: sqlite3.Connection) -> Erasure | None:
-            row = connection.execute(
-                "SELECT erasure, sequence FROM erasures WHERE user_hash = ? ORDER BY sequence DESC LIMIT 1",
-                (sha256(user_id.encode()).hexdigest(),),
-            ).fetchone()
-            return codec.erasure_from_text(*row) if row else None
-
-        return self._read(look)
+        query = "SELECT erasure, sequence FROM erasures WHERE user_hash = ? ORDER BY sequence DESC LIMIT 1"
+        return next((codec.erasure_from_text(*row) for row in self._rows(query, user_hash(user_id))), None)
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
         await self._writer.run(
@@ -119,23 +108,14 @@ class SqliteStore(FeatureStore):
         )
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
-        def look(connection: sqlite3.Connection) -> list[StreamEntry]:
-            rows = connection.execute(
-                "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                (after_sequence, limit),
-            )
-            return [
-                codec.entry_from_text(kind, text, sequence=sequence, subject_key=key)
-                for kind, text, sequence, key in rows
-            ]
-
-        return self._read(look)
+        query = "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return [
+            codec.entry_from_text(kind, text, sequence=sequence, subject_key=key)
+            for kind, text, sequence, key in self._rows(query, after_sequence, limit)
+        ]
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
-        def trim(connection: sqlite3.Connection) -> int:
-            return connection.execute("DELETE FROM stream WHERE sequence <= ?", (up_to_sequence,)).rowcount
-
-        return await self._writer.run(trim)
+        return await self._execute("DELETE FROM stream WHERE sequence <= ?", up_to_sequence)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         def record(connection: sqlite3.Connection) -> None:
@@ -148,37 +128,32 @@ class SqliteStore(FeatureStore):
         await self._writer.run(record)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
-        def look(connection: sqlite3.Connection) -> dict[str, ExperimentState]:
-            rows = connection.execute("SELECT experiment, state FROM experiment_states")
-            return {experiment: codec.state_from_text(text) for experiment, text in rows}
-
-        return self._read(look)
+        rows = self._rows("SELECT experiment, state FROM experiment_states")
+        return {experiment: codec.state_from_text(text) for experiment, text in rows}
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        def put(connection: sqlite3.Connection) -> None:
-            row = (experiment, codec.state_to_text(state))
-            connection.execute("INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", row)
-
-        await self._writer.run(put)
+        await self._execute(
+            "INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", experiment, codec.state_to_text(state)
+        )
 
     async def write_document(self, name: str, text: str) -> None:
-        def put(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, text))
-
-        await self._writer.run(put)
+        await self._execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, text)
 
     async def document(self, name: str) -> str | None:
-        def look(connection: sqlite3.Connection) -> str | None:
-            found = connection.execute("SELECT text FROM documents WHERE name = ?", (name,)).fetchone()
-            return found[0] if found else None
-
-        return self._read(look)
+        return next((text for (text,) in self._rows("SELECT text FROM documents WHERE name = ?", name)), None)
 
     async def close(self) -> None:
         self._writer.close()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    async def _execute(self, statement: str, *values: str | int) -> int:
+        """Run one statement; returns the number of rows that it changed."""
+        return await self._writer.run(lambda connection: connection.execute(statement, values).rowcount)
+
+    def _rows(self, query: str, *values: str | int) -> list[Any]:
+        return self._read(lambda connection: connection.execute(query, values).fetchall())
 
     def _read(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """What `look` finds, all of it as of one moment."""
