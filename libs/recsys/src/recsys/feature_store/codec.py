@@ -1,7 +1,7 @@
 """Entries of the stream and records of items as text, the same in both backends."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -61,6 +61,14 @@ def event_from_text(text: str, subject: Subject) -> Event:
 def by_time(events: list[StoredEvent]) -> tuple[StoredEvent, ...]:
     """Most recent first; at the same millisecond, the one that came later first."""
     return tuple(sorted(events, key=lambda each: (each.event.unix_ms, each.sequence), reverse=True))
+
+
+def by_type(had: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Event type → ids of items, from pairs of both."""
+    found: dict[str, set[str]] = {}
+    for event_type, item_id in had:
+        found.setdefault(event_type, set()).add(item_id)
+    return {event_type: frozenset(ids) for event_type, ids in found.items()}
 
 
 def exposure_to_text(exposure: Exposure) -> str:

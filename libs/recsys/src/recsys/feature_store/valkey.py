@@ -116,14 +116,10 @@ class ValkeyStore(FeatureStore):
         for member in recent:
             sequence, _, text = member.partition("|")
             events.append(StoredEvent(int(sequence), codec.event_from_text(text, resolved)))
-        by_type: dict[str, set[str]] = {}
-        for member in had:
-            event_type, _, item_id = member.partition("\0")
-            by_type.setdefault(event_type, set()).add(item_id)
         return Profile(
             resolved,
             codec.by_time(events),
-            {name: frozenset(ids) for name, ids in by_type.items()},
+            codec.by_type(member.split("\0", 1) for member in had),
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
         )
 
@@ -284,10 +280,7 @@ def _erasure(sequence: str, text: str) -> Erasure:
 
 
 def _record(item_id: str, text: str) -> ItemRecord:
-    sequence, _, rest = text.partition("|")
-    flags, _, rest = rest.partition("|")
-    created_ms, _, rest = rest.partition("|")
-    updated_ms, _, fields = rest.partition("|")
+    sequence, flags, created_ms, updated_ms, fields = text.split("|", 4)
     return ItemRecord(
         item_id,
         int(sequence),

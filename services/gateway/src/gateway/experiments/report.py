@@ -21,7 +21,7 @@ def summary(live: LiveExperiment) -> schemas.ExperimentSummary:
     stopped_ms = live.state.stopped_ms
     shares = live.shares
     return schemas.ExperimentSummary(
-        name=live.definition.name,
+        name=live.name,
         state="running" if stopped_ms is None else "stopped",
         stopped_at=None if stopped_ms is None else datetime.fromtimestamp(stopped_ms / 1000, tz=UTC),
         arms=[arm.model_copy(update={"share": shares[arm.name]}) for arm in live.definition.arms],
@@ -31,7 +31,7 @@ def summary(live: LiveExperiment) -> schemas.ExperimentSummary:
 def build(live: LiveExperiment, sums: Sums | None, *, now_ms: int) -> schemas.ExperimentReport:
     """The report. Sums of arms that the file no longer has, or by metrics that it no longer has, do not count."""
     metrics = live.definition.metrics
-    found = sums.experiments.get(live.definition.name) if sums else None
+    found = sums.experiments.get(live.name) if sums else None
     is_current = found is not None and found.metrics == metrics
     of_arm = {arm: found.arms.get(arm, ArmSums()) if found and is_current else ArmSums() for arm in live.shares}
     control = next(iter(of_arm))
