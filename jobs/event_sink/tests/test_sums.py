@@ -93,9 +93,10 @@ def test_an_arm_has_its_lists_people_clicks_and_money(shop: Shop) -> None:
         "conversion_rate": ONCE,
         "revenue_per_unit": MetricSums(outcomes=1, total=7.0, squares=49.0),
     }
+    latency = {"latency_ms_sum": 5.0, "unit_latency_ms_sum": 2.5, "unit_latency_ms_squares": 6.25}
     assert shop.sums().arms == {
-        "a": ArmSums(exposures=2, empty_exposures=1, clicked_exposures=1, latency_ms_sum=5.0, units=1, metrics=of_anna),
-        "b": ArmSums(exposures=2, latency_ms_sum=5.0, units=1, metrics=dict.fromkeys(of_anna, NOTHING)),
+        "a": ArmSums(exposures=2, empty_exposures=1, clicked_exposures=1, units=1, metrics=of_anna, **latency),
+        "b": ArmSums(exposures=2, units=1, metrics=dict.fromkeys(of_anna, NOTHING), **latency),
     }
 
 
@@ -320,6 +321,6 @@ def test_a_part_that_the_sink_has_replaced_meanwhile_is_found_under_its_new_name
     shop.store.erase("anna")
     asyncio.run(shop.lake.drain())
     answers = [stale, read_committed(shop.lake.path)]
-    monkeypatch.setattr("event_sink.sums.read_committed", lambda _lake: answers.pop(0))
+    monkeypatch.setattr("recsys.lake.read_committed", lambda _lake: answers.pop(0))
     found = of_lake(shop.lake.path, {"exp": DEFAULT_METRICS}, RULES)["exp"]
     assert (found.arms["a"].units, answers) == (1, [])

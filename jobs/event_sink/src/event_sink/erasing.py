@@ -7,13 +7,13 @@ from typing import Final
 import polars as pl
 
 from event_sink.lake_writer import LakeWriter
+from event_sink.rows import ID_COLUMN
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure
 from recsys.ids import user_hash
 from recsys.lake import TABLES, Committed, Table, day_of, read_erasures, read_part
 
 _WHO: Final = ("user_id", "session_id")
-_ID: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id", "merges": "session_id"}
 
 
 @dataclass
@@ -90,11 +90,11 @@ def without(frames: dict[Table, pl.DataFrame], erasures: list[Erasure]) -> dict[
 
 
 def ids_of(writer: LakeWriter, sequences: list[int]) -> set[tuple[int, str]]:
-    """What the lake holds at these places of the stream: sequence and `_ID`, or user_hash."""
+    """What the lake holds at these places of the stream: sequence and `rows.id_of` the entry."""
     found = [read_erasures(writer.path).select("sequence", id="user_hash")]
     for table in TABLES:
         paths = writer.committed.of(table)
-        found += [_scan(writer.path / path).select("sequence", id=_ID[table]).collect() for path in paths]
+        found += [_scan(writer.path / path).select("sequence", id=ID_COLUMN[table]).collect() for path in paths]
     return set(pl.concat(one.filter(pl.col("sequence").is_in(sequences)) for one in found).iter_rows())
 
 
