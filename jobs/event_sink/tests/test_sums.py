@@ -35,11 +35,12 @@ class Shop:
         items: tuple[str, ...] = ("i", "j"),
         request_id: str = "",
         experiment: str = "exp",
+        latency_ms: float = 2.5,
     ) -> None:
         of = (experiment, arm) if arm is not None else (None, None)
         when = FIRST_DAY_MS + round(at * 1000)
         chance = (1.0,) * len(items)
-        self.store._append(Exposure(list_id, whom, when, items, chance, "v1", *of, 2.5, request_id))
+        self.store._append(Exposure(list_id, whom, when, items, chance, "v1", *of, latency_ms, request_id))
 
     def sees(
         self,
@@ -98,6 +99,15 @@ def test_an_arm_has_its_lists_people_clicks_and_money(shop: Shop) -> None:
         "a": ArmSums(exposures=2, empty_exposures=1, clicked_exposures=1, units=1, metrics=of_anna, **latency),
         "b": ArmSums(exposures=2, units=1, metrics=dict.fromkeys(of_anna, NOTHING), **latency),
     }
+
+
+def test_a_unit_is_as_quick_as_the_lists_of_its_own_arm_are_on_average(shop: Shop) -> None:
+    for at, latency_ms in enumerate((10.0, 20.0)):
+        shop.shows(f"anna-{at}", at=at, latency_ms=latency_ms)
+    shop.shows("other-arm", arm="b", at=5, latency_ms=900.0)
+    shop.shows("ben", BEN, at=6, latency_ms=30.0)
+    arm = shop.arm()
+    assert (arm.units, arm.unit_latency_ms_sum, arm.unit_latency_ms_squares) == (2, 45.0, 15.0**2 + 30.0**2)
 
 
 def test_an_experiment_that_nobody_was_in_has_no_arms(shop: Shop) -> None:
