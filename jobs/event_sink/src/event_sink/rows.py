@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from recsys.feature_store import codec
-from recsys.feature_store.interface import Erasure, Event, Exposure, Merge, StreamEntry, Subject
+from recsys.feature_store.interface import Erasure, Event, Exposure, Merge, StreamEntry
 from recsys.lake import ITEMS, SCHEMAS, Table
 from recsys.shop.item import ItemRecord
 
@@ -53,10 +53,11 @@ def by_day(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _frame(entries: list[StreamEntry], schema: pl.Schema) -> pl.DataFrame:
+    who = [_who(one.entry) for one in entries]
     columns = {
         "sequence": [one.sequence for one in entries],
-        "user_id": [_who(one)[0] for one in entries],
-        "session_id": [_who(one)[1] for one in entries],
+        "user_id": [user_id for user_id, _ in who],
+        "session_id": [session_id for _, session_id in who],
     }
     others = [name for name in schema if name not in columns]
     return pl.DataFrame(columns | _columns(others, [one.entry for one in entries]), schema=schema)
@@ -66,13 +67,11 @@ def _columns(names: Iterable[str], of: Sequence[object]) -> dict[str, list[Any]]
     return {name: [getattr(one, name) for one in of] for name in names}
 
 
-def _who(entry: StreamEntry) -> tuple[str | None, str | None]:
+def _who(entry: Event | Exposure | Merge | Erasure) -> tuple[str | None, str | None]:
     """user_id and session_id: of a merge both, else one at most."""
-    match entry.entry:
-        case Merge(session_id, user_id):
-            return user_id, session_id
-        case Event(subject=Subject("user", id)) | Exposure(subject=Subject("user", id)):
-            return id, None
-        case Event(subject=Subject("session", id)) | Exposure(subject=Subject("session", id)):
-            return None, id
-    return None, None
+    if isinstance(entry, Merge):
+        return entry.user_id, entry.session_id
+    subject = None if isinstance(entry, Erasure) else entry.subject
+    if subject is None:
+        return None, None
+    return (subject.id, None) if subject.kind == "user" else (None, subject.id)

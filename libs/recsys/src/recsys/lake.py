@@ -169,7 +169,7 @@ def collect_parts(
 
     Raises: FileNotFoundError, where the sink has replaced a part since.
     """
-    parts = (_scan_part(lake / path, table) for path in committed.of(table) if day_of(path) >= since)
+    parts = (scan_part(lake, path) for path in committed.of(table) if day_of(path) >= since)
     return pl.concat(of_part(part).collect() for part in (SCHEMAS[table].to_frame().lazy(), *parts))
 
 
@@ -208,7 +208,7 @@ def _last_sequence(part: str) -> int:
 def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
     """One part, whole. Raises: FileNotFoundError; DataError when it is damaged or has another number of rows."""
     try:
-        frame = _scan_part(lake / path, next(table for table in TABLES if path.startswith(f"{table}/"))).collect()
+        frame = scan_part(lake, path).collect()
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{lake / path}: cannot be read: {error}") from error
     if frame.height != rows:
@@ -216,9 +216,10 @@ def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
     return frame
 
 
-def _scan_part(path: Path, table: Table) -> pl.LazyFrame:
-    """A part; one of an older version lacks columns."""
-    part = pl.scan_parquet(str(path), glob=False, hive_partitioning=False)
+def scan_part(lake: Path, path: str) -> pl.LazyFrame:
+    """A part in columns of its table's schema; one of an older version lacks some."""
+    table = next(table for table in TABLES if path.startswith(f"{table}/"))
+    part = pl.scan_parquet(str(lake / path), glob=False, hive_partitioning=False)
     return part.match_to_schema(SCHEMAS[table], missing_columns="insert")
 
 

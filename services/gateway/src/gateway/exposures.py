@@ -1,13 +1,19 @@
-"""The log of what was recommended: handed over in a moment on the request's path, written in groups behind it."""
+"""The log of what was recommended: handed over in a moment on the request's path, written in groups behind it.
+
+It says who was shown which items with which probability, in which arm.
+"""
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from gateway.list_cursors import ListFacts
 from recsys.background import while_store_answers
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Exposure, FeatureStore
+from recsys.feature_store.interface import Exposure, FeatureStore, Subject
+from recsys.observability.logging import request_id
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +22,31 @@ _GROUP: Final = 500
 _PAUSE_S: Final = 0.05  # lets a group gather, so that a flush to disk serves many
 _RETRY_S: Final = 1.0  # after a failure, while exposures gather
 _FAREWELL_S: Final = 3.0  # for what still waits when the process ends
+
+
+def exposure(
+    list_id: str, facts: ListFacts, items: Iterable[tuple[str, float]], *, unix_ms: int, latency_ms: float
+) -> Exposure:
+    """Of a page of a list. Items: id and propensity."""
+    shown = list(items)
+    who, arm = facts.subject, facts.experiment
+    subject = None
+    if who and who.user_id is not None:
+        subject = Subject("user", who.user_id)
+    elif who and who.session_id is not None:
+        subject = Subject("session", who.session_id)
+    return Exposure(
+        list_id=list_id,
+        subject=subject,
+        unix_ms=unix_ms,
+        item_ids=tuple(item_id for item_id, _ in shown),
+        propensities=tuple(propensity for _, propensity in shown),
+        artifact_version=facts.artifact_version,
+        experiment=arm.name if arm else None,
+        arm=arm.arm if arm else None,
+        latency_ms=latency_ms,
+        request_id=request_id.get(),
+    )
 
 
 class ExposureLog:

@@ -6,7 +6,7 @@ Reads run where they are asked, in microseconds; writes go through `sqlite_write
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import (
@@ -36,6 +36,7 @@ from recsys.feature_store.sqlite_writer import SqliteWriter
 from recsys.ids import user_hash
 from recsys.shop.item import ItemChange, ItemRecord
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -54,12 +55,12 @@ class SqliteStore(FeatureStore):
             raise StoreUnavailableError(f"{path}: the feature store cannot be opened: {error}") from error
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        def store(connection: sqlite3.Connection) -> list[Appended]:
+        def append(connection: sqlite3.Connection) -> list[Appended]:
             appended = sqlite_events.append(connection, events, now_ms=now_ms)
             sqlite_sessions.forget_quiet(connection, before_ms=now_ms - self._session_ms)
             return appended
 
-        return await self._writer.run(store)
+        return await self._write(append)
 
     async def profile(self, subject: Subject) -> Profile:
         def look(connection: sqlite3.Connection) -> Profile:
@@ -74,23 +75,19 @@ class SqliteStore(FeatureStore):
         return self._read(look)
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
-        return await self._writer.run(
-            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id, now_ms=now_ms)
-        )
+        return await self._write(sqlite_events.merge_session, session_id, user_id=user_id, now_ms=now_ms)
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        return self._read(lambda connection: sqlite_trending.heaviest(connection, limit=limit, now_ms=now_ms))
+        return self._read(sqlite_trending.heaviest, limit=limit, now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
-        return await self._writer.run(lambda connection: sqlite_items.change(connection, changes, now_ms=now_ms))
+        return await self._write(sqlite_items.change, changes, now_ms=now_ms)
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
-        return self._read(
-            lambda connection: sqlite_items.changes(connection, after_sequence=after_sequence, limit=limit)
-        )
+        return self._read(sqlite_items.changes, after_sequence=after_sequence, limit=limit)
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
-        return await self._writer.run(lambda connection: sqlite_events.erase_user(connection, user_id, now_ms=now_ms))
+        return await self._write(sqlite_events.erase_user, user_id, now_ms=now_ms)
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         rows = self._rows("SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", after_sequence)
@@ -101,11 +98,7 @@ class SqliteStore(FeatureStore):
         return next((codec.erasure_from_text(*row) for row in self._rows(query, user_hash(user_id))), None)
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
-        await self._writer.run(
-            lambda connection: sqlite_events.note_lake_erasure(
-                connection, user_hash, lake_rows=lake_rows, now_ms=now_ms
-            )
-        )
+        await self._write(sqlite_events.note_lake_erasure, user_hash, lake_rows=lake_rows, now_ms=now_ms)
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
         query = "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?"
@@ -125,7 +118,7 @@ class SqliteStore(FeatureStore):
                 if owner:
                     sqlite_sessions.touch(connection, owner, now_ms=exposure.unix_ms)
 
-        await self._writer.run(record)
+        await self._write(record)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         rows = self._rows("SELECT experiment, state FROM experiment_states")
@@ -150,19 +143,23 @@ class SqliteStore(FeatureStore):
 
     async def _execute(self, statement: str, *values: str | int) -> int:
         """Run one statement; returns the number of rows that it changed."""
-        return await self._writer.run(lambda connection: connection.execute(statement, values).rowcount)
+        return await self._write(lambda connection: connection.execute(statement, values).rowcount)
+
+    async def _write(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """What `work` returns, once all of it is on disk."""
+        return await self._writer.run(lambda connection: work(connection, *args, **kw))
 
     def _rows(self, query: str, *values: str | int) -> list[Any]:
         return self._read(lambda connection: connection.execute(query, values).fetchall())
 
-    def _read(self, look: Callable[[sqlite3.Connection], T]) -> T:
+    def _read(self, look: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """What `look` finds, all of it as of one moment."""
         try:
             if self._reader is None:
                 self._reader = sqlite_schema.connect(self._path)
             self._reader.execute("BEGIN")
             try:
-                return look(self._reader)
+                return look(self._reader, *args, **kw)
             finally:
                 self._reader.execute("COMMIT")
         except sqlite3.Error as error:

@@ -155,7 +155,7 @@ class ValkeyStore(FeatureStore):
         raise StoreUnavailableError(f"{_TRIES} times somebody else changed the same items at the same moment")
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
-        found = await self._run(valkey_scripts.ITEM_CHANGES, after_sequence, limit)
+        found = await self._run(valkey_scripts.AFTER, "items", after_sequence, limit)
         return [_record(item_id, text) for item_id, text in found]
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
@@ -182,7 +182,7 @@ class ValkeyStore(FeatureStore):
             until = last
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
-        found = await self._run(valkey_scripts.ERASURES, after_sequence)
+        found = await self._run(valkey_scripts.AFTER, "erasures", after_sequence, -1)
         return [_erasure(sequence, text) for sequence, text in found]
 
     async def erasure(self, user_id: str) -> Erasure | None:

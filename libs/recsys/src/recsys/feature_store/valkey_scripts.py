@@ -237,14 +237,6 @@ return {sequence, removed}
 """
 )
 
-# ARGV: after sequence. Returns {sequence, text} pairs.
-ERASURES: Final = """
-local sequences = redis.call("ZRANGE", "erasures:order", "(" .. ARGV[1], "+inf", "BYSCORE")
-local found = {}
-for at, sequence in ipairs(sequences) do found[at] = {sequence, redis.call("HGET", "erasures", sequence)} end
-return found
-"""
-
 # ARGV: how far clocks may be apart, then 6 an exposure: subject key or "", the same with its id hashed, experiment or
 # "", arm or "", unix_ms, text. What was shown to somebody erased since is dropped.
 EXPOSE: Final = (
@@ -282,10 +274,10 @@ end
 return sequences
 """
 
-# ARGV: after sequence, limit. Returns {id, record} pairs.
-ITEM_CHANGES: Final = """
-local ids = redis.call("ZRANGE", "items:order", "(" .. ARGV[1], "+inf", "BYSCORE", "LIMIT", 0, ARGV[2])
+# ARGV: items or erasures, after sequence, limit (-1: none). Returns {id or sequence, text} pairs in order.
+AFTER: Final = """
+local ids = redis.call("ZRANGE", ARGV[1] .. ":order", "(" .. ARGV[2], "+inf", "BYSCORE", "LIMIT", 0, ARGV[3])
 local found = {}
-for at, id in ipairs(ids) do found[at] = {id, redis.call("HGET", "items", id)} end
+for at, id in ipairs(ids) do found[at] = {id, redis.call("HGET", ARGV[1], id)} end
 return found
 """

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from gateway import exposed, paging, ranked_lists, schemas
+from gateway import exposures, paging, ranked_lists, schemas
 from gateway.access import KeyedRoute, needs
 from gateway.cursors import BadCursorError
 from gateway.list_cursors import ListCursors, ListFacts
-from gateway.live import Live
+from gateway.live import Live, now_ms
 from gateway.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.recommend import Recommender
 from gateway.request_context import AnsweredList, tell
@@ -120,4 +120,4 @@ def _log(request: Request, list_id: str, facts: ListFacts, shown: list[tuple[str
     if not facts.preview:
         live: Live = request.app.state.live
         latency_ms = (time.perf_counter() - started_s) * 1000
-        live.exposures.add(exposed.exposure(list_id, facts, shown, latency_ms=latency_ms))
+        live.exposures.add(exposures.exposure(list_id, facts, shown, unix_ms=now_ms(), latency_ms=latency_ms))
