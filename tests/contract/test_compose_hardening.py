@@ -62,6 +62,15 @@ def test_the_api_is_open_only_as_far_as_its_port_is_published() -> None:
     assert (mount["target"], mount["read_only"]) == ("/keys", True)
 
 
+@pytest.mark.parametrize("name", ["MAPPING_FILE", "RULES_FILE", "EXPERIMENTS_FILE"])
+def test_a_file_of_the_gateway_is_mounted_read_only_where_its_setting_says(name: str) -> None:
+    assert SERVICES["gateway"]["environment"][f"GATEWAY_{name}"] == f"${{{name}:+/input/${{{name}-}}}}"
+    mounts = [mount for mount in SERVICES["gateway"]["volumes"] if isinstance(mount, dict) and name in mount["source"]]
+    assert [(mount["type"], mount["read_only"]) for mount in mounts] == [("bind", True)]
+    assert mounts[0]["source"] == f"${{{name}:-/dev/null}}"
+    assert mounts[0]["target"].startswith(f"/input/${{{name}:-no-")
+
+
 def test_the_compose_file_holds_no_secret() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     secrets = re.findall(r"\w*(?:_KEY|PASSWORD|TOKEN|SECRET): *(\S*)", text)

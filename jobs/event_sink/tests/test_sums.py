@@ -35,11 +35,12 @@ class Shop:
         items: tuple[str, ...] = ("i", "j"),
         request_id: str = "",
         experiment: str = "exp",
+        latency_ms: float = 2.5,
     ) -> None:
         of = (experiment, arm) if arm is not None else (None, None)
         when = FIRST_DAY_MS + round(at * 1000)
         chance = (1.0,) * len(items)
-        self.store._append(Exposure(list_id, whom, when, items, chance, "v1", *of, 2.5, request_id))
+        self.store._append(Exposure(list_id, whom, when, items, chance, "v1", *of, latency_ms, request_id))
 
     def sees(
         self,
@@ -93,10 +94,20 @@ def test_an_arm_has_its_lists_people_clicks_and_money(shop: Shop) -> None:
         "conversion_rate": ONCE,
         "revenue_per_unit": MetricSums(outcomes=1, total=7.0, squares=49.0),
     }
+    latency = {"latency_ms_sum": 5.0, "unit_latency_ms_sum": 2.5, "unit_latency_ms_squares": 6.25}
     assert shop.sums().arms == {
-        "a": ArmSums(exposures=2, empty_exposures=1, clicked_exposures=1, latency_ms_sum=5.0, units=1, metrics=of_anna),
-        "b": ArmSums(exposures=2, latency_ms_sum=5.0, units=1, metrics=dict.fromkeys(of_anna, NOTHING)),
+        "a": ArmSums(exposures=2, empty_exposures=1, clicked_exposures=1, units=1, metrics=of_anna, **latency),
+        "b": ArmSums(exposures=2, units=1, metrics=dict.fromkeys(of_anna, NOTHING), **latency),
     }
+
+
+def test_a_unit_is_as_quick_as_the_lists_of_its_own_arm_are_on_average(shop: Shop) -> None:
+    for at, latency_ms in enumerate((10.0, 20.0)):
+        shop.shows(f"anna-{at}", at=at, latency_ms=latency_ms)
+    shop.shows("other-arm", arm="b", at=5, latency_ms=900.0)
+    shop.shows("ben", BEN, at=6, latency_ms=30.0)
+    arm = shop.arm()
+    assert (arm.units, arm.unit_latency_ms_sum, arm.unit_latency_ms_squares) == (2, 45.0, 15.0**2 + 30.0**2)
 
 
 def test_an_experiment_that_nobody_was_in_has_no_arms(shop: Shop) -> None:
@@ -320,6 +331,6 @@ def test_a_part_that_the_sink_has_replaced_meanwhile_is_found_under_its_new_name
     shop.store.erase("anna")
     asyncio.run(shop.lake.drain())
     answers = [stale, read_committed(shop.lake.path)]
-    monkeypatch.setattr("event_sink.sums.read_committed", lambda _lake: answers.pop(0))
+    monkeypatch.setattr("recsys.lake.read_committed", lambda _lake: answers.pop(0))
     found = of_lake(shop.lake.path, {"exp": DEFAULT_METRICS}, RULES)["exp"]
     assert (found.arms["a"].units, answers) == (1, [])

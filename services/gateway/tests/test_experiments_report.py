@@ -19,6 +19,8 @@ CONTROL = ArmSums(
     units=10_000,
     mixed_units=20,
     latency_ms_sum=400_000.0,
+    unit_latency_ms_sum=100_000.0,
+    unit_latency_ms_squares=1_040_000.0,
     metrics={
         "click_rate": MetricSums(outcomes=3_000, total=3_000, squares=3_000),
         "conversion_rate": MetricSums(outcomes=1_000, total=1_000, squares=1_000),
@@ -132,13 +134,28 @@ def test_each_treatment_is_compared_with_the_first_arm() -> None:
     assert [(each.arm, each.control) for each in built.comparisons] == [("fresher", "control"), ("wide", "control")]
 
 
-@pytest.mark.parametrize(("mean", "verdict"), [(9.0, "kept"), (15.0, "kept"), (15.1, "violated")])
-def test_the_latency_guardrail_compares_the_means_with_the_limit(mean: float, verdict: str) -> None:
-    latency = against_control(latency_ms_sum=40_000 * mean).guardrails[0]
+@pytest.mark.parametrize(
+    ("mean", "verdict"),
+    [(9.0, "kept"), (14.5, "kept"), (14.95, "not decided yet"), (15.0, "not decided yet"), (15.5, "violated")],
+)
+def test_the_latency_guardrail_is_decided_by_the_interval_of_the_units_means(mean: float, verdict: str) -> None:
+    """The standard deviation of a unit's mean is 2 ms."""
+    unit_sums = {"unit_latency_ms_sum": 10_000 * mean, "unit_latency_ms_squares": 10_000 * (mean**2 + 4)}
+    latency = against_control(**unit_sums).guardrails[0]
 
     assert (latency.guardrail, latency.limit, latency.verdict) == ("latency_ms", 5, verdict)
     assert latency.difference.value == pytest.approx(mean - 10)
-    assert latency.difference.low is None
+    assert latency.difference.low is not None
+    assert latency.difference.high is not None
+    assert latency.difference.low < mean - 10 < latency.difference.high
+
+
+def test_of_one_unit_an_arm_no_latency_is_decided() -> None:
+    one = ArmSums(exposures=3, units=1, latency_ms_sum=90.0, unit_latency_ms_sum=30.0, unit_latency_ms_squares=900.0)
+    latency = build(live(), {"control": one, "fresher": one}).comparisons[0].guardrails[0]
+
+    assert (latency.difference.value, latency.difference.low, latency.difference.high) == (0.0, None, None)
+    assert latency.verdict == "not decided yet"
 
 
 @pytest.mark.parametrize(

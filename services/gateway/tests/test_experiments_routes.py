@@ -100,9 +100,15 @@ async def test_the_experiments_of_the_file_are_listed_with_the_shares_of_now(
 async def test_the_report_shows_the_sinks_sums_and_how_old_they_are(api: httpx.AsyncClient, store: FakeStore) -> None:
     def arm(clicked: int, latency_ms: float) -> ArmSums:
         clicks = MetricSums(outcomes=clicked, total=clicked, squares=clicked)
-        return ArmSums(exposures=5000, units=5000, latency_ms_sum=latency_ms, metrics={"click_rate": clicks})
+        return ArmSums(
+            exposures=5000,
+            units=5000,
+            unit_latency_ms_sum=5000 * latency_ms,
+            unit_latency_ms_squares=5000 * (latency_ms**2 + 4),
+            metrics={"click_rate": clicks},
+        )
 
-    arms = {"control": arm(1000, 50_000.0), "fresher": arm(1300, 100_000.0)}
+    arms = {"control": arm(1000, 10.0), "fresher": arm(1300, 20.0)}
     sums = Sums(as_of_ms=1_700_000_000_000, experiments={"recency": ExperimentSums(metrics=DEFAULT_METRICS, arms=arms)})
     store.documents[SUMS] = sums.model_dump_json()
 

@@ -7,13 +7,13 @@ from typing import Final
 import polars as pl
 
 from event_sink.lake_writer import LakeWriter
+from event_sink.rows import ID_COLUMN
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure
 from recsys.ids import user_hash
-from recsys.lake import TABLES, Committed, Table, day_of, read_erasures, read_part
+from recsys.lake import MERGES, TABLES, Table, day_of, read_erasures, read_part, scan_part
 
 _WHO: Final = ("user_id", "session_id")
-_ID: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id", "merges": "session_id"}
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Forgotten:
 def rewrite(writer: LakeWriter, erasures: list[Erasure]) -> Rewritten:
     """Write every part that has rows to forget again without them. Nothing counts yet."""
     result = Rewritten(rows=dict.fromkeys((erasure.user_hash for erasure in erasures), 0))
-    forgotten = Forgotten(erasures, ids=_ids(writer, writer.committed))
+    forgotten = Forgotten(erasures, ids=_ids(writer))
     for table in TABLES:
         for path in writer.committed.of(table):
             if not _rows(writer, path, forgotten):
@@ -75,7 +75,7 @@ def rewrite(writer: LakeWriter, erasures: list[Erasure]) -> Rewritten:
 
 def verify(writer: LakeWriter, erasures: list[Erasure]) -> None:
     """Read the lake again. Raises: DataError, when a row is left that had to go."""
-    forgotten = Forgotten(erasures, ids=_ids(writer, writer.committed))
+    forgotten = Forgotten(erasures, ids=_ids(writer))
     for path in writer.committed.parts:
         if rows := _rows(writer, path, forgotten):
             raise DataError(f"{writer.path / path}: expected no row of an erased user, found {rows}")
@@ -90,28 +90,22 @@ def without(frames: dict[Table, pl.DataFrame], erasures: list[Erasure]) -> dict[
 
 
 def ids_of(writer: LakeWriter, sequences: list[int]) -> set[tuple[int, str]]:
-    """What the lake holds at these places of the stream: sequence and `_ID`, or user_hash."""
+    """What the lake holds at these places of the stream: sequence and `rows.id_of` the entry."""
     found = [read_erasures(writer.path).select("sequence", id="user_hash")]
     for table in TABLES:
         paths = writer.committed.of(table)
-        found += [_scan(writer.path / path).select("sequence", id=_ID[table]).collect() for path in paths]
+        found += [scan_part(writer.path, path).select("sequence", id=ID_COLUMN[table]).collect() for path in paths]
     return set(pl.concat(one.filter(pl.col("sequence").is_in(sequences)) for one in found).iter_rows())
 
 
-def _ids(writer: LakeWriter, committed: Committed) -> pl.DataFrame:
-    parts = [writer.path / path for path in committed.parts]
-    if not parts:
-        return pl.DataFrame(schema=dict.fromkeys(_WHO, pl.String()))
-    return pl.concat(_scan(path).select(_WHO) for path in parts).unique().collect()
+def _ids(writer: LakeWriter) -> pl.DataFrame:
+    parts = [MERGES.to_frame().lazy(), *(scan_part(writer.path, path) for path in writer.committed.parts)]
+    return pl.concat(part.select(_WHO) for part in parts).unique().collect()
 
 
 def _rows(writer: LakeWriter, path: str, forgotten: Forgotten) -> int:
-    part = _scan(writer.path / path).select("sequence", *_WHO)
+    part = scan_part(writer.path, path).select("sequence", *_WHO)
     return int(part.filter(forgotten.owner().is_not_null()).select(pl.len()).collect().item())
-
-
-def _scan(path: object) -> pl.LazyFrame:
-    return pl.scan_parquet(str(path), glob=False, hive_partitioning=False)
 
 
 def _named(ids: pl.Series, erasures: dict[str, Erasure]) -> dict[str, Erasure]:

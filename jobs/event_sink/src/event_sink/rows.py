@@ -1,33 +1,47 @@
-"""Entries of the stream in, rows of the lake out."""
+"""Entries of the stream in, rows of the lake out: a column is what the entry calls so."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
-from recsys.feature_store.interface import Event, Exposure, Merge, StreamEntry, Subject
-from recsys.lake import EVENTS, EXPOSURES, MERGES, Table
+from recsys.feature_store import codec
+from recsys.feature_store.interface import Erasure, Event, Exposure, Merge, StreamEntry
+from recsys.lake import ITEMS, SCHEMAS, Table
+from recsys.shop.item import ItemRecord
 
 _LAST_MS: Final = 253_402_300_799_999  # of the year 9999: no shop's clock may stop the sink
+_KINDS: Final[dict[Table, type]] = {"events": Event, "exposures": Exposure, "merges": Merge}
+_ID: Final[dict[type, str]] = {
+    Event: "event_id",
+    Exposure: "request_id",
+    Merge: "session_id",
+    Erasure: "user_hash",
+}
+
+ID_COLUMN: Final = {table: _ID[kind] for table, kind in _KINDS.items()}
+"""Where in a table the `id_of` an entry stands."""
 
 
-def frames(entries: Iterable[StreamEntry]) -> dict[Table, pl.DataFrame]:
+def id_of(entry: Event | Exposure | Merge | Erasure) -> str:
+    """By what an entry is told from another one at the same place of another stream."""
+    return str(getattr(entry, _ID[type(entry)]))
+
+
+def frames(entries: Sequence[StreamEntry]) -> dict[Table, pl.DataFrame]:
     """Events, exposures and merges in columns of their schemas, in order; erasures are no rows."""
-    events, exposures, merges = [], [], []
-    for entry in entries:
-        match entry.entry:
-            case Event():
-                events.append(_event(entry.sequence, entry.entry))
-            case Exposure():
-                exposures.append(_exposure(entry.sequence, entry.entry))
-            case Merge(session_id, user_id, unix_ms):
-                merges.append((entry.sequence, user_id, session_id, unix_ms))
     return {
-        "events": pl.DataFrame(events, schema=EVENTS, orient="row"),
-        "exposures": pl.DataFrame(exposures, schema=EXPOSURES, orient="row"),
-        "merges": pl.DataFrame(merges, schema=MERGES, orient="row"),
+        table: _frame([one for one in entries if isinstance(one.entry, kind)], SCHEMAS[table])
+        for table, kind in _KINDS.items()
     }
+
+
+def items(records: Iterable[ItemRecord]) -> pl.DataFrame:
+    """Columns of ITEMS."""
+    columns = _columns(ITEMS.names(), list(records))
+    columns["fields"] = [codec.fields_to_text(fields) for fields in columns["fields"]]
+    return pl.DataFrame(columns, schema=ITEMS)
 
 
 def by_day(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -38,39 +52,26 @@ def by_day(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         yield name.isoformat(), rows
 
 
-def _event(sequence: int, event: Event) -> tuple[object, ...]:
-    return (
-        sequence,
-        *_who(event.subject),
-        event.event_id,
-        event.item_id,
-        event.event_type,
-        event.unix_ms,
-        None if event.value is None else float(event.value),
-        event.request_id,
-        event.position,
-        event.list_id,
-    )
+def _frame(entries: list[StreamEntry], schema: pl.Schema) -> pl.DataFrame:
+    who = [_who(one.entry) for one in entries]
+    columns = {
+        "sequence": [one.sequence for one in entries],
+        "user_id": [user_id for user_id, _ in who],
+        "session_id": [session_id for _, session_id in who],
+    }
+    others = [name for name in schema if name not in columns]
+    return pl.DataFrame(columns | _columns(others, [one.entry for one in entries]), schema=schema)
 
 
-def _exposure(sequence: int, exposure: Exposure) -> tuple[object, ...]:
-    return (
-        sequence,
-        *_who(exposure.subject),
-        exposure.request_id,
-        exposure.unix_ms,
-        list(exposure.item_ids),
-        [float(one) for one in exposure.propensities],
-        exposure.artifact_version,
-        exposure.experiment,
-        exposure.arm,
-        float(exposure.latency_ms),
-        exposure.list_id,
-    )
+def _columns(names: Iterable[str], of: Sequence[object]) -> dict[str, list[Any]]:
+    return {name: [getattr(one, name) for one in of] for name in names}
 
 
-def _who(subject: Subject | None) -> tuple[str | None, str | None]:
-    """user_id and session_id, of which one is given at most."""
+def _who(entry: Event | Exposure | Merge | Erasure) -> tuple[str | None, str | None]:
+    """user_id and session_id: of a merge both, else one at most."""
+    if isinstance(entry, Merge):
+        return entry.user_id, entry.session_id
+    subject = None if isinstance(entry, Erasure) else entry.subject
     if subject is None:
         return None, None
     return (subject.id, None) if subject.kind == "user" else (None, subject.id)

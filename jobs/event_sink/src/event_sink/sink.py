@@ -4,7 +4,6 @@ One turn: read what the stream has → write parts → COMMITTED → trim the st
 happened; killed after it, the next turn finds in the stream what the lake has already, and only trims.
 """
 
-import json
 import logging
 import time
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ import polars as pl
 from event_sink import erasing, merging, rows
 from event_sink.lake_writer import LakeWriter
 from recsys.errors import DataError
-from recsys.feature_store.interface import Erasure, Event, Exposure, FeatureStore, Merge, StreamEntry
-from recsys.lake import ERASURES, ERASURES_FILE, ITEMS, ITEMS_FILE, read_erasures, read_items
+from recsys.feature_store.interface import Erasure, FeatureStore, StreamEntry
+from recsys.lake import ERASURES, ERASURES_FILE, ITEMS_FILE, read_erasures, read_items
 from recsys.shop.item import ItemRecord
 
 _log = logging.getLogger(__name__)
@@ -69,9 +68,9 @@ class Sink:
             return
         known = erasing.ids_of(self._writer, [entry.sequence for entry in entries])
         for entry in entries:
-            if (entry.sequence, _id(entry)) not in known:
+            if (place := (entry.sequence, rows.id_of(entry.entry))) not in known:
                 raise DataError(
-                    f"the stream has entry {entry.sequence} ({_id(entry)}), which {self._writer.path} is past and does "
+                    f"the stream has entry {place[0]} ({place[1]}), which {self._writer.path} is past and does "
                     "not hold: expected the store that this lake was filled from, found another one. Nothing was "
                     "removed; move the lake away to begin a new one"
                 )
@@ -121,8 +120,7 @@ class Sink:
         if not changed:
             return
         old = read_items(self._writer.path).filter(~pl.col("item_id").is_in(list(changed)))
-        new = pl.DataFrame([_item_row(record) for record in changed.values()], schema=ITEMS, orient="row")
-        self._writer.write_table(ITEMS_FILE, pl.concat([old, new]).sort("item_id"))
+        self._writer.write_table(ITEMS_FILE, pl.concat([old, rows.items(changed.values())]).sort("item_id"))
         self._writer.commit(items_sequence=sequence)
         _log.info("items", extra={"changed": len(changed), "items_sequence": sequence})
 
@@ -133,30 +131,6 @@ class Sink:
         self._merged_on = today
         if saved:
             _log.info("merged", extra={"parts_saved": saved})
-
-
-def _id(entry: StreamEntry) -> str:
-    match entry.entry:
-        case Event():
-            return entry.entry.event_id
-        case Exposure():
-            return entry.entry.request_id
-        case Merge():
-            return entry.entry.session_id
-        case Erasure():
-            return entry.entry.user_hash
-
-
-def _item_row(record: ItemRecord) -> tuple[object, ...]:
-    return (
-        record.item_id,
-        record.sequence,
-        record.is_whole,
-        record.is_deleted,
-        json.dumps(dict(record.fields), ensure_ascii=False, sort_keys=True),
-        record.created_ms,
-        record.updated_ms,
-    )
 
 
 def _now_ms() -> int:

@@ -12,12 +12,10 @@ from typing import Final
 
 import polars as pl
 
-from recsys.errors import DataError
 from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
-from recsys.lake import COMMITTED, Committed, collect_parts, read_committed, with_owners
+from recsys.lake import Committed, as_committed, collect_parts, with_owners
 from recsys.shop.events import REMOVE
 
-_ATTEMPTS: Final = 10
 _LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
 _ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
 _DAY_MS: Final = 86_400_000
@@ -47,14 +45,7 @@ def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -
     """
     if not metrics:
         return {}
-    for _ in range(_ATTEMPTS):
-        try:
-            return _of_commit(lake, read_committed(lake) or Committed(), metrics, rules)
-        except FileNotFoundError:  # merged or rewritten since: COMMITTED names another part by now
-            continue
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{lake}: cannot be read: {error}") from error
-    raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
+    return as_committed(lake, lambda committed: _of_commit(lake, committed, metrics, rules))
 
 
 def _of_commit(
@@ -62,29 +53,26 @@ def _of_commit(
 ) -> dict[str, ExperimentSums]:
     merges = collect_parts(lake, committed, "merges", lambda part: part)
     groups = 1 + sum(committed.parts.values()) // _ROWS_AT_ONCE
-    everybody = (_People(merges, is_one=pl.col("person").hash() % groups == group) for group in range(groups))
-    found = [_of_people(lake, committed, metrics, people, rules) for people in everybody]
+    people = (_People(lake, committed, merges, pl.col("person").hash() % groups == group) for group in range(groups))
+    found = [_of_people(some, metrics, rules) for some in people]
     of_arms = pl.concat(arms for arms, _ in found).group_by("experiment", "arm").sum()
     of_metrics = pl.concat(sums for _, sums in found).group_by("experiment", "arm", "metric").sum()
-    sums = {(row.pop("experiment"), row.pop("arm"), row.pop("metric")): row for row in of_metrics.to_dicts()}
-    arms = {(row.pop("experiment"), row.pop("arm")): row for row in of_arms.to_dicts()}
-
-    def of_arm(name: str, arm: str) -> ArmSums:
-        of_metric = {each.name: MetricSums(**sums.get((name, arm, each.name), {})) for each in metrics[name]}
-        return ArmSums(**arms[name, arm], metrics=of_metric)
-
-    return {
-        name: ExperimentSums(
-            metrics=tuple(defined), arms={arm: of_arm(name, arm) for other, arm in sorted(arms) if other == name}
-        )
-        for name, defined in metrics.items()
-    }
+    arms: dict[str, dict[str, ArmSums]] = {name: {} for name in metrics}
+    for row in of_arms.sort("experiment", "arm").to_dicts():
+        name, arm = row.pop("experiment"), row.pop("arm")
+        sums = {each.name: MetricSums() for each in metrics[name]}
+        for of_metric in of_metrics.filter(experiment=name, arm=arm).to_dicts():
+            sums[of_metric["metric"]] = MetricSums.model_validate(of_metric)
+        arms[name][arm] = ArmSums(**row, metrics=sums)
+    return {name: ExperimentSums(metrics=tuple(defined), arms=arms[name]) for name, defined in metrics.items()}
 
 
 @dataclass(frozen=True)
 class _People:
-    """Some of all people, and whose a row is."""
+    """Some of all people, and their rows of the lake."""
 
+    lake: Path
+    committed: Committed
     merges: pl.DataFrame
     is_one: pl.Expr  # of a person
 
@@ -96,23 +84,21 @@ class _People:
 
 
 def _of_people(
-    lake: Path, committed: Committed, metrics: Mapping[str, Sequence[Metric]], people: _People, rules: Rules
+    people: _People, metrics: Mapping[str, Sequence[Metric]], rules: Rules
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Sums over these people by experiment and arm, and by experiment, arm and metric."""
-    shown = _shown(lake, committed, people, list(metrics))
-    persons = shown.drop_nulls("person").group_by("experiment", "person", maintain_order=True)
-    units = persons.agg(pl.first("arm"), first_ms=pl.first("unix_ms"), is_mixed=pl.col("arm").n_unique() > 1)
+    shown = _shown(people, list(metrics))
+    units = _units(shown)
     earliest_ms = next(iter(shown["unix_ms"]), 0) - rules.clock_skew_s * 1000
     since = datetime.fromtimestamp(max(0.0, earliest_ms) / 1000, UTC).date().isoformat()
     defined = [(name, metric) for name, each in metrics.items() for metric in each]
     types = {each for _, metric in defined for each in (*metric.types, *metric.returns)}
-    events = _events(lake, committed, units, people, types=types, since=since)
-    clicks = _clicks(lake, committed, events, shown, rules)
+    events = _events(people, units, types=types, since=since)
     removals = {name: [REMOVE, *(back for one in each for back in one.returns)] for name, each in metrics.items()}
     is_removal = pl.any_horizontal(
         (pl.col("experiment") == name) & pl.col("event_type").is_in(types) for name, types in removals.items()
     )
-    clicks = clicks.filter(~is_removal)
+    clicks = _clicks(people, events, shown, rules).filter(~is_removal)
     after = units.join(events, on="person").with_columns(delay_ms=pl.col("unix_ms") - pl.col("first_ms"))
     sums = [
         _by_metric(metric, units.filter(experiment=name), clicks if metric.measure == "clicked" else after, rules)
@@ -121,7 +107,7 @@ def _of_people(
     return _by_arm(shown, units, clicks, rules), pl.concat([_METRIC_SUMS.to_frame(), *sums])
 
 
-def _shown(lake: Path, committed: Committed, people: _People, experiments: list[str]) -> pl.DataFrame:
+def _shown(people: _People, experiments: list[str]) -> pl.DataFrame:
     """Lists, once each, in the order of time."""
     columns = ("sequence", "request_id", "user_id", "session_id", "experiment", "arm", "unix_ms", "latency_ms")
     is_empty = pl.col("item_ids").list.len() == 0
@@ -130,27 +116,39 @@ def _shown(lake: Path, committed: Committed, people: _People, experiments: list[
         of_experiments = part.filter(pl.col("experiment").is_in(experiments))
         return people.rows(of_experiments.select(_LIST_ID, *columns, is_empty=is_empty))
 
-    in_order = collect_parts(lake, committed, "exposures", of_part).sort("unix_ms", "sequence")
+    in_order = collect_parts(people.lake, people.committed, "exposures", of_part).sort("unix_ms", "sequence")
     return in_order.unique("list_id", keep="first", maintain_order=True)
 
 
-def _events(
-    lake: Path, committed: Committed, units: pl.DataFrame, people: _People, *, types: set[str], since: str
-) -> pl.DataFrame:
+def _units(shown: pl.DataFrame) -> pl.DataFrame:
+    """Who was shown something, by experiment: the first arm, since when, whether others came, and how quick it was."""
+    in_first = pl.col("arm") == pl.col("arm").first()
+    return (
+        shown.drop_nulls("person")
+        .group_by("experiment", "person", maintain_order=True)
+        .agg(
+            pl.first("arm"),
+            first_ms=pl.first("unix_ms"),
+            is_mixed=~in_first.all(),
+            latency_ms=pl.col("latency_ms").filter(in_first).mean(),
+        )
+    )
+
+
+def _events(people: _People, units: pl.DataFrame, *, types: set[str], since: str) -> pl.DataFrame:
     """Events, each id once, of people who were shown something: those that name a list, and those of these types."""
     name = pl.coalesce("list_id", "request_id")
     columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", "value")
-    units_people = units.lazy().select("person").unique()
 
     def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
         theirs = people.rows(part.filter(name.is_not_null() | pl.col("event_type").is_in(types)))
-        return theirs.select(*columns, name=name).join(units_people, on="person", how="semi")
+        return theirs.select(*columns, name=name).join(units.lazy(), on="person", how="semi")
 
-    found = collect_parts(lake, committed, "events", of_part, since=since)
+    found = collect_parts(people.lake, people.committed, "events", of_part, since=since)
     return found.sort("sequence").unique("event_id", keep="first", maintain_order=True)
 
 
-def _clicks(lake: Path, committed: Committed, events: pl.DataFrame, shown: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+def _clicks(people: _People, events: pl.DataFrame, shown: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Events on an item of a list that they name, of the person that it was shown to, with `delay_ms` after it.
 
     Columns of `events`, experiment, list_id, delay_ms. Where a request_id names several lists, the first counts that
@@ -169,7 +167,7 @@ def _clicks(lake: Path, committed: Committed, events: pl.DataFrame, shown: pl.Da
     def items_of(part: pl.LazyFrame) -> pl.LazyFrame:
         return part.select(_LIST_ID, "item_ids").join(answered, on="list_id", how="semi")
 
-    items = collect_parts(lake, committed, "exposures", items_of).unique("list_id")
+    items = collect_parts(people.lake, people.committed, "exposures", items_of).unique("list_id")
     on_the_list = pl.col("item_ids").list.contains(pl.col("item_id"))
     found = answers.join(items, on="list_id").filter(on_the_list).drop("item_ids")
     return found.sort("shown_ms").unique("event_id", keep="first")
@@ -184,9 +182,14 @@ def _by_arm(shown: pl.DataFrame, units: pl.DataFrame, clicks: pl.DataFrame, rule
         clicked_exposures=pl.col("list_id").is_in(clicked.implode()).sum(),
         latency_ms_sum=pl.col("latency_ms").sum(),
     )
-    counted = units.group_by("experiment", "arm").agg(units=pl.len(), mixed_units=pl.col("is_mixed").sum())
+    counted = units.group_by("experiment", "arm").agg(
+        units=pl.len(),
+        mixed_units=pl.col("is_mixed").sum(),
+        unit_latency_ms_sum=pl.col("latency_ms").sum(),
+        unit_latency_ms_squares=(pl.col("latency_ms") ** 2).sum(),
+    )
     both = arms.join(counted, on=["experiment", "arm"], how="left")
-    return both.with_columns(pl.col("units", "mixed_units").fill_null(0))
+    return both.fill_null(0)
 
 
 def _by_metric(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> pl.DataFrame:

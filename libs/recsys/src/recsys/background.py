@@ -1,8 +1,8 @@
 """What keeps a background loop going: an exception that nobody foresaw is logged with its place and counted, and the
 loop goes on after a pause that grows.
 
-What a loop does foresee (a store that is away) it handles itself. `supervise` is for loops of an event loop,
-`keep_turning` for those of a thread; a process whose main part is such a loop uses `Failures`.
+What a loop does foresee it handles itself; that the store is away, by `while_store_answers`. `supervise` is for loops
+of an event loop, `keep_turning` for those of a thread; a process whose main part is such a loop uses `Failures`.
 """
 
 import asyncio
@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
+
+from recsys.errors import StoreUnavailableError
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +80,33 @@ async def supervise(loop: str, run: Callable[[], Awaitable[None]], pauses: Pause
             await asyncio.sleep(failures.add())
         else:
             return
+
+
+async def while_store_answers(
+    turn: Callable[[], Awaitable[None]], *, every_s: float, again_s: float | None = None, log: logging.Logger, away: str
+) -> NoReturn:
+    """Turn until cancelled, `every_s` apart.
+
+    Args:
+        turn: what may raise StoreUnavailableError, and is tried again then.
+        every_s: pause between two turns.
+        again_s: pause before it is tried again, if not `every_s`.
+        log: is told once that the store is away, and once that it is back.
+        away: what that means, in the log.
+    """
+    is_away = False
+    while True:
+        try:
+            await turn()
+        except StoreUnavailableError as error:
+            if not is_away:
+                log.warning(away, extra={"reason": str(error)})
+            is_away = True
+        else:
+            if is_away:
+                log.info("the feature store is back")
+            is_away = False
+        await asyncio.sleep(again_s if is_away and again_s is not None else every_s)
 
 
 @asynccontextmanager

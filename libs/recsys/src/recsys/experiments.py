@@ -71,6 +71,8 @@ class ArmSums(BaseModel):
     latency_ms_sum: float = 0.0
     units: NonNegativeInt = 0
     mixed_units: NonNegativeInt = 0  # that were shown another arm too
+    unit_latency_ms_sum: float = 0.0  # over the units, of the mean over the lists of each
+    unit_latency_ms_squares: float = 0.0
     metrics: dict[str, MetricSums] = {}  # by name
 
 

@@ -15,7 +15,7 @@ erasures may be a little ahead of COMMITTED, which does no harm: both say what h
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
@@ -80,6 +80,8 @@ ERASURES: Final = pl.Schema(
     }
 )
 
+T = TypeVar("T")
+
 _ATTEMPTS: Final = 10
 
 
@@ -133,16 +135,30 @@ def read_table(lake: Path, table: Table) -> tuple[Committed, pl.DataFrame]:
     Raises:
         DataError: a file cannot be read, or has not the rows that COMMITTED says.
     """
-    for _ in range(_ATTEMPTS):
-        committed = read_committed(lake) or Committed()
-        try:
-            parts = [read_part(lake, path, rows=committed.parts[path]) for path in committed.of(table)]
-        except FileNotFoundError:  # merged or rewritten since: COMMITTED names another one by now
-            continue
+
+    def read(committed: Committed) -> tuple[Committed, pl.DataFrame]:
+        parts = [read_part(lake, path, rows=committed.parts[path]) for path in committed.of(table)]
         parts.sort(key=lambda part: part.item(0, "sequence"))
         frame = pl.concat([SCHEMAS[table].to_frame(), *parts])
         in_order = frame["sequence"].is_sorted()  # but for events that came late: to look is quicker than to sort
         return committed, frame if in_order else frame.sort("sequence")
+
+    return as_committed(lake, read)
+
+
+def as_committed(lake: Path, read: Callable[[Committed], T]) -> T:
+    """What `read` makes of the lake as it was at one moment; it begins anew where the sink has replaced a part since.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return read(read_committed(lake) or Committed())
+        except FileNotFoundError:  # merged or rewritten since: COMMITTED names another one by now
+            continue
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{lake}: cannot be read: {error}") from error
     raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
 
 
@@ -153,7 +169,7 @@ def collect_parts(
 
     Raises: FileNotFoundError, where the sink has replaced a part since.
     """
-    parts = (_scan_part(lake / path, table) for path in committed.of(table) if day_of(path) >= since)
+    parts = (scan_part(lake, path) for path in committed.of(table) if day_of(path) >= since)
     return pl.concat(of_part(part).collect() for part in (SCHEMAS[table].to_frame().lazy(), *parts))
 
 
@@ -175,17 +191,13 @@ def count_after(lake: Path, table: Table, *, sequence: int) -> int:
     Raises:
         DataError: a file cannot be read.
     """
-    for _ in range(_ATTEMPTS):
-        committed = read_committed(lake) or Committed()
-        later = [lake / path for path in committed.of(table) if _last_sequence(path) > sequence]
-        try:
-            parts = (pl.read_parquet(path, columns=["sequence"], hive_partitioning=False) for path in later)
-            return sum(part.filter(pl.col("sequence") > sequence).height for part in parts)
-        except FileNotFoundError:  # merged or rewritten since
-            continue
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{lake}: cannot be read: {error}") from error
-    raise DataError(f"{lake}: expected the parts that {COMMITTED} names, found one missing {_ATTEMPTS} times")
+
+    def count(committed: Committed) -> int:
+        later = (lake / path for path in committed.of(table) if _last_sequence(path) > sequence)
+        parts = (pl.read_parquet(path, columns=["sequence"], hive_partitioning=False) for path in later)
+        return sum(part.filter(pl.col("sequence") > sequence).height for part in parts)
+
+    return as_committed(lake, count)
 
 
 def _last_sequence(part: str) -> int:
@@ -196,7 +208,7 @@ def _last_sequence(part: str) -> int:
 def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
     """One part, whole. Raises: FileNotFoundError; DataError when it is damaged or has another number of rows."""
     try:
-        frame = _scan_part(lake / path, next(table for table in TABLES if path.startswith(f"{table}/"))).collect()
+        frame = scan_part(lake, path).collect()
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{lake / path}: cannot be read: {error}") from error
     if frame.height != rows:
@@ -204,9 +216,10 @@ def read_part(lake: Path, path: str, *, rows: int) -> pl.DataFrame:
     return frame
 
 
-def _scan_part(path: Path, table: Table) -> pl.LazyFrame:
-    """A part; one of an older version lacks columns."""
-    part = pl.scan_parquet(str(path), glob=False, hive_partitioning=False)
+def scan_part(lake: Path, path: str) -> pl.LazyFrame:
+    """A part in columns of its table's schema; one of an older version lacks some."""
+    table = next(table for table in TABLES if path.startswith(f"{table}/"))
+    part = pl.scan_parquet(str(lake / path), glob=False, hive_partitioning=False)
     return part.match_to_schema(SCHEMAS[table], missing_columns="insert")
 
 

@@ -1,7 +1,8 @@
 """Entries of the stream and records of items as text, the same in both backends."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from recsys.feature_store.interface import (
@@ -14,14 +15,31 @@ from recsys.feature_store.interface import (
     StreamEntry,
     Subject,
 )
+from recsys.ids import user_hash
 from recsys.shop.item import JsonScalar
 
+# In this order an entry is kept; more may come at the end.
+_EVENT: Final = attrgetter(
+    *("event_id", "item_id", "event_type", "unix_ms", "weight", "value", "request_id", "position", "list_id")
+)
+_EXPOSURE: Final = attrgetter(
+    *("list_id", "unix_ms", "item_ids", "propensities", "artifact_version", "experiment", "arm", "latency_ms"),
+    "request_id",
+)
+_ERASURE: Final = attrgetter(
+    *("user_hash", "erased_ms", "store_entries", "lake_rows", "lake_erased_ms", "session_hashes")
+)
 _KINDS: Final[dict[str, Literal["user", "session"]]] = {"u": "user", "s": "session"}
 
 
 def key_of(subject: Subject) -> str:
     """A subject as one string; users and sessions of one id differ."""
     return f"{subject.kind[0]}:{subject.id}"
+
+
+def hashed_key_of(subject: Subject) -> str:
+    """The same, of somebody who was erased: the id is hashed, as in `Erasure`."""
+    return f"{subject.kind[0]}:{user_hash(subject.id)}"
 
 
 def subject_of(key: str) -> Subject:
@@ -31,19 +49,7 @@ def subject_of(key: str) -> Subject:
 
 def event_to_text(event: Event) -> str:
     """An event without its subject, which every backend keeps beside it."""
-    return _text(
-        [
-            event.event_id,
-            event.item_id,
-            event.event_type,
-            event.unix_ms,
-            event.weight,
-            event.value,
-            event.request_id,
-            event.position,
-            event.list_id,
-        ]
-    )
+    return _text(_EVENT(event))
 
 
 def event_from_text(text: str, subject: Subject) -> Event:
@@ -57,21 +63,17 @@ def by_time(events: list[StoredEvent]) -> tuple[StoredEvent, ...]:
     return tuple(sorted(events, key=lambda each: (each.event.unix_ms, each.sequence), reverse=True))
 
 
+def by_type(had: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Event type → ids of items, from pairs of both."""
+    found: dict[str, set[str]] = {}
+    for event_type, item_id in had:
+        found.setdefault(event_type, set()).add(item_id)
+    return {event_type: frozenset(ids) for event_type, ids in found.items()}
+
+
 def exposure_to_text(exposure: Exposure) -> str:
     """An exposure without its subject."""
-    return _text(
-        [
-            exposure.list_id,
-            exposure.unix_ms,
-            exposure.item_ids,
-            exposure.propensities,
-            exposure.artifact_version,
-            exposure.experiment,
-            exposure.arm,
-            exposure.latency_ms,
-            exposure.request_id,
-        ]
-    )
+    return _text(_EXPOSURE(exposure))
 
 
 def exposure_from_text(text: str, subject: Subject | None) -> Exposure:
@@ -89,16 +91,7 @@ def merge_to_text(merge: Merge) -> str:
 
 def erasure_to_text(erasure: Erasure) -> str:
     """An erasure without its sequence."""
-    return _text(
-        [
-            erasure.user_hash,
-            erasure.erased_ms,
-            erasure.store_entries,
-            erasure.lake_rows,
-            erasure.lake_erased_ms,
-            erasure.session_hashes,
-        ]
-    )
+    return _text(_ERASURE(erasure))
 
 
 def erasure_from_text(text: str, sequence: int) -> Erasure:

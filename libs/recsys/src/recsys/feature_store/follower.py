@@ -12,8 +12,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Literal
 
-from recsys.background import supervise
-from recsys.errors import StoreUnavailableError
+from recsys.background import supervise, while_store_answers
 from recsys.feature_store.interface import FeatureStore, TrendingItem
 from recsys.feature_store.opening import open_store
 from recsys.shop.item import ItemRecord
@@ -99,19 +98,8 @@ class Following:
 
     async def run(self) -> None:
         """Turn for ever. What nobody foresaw ends it: whoever runs it begins again (`recsys.background`)."""
-        is_away = False
-        while True:
-            try:
-                await self.turn()
-            except StoreUnavailableError as error:
-                if not is_away:
-                    _log.warning("the feature store is away; the last state stays", extra={"reason": str(error)})
-                is_away = True
-            else:
-                if is_away:
-                    _log.info("the feature store is back")
-                is_away = False
-            await asyncio.sleep(POLL_INTERVAL_S)
+        away = "the feature store is away; the last state stays"
+        await while_store_answers(self.turn, every_s=POLL_INTERVAL_S, log=_log, away=away)
 
     async def _read_items(self) -> None:
         changed: dict[str, ItemRecord] = {}

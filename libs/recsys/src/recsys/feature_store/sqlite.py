@@ -5,9 +5,8 @@ Reads run where they are asked, in microseconds; writes go through `sqlite_write
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import (
@@ -34,8 +33,10 @@ from recsys.feature_store.interface import (
     TrendingItem,
 )
 from recsys.feature_store.sqlite_writer import SqliteWriter
+from recsys.ids import user_hash
 from recsys.shop.item import ItemChange, ItemRecord
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -55,14 +56,14 @@ class SqliteStore(FeatureStore):
             raise StoreUnavailableError(f"{path}: the feature store cannot be opened: {error}") from error
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        def store(connection: sqlite3.Connection) -> list[Appended]:
+        def append(connection: sqlite3.Connection) -> list[Appended]:
             appended = sqlite_events.append(connection, events, now_ms=now_ms)
             if not self._are_sessions_marked:
                 sqlite_sessions.mark_unmarked(connection)
             sqlite_sessions.forget_quiet(connection, before_ms=now_ms - self._session_ms)
             return appended
 
-        appended = await self._writer.run(store)
+        appended = await self._write(append)
         self._are_sessions_marked = True
         return appended
 
@@ -79,68 +80,40 @@ class SqliteStore(FeatureStore):
         return self._read(look)
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
-        return await self._writer.run(
-            lambda connection: sqlite_events.merge_session(connection, session_id, user_id=user_id, now_ms=now_ms)
-        )
+        return await self._write(sqlite_events.merge_session, session_id, user_id=user_id, now_ms=now_ms)
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        return self._read(lambda connection: sqlite_trending.heaviest(connection, limit=limit, now_ms=now_ms))
+        return self._read(sqlite_trending.heaviest, limit=limit, now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
-        return await self._writer.run(lambda connection: sqlite_items.change(connection, changes, now_ms=now_ms))
+        return await self._write(sqlite_items.change, changes, now_ms=now_ms)
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
-        return self._read(
-            lambda connection: sqlite_items.changes(connection, after_sequence=after_sequence, limit=limit)
-        )
+        return self._read(sqlite_items.changes, after_sequence=after_sequence, limit=limit)
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
-        return await self._writer.run(lambda connection: sqlite_events.erase_user(connection, user_id, now_ms=now_ms))
+        return await self._write(sqlite_events.erase_user, user_id, now_ms=now_ms)
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
-        def look(connection: sqlite3.Connection) -> list[Erasure]:
-            rows = connection.execute(
-                "SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", (after_sequence,)
-            )
-            return [codec.erasure_from_text(text, sequence) for text, sequence in rows]
-
-        return self._read(look)
+        rows = self._rows("SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", after_sequence)
+        return [codec.erasure_from_text(*row) for row in rows]
 
     async def erasure(self, user_id: str) -> Erasure | None:
-        def look(connection: sqlite3.Connection) -> Erasure | None:
-            row = connection.execute(
-                "SELECT erasure, sequence FROM erasures WHERE user_hash = ? ORDER BY sequence DESC LIMIT 1",
-                (sha256(user_id.encode()).hexdigest(),),
-            ).fetchone()
-            return codec.erasure_from_text(*row) if row else None
-
-        return self._read(look)
+        query = "SELECT erasure, sequence FROM erasures WHERE user_hash = ? ORDER BY sequence DESC LIMIT 1"
+        return next((codec.erasure_from_text(*row) for row in self._rows(query, user_hash(user_id))), None)
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
-        await self._writer.run(
-            lambda connection: sqlite_events.note_lake_erasure(
-                connection, user_hash, lake_rows=lake_rows, now_ms=now_ms
-            )
-        )
+        await self._write(sqlite_events.note_lake_erasure, user_hash, lake_rows=lake_rows, now_ms=now_ms)
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
-        def look(connection: sqlite3.Connection) -> list[StreamEntry]:
-            rows = connection.execute(
-                "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                (after_sequence, limit),
-            )
-            return [
-                codec.entry_from_text(kind, text, sequence=sequence, subject_key=key)
-                for kind, text, sequence, key in rows
-            ]
-
-        return self._read(look)
+        query = "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return [
+            codec.entry_from_text(kind, text, sequence=sequence, subject_key=key)
+            for kind, text, sequence, key in self._rows(query, after_sequence, limit)
+        ]
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
-        def trim(connection: sqlite3.Connection) -> int:
-            return connection.execute("DELETE FROM stream WHERE sequence <= ?", (up_to_sequence,)).rowcount
-
-        return await self._writer.run(trim)
+        return await self._execute("DELETE FROM stream WHERE sequence <= ?", up_to_sequence)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         def record(connection: sqlite3.Connection) -> None:
@@ -150,34 +123,22 @@ class SqliteStore(FeatureStore):
                 if owner:
                     sqlite_sessions.touch(connection, owner, now_ms=exposure.unix_ms)
 
-        await self._writer.run(record)
+        await self._write(record)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
-        def look(connection: sqlite3.Connection) -> dict[str, ExperimentState]:
-            rows = connection.execute("SELECT experiment, state FROM experiment_states")
-            return {experiment: codec.state_from_text(text) for experiment, text in rows}
-
-        return self._read(look)
+        rows = self._rows("SELECT experiment, state FROM experiment_states")
+        return {experiment: codec.state_from_text(text) for experiment, text in rows}
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        def put(connection: sqlite3.Connection) -> None:
-            row = (experiment, codec.state_to_text(state))
-            connection.execute("INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", row)
-
-        await self._writer.run(put)
+        await self._execute(
+            "INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", experiment, codec.state_to_text(state)
+        )
 
     async def write_document(self, name: str, text: str) -> None:
-        def put(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, text))
-
-        await self._writer.run(put)
+        await self._execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, text)
 
     async def document(self, name: str) -> str | None:
-        def look(connection: sqlite3.Connection) -> str | None:
-            found = connection.execute("SELECT text FROM documents WHERE name = ?", (name,)).fetchone()
-            return found[0] if found else None
-
-        return self._read(look)
+        return next((text for (text,) in self._rows("SELECT text FROM documents WHERE name = ?", name)), None)
 
     async def close(self) -> None:
         self._writer.close()
@@ -185,14 +146,25 @@ class SqliteStore(FeatureStore):
             self._reader.close()
             self._reader = None
 
-    def _read(self, look: Callable[[sqlite3.Connection], T]) -> T:
+    async def _execute(self, statement: str, *values: str | int) -> int:
+        """Run one statement; returns the number of rows that it changed."""
+        return await self._write(lambda connection: connection.execute(statement, values).rowcount)
+
+    async def _write(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """What `work` returns, once all of it is on disk."""
+        return await self._writer.run(lambda connection: work(connection, *args, **kw))
+
+    def _rows(self, query: str, *values: str | int) -> list[Any]:
+        return self._read(lambda connection: connection.execute(query, values).fetchall())
+
+    def _read(self, look: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """What `look` finds, all of it as of one moment."""
         try:
             if self._reader is None:
                 self._reader = sqlite_schema.connect(self._path)
             self._reader.execute("BEGIN")
             try:
-                return look(self._reader)
+                return look(self._reader, *args, **kw)
             finally:
                 self._reader.execute("COMMIT")
         except sqlite3.Error as error:

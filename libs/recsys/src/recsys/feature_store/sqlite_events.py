@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
+from dataclasses import replace
 from typing import Final
 
 from recsys.feature_store import codec, sqlite_experiments, sqlite_had, sqlite_sessions, sqlite_trending
@@ -16,7 +16,8 @@ from recsys.feature_store.interface import (
     StoredEvent,
     Subject,
 )
-from recsys.feature_store.sqlite_schema import DAY_MS, next_number
+from recsys.feature_store.sqlite_schema import DAY_MS, enter
+from recsys.ids import user_hash
 
 _LIGHTEST_EVERY: Final = 1_000  # entries of the stream between two looks for counters to drop
 
@@ -30,10 +31,8 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: i
         if known:
             outcomes.append(Appended(known[0], is_duplicate=True))
             continue
-        sequence = next_number(connection, "stream")
-        subject = resolve(connection, event.subject)
-        key = codec.key_of(subject)
-        _store(connection, event, key=key, sequence=sequence, now_ms=now_ms)
+        key = codec.key_of(resolve(connection, event.subject))
+        sequence = _store(connection, event, key=key, now_ms=now_ms)
         touched.add(key)
         new.append(event)
         outcomes.append(Appended(sequence, is_duplicate=False))
@@ -65,9 +64,7 @@ def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: s
     if before.kind == "session":
         connection.execute("INSERT OR IGNORE INTO pasts VALUES (?, ?)", (user_id, session_id))
     if before != Subject("user", user_id):
-        text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
-        row = (next_number(connection, "stream"), user, text)
-        connection.execute("INSERT INTO stream VALUES (?, 'merge', ?, ?)", row)
+        enter(connection, "merge", key=user, text=codec.merge_to_text(Merge(session_id, user_id, now_ms)))
     connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (session_id, user_id))
     moved = connection.execute("UPDATE recent SET subject = ? WHERE subject = ?", (user, session)).rowcount
     sqlite_had.move(connection, session, to=user)
@@ -89,13 +86,14 @@ def erase_user(connection: sqlite3.Connection, user_id: str, *, now_ms: int) -> 
         connection.execute("DELETE FROM session_times WHERE session_id = ?", (session,))
     for table in ("sessions", "pasts"):
         removed += connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,)).rowcount
-    sequence = next_number(connection, "stream")
-    hashes = tuple(sha256(session.encode()).hexdigest() for session in sessions)
-    erasure = Erasure(sha256(user_id.encode()).hexdigest(), sequence, now_ms, removed, session_hashes=hashes)
+    for subject in subjects:
+        connection.execute("INSERT OR REPLACE INTO erased VALUES (?, ?)", (codec.hashed_key_of(subject), now_ms))
+    hashes = tuple(user_hash(session) for session in sessions)
+    erasure = Erasure(user_hash(user_id), 0, now_ms, removed, session_hashes=hashes)
     text = codec.erasure_to_text(erasure)
+    sequence = enter(connection, "erasure", key="", text=text)
     connection.execute("INSERT INTO erasures VALUES (?, ?, ?)", (sequence, erasure.user_hash, text))
-    connection.execute("INSERT INTO stream VALUES (?, 'erasure', '', ?)", (sequence, text))
-    return erasure
+    return replace(erasure, sequence=sequence)
 
 
 def note_lake_erasure(connection: sqlite3.Connection, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
@@ -104,27 +102,20 @@ def note_lake_erasure(connection: sqlite3.Connection, user_hash: str, *, lake_ro
     for sequence, text in rows:
         erasure = codec.erasure_from_text(text, sequence)
         if erasure.lake_rows is None:
-            noted = Erasure(
-                user_hash,
-                sequence,
-                erasure.erased_ms,
-                erasure.store_entries,
-                lake_rows,
-                now_ms,
-                erasure.session_hashes,
-            )
+            noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
             connection.execute(
                 "UPDATE erasures SET erasure = ? WHERE sequence = ?", (codec.erasure_to_text(noted), sequence)
             )
 
 
-def _store(connection: sqlite3.Connection, event: Event, *, key: str, sequence: int, now_ms: int) -> None:
+def _store(connection: sqlite3.Connection, event: Event, *, key: str, now_ms: int) -> int:
     text = codec.event_to_text(event)
+    sequence = enter(connection, "event", key=key, text=text)
     connection.execute("INSERT INTO event_ids VALUES (?, ?, ?)", (event.event_id, sequence, now_ms))
-    connection.execute("INSERT INTO stream VALUES (?, 'event', ?, ?)", (sequence, key, text))
     connection.execute("INSERT INTO recent VALUES (?, ?, ?, ?)", (key, sequence, event.unix_ms, text))
     sqlite_had.note(connection, event, key=key)
     sqlite_sessions.touch(connection, event.subject, now_ms=now_ms)
+    return sequence
 
 
 def _cap_recent(connection: sqlite3.Connection, keys: set[str]) -> None:

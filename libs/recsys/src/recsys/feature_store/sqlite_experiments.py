@@ -2,12 +2,11 @@
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from recsys.feature_store import codec
 from recsys.feature_store.interface import CLOCKS_APART_MS, Exposure, Subject
-from recsys.feature_store.sqlite_schema import next_number
+from recsys.feature_store.sqlite_schema import enter
 
 _FIRST_COUNTS: Final = (
     "ON CONFLICT (subject, experiment) DO UPDATE SET arm = excluded.arm, first_ms = excluded.first_ms "
@@ -17,13 +16,11 @@ _FIRST_COUNTS: Final = (
 
 def record(connection: sqlite3.Connection, exposures: Sequence[tuple[Exposure, Subject | None]]) -> None:
     """See `interface.FeatureStore.record_exposures`; beside each exposure whose it is by now."""
-    erased = _erased_since(connection, min((exposure.unix_ms for exposure, _ in exposures), default=0))
     for exposure, subject in exposures:
-        if exposure.subject and exposure.unix_ms <= erased.get(_hashed(exposure.subject), -1):
+        if exposure.subject and _is_erased_since(connection, exposure.subject, exposure.unix_ms):
             continue
         key = codec.key_of(subject) if subject else ""
-        row = (next_number(connection, "stream"), key, codec.exposure_to_text(exposure))
-        connection.execute("INSERT INTO stream VALUES (?, 'exposure', ?, ?)", row)
+        enter(connection, "exposure", key=key, text=codec.exposure_to_text(exposure))
         if subject and exposure.experiment:
             connection.execute(
                 f"INSERT INTO assignments VALUES (?, ?, ?, ?) {_FIRST_COUNTS}",
@@ -46,18 +43,8 @@ def merge_arms(connection: sqlite3.Connection, session: str, *, user: str) -> No
     connection.execute("DELETE FROM assignments WHERE subject = ?", (session,))
 
 
-def _erased_since(connection: sqlite3.Connection, since_ms: int) -> dict[tuple[str, str], int]:
-    """Who was erased later than this: kind and hash → until when, by whichever gateway's clock, a list is older."""
-    erased: dict[tuple[str, str], int] = {}
-    for text, sequence in connection.execute("SELECT erasure, sequence FROM erasures ORDER BY sequence DESC"):
-        erasure = codec.erasure_from_text(text, sequence)
-        until_ms = erasure.erased_ms + CLOCKS_APART_MS
-        if until_ms < since_ms:
-            break
-        for subject in (("user", erasure.user_hash), *(("session", one) for one in erasure.session_hashes)):
-            erased.setdefault(subject, until_ms)
-    return erased
-
-
-def _hashed(subject: Subject) -> tuple[str, str]:
-    return subject.kind, sha256(subject.id.encode()).hexdigest()
+def _is_erased_since(connection: sqlite3.Connection, subject: Subject, unix_ms: int) -> bool:
+    """Whether somebody was erased after this moment, by whichever gateway's clock."""
+    query = "SELECT 1 FROM erased WHERE subject = ? AND at_ms >= ?"
+    row = (codec.hashed_key_of(subject), unix_ms - CLOCKS_APART_MS)
+    return connection.execute(query, row).fetchone() is not None

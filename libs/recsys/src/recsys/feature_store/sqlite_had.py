@@ -23,11 +23,8 @@ def note(connection: sqlite3.Connection, event: Event, *, key: str) -> None:
 
 def had_by(connection: sqlite3.Connection, subject: Subject) -> dict[str, frozenset[str]]:
     """Event type → ids of items that a resolved subject had."""
-    had: dict[str, set[str]] = {}
     rows = connection.execute("SELECT event_type, item_id FROM had WHERE subject = ?", (codec.key_of(subject),))
-    for event_type, item_id in rows:
-        had.setdefault(event_type, set()).add(item_id)
-    return {event_type: frozenset(ids) for event_type, ids in had.items()}
+    return codec.by_type(rows)
 
 
 def move(connection: sqlite3.Connection, key: str, *, to: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
 # whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
 # `bought_again`: purchases of an item that `had` has, beyond the first. `session_times`: last event, list or merge.
-# Exposures, arms and units were counted here once; the sink works them out of the lake.
+# `erased`: keys with the id hashed. Exposures, arms and units were counted here once; the sink does that now.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event_ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL)
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS stream (
   sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, entry TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS stream_by_subject ON stream (subject);
 CREATE TABLE IF NOT EXISTS erasures (sequence INTEGER PRIMARY KEY, user_hash TEXT NOT NULL, erasure TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS erased (subject TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS assignments (
   subject TEXT NOT NULL, experiment TEXT NOT NULL, arm TEXT NOT NULL, first_ms INTEGER NOT NULL,
   PRIMARY KEY (subject, experiment)) WITHOUT ROWID;
@@ -75,3 +76,10 @@ def next_number(connection: sqlite3.Connection, name: str) -> int:
         "INSERT INTO meta VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET number = number + 1 RETURNING number", (name,)
     ).fetchone()
     return int(number)
+
+
+def enter(connection: sqlite3.Connection, kind: str, *, key: str, text: str) -> int:
+    """Add an entry to the stream, of a subject or ""; returns its sequence. Inside a transaction."""
+    sequence = next_number(connection, "stream")
+    connection.execute("INSERT INTO stream VALUES (?, ?, ?, ?)", (sequence, kind, key, text))
+    return sequence

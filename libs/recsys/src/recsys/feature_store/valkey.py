@@ -7,7 +7,7 @@ otherwise is told of in the log.
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from valkey.asyncio import BlockingConnectionPool, Valkey
@@ -37,6 +37,7 @@ from recsys.feature_store.interface import (
     Subject,
     TrendingItem,
 )
+from recsys.ids import user_hash
 from recsys.shop.item import ItemChange, ItemRecord, changed
 
 _log = logging.getLogger(__name__)
@@ -74,15 +75,7 @@ class ValkeyStore(FeatureStore):
         )
         self._client: Any = Valkey.from_pool(pool)  # the library's own types leave out half of what it takes
         self._is_checked = False
-        self._append = self._client.register_script(valkey_scripts.APPEND)
-        self._profile = self._client.register_script(valkey_scripts.PROFILE)
-        self._merge = self._client.register_script(valkey_scripts.MERGE)
-        self._erase_part = self._client.register_script(valkey_scripts.ERASE_PART)
-        self._erase = self._client.register_script(valkey_scripts.ERASE)
-        self._erasures = self._client.register_script(valkey_scripts.ERASURES)
-        self._expose = self._client.register_script(valkey_scripts.EXPOSE)
-        self._change_items = self._client.register_script(valkey_scripts.CHANGE_ITEMS)
-        self._item_changes = self._client.register_script(valkey_scripts.ITEM_CHANGES)
+        self._script = cache(self._client.register_script)
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         await self._check_durability()
@@ -113,37 +106,33 @@ class ValkeyStore(FeatureStore):
                 repr(event.weight),
                 codec.event_to_text(event),
             ]
-        outcomes = await self._ask(lambda: self._append(args=arguments))
+        outcomes = await self._run(valkey_scripts.APPEND, *arguments)
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
     async def profile(self, subject: Subject) -> Profile:
-        key, recent, had, arms = await self._ask(lambda: self._profile(args=[codec.key_of(subject)]))
+        key, recent, had, arms = await self._run(valkey_scripts.PROFILE, codec.key_of(subject))
         resolved = codec.subject_of(key)
         events = []
         for member in recent:
             sequence, _, text = member.partition("|")
             events.append(StoredEvent(int(sequence), codec.event_from_text(text, resolved)))
-        by_type: dict[str, set[str]] = {}
-        for member in had:
-            event_type, _, item_id = member.partition("\0")
-            by_type.setdefault(event_type, set()).add(item_id)
         return Profile(
             resolved,
             codec.by_time(events),
-            {name: frozenset(ids) for name, ids in by_type.items()},
+            codec.by_type(member.split("\0", 1) for member in had),
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
         )
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
-        return int(await self._ask(lambda: self._merge(args=[session_id, user_id, RECENT_EVENTS, text, now_ms])))
+        return int(await self._run(valkey_scripts.MERGE, session_id, user_id, RECENT_EVENTS, text, now_ms))
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        landmark = await self._ask(lambda: self._client.get(f"landmark:{HALF_LIFE_S}"))
+        landmark = await self._ask(self._client.get, f"landmark:{HALF_LIFE_S}")
         if landmark is None:
             return []
         # weights are kept negative, so that equal ones come by id
-        listed = await self._ask(lambda: self._client.zrange(f"trending:{HALF_LIFE_S}", 0, limit - 1, withscores=True))
+        listed = await self._ask(self._client.zrange, f"trending:{HALF_LIFE_S}", 0, limit - 1, withscores=True)
         decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (HALF_LIFE_S * 1000)))
         return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
 
@@ -152,12 +141,12 @@ class ValkeyStore(FeatureStore):
             return []
         ids = list(dict.fromkeys(change.item_id for change in changes))
         for _ in range(_TRIES):
-            before = dict(zip(ids, await self._ask(lambda: self._client.hmget("items", ids)), strict=True))
+            before = dict(zip(ids, await self._ask(self._client.hmget, "items", ids), strict=True))
             records = {one: _record(one, text) for one, text in before.items() if text is not None}
             for change in changes:
                 records[change.item_id] = changed(records.get(change.item_id), change, sequence=0, now_ms=now_ms)
             arguments = [part for one in ids for part in (one, before[one] or "", _record_text(records[one]))]
-            sequences = await self._ask(lambda arguments=arguments: self._change_items(args=arguments))
+            sequences = await self._run(valkey_scripts.CHANGE_ITEMS, *arguments)
             if sequences:
                 placed = {
                     one: replace(records[one], sequence=number) for one, number in zip(ids, sequences, strict=True)
@@ -166,18 +155,18 @@ class ValkeyStore(FeatureStore):
         raise StoreUnavailableError(f"{_TRIES} times somebody else changed the same items at the same moment")
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
-        found = await self._ask(lambda: self._item_changes(args=[after_sequence, limit]))
+        found = await self._run(valkey_scripts.AFTER, "items", after_sequence, limit)
         return [_record(item_id, text) for item_id, text in found]
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
-        user_hash = sha256(user_id.encode()).hexdigest()
         for _ in range(_TRIES):
-            sessions = sorted(await self._ask(lambda: self._client.smembers(f"pasts:{user_id}")))
-            hashes = tuple(sha256(session.encode()).hexdigest() for session in sessions)
-            erasure = Erasure(user_hash, 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
+            sessions = sorted(await self._ask(self._client.smembers, f"pasts:{user_id}"))
+            hashes = tuple(user_hash(session) for session in sessions)
+            erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
             until, removed = await self._erase_from_stream([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
-            arguments = [user_id, user_hash, codec.erasure_to_text(erasure), until, removed, *sessions]
-            entered = await self._ask(lambda arguments=arguments: self._erase(args=arguments))
+            text = codec.erasure_to_text(erasure)
+            who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
+            entered = await self._run(valkey_scripts.ERASE, text, now_ms, until, removed, *who)
             if entered:
                 return replace(erasure, sequence=entered[0], store_entries=entered[1])
         raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
@@ -186,40 +175,35 @@ class ValkeyStore(FeatureStore):
         """Remove entries part by part, so that a long stream holds nobody up; up to where, and how many."""
         until, removed = "0-0", 0
         while True:
-            arguments = [until, _STREAM_PART, *keys]
-            last, count = await self._ask(lambda arguments=arguments: self._erase_part(args=arguments))
+            last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
             removed += count
             if not last:
                 return until, removed
             until = last
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
-        found = await self._ask(lambda: self._erasures(args=[after_sequence]))
+        found = await self._run(valkey_scripts.AFTER, "erasures", after_sequence, -1)
         return [_erasure(sequence, text) for sequence, text in found]
 
     async def erasure(self, user_id: str) -> Erasure | None:
-        return max(
-            await self._erasures_of(sha256(user_id.encode()).hexdigest()), key=lambda each: each.sequence, default=None
-        )
+        return max(await self._erasures_of(user_hash(user_id)), key=lambda each: each.sequence, default=None)
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
         for erasure in await self._erasures_of(user_hash):
             if erasure.lake_rows is None:
                 noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
                 text = f"{user_hash}|{codec.erasure_to_text(noted)}"
-                await self._ask(lambda noted=noted, text=text: self._client.hset("erasures", str(noted.sequence), text))
+                await self._ask(self._client.hset, "erasures", str(noted.sequence), text)
 
     async def _erasures_of(self, user_hash: str) -> list[Erasure]:
-        sequences = list(await self._ask(lambda: self._client.smembers(f"erasures:{user_hash}")))
+        sequences = list(await self._ask(self._client.smembers, f"erasures:{user_hash}"))
         if not sequences:
             return []
-        texts = await self._ask(lambda: self._client.hmget("erasures", sequences))
+        texts = await self._ask(self._client.hmget, "erasures", sequences)
         return [_erasure(sequence, text) for sequence, text in zip(sequences, texts, strict=True)]
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
-        entries = await self._ask(
-            lambda: self._client.xrange("stream", min=f"({after_sequence}-0", max="+", count=limit)
-        )
+        entries = await self._ask(self._client.xrange, "stream", min=f"({after_sequence}-0", max="+", count=limit)
         return [
             codec.entry_from_text(
                 fields["k"], fields["e"], sequence=int(entry_id.partition("-")[0]), subject_key=fields["s"]
@@ -228,45 +212,47 @@ class ValkeyStore(FeatureStore):
         ]
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
-        return int(
-            await self._ask(lambda: self._client.xtrim("stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
-        )
+        return int(await self._ask(self._client.xtrim, "stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        arguments: list[str | int] = [CLOCKS_APART_MS, min((each.unix_ms for each in exposures), default=0)]
+        arguments: list[str | int] = [CLOCKS_APART_MS]
         for exposure in exposures:
             who = exposure.subject
             arguments += [
                 codec.key_of(who) if who else "",
-                codec.key_of(replace(who, id=sha256(who.id.encode()).hexdigest())) if who else "",
+                codec.hashed_key_of(who) if who else "",
                 exposure.experiment or "",
                 exposure.arm or "",
                 exposure.unix_ms,
                 codec.exposure_to_text(exposure),
             ]
         await self._check_durability()
-        await self._ask(lambda: self._expose(args=arguments))
+        await self._run(valkey_scripts.EXPOSE, *arguments)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
-        states = await self._ask(lambda: self._client.hgetall("experiments"))
+        states = await self._ask(self._client.hgetall, "experiments")
         return {experiment: codec.state_from_text(text) for experiment, text in states.items()}
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        await self._ask(lambda: self._client.hset("experiments", experiment, codec.state_to_text(state)))
+        await self._ask(self._client.hset, "experiments", experiment, codec.state_to_text(state))
 
     async def write_document(self, name: str, text: str) -> None:
-        await self._ask(lambda: self._client.hset("documents", name, text))
+        await self._ask(self._client.hset, "documents", name, text)
 
     async def document(self, name: str) -> str | None:
-        found: str | None = await self._ask(lambda: self._client.hget("documents", name))
+        found: str | None = await self._ask(self._client.hget, "documents", name)
         return found
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _ask(self, command: Callable[..., Awaitable[Any]]) -> Any:
+    async def _run(self, script: str, *arguments: str | int | float) -> Any:
+        """What one of `valkey_scripts` returns; it is sent by its digest."""
+        return await self._ask(self._script(script), args=arguments)
+
+    async def _ask(self, command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
         try:
-            return await command()
+            return await command(*arguments, **options)
         except (ValkeyError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise StoreUnavailableError(f"{self._place()}: {reason}") from error
@@ -294,10 +280,7 @@ def _erasure(sequence: str, text: str) -> Erasure:
 
 
 def _record(item_id: str, text: str) -> ItemRecord:
-    sequence, _, rest = text.partition("|")
-    flags, _, rest = rest.partition("|")
-    created_ms, _, rest = rest.partition("|")
-    updated_ms, _, fields = rest.partition("|")
+    sequence, flags, created_ms, updated_ms, fields = text.split("|", 4)
     return ItemRecord(
         item_id,
         int(sequence),

@@ -15,6 +15,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     stream                            stream of SEQUENCE-0: k kind, s subject, e entry
     erasures, erasures:order          hash SEQUENCE → "USER_HASH|ERASURE"; sorted set of sequences
     erasures:USER_HASH                set of the user's sequences
+    erased                            hash K with the id hashed → unix_ms of the last erasure
     assignments:K                     hash EXPERIMENT → "unix_ms of the first exposure|ARM"
     experiments                       hash EXPERIMENT → state
     documents                         hash NAME → text
@@ -30,6 +31,19 @@ local function enter(kind, subject, entry)
 end
 """
 
+_OWNER: Final = """
+local function owner(key)
+  local user = string.sub(key, 1, 2) == "s:" and redis.call("GET", "session:" .. string.sub(key, 3))
+  return user and "u:" .. user or key
+end
+"""
+
+_FORGET: Final = """
+local function forget(key)
+  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key)
+end
+"""
+
 # The arm of the earlier exposure stays.
 _ASSIGN: Final = """
 local function assign(key, experiment, text)
@@ -41,14 +55,14 @@ end
 """
 
 # Once for each session that is quiet for long: what it had, and whose it is. At most so many in one script.
-_FORGET: Final = """
+_FORGET_QUIET: Final = """
 local function forget_quiet(before_ms)
   local quiet = redis.call("ZRANGE", "times:sessions", "-inf", "(" .. before_ms, "BYSCORE", "LIMIT", 0, 100)
   for _, session in ipairs(quiet) do
     local user = redis.call("GET", "session:" .. session)
     if user then redis.call("SREM", "sessions:" .. user, session) end
-    redis.call("DEL", "session:" .. session, "recent:s:" .. session, "had:s:" .. session, "again:s:" .. session,
-               "assignments:s:" .. session)
+    redis.call("DEL", "session:" .. session)
+    forget("s:" .. session)
     redis.call("ZREM", "times:sessions", session)
   end
 end
@@ -75,7 +89,9 @@ end
 # {sequence, is duplicate} pairs.
 APPEND: Final = (
     _ENTER
+    + _OWNER
     + _FORGET
+    + _FORGET_QUIET
     + _MARK
     + """
 local function landmark_for(half_life, unix_ms)
@@ -127,9 +143,8 @@ for at = 9, #ARGV, 7 do
   else
     if string.sub(key, 1, 2) == "s:" then
       redis.call("ZADD", "times:sessions", "GT", ARGV[7], string.sub(key, 3))
-      local user = redis.call("GET", "session:" .. string.sub(key, 3))
-      if user then key = "u:" .. user end
     end
+    key = owner(key)
     local sequence = enter("event", key, text)
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
@@ -152,19 +167,19 @@ return outcomes
 )
 
 # ARGV: subject key. Returns {key, recent with nothing but members, had, assignments}.
-PROFILE: Final = """
-local key = ARGV[1]
-if string.sub(key, 1, 2) == "s:" then
-  local user = redis.call("GET", "session:" .. string.sub(key, 3))
-  if user then key = "u:" .. user end
-end
+PROFILE: Final = (
+    _OWNER
+    + """
+local key = owner(ARGV[1])
 return {key, redis.call("ZRANGE", "recent:" .. key, 0, -1), redis.call("SMEMBERS", "had:" .. key),
         redis.call("HGETALL", "assignments:" .. key)}
 """
+)
 
 # ARGV: session id, user id, most recent, text of the merge, now. Returns the number of recent events moved.
 MERGE: Final = (
     _ENTER
+    + _FORGET
     + _ASSIGN
     + """
 local session, user = "s:" .. ARGV[1], "u:" .. ARGV[2]
@@ -184,11 +199,10 @@ end
 local again = redis.call("HGETALL", "again:" .. session)
 for at = 1, #again, 2 do redis.call("HINCRBY", "again:" .. user, again[at], again[at + 1]) end
 redis.call("SUNIONSTORE", "had:" .. user, "had:" .. user, "had:" .. session)
-redis.call("DEL", "recent:" .. session, "had:" .. session, "again:" .. session)
 redis.call("ZADD", "times:sessions", "GT", ARGV[5], ARGV[1])
 local arms = redis.call("HGETALL", "assignments:" .. session)
 for at = 1, #arms, 2 do assign(user, arms[at], arms[at + 1]) end
-redis.call("DEL", "assignments:" .. session)
+forget(session)
 return moved
 """
 )
@@ -205,73 +219,55 @@ end
 return {#entries < tonumber(ARGV[2]) and "" or entries[#entries][1], removed}
 """
 
-# ARGV: user id, user hash, text of the erasure with REMOVED where the count of entries goes, id of the last entry of
-# the stream that ERASE_PART did, entries that it removed, then the user's pasts as the caller knows them. Returns
-# {sequence, entries removed in all}, or nothing where there are others by now.
+# ARGV: text of the erasure with REMOVED where the count of entries goes, now, id of the last entry of the stream that
+# ERASE_PART did, entries that it removed, then id and hash of the user, and of each of its pasts as the caller knows
+# them. Returns {sequence, entries removed in all}, or nothing where there are others by now.
 REMOVED: Final = -987654321
 ERASE: Final = (
     _ENTER
+    + _FORGET
     + """
-local sessions, pasts = redis.call("SMEMBERS", "sessions:" .. ARGV[1]), redis.call("SMEMBERS", "pasts:" .. ARGV[1])
-local keys, removed = {["u:" .. ARGV[1]] = true}, tonumber(ARGV[5]) + #sessions + #pasts
-for at = 6, #ARGV do keys["s:" .. ARGV[at]] = true end
+local user, user_hash = ARGV[5], ARGV[6]
+local sessions, pasts = redis.call("SMEMBERS", "sessions:" .. user), redis.call("SMEMBERS", "pasts:" .. user)
+local hashed, removed = {["u:" .. user] = "u:" .. user_hash}, tonumber(ARGV[4]) + #sessions + #pasts
+for at = 7, #ARGV, 2 do hashed["s:" .. ARGV[at]] = "s:" .. ARGV[at + 1] end
 for _, session in ipairs(pasts) do
-  if not keys["s:" .. session] then return {} end
+  if not hashed["s:" .. session] then return {} end
 end
 for _, session in ipairs(sessions) do redis.call("DEL", "session:" .. session) end
 for _, session in ipairs(pasts) do redis.call("ZREM", "times:sessions", session) end
-redis.call("DEL", "sessions:" .. ARGV[1], "pasts:" .. ARGV[1])
-for key, _ in pairs(keys) do
+redis.call("DEL", "sessions:" .. user, "pasts:" .. user)
+for key, erased in pairs(hashed) do
   removed = removed + redis.call("ZCARD", "recent:" .. key) + redis.call("SCARD", "had:" .. key)
   removed = removed + redis.call("HLEN", "assignments:" .. key)
-  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key)
+  forget(key)
   redis.call("DEL", "units:" .. key, "exposures:" .. key)  -- of an older version, which counted here
+  redis.call("HSET", "erased", erased, ARGV[2])
 end
-for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[4], "+")) do
-  if keys[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
+for _, entry in ipairs(redis.call("XRANGE", "stream", "(" .. ARGV[3], "+")) do
+  if hashed[entry[2][4]] then removed = removed + redis.call("XDEL", "stream", entry[1]) end
 end
-local text = string.gsub(ARGV[3], "%-987654321", string.format("%d", removed), 1)
+local text = string.gsub(ARGV[1], "%-987654321", string.format("%d", removed), 1)
 local sequence = enter("erasure", "", text)
-redis.call("HSET", "erasures", sequence, ARGV[2] .. "|" .. text)
+redis.call("HSET", "erasures", sequence, user_hash .. "|" .. text)
 redis.call("ZADD", "erasures:order", sequence, sequence)
-redis.call("SADD", "erasures:" .. ARGV[2], sequence)
+redis.call("SADD", "erasures:" .. user_hash, sequence)
 return {sequence, removed}
 """
 )
 
-# ARGV: after sequence. Returns {sequence, text} pairs.
-ERASURES: Final = """
-local sequences = redis.call("ZRANGE", "erasures:order", "(" .. ARGV[1], "+inf", "BYSCORE")
-local found = {}
-for at, sequence in ipairs(sequences) do found[at] = {sequence, redis.call("HGET", "erasures", sequence)} end
-return found
-"""
-
-# ARGV: how far clocks may be apart, earliest unix_ms, then 6 an exposure: subject key or "", the same with its id
-# hashed, experiment or "", arm or "", unix_ms, text. What was shown to somebody erased since is dropped.
+# ARGV: how far clocks may be apart, then 6 an exposure: subject key or "", the same with its id hashed, experiment or
+# "", arm or "", unix_ms, text. What was shown to somebody erased since is dropped.
 EXPOSE: Final = (
     _ENTER
+    + _OWNER
     + _ASSIGN
     + """
-local erased, at = {}, 0  -- key with the id hashed → until when a list is older than the erasure
-while true do
-  local sequence = redis.call("ZREVRANGE", "erasures:order", at, at)[1]
-  if not sequence then break end
-  local erasure = cjson.decode(string.match(redis.call("HGET", "erasures", sequence), "|(.*)$"))
-  local until_ms = erasure[2] + tonumber(ARGV[1])
-  if until_ms < tonumber(ARGV[2]) then break end
-  local keys = {"u:" .. erasure[1]}
-  for _, session in ipairs(erasure[6]) do keys[#keys + 1] = "s:" .. session end
-  for _, key in ipairs(keys) do erased[key] = erased[key] or until_ms end
-  at = at + 1
-end
-for at = 3, #ARGV, 6 do
+for at = 2, #ARGV, 6 do
   local key, hashed, experiment, arm, unix_ms, text = unpack(ARGV, at, at + 5)
-  if not erased[hashed] or tonumber(unix_ms) > erased[hashed] then
-    if string.sub(key, 1, 2) == "s:" then
-      local user = redis.call("GET", "session:" .. string.sub(key, 3))
-      if user then key = "u:" .. user end
-    end
+  local erased_ms = redis.call("HGET", "erased", hashed)
+  if not erased_ms or tonumber(unix_ms) > erased_ms + ARGV[1] then
+    key = owner(key)
     enter("exposure", key, text)
     if string.sub(key, 1, 2) == "s:" then redis.call("ZADD", "times:sessions", "GT", unix_ms, string.sub(key, 3)) end
     if experiment ~= "" and key ~= "" then assign(key, experiment, unix_ms .. "|" .. arm) end
@@ -297,10 +293,10 @@ end
 return sequences
 """
 
-# ARGV: after sequence, limit. Returns {id, record} pairs.
-ITEM_CHANGES: Final = """
-local ids = redis.call("ZRANGE", "items:order", "(" .. ARGV[1], "+inf", "BYSCORE", "LIMIT", 0, ARGV[2])
+# ARGV: items or erasures, after sequence, limit (-1: none). Returns {id or sequence, text} pairs in order.
+AFTER: Final = """
+local ids = redis.call("ZRANGE", ARGV[1] .. ":order", "(" .. ARGV[2], "+inf", "BYSCORE", "LIMIT", 0, ARGV[3])
 local found = {}
-for at, id in ipairs(ids) do found[at] = {id, redis.call("HGET", "items", id)} end
+for at, id in ipairs(ids) do found[at] = {id, redis.call("HGET", ARGV[1], id)} end
 return found
 """

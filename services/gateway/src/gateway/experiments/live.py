@@ -4,15 +4,16 @@ In: experiments, and again and again the store's states. Out: assignments. A cha
 the others with their next `refresh`. What the experiments measure is told to the sink, through the store, once.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Final, NoReturn
 
 from gateway.experiments.assignment import arm_for
 from gateway.experiments.file import Arm, Experiment, check_sum
-from recsys.errors import InvalidArgumentError, StoreUnavailableError
+from recsys.background import while_store_answers
+from recsys.errors import InvalidArgumentError
 from recsys.experiments import METRICS, MetricsDocument
 from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile
 
@@ -29,7 +30,7 @@ class Assignment:
     arm: Arm
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveExperiment:
     """An experiment of the file and what the API changed about it."""
 
@@ -37,10 +38,14 @@ class LiveExperiment:
     state: ExperimentState = field(default_factory=ExperimentState)
 
     @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
     def is_stopped(self) -> bool:
         return self.state.stopped_ms is not None
 
-    @property
+    @cached_property
     def shares(self) -> dict[str, float]:
         """Arm → share. Changed shares that no longer fit an edited file do not count."""
         changed = {arm: self.state.shares.get(arm, share) for arm, share in self.definition.shares.items()}
@@ -50,13 +55,17 @@ class LiveExperiment:
             return self.definition.shares
         return changed
 
+    def assigned(self, arm: str) -> Assignment:
+        """That somebody is in this arm of the definition."""
+        return Assignment(self.name, next(each for each in self.definition.arms if each.name == arm))
+
     def with_shares(self, changes: Mapping[str, float]) -> ExperimentState:
         """The state after a change of shares; arms not named keep theirs.
 
         Raises:
             InvalidArgumentError: it is stopped, has no such arm, or the sum would exceed 1.
         """
-        name, shares = self.definition.name, self.shares
+        name, shares = self.name, self.shares
         if self.is_stopped:
             raise InvalidArgumentError(f"experiment {name!r} is stopped, and stays so: start one of another name")
         if unknown := [arm for arm in changes if arm not in shares]:
@@ -69,22 +78,13 @@ class LiveExperiment:
         return replace(self.state, shares=changed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    definition: Experiment
-    shares: Mapping[str, float]  # of now
-
-    def assigned(self, arm: str) -> Assignment:
-        return Assignment(self.definition.name, next(each for each in self.definition.arms if each.name == arm))
-
-
 class Experiments:
     """All experiments of the file, by name, and who is in which arm of them."""
 
     def __init__(self, definitions: Sequence[Experiment] = ()) -> None:
         self._live = {definition.name: LiveExperiment(definition) for definition in definitions}
         # Until the store has said what is stopped, nobody is in an experiment: it could not be counted there either.
-        self._running: tuple[_Running, ...] = ()
+        self._running: tuple[LiveExperiment, ...] = ()
         self._told = not definitions  # the sink knows the metrics
 
     def assign(self, profile: Profile) -> Assignment | None:
@@ -92,13 +92,13 @@ class Experiments:
 
         An arm whose share is 0 is shown to nobody; who was shown it before is in no other arm of that experiment.
         """
-        shown = [(each, profile.arms[name]) for each in self._running if (name := each.definition.name) in profile.arms]
+        shown = [(each, profile.arms[name]) for each in self._running if (name := each.name) in profile.arms]
         for each, arm in shown:
             if each.shares.get(arm):
                 return each.assigned(arm)
         for each in self._running:
             found = arm_for(profile.subject, salt=each.definition.hash_salt, shares=each.shares)
-            if found is not None and each.definition.name not in profile.arms:
+            if found is not None and each.name not in profile.arms:
                 return each.assigned(found)
         return None
 
@@ -125,22 +125,12 @@ class Experiments:
             name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
             for name, live in self._live.items()
         }
-        self._running = tuple(
-            _Running(live.definition, live.shares) for live in self._live.values() if not live.is_stopped
-        )
+        self._running = tuple(live for live in self._live.values() if not live.is_stopped)
 
     async def follow(self, store: FeatureStore, *, interval_s: float = REFRESH_INTERVAL_S) -> NoReturn:
         """Refresh until cancelled. While the store is away the last state counts; that is logged once."""
-        is_away = False
-        while True:
-            try:
-                await self.refresh(store)
-                is_away = False
-            except StoreUnavailableError as error:
-                if not is_away:
-                    logger.warning("experiments are not refreshed", extra={"reason": str(error)})
-                is_away = True
-            await asyncio.sleep(interval_s)
+        away = "experiments are not refreshed"
+        await while_store_answers(partial(self.refresh, store), every_s=interval_s, log=logger, away=away)
 
     async def stop(self, name: str, *, store: FeatureStore, now_ms: int) -> LiveExperiment:
         """Put nobody into an experiment of the file any more. Once more changes nothing."""

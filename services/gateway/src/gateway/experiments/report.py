@@ -5,10 +5,12 @@ In: an experiment as it is now, and its sums. Out: the report, with a verdict fo
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from gateway.experiments import schemas, statistics
+from gateway.experiments.file import Guardrails
 from gateway.experiments.live import LiveExperiment
 from gateway.experiments.statistics import Estimate, Sample
 from recsys.experiments import ArmSums, Metric, MetricSums, Sums
@@ -18,20 +20,18 @@ _RATIO_CHANGED = "the ratio of the shares was changed through the API, so that e
 
 def summary(live: LiveExperiment) -> schemas.ExperimentSummary:
     """An experiment as it is now."""
-    stopped_ms = live.state.stopped_ms
-    shares = live.shares
     return schemas.ExperimentSummary(
-        name=live.definition.name,
-        state="running" if stopped_ms is None else "stopped",
-        stopped_at=None if stopped_ms is None else datetime.fromtimestamp(stopped_ms / 1000, tz=UTC),
-        arms=[arm.model_copy(update={"share": shares[arm.name]}) for arm in live.definition.arms],
+        name=live.name,
+        state="stopped" if live.is_stopped else "running",
+        stopped_at=_time(live.state.stopped_ms),
+        arms=[arm.model_copy(update={"share": live.shares[arm.name]}) for arm in live.definition.arms],
     )
 
 
 def build(live: LiveExperiment, sums: Sums | None, *, now_ms: int) -> schemas.ExperimentReport:
     """The report. Sums of arms that the file no longer has, or by metrics that it no longer has, do not count."""
     metrics = live.definition.metrics
-    found = sums.experiments.get(live.definition.name) if sums else None
+    found = sums.experiments.get(live.name) if sums else None
     is_current = found is not None and found.metrics == metrics
     of_arm = {arm: found.arms.get(arm, ArmSums()) if found and is_current else ArmSums() for arm in live.shares}
     control = next(iter(of_arm))
@@ -39,7 +39,7 @@ def build(live: LiveExperiment, sums: Sums | None, *, now_ms: int) -> schemas.Ex
     return schemas.ExperimentReport(
         **dict(summary(live)),
         metrics=list(metrics),
-        as_of=None if as_of_ms is None else datetime.fromtimestamp(as_of_ms / 1000, tz=UTC),
+        as_of=_time(as_of_ms),
         age_s=None if as_of_ms is None else max(0.0, (now_ms - as_of_ms) / 1000),
         results=[
             _arm(name, arm_sums, metrics, share=live.shares[name], is_control=name == control)
@@ -51,48 +51,35 @@ def build(live: LiveExperiment, sums: Sums | None, *, now_ms: int) -> schemas.Ex
 
 
 def _comparisons(live: LiveExperiment, of_arm: Mapping[str, ArmSums]) -> list[schemas.Comparison]:
-    metrics = live.definition.metrics
     control, *treatments = of_arm
-    estimates = {
-        (arm, metric.name): statistics.difference(_sample(metric, of_arm[arm]), _sample(metric, of_arm[control]))
-        for arm in treatments
-        for metric in metrics
-    }
-    adjusted = statistics.holm([estimate.p_value for estimate in estimates.values()])
-    p_adjusted = dict(zip(estimates, adjusted, strict=True))
-    is_known = {arm: bool(of_arm[arm].units and of_arm[control].units) for arm in treatments}
+    compared = [(arm, metric) for arm in treatments for metric in live.definition.metrics]
+    estimates = [
+        statistics.difference(_sample(metric, of_arm[arm]), _sample(metric, of_arm[control]))
+        for arm, metric in compared
+    ]
+    adjusted = statistics.holm([estimate.p_value for estimate in estimates])
+    of_metrics: dict[str, list[schemas.MetricComparison]] = {arm: [] for arm in treatments}
+    for (arm, metric), estimate, p_adjusted in zip(compared, estimates, adjusted, strict=True):
+        is_known = bool(of_arm[arm].units and of_arm[control].units)
+        of_metrics[arm].append(_compare(metric, estimate, p_adjusted=p_adjusted, is_known=is_known))
     return [
         schemas.Comparison(
             arm=arm,
             control=control,
-            metrics=[
-                _compare(metric, estimates[key], p_adjusted=p_adjusted[key], is_known=is_known[arm])
-                for metric in metrics
-                for key in [(arm, metric.name)]
-            ],
-            guardrails=_guardrails(live, of_arm[arm], of_arm[control]),
+            metrics=of_metrics[arm],
+            guardrails=_guardrails(live.definition.guardrails, of_arm[arm], of_arm[control]),
         )
         for arm in treatments
     ]
 
 
 def _sample(metric: Metric, arm: ArmSums) -> Sample:
-    sums = arm.metrics.get(metric.name, MetricSums())
-    return Sample(units=arm.units, outcomes=sums.outcomes, total=sums.total, squares=sums.squares)
+    return Sample(units=arm.units, **dict(arm.metrics.get(metric.name, MetricSums())))
 
 
 def _bound(metric: Metric) -> float:
     """No mean is larger."""
     return 1.0 if metric.measure in ("clicked", "converted") else math.inf
-
-
-def _empty_sample(arm: ArmSums) -> Sample:
-    """The share of empty exposures as if each unit had been asked once: a unit's exposures tend to be all alike.
-
-    One unit with and one without are added (Laplace), so that none at all, the usual case, bounds the share too.
-    """
-    empty_units = arm.units * (_per_exposure(arm.empty_exposures, arm) or 0.0)
-    return Sample.of_counts(empty_units + 1, units=arm.units + 2)
 
 
 def _arm(name: str, arm: ArmSums, metrics: Sequence[Metric], *, share: float, is_control: bool) -> schemas.ArmReport:
@@ -130,49 +117,48 @@ def _compare(metric: Metric, estimate: Estimate, *, p_adjusted: float, is_known:
     )
 
 
-def _guardrails(live: LiveExperiment, arm: ArmSums, control: ArmSums) -> list[schemas.GuardrailCheck]:
-    limits = live.definition.guardrails
-    checks = []
-    if limits.latency_ms is not None:
-        checks.append(_latency(arm, control, limit=limits.latency_ms))
-    if limits.empty_share is not None:
-        checks.append(_empty_share(arm, control, limit=limits.empty_share))
-    return checks
+def _guardrails(limits: Guardrails, arm: ArmSums, control: ArmSums) -> list[schemas.GuardrailCheck]:
+    latency = statistics.difference(_latency_sample(arm), _latency_sample(control))
+    empty = statistics.difference(_empty_sample(arm), _empty_sample(control))
+    plain = _empty_share(arm) - _empty_share(control)
+    found: list[tuple[schemas.GuardrailName, float | None, Estimate, float]] = [
+        ("latency_ms", limits.latency_ms, latency, math.inf),
+        ("empty_share", limits.empty_share, replace(empty, value=plain), 1.0),
+    ]
+    return [
+        schemas.GuardrailCheck(
+            guardrail=name,
+            limit=limit,
+            difference=_interval(estimate, low=-bound, high=bound, is_known=bool(arm.units and control.units)),
+            verdict=_side_of_limit(estimate, limit),
+        )
+        for name, limit, estimate, bound in found
+        if limit is not None
+    ]
 
 
-def _latency(arm: ArmSums, control: ArmSums, *, limit: float) -> schemas.GuardrailCheck:
-    """The means as they are: there are no squares, so there is no interval."""
-    mean, control_mean = (_per_exposure(each.latency_ms_sum, each) for each in (arm, control))
-    difference = None if mean is None or control_mean is None else mean - control_mean
-    verdict: Literal["kept", "violated", "not decided yet"] = "not decided yet"
-    if difference is not None:
-        verdict = "violated" if difference > limit else "kept"
-    return schemas.GuardrailCheck(
-        guardrail="latency_ms",
-        limit=limit,
-        difference=schemas.Interval(value=difference, low=None, high=None),
-        verdict=verdict,
-    )
-
-
-def _empty_share(arm: ArmSums, control: ArmSums, *, limit: float) -> schemas.GuardrailCheck:
-    share, control_share = (_per_exposure(each.empty_exposures, each) for each in (arm, control))
-    estimate = statistics.difference(_empty_sample(arm), _empty_sample(control))
-    verdict: Literal["kept", "violated", "not decided yet"] = "not decided yet"
+def _side_of_limit(estimate: Estimate, limit: float) -> Literal["kept", "violated", "not decided yet"]:
     if estimate.low > limit:
-        verdict = "violated"
-    elif estimate.high <= limit:
-        verdict = "kept"
-    return schemas.GuardrailCheck(
-        guardrail="empty_share",
-        limit=limit,
-        difference=schemas.Interval(
-            value=None if share is None or control_share is None else share - control_share,
-            low=max(estimate.low, -1.0),
-            high=min(estimate.high, 1.0),
-        ),
-        verdict=verdict,
-    )
+        return "violated"
+    return "kept" if estimate.high <= limit else "not decided yet"
+
+
+def _latency_sample(arm: ArmSums) -> Sample:
+    """The mean latency of each unit's lists."""
+    total, squares = arm.unit_latency_ms_sum, arm.unit_latency_ms_squares
+    return Sample(units=arm.units, outcomes=arm.units, total=total, squares=squares)
+
+
+def _empty_sample(arm: ArmSums) -> Sample:
+    """The share of empty exposures as if each unit had been asked once: a unit's exposures tend to be all alike.
+
+    One unit with and one without are added (Laplace), so that none at all, the usual case, bounds the share too.
+    """
+    return Sample.of_counts(arm.units * _empty_share(arm) + 1, units=arm.units + 2)
+
+
+def _empty_share(arm: ArmSums) -> float:
+    return _per_exposure(arm.empty_exposures, arm) or 0.0
 
 
 def _split(live: LiveExperiment, of_arm: Mapping[str, ArmSums]) -> schemas.SplitCheck:
@@ -183,25 +169,24 @@ def _split(live: LiveExperiment, of_arm: Mapping[str, ArmSums]) -> schemas.Split
     whole = sum(units.values())
     observed = {arm: count / whole if whole else None for arm, count in units.items()}
     compared = [arm for arm, part in expected.items() if part > 0]
-    reason = None
+    reason = p_value = e_value = None
+    verdict: Literal["as configured", "mismatch", "not checked"] = "not checked"
     if not compared:
         reason = "all shares are 0"
     elif any(not math.isclose(expected[arm], was[arm], abs_tol=1e-9) for arm in expected):
         reason = _RATIO_CHANGED
-    if reason:
-        return schemas.SplitCheck(
-            verdict="not checked", reason=reason, p_value=None, e_value=None, expected=expected, observed=observed
-        )
-    evidence = statistics.log_split_evidence([units[arm] for arm in compared], [expected[arm] for arm in compared])
-    p_value = statistics.p_value(evidence)
+    else:
+        evidence = statistics.log_split_evidence([units[arm] for arm in compared], [expected[arm] for arm in compared])
+        p_value = statistics.p_value(evidence)
+        e_value = math.exp(min(evidence, 700))  # JSON has no infinity
+        verdict = "mismatch" if p_value <= statistics.SPLIT_ALPHA else "as configured"
     return schemas.SplitCheck(
-        verdict="mismatch" if p_value <= statistics.SPLIT_ALPHA else "as configured",
-        reason=None,
-        p_value=p_value,
-        e_value=math.exp(min(evidence, 700)),  # JSON has no infinity
-        expected=expected,
-        observed=observed,
+        verdict=verdict, reason=reason, p_value=p_value, e_value=e_value, expected=expected, observed=observed
     )
+
+
+def _time(unix_ms: int | None) -> datetime | None:
+    return None if unix_ms is None else datetime.fromtimestamp(unix_ms / 1000, tz=UTC)
 
 
 def _parts(shares: Mapping[str, float]) -> dict[str, float]:

@@ -86,7 +86,7 @@ class GuardrailCheck(_Schema):
 
     guardrail: GuardrailName
     limit: float
-    difference: Interval = Field(description="latency_ms: without bounds, as only the sum is kept.")
+    difference: Interval = Field(description="latency_ms: of the units' mean latencies.")
     verdict: Literal["kept", "violated", "not decided yet"]
 
 

@@ -1,15 +1,16 @@
-"""What the log of exposures is told of an answer: who was shown which items with which probability, in which arm."""
+"""What the log of exposures is told of an answer: who was given which items with which probability, in which arm."""
 
 from collections.abc import Iterable
 
 from gateway.lists.list_cursors import ListFacts
-from gateway.shop.live import now_ms
 from recsys.feature_store.interface import Exposure, Subject
 from recsys.observability.logging import request_id
 
 
-def exposure(list_id: str, facts: ListFacts, items: Iterable[tuple[str, float]], *, latency_ms: float) -> Exposure:
-    """Of a page of a list, just now. Items: id and propensity."""
+def exposure(
+    list_id: str, facts: ListFacts, items: Iterable[tuple[str, float]], *, unix_ms: int, latency_ms: float
+) -> Exposure:
+    """Of a page of a list. Items: id and propensity."""
     shown = list(items)
     who, arm = facts.subject, facts.experiment
     subject = None
@@ -20,7 +21,7 @@ def exposure(list_id: str, facts: ListFacts, items: Iterable[tuple[str, float]],
     return Exposure(
         list_id=list_id,
         subject=subject,
-        unix_ms=now_ms(),
+        unix_ms=unix_ms,
         item_ids=tuple(item_id for item_id, _ in shown),
         propensities=tuple(propensity for _, propensity in shown),
         artifact_version=facts.artifact_version,

@@ -69,7 +69,7 @@ async def set_shares(
 
 
 def _expect_known(name: str, experiments: Experiments) -> None:
-    known = [live.definition.name for live in experiments.all()]
+    known = [live.name for live in experiments.all()]
     if name not in known:
         raise HTTPException(
             HTTPStatus.NOT_FOUND, f"no experiment {name!r} in the file; there are: {', '.join(known) or 'none'}"

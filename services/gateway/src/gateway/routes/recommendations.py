@@ -10,9 +10,9 @@ from gateway import schemas
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.http.request_context import AnsweredList, tell
-from gateway.lists import exposure as exposed
 from gateway.lists import further_pages as paging
 from gateway.lists import list_json as ranked_lists
+from gateway.lists.exposure import exposure
 from gateway.lists.list_cursors import ListCursors, ListFacts
 from gateway.lists.ranked import Shown
 from gateway.lists.recommend import Recommender
@@ -20,7 +20,7 @@ from gateway.requests import Filter, RecommendationRequest
 from gateway.routes.dependencies import TheClients, TheCursors, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
 from gateway.shop.cursors import BadCursorError
-from gateway.shop.live import Live
+from gateway.shop.live import Live, now_ms
 
 router = APIRouter(
     prefix="/v1",
@@ -123,4 +123,4 @@ def _log(request: Request, list_id: str, facts: ListFacts, shown: list[tuple[str
     if not facts.preview:
         live: Live = request.app.state.live
         latency_ms = (time.perf_counter() - started_s) * 1000
-        live.exposures.add(exposed.exposure(list_id, facts, shown, latency_ms=latency_ms))
+        live.exposures.add(exposure(list_id, facts, shown, unix_ms=now_ms(), latency_ms=latency_ms))

@@ -5,6 +5,7 @@ import logging
 from itertools import islice
 from typing import Final
 
+from recsys.background import while_store_answers
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Exposure, FeatureStore
 
@@ -40,17 +41,13 @@ class ExposureLog:
 
     async def run(self) -> None:
         """Write until cancelled. While the store is away exposures wait; that is logged once."""
-        is_away = False
-        while True:
-            await self._some_wait.wait()
-            await asyncio.sleep(_RETRY_S if is_away else _PAUSE_S)
-            try:
-                await self.flush()
-                is_away = False
-            except StoreUnavailableError as error:
-                if not is_away:
-                    logger.warning("exposures wait for the feature store", extra={"reason": str(error)})
-                is_away = True
+        away = "exposures wait for the feature store"
+        await while_store_answers(self._write_next, every_s=0, again_s=_RETRY_S, log=logger, away=away)
+
+    async def _write_next(self) -> None:
+        await self._some_wait.wait()
+        await asyncio.sleep(_PAUSE_S)
+        await self.flush()
 
     async def flush(self) -> None:
         """Write all that waits now. Raises: StoreUnavailableError; what was not written still waits."""
