@@ -14,7 +14,7 @@ import pytest
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import sqlite_schema, sqlite_writer
-from recsys.feature_store.interface import Event, Subject
+from recsys.feature_store.interface import Event, Exposure, Subject
 from recsys.feature_store.opening import open_store
 from recsys.feature_store.sqlite import SqliteStore
 
@@ -89,6 +89,17 @@ async def test_a_commit_goes_to_the_disk_itself(path: Path) -> None:
     connection = sqlite_schema.connect(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL: flushed with every commit
+    connection.close()
+
+
+async def test_a_list_shown_before_the_erasure_leaves_no_id_of_the_erased_session(
+    store: SqliteStore, path: Path
+) -> None:
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.erase_user("anna", now_ms=NOW_MS + 10)
+    await store.record_exposures([Exposure("l", Subject("session", "guest"), NOW_MS, ("i",), (1.0,), "v")])
+    connection = sqlite_schema.connect(path)
+    assert connection.execute("SELECT session_id FROM session_times").fetchall() == []
     connection.close()
 
 

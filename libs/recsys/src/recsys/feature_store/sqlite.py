@@ -69,7 +69,7 @@ class SqliteStore(FeatureStore):
 
     async def profile(self, subject: Subject) -> Profile:
         def look(connection: sqlite3.Connection) -> Profile:
-            resolved = sqlite_events.resolve(connection, subject)
+            resolved = sqlite_sessions.resolve(connection, subject)
             return Profile(
                 resolved,
                 recent=sqlite_events.recent_of(connection, resolved),
@@ -116,14 +116,7 @@ class SqliteStore(FeatureStore):
         return await self._execute("DELETE FROM stream WHERE sequence <= ?", up_to_sequence)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        def record(connection: sqlite3.Connection) -> None:
-            owned = [(each, each.subject and sqlite_events.resolve(connection, each.subject)) for each in exposures]
-            sqlite_experiments.record(connection, owned)
-            for exposure, owner in owned:
-                if owner:
-                    sqlite_sessions.touch(connection, owner, now_ms=exposure.unix_ms)
-
-        await self._write(record)
+        await self._write(sqlite_experiments.record, exposures)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         rows = self._rows("SELECT experiment, state FROM experiment_states")

@@ -31,7 +31,7 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: i
         if known:
             outcomes.append(Appended(known[0], is_duplicate=True))
             continue
-        key = codec.key_of(resolve(connection, event.subject))
+        key = codec.key_of(sqlite_sessions.resolve(connection, event.subject))
         sequence = _store(connection, event, key=key, now_ms=now_ms)
         touched.add(key)
         new.append(event)
@@ -43,14 +43,6 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now_ms: i
     return outcomes
 
 
-def resolve(connection: sqlite3.Connection, subject: Subject) -> Subject:
-    """The user that a session was merged into; any other subject itself."""
-    if subject.kind == "user":
-        return subject
-    found = connection.execute("SELECT user_id FROM sessions WHERE session_id = ?", (subject.id,)).fetchone()
-    return Subject("user", found[0]) if found else subject
-
-
 def recent_of(connection: sqlite3.Connection, subject: Subject) -> tuple[StoredEvent, ...]:
     """Recent events of a resolved subject, most recent first."""
     rows = connection.execute("SELECT sequence, event FROM recent WHERE subject = ?", (codec.key_of(subject),))
@@ -60,7 +52,7 @@ def recent_of(connection: sqlite3.Connection, subject: Subject) -> tuple[StoredE
 def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: str, now_ms: int) -> int:
     """See `interface.FeatureStore.merge_session`."""
     session, user = codec.key_of(Subject("session", session_id)), codec.key_of(Subject("user", user_id))
-    before = resolve(connection, Subject("session", session_id))
+    before = sqlite_sessions.resolve(connection, Subject("session", session_id))
     if before.kind == "session":
         connection.execute("INSERT OR IGNORE INTO pasts VALUES (?, ?)", (user_id, session_id))
     if before != Subject("user", user_id):

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from recsys.feature_store import codec
+from recsys.feature_store import codec, sqlite_sessions
 from recsys.feature_store.interface import CLOCKS_APART_MS, Exposure, Subject
 from recsys.feature_store.sqlite_schema import enter
 
@@ -14,11 +14,14 @@ _FIRST_COUNTS: Final = (
 )
 
 
-def record(connection: sqlite3.Connection, exposures: Sequence[tuple[Exposure, Subject | None]]) -> None:
-    """See `interface.FeatureStore.record_exposures`; beside each exposure whose it is by now."""
-    for exposure, subject in exposures:
+def record(connection: sqlite3.Connection, exposures: Sequence[Exposure]) -> None:
+    """See `interface.FeatureStore.record_exposures`."""
+    for exposure in exposures:
         if exposure.subject and _is_erased_since(connection, exposure.subject, exposure.unix_ms):
             continue
+        subject = exposure.subject and sqlite_sessions.resolve(connection, exposure.subject)
+        if subject:
+            sqlite_sessions.touch(connection, subject, now_ms=exposure.unix_ms)
         key = codec.key_of(subject) if subject else ""
         enter(connection, "exposure", key=key, text=codec.exposure_to_text(exposure))
         if subject and exposure.experiment:

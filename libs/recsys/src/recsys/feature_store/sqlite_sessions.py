@@ -1,4 +1,4 @@
-"""When sessions of the embedded feature store were last heard of, and what goes when one is quiet for long.
+"""Whose a session of the embedded feature store is, when it was last heard of, and what goes when it is quiet for long.
 
 All inside a transaction.
 """
@@ -10,6 +10,14 @@ from recsys.feature_store import codec
 from recsys.feature_store.interface import Subject
 
 _MOST_AT_ONCE: Final = 1_000  # as many as a batch of events may be new
+
+
+def resolve(connection: sqlite3.Connection, subject: Subject) -> Subject:
+    """The user that a session was merged into; any other subject itself."""
+    if subject.kind == "user":
+        return subject
+    found = connection.execute("SELECT user_id FROM sessions WHERE session_id = ?", (subject.id,)).fetchone()
+    return Subject("user", found[0]) if found else subject
 
 
 def touch(connection: sqlite3.Connection, subject: Subject, *, now_ms: int) -> None:
