@@ -1,11 +1,12 @@
 """Durable events a second and latency of profiles of both feature stores, beside what writes the same text plainly.
 
-    .venv/bin/python -m benchmarks.feature_store [--memory [USERS]]
+    .venv/bin/python -m benchmarks.feature_store [--memory [USERS] | --bulk]
 
 Eight writers at once, batches of 1, 100 and 1000. Everything is flushed to disk before it counts: SQLite in WAL mode
 with synchronous = FULL, Valkey (in a container, by docker) with appendfsync always. Baselines, in the same rounds: one
 INSERT and its commit an event, from eight threads; one XADD an event, from eight tasks. They keep a log and nothing
 else: no profile, no duplicates found, nothing counted. With --memory: bytes that a user with 20 events takes.
+With --bulk: how long a bulk of 1,000 events holds the Valkey server.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from uuid import UUID
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
-from benchmarks import feature_store_memory, plain_log
+from benchmarks import feature_store_bulk, feature_store_memory, plain_log
 from recsys.feature_store.interface import Event, FeatureStore, Subject
 from recsys.feature_store.opening import open_store
 
@@ -145,10 +146,15 @@ async def speed(folder: Path, valkey_url: str) -> None:
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memory", type=int, nargs="?", const=20_000, metavar="USERS", help="default 20,000")
-    users = parser.parse_args().memory
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--memory", type=int, nargs="?", const=20_000, metavar="USERS", help="default 20,000")
+    what.add_argument("--bulk", action="store_true", help="how long a bulk holds the Valkey server")
+    given = parser.parse_args()
+    users = given.memory
     with TemporaryDirectory() as folder, valkey() as url:
-        if users is None:
+        if given.bulk:
+            asyncio.run(feature_store_bulk.report(url, event=Shop().event))
+        elif users is None:
             asyncio.run(speed(Path(folder), url))
         else:
             events = Shop(users).event
