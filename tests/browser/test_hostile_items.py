@@ -15,7 +15,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tools.local_stack import READY_WITHIN_S, UI_PYTHON, Ports
 
@@ -194,6 +194,30 @@ def test_a_toast_with_a_hostile_sentence_is_text(
     toast = laptop.get_by_test_id("stToast").first
     expect(toast).to_contain_text("Not noted:")
     expect(toast.locator("img, a, h1, script")).to_have_count(0)
+
+
+def test_a_long_title_in_the_history_is_clipped_and_shown_whole_under_the_pointer(
+    laptop: Page, hostile_ui: str, gateway: HostileGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence, word, short = " ".join(["Hand painted bird ornament"] * 8), "x" * 200, "Lamp"
+    monkeypatch.setattr(gateway, "texts", [sentence, word, short])
+    look_at(laptop, f"{hostile_ui}/?user=u")
+    for place in range(3):
+        row = laptop.locator(f".st-key-event-{place}")
+        title, facts = box(row.locator("a:visible code")), box(row.locator(".facts"))
+        assert title["y"] + title["height"] <= facts["y"]
+        assert title["height"] < 50  # two lines
+        assert title["x"] + title["width"] <= box(row)["x"] + box(row)["width"]
+    laptop.locator(".st-key-event-0").get_by_role("link").hover()
+    expect(laptop.get_by_test_id("stTooltipContent")).to_have_text(sentence)
+    expect(laptop.locator(".st-key-event-2").get_by_test_id("stTooltipHoverTarget")).to_have_count(0)
+
+
+def box(element: Locator) -> FloatRect:
+    """Where it stands, in pixels."""
+    found = element.bounding_box()
+    assert found is not None
+    return found
 
 
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])

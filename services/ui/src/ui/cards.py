@@ -4,7 +4,7 @@ All text of the shop goes through `shop_text`, so none of it reaches the page as
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from zlib import crc32
 
@@ -18,6 +18,7 @@ from ui.visitor import Visitor
 HOME_PAGE = "views/recommendations.py"
 ITEM_PAGE = "views/item.py"
 CATALOGUE_PAGE = "views/catalogue.py"
+CLIPPED_FROM = 40  # characters: a title of a history's line may not fit in two rows, see style.css
 LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 
 SOURCE_LABELS = {
@@ -49,7 +50,7 @@ def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | N
             with st.container(key=f"card-{name}-{position}", gap=None):
                 st.html(tile_html(item))
                 shown = {"list": list_id, "position": str(position + 1)} if list_id else {}
-                item_link(item, visitor=visitor, **shown)
+                item_link(item, visitor=visitor, shown=shown)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
                 _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
 
@@ -89,15 +90,22 @@ def history_rows(items: Sequence[HistoryItem], *, visitor: Visitor) -> None:
         for position, item in enumerate(items):
             with st.container(key=f"event-{position}", gap=None):
                 st.html(tile_html(item))
-                item_link(item, visitor=visitor)
+                item_link(item, visitor=visitor, is_clipped=len(name_of(item)) >= CLIPPED_FROM)
                 when = f"{item.last_event_at.day} {item.last_event_at:%b %Y}"
                 st.html(f'<p class="facts">{html_text(item.event_type)} · {when}</p>')
 
 
-def item_link(item: Item, *, visitor: Visitor, **shown: str) -> None:
-    """A link to the item's page; it keeps the user in the address, for the way back, and which list `shown` it."""
-    params = {"item": item.item_id} | ({"user": visitor.user_id} if visitor.user_id else {}) | shown
-    st.page_link(ITEM_PAGE, label=label(name_of(item)), icon="", width="stretch", query_params=params)
+def item_link(
+    item: Item, *, visitor: Visitor, is_clipped: bool = False, shown: Mapping[str, str] | None = None
+) -> None:
+    """A link to the item's page; it keeps the user in the address, for the way back, and which list `shown` it.
+
+    Where the name may be clipped, it is the tooltip too.
+    """
+    params = {"item": item.item_id} | ({"user": visitor.user_id} if visitor.user_id else {}) | dict(shown or {})
+    name = label(name_of(item))
+    tooltip = name if is_clipped else None
+    st.page_link(ITEM_PAGE, label=name, icon="", width="stretch", query_params=params, help=tooltip)
 
 
 def notice(text: str, *, kind: str = "info") -> None:
