@@ -28,9 +28,9 @@ from gateway.clients import Clients, connect
 from gateway.http.access import Access
 from gateway.http.metrics import GatewayMetrics
 from gateway.http.rate_limits import RateLimits
-from gateway.lists.popular_lists import SpareList
+from gateway.lists.popular_list import PopularList
 from gateway.settings import Settings
-from gateway.shop.live import Live, go_live
+from gateway.shop.live_shop import LiveShop, go_live
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,
@@ -365,13 +365,13 @@ def store_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def live(store_url: str) -> AsyncIterator[Live]:
+async def live(store_url: str) -> AsyncIterator[LiveShop]:
     """A fresh embedded store and what is followed from it."""
     async with go_live(Settings(feature_store_url=store_url)) as live:
         yield live
 
 
-def application(settings: Settings, clients: Clients, live: Live) -> FastAPI:
+def application(settings: Settings, clients: Clients, live: LiveShop) -> FastAPI:
     """Open to everybody, without a list of its own."""
     return create_app(
         settings,
@@ -379,12 +379,12 @@ def application(settings: Settings, clients: Clients, live: Live) -> FastAPI:
         live,
         guard=Access(None, RateLimits(None)),
         metrics=GatewayMetrics(),
-        spare=SpareList(),
+        popular=PopularList(),
     )
 
 
 @pytest.fixture
-async def app(script: Script, live: Live, store_url: str) -> AsyncIterator[FastAPI]:
+async def app(script: Script, live: LiveShop, store_url: str) -> AsyncIterator[FastAPI]:
     """The application over both fakes and a real embedded store."""
     async with _serving(script, "candidate_gen") as candidate_gen, _serving(script, "reranker") as reranker:
         settings = Settings(

@@ -30,7 +30,7 @@ class FakeStore:
     """States in memory; away when a test says so."""
 
     states: dict[str, ExperimentState] = field(default_factory=dict)
-    is_away: bool = False
+    is_unavailable: bool = False
     asked: int = 0
     documents: dict[str, str] = field(default_factory=dict)
 
@@ -39,7 +39,7 @@ class FakeStore:
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         self.asked += 1
-        if self.is_away:
+        if self.is_unavailable:
             raise StoreUnavailableError("no store at 127.0.0.1:6379")
         return dict(self.states)
 
@@ -225,7 +225,7 @@ async def test_while_the_store_is_away_the_last_state_counts_and_one_line_says_s
     store = FakeStore()
     experiments = Experiments([experiment("recency", 0.5, 0.5)])
     await experiments.stop("recency", store=store.typed, now_ms=7)
-    store.is_away = True
+    store.is_unavailable = True
 
     with caplog.at_level(logging.WARNING):
         following = asyncio.create_task(experiments.follow(store.typed, interval_s=0))
@@ -234,7 +234,7 @@ async def test_while_the_store_is_away_the_last_state_counts_and_one_line_says_s
         assert [record.message for record in caplog.records] == ["experiments are not refreshed"]
         assert set(arms(experiments).values()) == {None}
 
-        store.is_away = False
+        store.is_unavailable = False
         store.states = {}
         await until_asked(store, times=2)
 

@@ -16,7 +16,7 @@ from gateway.http.rate_limits import RateLimits
 from gateway.http.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.experiments import (
     DEFAULT_METRICS,
@@ -44,10 +44,10 @@ class FakeStore:
 
     states: dict[str, ExperimentState] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
-    is_away: bool = False
+    is_unavailable: bool = False
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
-        if self.is_away:
+        if self.is_unavailable:
             raise StoreUnavailableError("no store at 127.0.0.1:6379")
         return dict(self.states)
 
@@ -74,7 +74,7 @@ def experiments() -> Experiments:
 @pytest.fixture
 async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.state.live = Live(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
+    app.state.live = LiveShop(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
     app.state.access = Access(None, RateLimits(None))
     app.include_router(routes.router)
     app.add_middleware(RequestContextMiddleware, metrics=GatewayMetrics())
@@ -212,7 +212,7 @@ async def test_an_experiment_that_the_file_does_not_have_is_not_found(
 async def test_while_the_store_is_away_nothing_is_changed_and_the_caller_is_told_to_try_again(
     api: httpx.AsyncClient, store: FakeStore, method: str, path: str
 ) -> None:
-    store.is_away = True
+    store.is_unavailable = True
 
     response = await api.request(method, path, json={"shares": {"control": 0.1}})
 

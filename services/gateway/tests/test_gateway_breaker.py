@@ -9,7 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from gateway.breaker import Breaker
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore, Profile, Subject
 
@@ -171,7 +171,7 @@ class HangingStore:
 @pytest.mark.anyio
 async def test_a_feature_store_that_hangs_is_waited_for_five_times_and_then_no_more() -> None:
     store = HangingStore()
-    live = Live(store=cast(FeatureStore, store))
+    live = LiveShop(store=cast(FeatureStore, store))
 
     for _ in range(20):
         with pytest.raises(StoreUnavailableError):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from google.protobuf.message import Message
 
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.shop.item import ItemChange, ItemRecord
 from recsys.v1.catalog_service_pb2 import FindUnknownItemsRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -60,7 +60,7 @@ async def test_a_deleted_item_is_not_found_in_no_page_and_cannot_be_patched_unti
 
 
 async def test_an_item_can_be_taken_off_sale_while_the_catalogue_cannot_be_asked(
-    client: httpx.AsyncClient, failures: Failures, live: Live
+    client: httpx.AsyncClient, failures: Failures, live: LiveShop
 ) -> None:
     failures["FindUnknownItems"] = (grpc.StatusCode.UNAVAILABLE, "")
 
@@ -80,7 +80,7 @@ async def test_an_item_can_be_taken_off_sale_while_the_catalogue_cannot_be_asked
     ],
 )
 async def test_a_bulk_that_patches_what_does_not_exist_changes_nothing(
-    client: httpx.AsyncClient, live: Live, changes: list[tuple[str, str]], lacking: list[str]
+    client: httpx.AsyncClient, live: LiveShop, changes: list[tuple[str, str]], lacking: list[str]
 ) -> None:
     body = {"changes": [{"op": op, "item_id": item_id} for op, item_id in changes]}
     response = await client.post("/v1/items/bulk", json=body)
@@ -112,7 +112,7 @@ async def test_a_bulk_without_patches_asks_the_catalogue_nothing(
     ],
 )
 async def test_a_change_that_cannot_be_names_its_row_and_nothing_is_changed(
-    client: httpx.AsyncClient, live: Live, change: dict[str, Any], location: str
+    client: httpx.AsyncClient, live: LiveShop, change: dict[str, Any], location: str
 ) -> None:
     response = await client.post("/v1/items/bulk", json={"changes": [change, {"op": "put", "item_id": "y"}]})
 
@@ -122,7 +122,7 @@ async def test_a_change_that_cannot_be_names_its_row_and_nothing_is_changed(
     assert await live.store.item_changes(after_sequence=0, limit=10) == []
 
 
-async def test_a_follower_that_lags_behind_does_not_bring_back_what_was_just_taken_off_sale(live: Live) -> None:
+async def test_a_follower_that_lags_behind_does_not_bring_back_what_was_just_taken_off_sale(live: LiveShop) -> None:
     assert live.store is not None
     [before] = await live.store.change_items([ItemChange("a", "put", {"available": True})], now_ms=1)
     [after] = await live.store.change_items([ItemChange("a", "patch", {"available": False})], now_ms=2)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.settings import Settings
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Appended, Event, Subject
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
@@ -54,7 +54,7 @@ async def test_an_event_is_in_the_very_next_request_for_candidates(
 
 
 async def test_a_batch_stores_the_good_rows_and_says_for_each_bad_one_why(
-    client: httpx.AsyncClient, live: Live
+    client: httpx.AsyncClient, live: LiveShop
 ) -> None:
     rows: list[Any] = [
         VIEW | {"event_id": "a"},
@@ -104,7 +104,7 @@ async def test_events_are_taken_while_the_catalogue_cannot_be_asked(
     assert (outcome["accepted"], outcome["unknown_items"]) == (1, None)
 
 
-async def test_a_time_in_the_future_counts_as_now_and_is_reported(client: httpx.AsyncClient, live: Live) -> None:
+async def test_a_time_in_the_future_counts_as_now_and_is_reported(client: httpx.AsyncClient, live: LiveShop) -> None:
     ahead = time.time() + 3600
     assert (await client.post("/v1/events", json=VIEW | {"timestamp": ahead})).json()["clock_skewed"] == 1
     assert live.store is not None
@@ -141,7 +141,7 @@ async def test_more_events_than_allowed_are_400_and_a_longer_body_is_413(client:
 
 
 async def test_nothing_is_acknowledged_while_the_store_is_away(
-    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object, **__: object) -> None:
         raise StoreUnavailableError("the disk is full")
@@ -154,7 +154,7 @@ async def test_nothing_is_acknowledged_while_the_store_is_away(
 
 
 async def test_a_store_that_is_away_costs_an_answer_its_live_part_only(
-    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise StoreUnavailableError("gone")
@@ -165,7 +165,7 @@ async def test_a_store_that_is_away_costs_an_answer_its_live_part_only(
 
 
 async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_away(
-    app: FastAPI, client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slow(*_: object) -> None:
         await asyncio.Event().wait()
@@ -182,7 +182,7 @@ async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_away(
 
 
 async def test_an_event_does_not_wait_for_ever_for_a_store_that_hangs(
-    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hangs(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
@@ -194,7 +194,7 @@ async def test_an_event_does_not_wait_for_ever_for_a_store_that_hangs(
 
 
 async def test_events_that_were_stored_behind_a_timeout_count_once_when_sent_again_with_the_ids_of_the_503(
-    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert live.store is not None
     append = live.store.append
@@ -220,7 +220,7 @@ async def test_events_that_were_stored_behind_a_timeout_count_once_when_sent_aga
 
 
 async def test_a_session_that_is_its_users_already_is_not_merged_again(
-    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert live.store is not None
     merges: list[str] = []
@@ -274,7 +274,7 @@ async def test_a_body_that_is_no_sound_json_is_the_callers_fault(client: httpx.A
 
 
 async def test_a_type_that_the_shops_mapping_gives_a_weight_is_taken_and_trends_by_it(
-    app: FastAPI, client: httpx.AsyncClient, live: Live, tmp_path: Path
+    app: FastAPI, client: httpx.AsyncClient, live: LiveShop, tmp_path: Path
 ) -> None:
     wish = VIEW | {"type": "wishlist"}
     refused = await client.post("/v1/events", json=wish)

@@ -17,12 +17,12 @@ class Writes(FeatureStore):
 
     def __init__(self) -> None:
         self.groups: list[list[str]] = []
-        self.is_away = False
+        self.is_unavailable = False
         self.asked = asyncio.Event()
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         self.asked.set()
-        if self.is_away:
+        if self.is_unavailable:
             raise StoreUnavailableError("away")
         self.groups.append([each.list_id for each in exposures])
 
@@ -77,12 +77,12 @@ async def test_while_the_store_is_away_exposures_wait_and_are_tried_again(
 ) -> None:
     monkeypatch.setattr("gateway.shop.exposure_log._RETRY_S", 0.0)
     log = ExposureLog(store)
-    store.is_away = True
+    store.is_unavailable = True
     log.add(shown("a"))
     writing = asyncio.create_task(log.run())
     await store.asked.wait()
     log.add(shown("b"))
-    store.is_away = False
+    store.is_unavailable = False
     while not store.groups:
         await asyncio.sleep(0)
     writing.cancel()
@@ -94,7 +94,7 @@ async def test_the_end_writes_what_waits_or_counts_it_as_lost(store: Writes) -> 
     log = ExposureLog(store)
     log.add(shown("a"))
     await log.finish()
-    store.is_away = True
+    store.is_unavailable = True
     log.add(shown("b"))
     await log.finish()
 

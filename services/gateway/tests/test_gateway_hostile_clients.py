@@ -19,7 +19,7 @@ from gateway.http.http_protocol import MAX_HEAD_BYTES, BoundedHttp
 from gateway.http.metrics import GatewayMetrics
 from gateway.http.rate_limits import RateLimits
 from gateway.http.request_context import RequestContextMiddleware
-from gateway.lists.popular_lists import SpareList
+from gateway.lists.popular_list import PopularList
 
 PATIENCE_S = 20.0
 WITHIN_S = 0.3
@@ -192,7 +192,7 @@ async def test_no_other_page_s_script_may_call_unless_it_is_named(app: FastAPI, 
         app.state.live,
         guard=Access(None, RateLimits(None)),
         metrics=GatewayMetrics(),
-        spare=SpareList(),
+        popular=PopularList(),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(named), base_url="http://gateway") as client:
         allowed = await client.options("/v1/recommendations", headers=asks)

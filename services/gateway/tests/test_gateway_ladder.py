@@ -1,4 +1,4 @@
-"""Every rung of the ladder: what is answered when a part fails, and that it keeps what the request asked for."""
+"""Every rung of the fallbacks: what is answered when a part fails, and that it keeps what the request asked for."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.clients import Clients
-from gateway.lists.popular_lists import SpareList, read, spare_list
+from gateway.lists.popular_list import PopularList, popular_list, read
 from gateway.requests import Filter
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import DataError
 from recsys.v1.item_pb2 import Item
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -28,16 +28,16 @@ PATHS = ["/v1/users/7/recommendations", "/v1/items/item-04/similar", "/v1/items/
 
 
 @pytest.fixture
-def spare(app: FastAPI) -> SpareList:
-    spare: SpareList = app.state.spare
-    return spare
+def popular(app: FastAPI) -> PopularList:
+    popular: PopularList = app.state.popular
+    return popular
 
 
 @pytest.fixture
-async def learned(app: FastAPI, spare: SpareList) -> SpareList:
+async def learned(app: FastAPI, popular: PopularList) -> PopularList:
     """The list as the services gave it: the 30 items of the fakes, the last one first."""
-    await spare.learn(app.state.clients)
-    return spare
+    await popular.learn(app.state.clients)
+    return popular
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_once_the_reranker_is_known_to_be_away_the_first_stage_is_asked_on
 
 
 async def test_an_item_that_was_described_before_keeps_its_title_without_the_reranker(
-    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList
 ) -> None:
     fail("Rerank")
     [first, second] = (await client.get("/v1/users/7/recommendations", params={"count": 2})).json()["items"]
@@ -111,7 +111,7 @@ async def test_an_item_that_was_described_before_keeps_its_title_without_the_rer
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_without_the_first_stage_popular_items_are_answered(
-    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList, path: str
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList, path: str
 ) -> None:
     fail(*FIRST_STAGE)
     response = await client.get(path, params={"count": 3})
@@ -121,7 +121,7 @@ async def test_without_the_first_stage_popular_items_are_answered(
 
 
 async def test_popular_items_of_the_categories_that_were_looked_at_come_first(
-    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList
 ) -> None:
     body = {"session_id": "s", "item_id": "item-02", "type": "view"}  # of the category Home, as every even item
     assert (await client.post("/v1/events", json=body)).status_code == 200
@@ -138,14 +138,14 @@ async def test_no_list_at_all_is_an_error(client: httpx.AsyncClient, fail: Calla
 
 
 async def test_what_the_caller_did_wrong_is_no_reason_for_another_rung(
-    client: httpx.AsyncClient, learned: SpareList
+    client: httpx.AsyncClient, learned: PopularList
 ) -> None:
     assert (await client.get("/v1/items/missing/similar")).status_code == 404
 
 
 @pytest.mark.parametrize("failing", [("Rerank",), FIRST_STAGE, (*FIRST_STAGE, "Rerank")])
 async def test_an_item_off_sale_is_on_no_rung(
-    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList, failing: tuple[str, ...]
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList, failing: tuple[str, ...]
 ) -> None:
     assert (await client.patch("/v1/items/item-00", json={"available": False})).status_code == 200
     assert (await client.delete("/v1/items/item-29")).status_code in (200, 204)
@@ -170,7 +170,7 @@ async def test_an_item_off_sale_is_on_no_rung(
 async def test_a_filter_holds_among_popular_items(
     client: httpx.AsyncClient,
     fail: Callable[..., None],
-    learned: SpareList,
+    learned: PopularList,
     only: dict[str, object],
     passes: Callable[[dict[str, object]], bool],
 ) -> None:
@@ -183,7 +183,7 @@ async def test_a_filter_holds_among_popular_items(
 
 
 async def test_a_cart_is_not_proposed_again(
-    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList
 ) -> None:
     fail(*FIRST_STAGE)
     response = await client.post("/v1/recommendations", json={"item_ids": ["item-28"], "count": 30})
@@ -191,7 +191,7 @@ async def test_a_cart_is_not_proposed_again(
 
 
 async def test_pages_go_on_where_a_degraded_list_ended(
-    client: httpx.AsyncClient, fail: Callable[..., None], learned: SpareList
+    client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList
 ) -> None:
     fail(*FIRST_STAGE)
     first = await client.post("/v1/recommendations", json={"count": 20, "paginate": True})
@@ -225,7 +225,7 @@ async def test_a_list_from_a_file_answers_before_the_services_ever_did(
 ) -> None:
     file = tmp_path / "popular.json"
     file.write_bytes((await client.get("/v1/items/popular", params={"count": 4})).content)
-    app.state.recommender.ladder.__dict__["spare"] = app.state.spare = SpareList(*read(file))
+    app.state.recommender.fallbacks.__dict__["popular"] = app.state.popular = PopularList(*read(file))
     fail(*FIRST_STAGE)
     response = await client.get("/v1/users/7/recommendations")
     assert rung(response) == ("static", True)
@@ -254,14 +254,14 @@ async def test_the_list_is_followed_and_the_last_one_stays_for_the_next_gateway_
 ) -> None:
     clients: Clients = app.state.clients
     file = tmp_path / "list.json"
-    async with spare_list(clients, file=file) as spare, asyncio.timeout(20):
+    async with popular_list(clients, file=file) as popular, asyncio.timeout(20):
         while not file.exists():
             await asyncio.sleep(0.01)
         fail("GetPopularItems")
         with pytest.raises(grpc.aio.AioRpcError):
-            await spare.learn(clients)
-        assert spare
-    async with spare_list(clients, file=file) as after:
+            await popular.learn(clients)
+        assert popular
+    async with popular_list(clients, file=file) as after:
         taken = after.take(Filter(), without=(), liked=(), live=app.state.live)
         assert (taken.artifact_version, len(taken.items), taken.level) == ("v2", 30, "static")
         assert taken.items[0].title == "Title of item-28" or taken.items[1].title == "Title of item-28"
@@ -271,29 +271,29 @@ async def test_a_file_that_cannot_be_read_or_written_does_not_keep_the_gateway_f
     app: FastAPI, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "bad.json").write_text("{")
-    async with spare_list(app.state.clients, file=tmp_path / "bad.json") as spare:
-        assert not spare
+    async with popular_list(app.state.clients, file=tmp_path / "bad.json") as popular:
+        assert not popular
     assert "the static list cannot be read" in caplog.text
-    async with spare_list(app.state.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(20):
+    async with popular_list(app.state.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(20):
         while "the static list cannot be written" not in caplog.text:
             await asyncio.sleep(0.01)
 
 
 def test_an_item_is_described_as_its_own_version_does_or_not_at_all() -> None:
-    spare, live = SpareList(), Live()
-    spare.remember("v1", [Item(item_id="a", title="old", available=True)])
+    popular, live = PopularList(), LiveShop()
+    popular.remember("v1", [Item(item_id="a", title="old", available=True)])
     for version, title in (("v1", "old"), ("v2", "")):
-        described = spare.described("a", artifact_version=version, live=live)
+        described = popular.described("a", artifact_version=version, live=live)
         assert described is not None
         assert (described.item_id, described.title) == ("a", title)
 
 
 async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_away(
-    client: httpx.AsyncClient, health: dict[str, int], spare: SpareList, app: FastAPI
+    client: httpx.AsyncClient, health: dict[str, int], popular: PopularList, app: FastAPI
 ) -> None:
     health["reranker"] = 2
     assert (await client.get("/readyz")).status_code == 503
-    await spare.learn(app.state.clients)
+    await popular.learn(app.state.clients)
     assert (await client.get("/readyz")).json() == {"status": "degraded"}
     health["reranker"] = 1
     assert (await client.get("/readyz")).json() == {"status": "ready"}
@@ -301,14 +301,14 @@ async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_aw
 
 def test_versions_that_take_turns_do_not_forget_each_other_s_items() -> None:
     """As the two arms of an experiment on `artifact_version` do."""
-    spare, live = SpareList(), Live()
+    popular, live = PopularList(), LiveShop()
     for _ in range(3):
         for version in ("v1", "v2"):
-            spare.remember(version, [Item(item_id="a", title=f"of {version}", available=True)])
-    spare.remember("v2", [Item(item_id="b", title="of v2", available=True)])
+            popular.remember(version, [Item(item_id="a", title=f"of {version}", available=True)])
+    popular.remember("v2", [Item(item_id="b", title="of v2", available=True)])
 
     def title(item_id: str, version: str) -> str:
-        item = spare.described(item_id, artifact_version=version, live=live)
+        item = popular.described(item_id, artifact_version=version, live=live)
         assert item is not None
         return item.title
 
@@ -316,9 +316,9 @@ def test_versions_that_take_turns_do_not_forget_each_other_s_items() -> None:
 
 
 def test_what_is_remembered_is_bounded_over_all_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.lists.popular_lists._MOST_REMEMBERED", 3)
-    spare, live = SpareList(), Live()
+    monkeypatch.setattr("gateway.lists.popular_list._MOST_REMEMBERED", 3)
+    popular, live = PopularList(), LiveShop()
     for number in range(5):
-        spare.remember(f"v{number % 2}", [Item(item_id=f"i{number}", title="T", available=True)])
-    described = [spare.described(f"i{n}", artifact_version=f"v{n % 2}", live=live) for n in range(5)]
+        popular.remember(f"v{number % 2}", [Item(item_id=f"i{number}", title="T", available=True)])
+    described = [popular.described(f"i{n}", artifact_version=f"v{n % 2}", live=live) for n in range(5)]
     assert [item.title if item else None for item in described] == ["", "", "T", "T", "T"]

@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.answers import Level
 from gateway.breaker import Breaker
-from gateway.lists.popular_lists import SpareList
-from gateway.schemas import Level
-from gateway.shop.live import Live
+from gateway.lists.popular_list import PopularList
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore, Profile, Subject
 
@@ -58,14 +58,14 @@ class StoreThatIsAway:
 @pytest.fixture
 async def prepared(app: FastAPI, client: httpx.AsyncClient) -> httpx.AsyncClient:
     """The application with a list, and two items off sale."""
-    spare: SpareList = app.state.spare
-    await spare.learn(app.state.clients)
+    popular: PopularList = app.state.popular
+    await popular.learn(app.state.clients)
     for item_id in HIDDEN:
         assert (await client.patch(f"/v1/items/{item_id}", json={"available": False})).status_code == 200
     return client
 
 
-def close_breakers(app: FastAPI, live: Live) -> None:
+def close_breakers(app: FastAPI, live: LiveShop) -> None:
     """Each example starts with services, and a store, that are known to be well."""
     app.state.clients.candidate_gen._breaker = Breaker("candidate_gen")
     app.state.clients.reranker._breaker = Breaker("reranker")
@@ -81,7 +81,7 @@ def close_breakers(app: FastAPI, live: Live) -> None:
 async def test_while_there_is_a_list_nothing_that_fails_is_an_error_and_nothing_hidden_is_shown(
     prepared: httpx.AsyncClient,
     app: FastAPI,
-    live: Live,
+    live: LiveShop,
     failures: dict[str, tuple[grpc.StatusCode, str]],
     failing: dict[str, grpc.StatusCode],
     body: dict[str, Any],

@@ -13,7 +13,7 @@ from gateway.experiments.file import Arm, Experiment
 from gateway.lists.recommend import Recommender
 from gateway.requests import Blend, Diversity
 from gateway.settings import Settings
-from gateway.shop.live import Live, go_live
+from gateway.shop.live_shop import LiveShop, go_live
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Erasure, Event, Exposure, Profile, Subject
 from recsys.shop.item import ItemChange
@@ -112,7 +112,7 @@ async def test_an_item_taken_off_sale_is_in_no_answer_of_this_gateway_any_more(c
     assert ids(await ask(client, user_id="7"))[0] == "item-19"
 
 
-async def test_a_bulk_of_changes_is_applied_in_order(client: httpx.AsyncClient, live: Live) -> None:
+async def test_a_bulk_of_changes_is_applied_in_order(client: httpx.AsyncClient, live: LiveShop) -> None:
     changes = [
         {"op": "put", "item_id": "new", "title": "T", "attributes": {"brand": "A", "size": "L"}},
         {"op": "patch", "item_id": "new", "price": 2.5, "attributes": {"size": None}},
@@ -140,7 +140,9 @@ async def test_the_history_has_live_events_first(client: httpx.AsyncClient) -> N
     assert history["total"] == 8
 
 
-async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(client: httpx.AsyncClient, live: Live) -> None:
+async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(
+    client: httpx.AsyncClient, live: LiveShop
+) -> None:
     await client.post("/v1/events", json={"user_id": "7", "item_id": "item-09", "type": "cart"})
     assert (await client.get("/v1/users/7/erasure")).status_code == 404
     response = await client.delete("/v1/users/7")
@@ -153,7 +155,7 @@ async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(client: h
 
 
 async def test_a_recommendation_is_logged_with_its_arm_and_an_event_with_the_list_that_it_answers(
-    client: httpx.AsyncClient, live: Live, received: list[Message]
+    client: httpx.AsyncClient, live: LiveShop, received: list[Message]
 ) -> None:
     assert live.store is not None
     arms = (Arm(name="plain", share=0), Arm(name="fresh", share=1, blend=Blend(recency=0.5), candidates=25))
@@ -176,7 +178,7 @@ async def test_a_recommendation_is_logged_with_its_arm_and_an_event_with_the_lis
     assert (event.list_id, event.request_id, event.position) == (answer["list_id"], None, 1)
 
 
-async def test_two_lists_under_one_trace_id_are_two_exposures(client: httpx.AsyncClient, live: Live) -> None:
+async def test_two_lists_under_one_trace_id_are_two_exposures(client: httpx.AsyncClient, live: LiveShop) -> None:
     answers = [
         (await client.post("/v1/recommendations", json={"user_id": "7"}, headers={"X-Request-ID": "t"})).json()
         for _ in range(2)
@@ -191,7 +193,7 @@ async def test_two_lists_under_one_trace_id_are_two_exposures(client: httpx.Asyn
 
 
 @pytest.mark.parametrize("way", ["events", "sessions"])
-async def test_signing_in_keeps_the_arm(client: httpx.AsyncClient, live: Live, way: str) -> None:
+async def test_signing_in_keeps_the_arm(client: httpx.AsyncClient, live: LiveShop, way: str) -> None:
     assert live.store is not None
     arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
     live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
@@ -210,7 +212,7 @@ async def test_signing_in_keeps_the_arm(client: httpx.AsyncClient, live: Live, w
 
 
 async def test_who_cannot_be_looked_up_is_given_no_arm(
-    client: httpx.AsyncClient, live: Live, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert live.store is not None
     arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
@@ -226,7 +228,7 @@ async def test_who_cannot_be_looked_up_is_given_no_arm(
 
 
 async def test_an_arm_whose_version_is_not_held_is_answered_by_the_live_one_and_says_so(
-    client: httpx.AsyncClient, live: Live, held: dict[str, list[str]]
+    client: httpx.AsyncClient, live: LiveShop, held: dict[str, list[str]]
 ) -> None:
     assert live.store is not None
     arms = (Arm(name="plain", share=0), Arm(name="old", share=1, artifact_version="v1"))
@@ -239,7 +241,9 @@ async def test_an_arm_whose_version_is_not_held_is_answered_by_the_live_one_and_
     assert (fallen_back["artifact_version"], fallen_back["experiment"]["version_not_held"]) == ("v2", "v1")
 
 
-async def test_what_was_shown_to_an_erased_user_is_not_written_any_more(client: httpx.AsyncClient, live: Live) -> None:
+async def test_what_was_shown_to_an_erased_user_is_not_written_any_more(
+    client: httpx.AsyncClient, live: LiveShop
+) -> None:
     await ask(client, user_id="7")
     await client.delete("/v1/users/7")
     await live.exposures.flush()
@@ -267,7 +271,7 @@ async def test_an_erased_user_is_a_stranger_in_the_very_next_answer(
 
 
 async def test_who_was_erased_and_comes_back_is_known_to_the_model_that_is_trained_after_it(
-    client: httpx.AsyncClient, live: Live, trained_up_to: dict[str, int]
+    client: httpx.AsyncClient, live: LiveShop, trained_up_to: dict[str, int]
 ) -> None:
     await client.delete("/v1/users/ä")
     assert live.store is not None
@@ -284,7 +288,7 @@ async def test_who_was_erased_and_comes_back_is_known_to_the_model_that_is_train
 
 
 async def test_another_gateway_masks_an_erased_user_as_soon_as_it_has_followed_the_store(
-    client: httpx.AsyncClient, live: Live, store_url: str
+    client: httpx.AsyncClient, live: LiveShop, store_url: str
 ) -> None:
     async with go_live(Settings(feature_store_url=store_url)) as another:
         await client.delete("/v1/users/7")
@@ -295,7 +299,9 @@ async def test_another_gateway_masks_an_erased_user_as_soon_as_it_has_followed_t
     assert live.erased_sequence("7")
 
 
-async def test_what_is_off_sale_when_the_process_starts_is_known_before_it_answers(live: Live, store_url: str) -> None:
+async def test_what_is_off_sale_when_the_process_starts_is_known_before_it_answers(
+    live: LiveShop, store_url: str
+) -> None:
     assert live.store is not None
     await live.store.change_items([ItemChange("a", "delete")], now_ms=1)
     async with go_live(Settings(feature_store_url=store_url)) as another:
@@ -340,7 +346,7 @@ async def test_a_user_who_is_in_the_trained_history_and_live_has_each_item_once(
 async def test_without_a_store_events_are_503_with_the_setting_to_make_and_lists_are_served(
     app: Any, client: httpx.AsyncClient
 ) -> None:
-    app.state.live = Live()
+    app.state.live = LiveShop()
     response = await client.post("/v1/events", json={"user_id": "7"})
     assert response.status_code == 503
     assert response.json()["detail"] == "no feature store: set GATEWAY_FEATURE_STORE_URL"

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from gateway import api_keys
 from gateway.api_keys import ApiKeys
 from gateway.http import access
-from gateway.lists import popular_lists as spare_list
-from gateway.lists.popular_lists import SpareList
+from gateway.lists import popular_list
+from gateway.lists.popular_list import PopularList
 from gateway.settings import Settings
-from gateway.shop import live
+from gateway.shop import live_shop
 from recsys import background
 from recsys.feature_store.follower import Following
 
@@ -55,13 +55,14 @@ async def test_the_watch_of_the_keys_goes_on(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_the_static_list_is_learned_on(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-    with faults(SpareList, "learn", monkeypatch) as again:
-        async with spare_list.spare_list(app.state.clients, file=None):
+    with faults(PopularList, "learn", monkeypatch) as again:
+        async with popular_list.popular_list(app.state.clients, file=None):
             await asyncio.wait_for(again.wait(), 20)
 
 
 @pytest.mark.parametrize(
-    ("owner", "method"), [(live.Experiments, "refresh"), (live.ExposureLog, "run"), (Following, "_read_items")]
+    ("owner", "method"),
+    [(live_shop.Experiments, "refresh"), (live_shop.ExposureLog, "run"), (Following, "_read_items")],
 )
 async def test_what_is_followed_from_the_store_is_followed_on(
     owner: type, method: str, store_url: str, monkeypatch: pytest.MonkeyPatch
@@ -69,7 +70,7 @@ async def test_what_is_followed_from_the_store_is_followed_on(
     async def not_yet(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(live, "_first_look", not_yet)
+    monkeypatch.setattr(live_shop, "_first_look", not_yet)
     with faults(owner, method, monkeypatch) as again:
-        async with live.go_live(Settings(feature_store_url=store_url)):
+        async with live_shop.go_live(Settings(feature_store_url=store_url)):
             await asyncio.wait_for(again.wait(), 20)

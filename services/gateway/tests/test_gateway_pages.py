@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway import requests
+from gateway.answers import ArmOut, SubjectOut
 from gateway.lists import further_pages as paging
 from gateway.lists.list_cursors import ListCursors, ListFacts, RestOfList
-from gateway.lists.ranked import Shown
+from gateway.lists.ranked import RankedList
 from gateway.lists.recommend import Recommended
-from gateway.schemas import ArmOut, SubjectOut
 from gateway.shop.cursors import BadCursorError
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.feature_store.interface import Exposure
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesResponse
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
@@ -130,7 +130,7 @@ async def test_a_further_page_says_of_the_list_what_the_first_one_said(client: h
     assert page["list_id"] != first["list_id"]
 
 
-async def test_a_further_page_is_an_exposure_of_its_own(client: httpx.AsyncClient, live: Live) -> None:
+async def test_a_further_page_is_an_exposure_of_its_own(client: httpx.AsyncClient, live: LiveShop) -> None:
     first = await ask(client, user_id="7", count=2, paginate=True)
     page = await ask(client, cursor=first["next_cursor"], count=2)
     await live.exposures.flush()
@@ -246,7 +246,7 @@ def made_up() -> Iterator[Any]:
 
 @pytest.mark.parametrize("cursor", [*made_up()])
 async def test_a_cursor_that_is_not_ours_is_a_bad_request_and_nothing_is_logged(
-    client: httpx.AsyncClient, live: Live, received: list[Message], cursor: str
+    client: httpx.AsyncClient, live: LiveShop, received: list[Message], cursor: str
 ) -> None:
     response = await client.post("/v1/recommendations", json={"cursor": cursor})
 
@@ -272,7 +272,7 @@ async def test_a_further_page_says_how_probable_each_item_was(app: FastAPI, clie
 def test_a_cursor_carries_what_the_reranker_said_of_chance(said: list[float], carried: float) -> None:
     beyond = RankedItem(item=Item(item_id="a"), score=2.0, sources=[1], propensity=0.25)
     remainder = Remainder(item_ids=["b"], scores=[1.0], sources=[2], propensities=said)
-    shown = Shown("v1", [], [beyond], remainder)
+    shown = RankedList("v1", [], [beyond], remainder)
     answer = Recommended(GetCandidatesResponse(), shown, None, None, "full", is_explained=False, is_preview=False)
 
     assert paging.rest_of(answer, FACTS).propensities == [0.25, carried]

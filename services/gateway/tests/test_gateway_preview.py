@@ -3,19 +3,19 @@
 import httpx
 import pytest
 
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 
 pytestmark = pytest.mark.anyio
 
 
-async def stored(live: Live) -> list[object]:
+async def stored(live: LiveShop) -> list[object]:
     assert live.store is not None
     await live.exposures.flush()
     return [each.entry for each in await live.store.read_stream(after_sequence=0, limit=10)]
 
 
 async def test_a_preview_is_the_same_list_says_what_it_is_and_stores_nothing(
-    client: httpx.AsyncClient, live: Live
+    client: httpx.AsyncClient, live: LiveShop
 ) -> None:
     body = {"user_id": "7", "count": 3}
     preview = (await client.post("/v1/recommendations", json=body | {"preview": True})).json()
@@ -29,7 +29,7 @@ async def test_a_preview_is_the_same_list_says_what_it_is_and_stores_nothing(
     assert len(await stored(live)) == 1
 
 
-async def test_further_pages_of_a_preview_store_nothing_either(client: httpx.AsyncClient, live: Live) -> None:
+async def test_further_pages_of_a_preview_store_nothing_either(client: httpx.AsyncClient, live: LiveShop) -> None:
     body = {"user_id": "7", "count": 3, "paginate": True, "preview": True}
     first = (await client.post("/v1/recommendations", json=body)).json()
     second = (await client.post("/v1/recommendations", json={"cursor": first["next_cursor"]})).json()

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from gateway.app import create_app
 from gateway.http.metrics import GatewayMetrics
 from gateway.lists import rules
-from gateway.lists.popular_lists import SpareList
+from gateway.lists.popular_list import PopularList
 from gateway.requests import Rule
 from gateway.settings import Settings
 from recsys.errors import DataError
@@ -77,7 +77,7 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
         app.state.live,
         guard=app.state.access,
         metrics=GatewayMetrics(),
-        spare=SpareList(),
+        popular=PopularList(),
     )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:

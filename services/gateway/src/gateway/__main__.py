@@ -10,9 +10,9 @@ from gateway.clients import connect
 from gateway.http.access import guard
 from gateway.http.http_protocol import BoundedHttp
 from gateway.http.metrics import GatewayMetrics
-from gateway.lists.popular_lists import spare_list
+from gateway.lists.popular_list import popular_list
 from gateway.settings import Settings
-from gateway.shop.live import go_live
+from gateway.shop.live_shop import go_live
 from recsys.observability import logging
 from recsys.observability.metrics import served
 from recsys.process import ended_by_a_sentence, read_settings
@@ -25,10 +25,10 @@ async def serve(settings: Settings) -> None:
         connect(settings) as clients,
         go_live(settings) as live,
         guard(settings) as access,
-        spare_list(clients, file=settings.static_list_file) as spare,
+        popular_list(clients, file=settings.static_list_file) as popular,
     ):
         config = uvicorn.Config(
-            create_app(settings, clients, live, guard=access, metrics=metrics, spare=spare),
+            create_app(settings, clients, live, guard=access, metrics=metrics, popular=popular),
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,

@@ -13,13 +13,13 @@ from gateway.http.http_protocol import ARRIVES_WITHIN_S
 from gateway.http.metrics import GatewayMetrics
 from gateway.http.request_context import RequestContextMiddleware
 from gateway.lists import rules
-from gateway.lists.fallbacks import Ladder
+from gateway.lists.fallbacks import Fallbacks
 from gateway.lists.list_cursors import ListCursors
-from gateway.lists.popular_lists import SpareList
+from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
 from gateway.routes import events, experiments, health, items, model, recommendations, users
 from gateway.settings import Settings
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 
 _DESCRIPTION = """
 Recommendations from a shop's own events.
@@ -32,7 +32,13 @@ Recommendations from a shop's own events.
 
 
 def create_app(
-    settings: Settings, clients: Clients, live: Live, *, guard: Access, metrics: GatewayMetrics, spare: SpareList
+    settings: Settings,
+    clients: Clients,
+    live: LiveShop,
+    *,
+    guard: Access,
+    metrics: GatewayMetrics,
+    popular: PopularList,
 ) -> FastAPI:
     """A stateless application; whoever made its parts lets them follow what they follow, and closes them.
 
@@ -53,9 +59,9 @@ def create_app(
     app.state.access = guard
     app.state.cursors = ListCursors(settings.cursor_key.get_secret_value())
     shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
-    app.state.spare = spare
+    app.state.popular = popular
     app.state.recommender = Recommender(
-        clients=clients, settings=settings, live=live, ladder=Ladder(live, spare), rules=shop_wide
+        clients=clients, settings=settings, live=live, fallbacks=Fallbacks(live, popular), rules=shop_wide
     )
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
     for routes in (recommendations, events, items, users, experiments, model, health):

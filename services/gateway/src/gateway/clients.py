@@ -122,7 +122,7 @@ class RerankerClient:
         self._health = health_pb2_grpc.HealthStub(channel)
 
     @property
-    def is_away(self) -> bool:
+    def is_unavailable(self) -> bool:
         """Whether a call would fail at once: it failed again and again."""
         return self._breaker.is_open
 

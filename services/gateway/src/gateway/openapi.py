@@ -13,9 +13,9 @@ from gateway.clients import connect
 from gateway.http.access import Access
 from gateway.http.metrics import GatewayMetrics
 from gateway.http.rate_limits import RateLimits
-from gateway.lists.popular_lists import SpareList
+from gateway.lists.popular_list import PopularList
 from gateway.settings import Settings
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 
 
 def document() -> bytes:
@@ -27,7 +27,12 @@ async def _document() -> bytes:
     settings = Settings()
     async with connect(settings) as clients:
         schema = create_app(
-            settings, clients, Live(), guard=Access(None, RateLimits(None)), metrics=GatewayMetrics(), spare=SpareList()
+            settings,
+            clients,
+            LiveShop(),
+            guard=Access(None, RateLimits(None)),
+            metrics=GatewayMetrics(),
+            popular=PopularList(),
         ).openapi()
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 

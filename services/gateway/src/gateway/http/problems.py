@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.answers import RejectedEvent
 from gateway.requests import EventBatch
-from gateway.schemas import RejectedEvent
 from gateway.shop.events import UnconfirmedEventsError
 from gateway.shop.shop_json import rejected_events
 from recsys.errors import InvalidArgumentError, StoreUnavailableError

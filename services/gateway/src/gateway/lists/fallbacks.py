@@ -11,10 +11,10 @@ from typing import Final, TypeAlias
 
 import grpc
 
-from gateway.lists.popular_lists import SpareList
-from gateway.lists.ranked import Shown, in_order
+from gateway.lists.popular_list import PopularList
+from gateway.lists.ranked import RankedList, in_order
 from gateway.requests import Filter
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.v1.candidate_gen_service_pb2 import (
     GetCandidatesResponse,
     GetPopularItemsResponse,
@@ -30,16 +30,16 @@ Found: TypeAlias = GetCandidatesResponse | GetPopularItemsResponse | GetSimilarI
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Fallbacks:
     """The rungs below the full answer."""
 
-    live: Live
-    spare: SpareList
+    live: LiveShop
+    popular: PopularList
 
-    def without_rerank(self, found: Found, *, count: int) -> Shown:
+    def without_rerank(self, found: Found, *, count: int) -> RankedList:
         """The first stage's candidates, which came with their ids, in its own order."""
         described = (
-            self.spare.described(item_id, artifact_version=found.artifact_version, live=self.live)
+            self.popular.described(item_id, artifact_version=found.artifact_version, live=self.live)
             for item_id in found.item_ids
         )
         # scores of different sources do not compare: the order is what counts, and scores must not rise in it
@@ -56,11 +56,11 @@ class Ladder:
         count: int,
         without: Collection[str] = (),
         liked: Sequence[str] = (),
-    ) -> Shown:
+    ) -> RankedList:
         """Items of the list that this process keeps; `error` is raised where it has none, or is the caller's."""
-        if is_of_the_caller(error) or not self.spare:
+        if is_of_the_caller(error) or not self.popular:
             raise error
-        taken = self.spare.take(only, without=without, liked=liked, live=self.live)
+        taken = self.popular.take(only, without=without, liked=liked, live=self.live)
         listed = ((item, 0.0, 1 << CANDIDATE_SOURCE_POPULAR) for item in taken.items)
         return in_order(taken.artifact_version, listed, count=count, level=taken.level)
 

@@ -6,12 +6,12 @@ from typing import Final, get_args
 
 import grpc
 
+from gateway.answers import Level
 from gateway.clients import Clients
 from gateway.deadline import Deadline
-from gateway.lists.fallbacks import Ladder, is_of_the_caller
+from gateway.lists.fallbacks import Fallbacks, is_of_the_caller
 from gateway.lists.list_cursors import ListFacts, RestOfList
 from gateway.lists.recommend import Recommended, new_list_id
-from gateway.schemas import Level
 from recsys.v1.item_pb2 import Item
 
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)  # from the best one down
@@ -51,7 +51,7 @@ def rest_of(answer: Recommended, facts: ListFacts) -> RestOfList:
     )
 
 
-async def next_page(rest: RestOfList, *, count: int, clients: Clients, ladder: Ladder, timeout_s: float) -> Page:
+async def next_page(rest: RestOfList, *, count: int, clients: Clients, fallbacks: Fallbacks, timeout_s: float) -> Page:
     """The next `count` items that are still on sale; while the catalogue cannot be asked, as this process knows them.
 
     Raises: `grpc.aio.AioRpcError` where the catalogue refuses the request.
@@ -61,7 +61,7 @@ async def next_page(rest: RestOfList, *, count: int, clients: Clients, ladder: L
     level = rest.facts.level
     while rest.item_ids and len(items) < count:
         taken, rest = rest.part(0, count - len(items)), rest.part(count - len(items))
-        wanted = [item_id for item_id in taken.item_ids if not ladder.live.is_hidden(item_id)]
+        wanted = [item_id for item_id in taken.item_ids if not fallbacks.live.is_hidden(item_id)]
         if not wanted:
             continue
         try:
@@ -70,7 +70,7 @@ async def next_page(rest: RestOfList, *, count: int, clients: Clients, ladder: L
             if is_of_the_caller(error):
                 raise
             level = max(level, "without_rerank", key=_LEVELS.index)
-            by_id = _as_known(wanted, ladder, artifact_version=rest.facts.artifact_version)
+            by_id = _as_known(wanted, fallbacks, artifact_version=rest.facts.artifact_version)
         rows = zip(taken.item_ids, taken.scores, taken.sources, taken.propensities, strict=True)
         items += [ListedItem(by_id[row[0]], *row[1:]) for row in rows if row[0] in by_id]
     return Page(items, rest, rest.facts.model_copy(update={"level": level}))
@@ -81,8 +81,9 @@ async def _on_sale(item_ids: Sequence[str], clients: Clients, *, timeout_s: floa
     return {item.item_id: item for item in described.items if item.available}
 
 
-def _as_known(item_ids: Sequence[str], ladder: Ladder, *, artifact_version: str) -> Mapping[str, Item]:
+def _as_known(item_ids: Sequence[str], fallbacks: Fallbacks, *, artifact_version: str) -> Mapping[str, Item]:
     known = (
-        ladder.spare.described(item_id, artifact_version=artifact_version, live=ladder.live) for item_id in item_ids
+        fallbacks.popular.described(item_id, artifact_version=artifact_version, live=fallbacks.live)
+        for item_id in item_ids
     )
     return {item.item_id: item for item in known if item is not None}

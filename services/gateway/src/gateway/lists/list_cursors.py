@@ -14,8 +14,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.answers import ArmOut, Level, SubjectOut, VectorOrigin
 from gateway.requests import MAX_CURSOR_LENGTH
-from gateway.schemas import ArmOut, Level, SubjectOut, VectorOrigin
 from gateway.shop.cursors import BadCursorError
 
 _MOST_ITEMS: Final = 2_000

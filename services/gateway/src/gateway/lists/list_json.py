@@ -1,7 +1,7 @@
 """From the services' protobuf answers to the JSON of ranked lists.
 
 They are the hot path and go straight to JSON bytes: as pydantic models through FastAPI's response validation a request
-for ten took 280 µs instead of 220 (in process, no services). A test holds the bytes to the schemas.
+for ten took 280 µs instead of 220 (in process, no services). A test holds the bytes to the answers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +9,10 @@ from typing import Final
 
 import orjson
 
-from gateway import schemas
+from gateway import answers
 from gateway.lists.further_pages import ListedItem, Page
 from gateway.lists.list_cursors import ListFacts
-from gateway.lists.ranked import Shown
+from gateway.lists.ranked import RankedList
 from gateway.lists.recommend import Recommended
 from gateway.shop.item_json import Json, item_json
 from recsys.feature_store.interface import Subject
@@ -20,7 +20,7 @@ from recsys.observability.logging import request_id
 from recsys.shop.sources import label_of, labels
 from recsys.v1 import candidate_gen_service_pb2, item_pb2
 
-_ORIGINS: Final[dict[int, schemas.VectorOrigin]] = {
+_ORIGINS: Final[dict[int, answers.VectorOrigin]] = {
     candidate_gen_service_pb2.VECTOR_ORIGIN_TRAINED: "trained",
     candidate_gen_service_pb2.VECTOR_ORIGIN_FOLDED_IN: "folded_in",
 }
@@ -40,20 +40,20 @@ def facts_of(answer: Recommended) -> ListFacts:
 
 
 def first_page(answer: Recommended, facts: ListFacts, *, asked: int, next_cursor: str | None) -> bytes:
-    """JSON of `schemas.Recommendations`."""
+    """JSON of `answers.Recommendations`."""
     dropped = {each.reason: each.count for each in answer.found.dropped} if answer.is_explained else None
     items = [_ranked_item(item) for item in answer.shown.items]
     return _recommendations(items, facts, list_id=answer.list_id, asked=asked, dropped=dropped, next_cursor=next_cursor)
 
 
 def further_page(page: Page, *, asked: int, next_cursor: str | None) -> bytes:
-    """JSON of `schemas.Recommendations`."""
+    """JSON of `answers.Recommendations`."""
     items = [_listed_item(item) for item in page.items]
     return _recommendations(items, page.facts, list_id=page.list_id, asked=asked, dropped=None, next_cursor=next_cursor)
 
 
-def ranked_items(shown: Shown) -> bytes:
-    """JSON of `schemas.RankedItems`."""
+def ranked_items(shown: RankedList) -> bytes:
+    """JSON of `answers.RankedItems`."""
     return orjson.dumps(
         {
             "artifact_version": shown.artifact_version,
@@ -93,19 +93,19 @@ def _recommendations(
     )
 
 
-def _subject(subject: Subject | None) -> schemas.SubjectOut | None:
+def _subject(subject: Subject | None) -> answers.SubjectOut | None:
     if subject is None:
         return None
     is_user = subject.kind == "user"
-    return schemas.SubjectOut(user_id=subject.id if is_user else None, session_id=None if is_user else subject.id)
+    return answers.SubjectOut(user_id=subject.id if is_user else None, session_id=None if is_user else subject.id)
 
 
-def _arm(answer: Recommended) -> schemas.ArmOut | None:
+def _arm(answer: Recommended) -> answers.ArmOut | None:
     if answer.assignment is None:
         return None
     arm = answer.assignment.arm
     is_other = arm.artifact_version not in (None, answer.shown.artifact_version)
-    return schemas.ArmOut(
+    return answers.ArmOut(
         name=answer.assignment.experiment, arm=arm.name, version_not_held=arm.artifact_version if is_other else None
     )
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.schemas import Level
+from gateway.answers import Level
 from recsys.v1.item_pb2 import Item, RankedItem
 from recsys.v1.reranker_service_pb2 import Remainder
 
 
 @dataclass(frozen=True)
-class Shown:
+class RankedList:
     """What was ranked, without what this process knows to be off sale."""
 
     artifact_version: str
@@ -19,7 +19,9 @@ class Shown:
     level: Level = "full"
 
 
-def in_order(artifact_version: str, listed: Iterable[tuple[Item, float, int]], *, count: int, level: Level) -> Shown:
+def in_order(
+    artifact_version: str, listed: Iterable[tuple[Item, float, int]], *, count: int, level: Level
+) -> RankedList:
     """A list that the second stage did not see: items with their scores and the bits of their sources, best first."""
     listed = list(listed)
     ranked = [
@@ -37,4 +39,4 @@ def in_order(artifact_version: str, listed: Iterable[tuple[Item, float, int]], *
         scores.append(score)
         sources.append(bits)
     rest = Remainder(item_ids=item_ids, scores=scores, sources=sources, propensities=[1.0] * len(item_ids))
-    return Shown(artifact_version, ranked, beyond=[], remainder=rest, level=level)
+    return RankedList(artifact_version, ranked, beyond=[], remainder=rest, level=level)

@@ -12,16 +12,16 @@ from uuid import uuid4
 
 import grpc
 
+from gateway.answers import Level
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
 from gateway.lists import stage_requests as wire
-from gateway.lists.fallbacks import Found, Ladder, is_of_the_caller
-from gateway.lists.ranked import Shown
+from gateway.lists.fallbacks import Fallbacks, Found, is_of_the_caller
+from gateway.lists.ranked import RankedList
 from gateway.requests import Filter, RecommendationRequest, Rule
-from gateway.schemas import Level
 from gateway.settings import Settings
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Profile, Subject
 from recsys.observability.logging import request_id
@@ -49,7 +49,7 @@ class Recommended:
     """A ranked list for somebody, and what it was made of."""
 
     found: GetCandidatesResponse
-    shown: Shown
+    shown: RankedList
     subject: Subject | None
     assignment: Assignment | None
     level: Level
@@ -64,8 +64,8 @@ class Recommender:
 
     clients: Clients
     settings: Settings
-    live: Live
-    ladder: Ladder
+    live: LiveShop
+    fallbacks: Fallbacks
     rules: tuple[Rule, ...] = ()  # shop-wide
 
     async def for_somebody(self, asked: RecommendationRequest) -> Recommended:
@@ -87,7 +87,7 @@ class Recommender:
             seed=int.from_bytes(sha256(request_id.get().encode()).digest()[:8]),
         )
 
-        def recommended(found: GetCandidatesResponse, shown: Shown) -> Recommended:
+        def recommended(found: GetCandidatesResponse, shown: RankedList) -> Recommended:
             lower = level if shown.level == "full" else shown.level
             return Recommended(
                 found, shown, subject, assignment, lower, is_explained=asked.explain, is_preview=asked.preview
@@ -95,7 +95,7 @@ class Recommender:
 
         async def attempt(version: str) -> Recommended:
             to_find.artifact_version = version
-            to_find.with_item_ids = self.clients.reranker.is_away
+            to_find.with_item_ids = self.clients.reranker.is_unavailable
             first = self.clients.candidate_gen.get_candidates
             found = await first(to_find, timeout_s=self._first_stage_s(deadline))
             wire.hand_over(found, to_rank)
@@ -106,7 +106,7 @@ class Recommender:
         try:
             return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
         except grpc.aio.AioRpcError as error:
-            shown = self.ladder.instead(
+            shown = self.fallbacks.instead(
                 error,
                 asked.filter,
                 count=asked.count,
@@ -117,17 +117,17 @@ class Recommender:
             found = GetCandidatesResponse(artifact_version=shown.artifact_version, matching_items=matching)
             return recommended(found, shown)
 
-    async def similar_to(self, item_id: str, *, count: int, only: Filter) -> Shown:
+    async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RankedList:
         """Items like an item."""
         deadline = Deadline.after(self.settings.timeout_s)
 
-        async def attempt(version: str) -> Shown:
+        async def attempt(version: str) -> RankedList:
             request = GetSimilarItemsRequest(
                 item_id=item_id,
                 count=max(count, self.settings.candidates),
                 artifact_version=version,
                 filter=wire.filter_of(only),
-                with_item_ids=self.clients.reranker.is_away,
+                with_item_ids=self.clients.reranker.is_unavailable,
             )
             first = self.clients.candidate_gen.get_similar_items
             found = await first(request, timeout_s=self._first_stage_s(deadline))
@@ -143,18 +143,18 @@ class Recommender:
         try:
             return await self._from_one_version(attempt, deadline)
         except grpc.aio.AioRpcError as error:
-            return self.ladder.instead(error, only, count=count, without=[item_id], liked=[item_id])
+            return self.fallbacks.instead(error, only, count=count, without=[item_id], liked=[item_id])
 
-    async def popular(self, *, count: int, only: Filter) -> Shown:
+    async def popular(self, *, count: int, only: Filter) -> RankedList:
         """Popular items, which keep their order in the second stage."""
         deadline = Deadline.after(self.settings.timeout_s)
 
-        async def attempt(version: str) -> Shown:
+        async def attempt(version: str) -> RankedList:
             request = GetPopularItemsRequest(
                 count=count,
                 artifact_version=version,
                 filter=wire.filter_of(only),
-                with_item_ids=self.clients.reranker.is_away,
+                with_item_ids=self.clients.reranker.is_unavailable,
             )
             first = self.clients.candidate_gen.get_popular_items
             found = await first(request, timeout_s=self._first_stage_s(deadline))
@@ -167,7 +167,7 @@ class Recommender:
         try:
             return await self._from_one_version(attempt, deadline)
         except grpc.aio.AioRpcError as error:
-            return self.ladder.instead(error, only, count=count)
+            return self.fallbacks.instead(error, only, count=count)
 
     async def _ranked(
         self,
@@ -177,7 +177,7 @@ class Recommender:
         *,
         count: int,
         deadline: Deadline,
-    ) -> Shown:
+    ) -> RankedList:
         """The second stage's list, or without it the first stage's own order.
 
         That takes the ids of the candidates. They are asked for from the start only while the reranker is known to be
@@ -191,11 +191,11 @@ class Recommender:
                 raise
             if not found.item_ids:
                 found = await again(deadline.remaining_s())
-            return self.ladder.without_rerank(found, count=count)
-        self.ladder.spare.remember(shown.artifact_version, (each.item for each in shown.items))
+            return self.fallbacks.without_rerank(found, count=count)
+        self.fallbacks.popular.remember(shown.artifact_version, (each.item for each in shown.items))
         return shown
 
-    async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> Shown:
+    async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> RankedList:
         """The best `count` that may be shown.
 
         Where a service does not know yet what is off sale, it is asked for as many more as had to be hidden. It is not
@@ -206,7 +206,7 @@ class Recommender:
             ranked = await self.clients.reranker.rerank(request, timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
             items = [each for each in ranked.items if not self.live.is_hidden(each.item.item_id)]
             if len(items) >= count or len(ranked.items) < request.count:
-                return Shown(ranked.artifact_version, items[:count], items[count:], ranked.remainder)
+                return RankedList(ranked.artifact_version, items[:count], items[count:], ranked.remainder)
             request.count += count - len(items)
 
     def _first_stage_s(self, deadline: Deadline) -> float:

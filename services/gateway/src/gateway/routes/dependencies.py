@@ -13,7 +13,7 @@ from gateway.experiments.live import Experiments
 from gateway.lists.list_cursors import ListCursors
 from gateway.lists.recommend import Recommender
 from gateway.settings import Settings
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.feature_store.interface import FeatureStore
 
 
@@ -32,12 +32,12 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def _live(request: Request) -> Live:
-    live: Live = request.app.state.live
+async def _live(request: Request) -> LiveShop:
+    live: LiveShop = request.app.state.live
     return live
 
 
-TheLive = Annotated[Live, Depends(_live)]
+TheLive = Annotated[LiveShop, Depends(_live)]
 
 
 async def _store(live: TheLive) -> FeatureStore:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from gateway import schemas
+from gateway import answers
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, EventsRejectedError, documented
 from gateway.requests import MAX_EVENTS, EventBatch, EventIn
@@ -35,7 +35,7 @@ _BODY = {
 }
 
 
-@router.post("", response_model=schemas.EventOutcome, openapi_extra=_BODY | needs("events"))
+@router.post("", response_model=answers.EventOutcome, openapi_extra=_BODY | needs("events"))
 async def post_events(
     request: Request, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
 ) -> Response:

@@ -10,7 +10,7 @@ from gateway.experiments.live import Experiments
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheExperiments, TheStore
-from gateway.shop.live import now_ms
+from gateway.shop.live_shop import now_ms
 from recsys.errors import InvalidArgumentError
 from recsys.experiments import SUMS, Sums
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import grpc
 from fastapi import APIRouter, HTTPException, Request
 
-from gateway import schemas
+from gateway import answers
 from gateway.clients import CandidateGenClient, RerankerClient
 from gateway.http.known_parameters import KnownParametersRoute
 from gateway.http.problems import documented
@@ -18,13 +18,13 @@ router = APIRouter(
 
 
 @router.get("/healthz")
-async def get_health() -> schemas.Health:
+async def get_health() -> answers.Health:
     """The process is up, whatever the services do."""
-    return schemas.Health(status="ok")
+    return answers.Health(status="ok")
 
 
 @router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def get_readiness(request: Request, clients: TheClients, settings: TheSettings) -> schemas.Readiness:
+async def get_readiness(request: Request, clients: TheClients, settings: TheSettings) -> answers.Readiness:
     """Both services are serving, or there is a list to answer from; otherwise 503 says which one is not."""
     candidate_gen, reranker = await asyncio.gather(
         _status(clients.candidate_gen, timeout_s=settings.readiness_timeout_s),
@@ -32,11 +32,11 @@ async def get_readiness(request: Request, clients: TheClients, settings: TheSett
     )
     statuses = {"candidate_gen": candidate_gen, "reranker": reranker}
     lacking = [f"{service} ({status})" for service, status in statuses.items() if status != "SERVING"]
-    if lacking and request.app.state.spare:  # to be taken out of rotation now would make every answer an error
-        return schemas.Readiness(status="degraded")
+    if lacking and request.app.state.popular:  # to be taken out of rotation now would make every answer an error
+        return answers.Readiness(status="degraded")
     if lacking:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"not serving: {', '.join(lacking)}", {"Retry-After": "2"})
-    return schemas.Readiness(status="ready")
+    return answers.Readiness(status="ready")
 
 
 async def _status(client: CandidateGenClient | RerankerClient, *, timeout_s: float) -> str:

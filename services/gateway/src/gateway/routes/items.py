@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import AfterValidator
 
-from gateway import schemas
+from gateway import answers
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.requests import MAX_COUNT, ItemChanges, ItemPatch, ItemPut, Words
@@ -52,7 +52,7 @@ async def list_items(
         Query(max_length=MAX_COUNT, description="These items, in this order, without those that do not exist."),
     ] = None,
     page_size: PageSize = 20,
-) -> schemas.ItemPage:
+) -> answers.ItemPage:
     """Search by words of the title and by category, page by page; or look several items up by id.
 
     `ids` stands alone. It also reaches an item whose id this API's paths cannot name, such as `popular`.
@@ -78,7 +78,7 @@ async def list_items(
 
 
 @router.get("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("read"))
-async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings, live: TheLive) -> schemas.SingleItem:
+async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings, live: TheLive) -> answers.SingleItem:
     """One item."""
     version, items = await catalogue.items_of([item_id], live=live, clients=clients, timeout_s=settings.timeout_s)
     if not items:
@@ -89,7 +89,7 @@ async def get_item(item_id: ItemId, clients: TheClients, settings: TheSettings, 
 @router.post("/bulk", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def change_items(
     body: ItemChanges, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
-) -> schemas.ItemChangesDone:
+) -> answers.ItemChangesDone:
     """Create, update and delete up to 1,000 items, in order, all or none."""
     changes = catalogue.changes_of(body.changes)
     await _expect_existing(changes, live, clients, timeout_s=settings.timeout_s)
@@ -97,7 +97,7 @@ async def change_items(
 
 
 @router.put("/{item_id:id}", openapi_extra=needs("admin"))
-async def put_item(item_id: ItemId, body: ItemPut, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
+async def put_item(item_id: ItemId, body: ItemPut, store: TheStore, live: TheLive) -> answers.ItemChangesDone:
     """Create an item, or say anew all that there is to say of it. It may be recommended within two seconds."""
     changes = [catalogue.change_of(item_id, body)]
     return presentation.item_changes(await catalogue.change(changes, store=store, live=live))
@@ -106,7 +106,7 @@ async def put_item(item_id: ItemId, body: ItemPut, store: TheStore, live: TheLiv
 @router.patch("/{item_id:id}", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def patch_item(
     item_id: ItemId, body: ItemPatch, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
-) -> schemas.ItemChangesDone:
+) -> answers.ItemChangesDone:
     """Change a part of an item: what is not given stays. Taken off sale, it is gone from every answer."""
     changes = [catalogue.change_of(item_id, body)]
     await _expect_existing(changes, live, clients, timeout_s=settings.timeout_s)
@@ -114,7 +114,7 @@ async def patch_item(
 
 
 @router.delete("/{item_id:id}", openapi_extra=needs("admin"))
-async def delete_item(item_id: ItemId, store: TheStore, live: TheLive) -> schemas.ItemChangesDone:
+async def delete_item(item_id: ItemId, store: TheStore, live: TheLive) -> answers.ItemChangesDone:
     """An item that is no more: in no answer, and not found. Once more changes nothing."""
     changes = [ItemChange(item_id, "delete")]
     return presentation.item_changes(await catalogue.change(changes, store=store, live=live))

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from gateway import schemas
+from gateway import answers
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.routes.dependencies import TheClients, TheSettings
@@ -20,7 +20,7 @@ router = APIRouter(
 
 
 @router.get("", openapi_extra=needs("read"))
-async def get_model(clients: TheClients, settings: TheSettings) -> schemas.Model:
+async def get_model(clients: TheClients, settings: TheSettings) -> answers.Model:
     """The live model with its offline metrics, and which versions each service holds or refused."""
     candidate_gen, reranker = await asyncio.gather(
         clients.candidate_gen.get_model(timeout_s=settings.timeout_s),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from gateway import schemas
+from gateway import answers
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.http.request_context import AnsweredList, tell
@@ -14,13 +14,13 @@ from gateway.lists import further_pages as paging
 from gateway.lists import list_json as ranked_lists
 from gateway.lists.exposure import exposure
 from gateway.lists.list_cursors import ListCursors, ListFacts
-from gateway.lists.ranked import Shown
+from gateway.lists.ranked import RankedList
 from gateway.lists.recommend import Recommender
 from gateway.requests import Filter, RecommendationRequest
 from gateway.routes.dependencies import TheClients, TheCursors, TheRecommender, TheSettings
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
 from gateway.shop.cursors import BadCursorError
-from gateway.shop.live import Live, now_ms
+from gateway.shop.live_shop import LiveShop, now_ms
 
 router = APIRouter(
     prefix="/v1",
@@ -33,7 +33,7 @@ _JSON = "application/json"
 _ANYTHING = Filter()
 
 
-@router.post("/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
+@router.post("/recommendations", response_model=answers.Recommendations, openapi_extra=needs("read"))
 async def recommend(
     request: Request,
     asked: RecommendationRequest,
@@ -54,7 +54,7 @@ async def recommend(
     except BadCursorError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
     page = await paging.next_page(
-        rest, count=asked.count, clients=clients, ladder=recommender.ladder, timeout_s=settings.timeout_s
+        rest, count=asked.count, clients=clients, fallbacks=recommender.fallbacks, timeout_s=settings.timeout_s
     )
     shown = [(listed.item.item_id, listed.propensity) for listed in page.items]
     _log(request, page.list_id, page.facts, shown, started_s=started_s)
@@ -62,7 +62,7 @@ async def recommend(
     return Response(answer, media_type=_JSON)
 
 
-@router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
+@router.get("/users/{user_id:id}/recommendations", response_model=answers.Recommendations, openapi_extra=needs("read"))
 async def get_recommendations(
     request: Request,  # the route that is asked most takes its parts by itself: two dependencies take 60 µs
     user_id: UserId,
@@ -78,7 +78,7 @@ async def get_recommendations(
     return await _first_page(request, asked)
 
 
-@router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
+@router.get("/items/popular", response_model=answers.RankedItems, openapi_extra=needs("read"))
 async def get_popular_items(
     request: Request, recommender: TheRecommender, categories: Categories = (), count: Count = 10
 ) -> Response:
@@ -88,7 +88,7 @@ async def get_popular_items(
 
 @router.get(
     "/items/{item_id:id}/similar",
-    response_model=schemas.RankedItems,
+    response_model=answers.RankedItems,
     responses=documented(HTTPStatus.NOT_FOUND),
     openapi_extra=needs("read"),
 )
@@ -100,7 +100,7 @@ async def get_similar_items(
     return _ranked_items(request, shown)
 
 
-def _ranked_items(request: Request, shown: Shown) -> Response:
+def _ranked_items(request: Request, shown: RankedList) -> Response:
     tell(request, AnsweredList(shown.level, len(shown.items)))
     return Response(ranked_lists.ranked_items(shown), media_type=_JSON)
 
@@ -121,6 +121,6 @@ def _log(request: Request, list_id: str, facts: ListFacts, shown: list[tuple[str
     """What was answered, and, but for a preview, that it was shown. Items: id and propensity."""
     tell(request, AnsweredList(facts.level, len(shown), list_id))
     if not facts.preview:
-        live: Live = request.app.state.live
+        live: LiveShop = request.app.state.live
         latency_ms = (time.perf_counter() - started_s) * 1000
         live.exposures.add(exposure(list_id, facts, shown, unix_ms=now_ms(), latency_ms=latency_ms))

@@ -7,7 +7,7 @@ from typing import Annotated
 import grpc
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from gateway import schemas
+from gateway import answers
 from gateway.clients import Clients
 from gateway.http.access import KeyedRoute, needs
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
@@ -17,7 +17,7 @@ from gateway.routes.dependencies import TheClients, TheLive, TheSettings, TheSto
 from gateway.routes.parameters import AfterId, Count, PageSize, UserId
 from gateway.shop import events, history
 from gateway.shop import shop_json as presentation
-from gateway.shop.live import now_ms
+from gateway.shop.live_shop import now_ms
 from recsys.v1.model_service_pb2 import GetModelResponse
 
 router = APIRouter(
@@ -36,7 +36,7 @@ async def list_users(
     after_id: AfterId,
     prefix: Annotated[Words, Query(description="Only ids that start with this.")] = "",
     page_size: PageSize = 20,
-) -> schemas.UserPage:
+) -> answers.UserPage:
     """Users that the model knows, page by page."""
     found = await clients.candidate_gen.list_users(
         prefix=prefix, after_user_id=after_id, page_size=page_size, timeout_s=settings.timeout_s
@@ -47,7 +47,7 @@ async def list_users(
 @router.get("/{user_id:id}/history", openapi_extra=needs("read"))
 async def get_history(
     request: Request, user_id: UserId, clients: TheClients, settings: TheSettings, live: TheLive, count: Count = 20
-) -> schemas.History:
+) -> answers.History:
     """What a user already had, most recent first, live events too. A stranger has no history, and no error."""
     past = await history.of_user(user_id, count=count, live=live, clients=clients, settings=settings)
     tell(request, AnsweredList("without_live_state" if past.is_degraded else "full", len(past.latest)))
@@ -55,16 +55,16 @@ async def get_history(
 
 
 @router.post("/{user_id:id}/sessions", openapi_extra=needs("events"))
-async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore, live: TheLive) -> schemas.MergedSession:
+async def merge_session(user_id: UserId, body: SessionToMerge, store: TheStore, live: TheLive) -> answers.MergedSession:
     """Somebody signed in: what the session did, and what it will do, is the user's."""
     moved = await events.merge(body.session_id, user_id=user_id, store=store, exposures=live.exposures)
-    return schemas.MergedSession(user_id=user_id, session_id=body.session_id, moved_events=moved)
+    return answers.MergedSession(user_id=user_id, session_id=body.session_id, moved_events=moved)
 
 
 @router.get("/{user_id:id}/erasure", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
 async def get_erasure(
     user_id: UserId, store: TheStore, clients: TheClients, settings: TheSettings
-) -> schemas.ErasureReport:
+) -> answers.ErasureReport:
     """How far the erasure of a user has come: store, lake, model."""
     found = await store.erasure(user_id)
     if found is None:
@@ -75,7 +75,7 @@ async def get_erasure(
 @router.delete("/{user_id:id}", status_code=HTTPStatus.ACCEPTED, openapi_extra=needs("admin"))
 async def erase_user(
     user_id: UserId, store: TheStore, live: TheLive, clients: TheClients, settings: TheSettings
-) -> schemas.ErasureReport:
+) -> answers.ErasureReport:
     """Forget a user: gone from log and features now, masked in the live model, then gone from lake and next model."""
     found = await store.erase_user(user_id, now_ms=now_ms())
     live.forget(found)

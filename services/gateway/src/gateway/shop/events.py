@@ -14,7 +14,7 @@ from gateway.clients import Clients
 from gateway.requests import EventIn
 from gateway.settings import Settings
 from gateway.shop.exposure_log import ExposureLog
-from gateway.shop.live import now_ms
+from gateway.shop.live_shop import now_ms
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Event, FeatureStore, Subject
 

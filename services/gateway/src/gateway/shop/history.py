@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.settings import Settings
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import StoredEvent, Subject
 from recsys.shop.events import PURCHASE, REMOVE
@@ -37,7 +37,7 @@ class Past:
     is_degraded: bool  # without live events
 
 
-async def of_user(user_id: str, *, count: int, live: Live, clients: Clients, settings: Settings) -> Past:
+async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients, settings: Settings) -> Past:
     """The latest `count` items. Somebody unknown has none."""
     deadline = Deadline.after(settings.timeout_s)
     recent: list[StoredEvent] = []

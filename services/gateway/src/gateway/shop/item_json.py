@@ -6,7 +6,7 @@ Json = dict[str, object]
 
 
 def item_json(message: Item) -> Json:
-    """JSON of `schemas.Item`."""
+    """JSON of `answers.Item`."""
     return {
         "item_id": message.item_id,
         "title": message.title if message.HasField("title") else None,

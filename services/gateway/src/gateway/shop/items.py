@@ -9,7 +9,7 @@ import grpc
 
 from gateway.clients import Clients
 from gateway.requests import DeleteChange, ItemPatch, ItemPut, PatchChange, PutChange
-from gateway.shop.live import Live, now_ms
+from gateway.shop.live_shop import LiveShop, now_ms
 from recsys.feature_store.interface import FeatureStore
 from recsys.shop.item import ATTRIBUTES, ItemChange, ItemRecord, JsonScalar
 from recsys.shop.item_wire import item_from_wire, item_to_wire
@@ -31,14 +31,14 @@ def changes_of(bodies: Iterable[PutChange | PatchChange | DeleteChange]) -> list
     ]
 
 
-async def change(changes: Sequence[ItemChange], *, store: FeatureStore, live: Live) -> list[ItemRecord]:
+async def change(changes: Sequence[ItemChange], *, store: FeatureStore, live: LiveShop) -> list[ItemRecord]:
     """Make changes durable, all or none. From now on this process answers by them. Raises: StoreUnavailableError."""
     records = await store.change_items(changes, now_ms=now_ms())
     live.take(records)
     return records
 
 
-async def missing(changes: Sequence[ItemChange], *, live: Live, clients: Clients, timeout_s: float) -> list[str]:
+async def missing(changes: Sequence[ItemChange], *, live: LiveShop, clients: Clients, timeout_s: float) -> list[str]:
     """Ids of items to be patched that do not exist.
 
     While the catalogue cannot be asked, an item passes for one that exists: taking it off sale must not depend on that.
@@ -65,7 +65,7 @@ def _exists(record: ItemRecord | None) -> bool | None:
 
 
 async def items_of(
-    item_ids: Sequence[str], *, live: Live, clients: Clients, timeout_s: float
+    item_ids: Sequence[str], *, live: LiveShop, clients: Clients, timeout_s: float
 ) -> tuple[str, list[item_pb2.Item]]:
     """The artifact version that answered, and those of the items that exist now, in the order asked for."""
     found = await clients.reranker.get_items(item_ids, timeout_s=timeout_s)
@@ -74,7 +74,7 @@ async def items_of(
     return found.artifact_version, [item for item in now if item is not None]
 
 
-def as_now(item_id: str, described: item_pb2.Item | None, live: Live) -> item_pb2.Item | None:
+def as_now(item_id: str, described: item_pb2.Item | None, live: LiveShop) -> item_pb2.Item | None:
     """An item as the catalogue describes it, with what this process knows put over it; none: it does not exist."""
     record = live.record(item_id)
     if record is None:

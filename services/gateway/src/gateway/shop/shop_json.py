@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from gateway import schemas
+from gateway import answers
 from gateway.shop import cursors, events
 from gateway.shop.history import Had, Past
 from gateway.shop.item_json import item_json
@@ -14,23 +14,23 @@ from recsys.v1 import item_pb2, model_service_pb2, user_service_pb2
 
 def item_page(
     artifact_version: str, items: Iterable[item_pb2.Item], *, next_after: str | None = None
-) -> schemas.ItemPage:
+) -> answers.ItemPage:
     """A page of the catalogue; `next_after` is the id that the next one starts after."""
-    return schemas.ItemPage(
+    return answers.ItemPage(
         artifact_version=artifact_version,
-        items=[schemas.Item.model_validate(item_json(item)) for item in items],
+        items=[answers.Item.model_validate(item_json(item)) for item in items],
         next_cursor=None if next_after is None else cursors.encode(next_after),
     )
 
 
-def single_item(message: item_pb2.Item, *, artifact_version: str) -> schemas.SingleItem:
+def single_item(message: item_pb2.Item, *, artifact_version: str) -> answers.SingleItem:
     """One item, with the version that knows it."""
-    return schemas.SingleItem.model_validate({"artifact_version": artifact_version, **item_json(message)})
+    return answers.SingleItem.model_validate({"artifact_version": artifact_version, **item_json(message)})
 
 
-def history(past: Past) -> schemas.History:
+def history(past: Past) -> answers.History:
     """What a user had, with what the catalogue says about it."""
-    return schemas.History(
+    return answers.History(
         artifact_version=past.artifact_version,
         user_known=past.user_known,
         total=past.total,
@@ -39,9 +39,9 @@ def history(past: Past) -> schemas.History:
     )
 
 
-def event_outcome(outcome: events.Outcome) -> schemas.EventOutcome:
+def event_outcome(outcome: events.Outcome) -> answers.EventOutcome:
     """What became of the rows of a request."""
-    return schemas.EventOutcome(
+    return answers.EventOutcome(
         accepted=len(outcome.event_ids),
         duplicates=outcome.duplicates,
         rejected=rejected_events(outcome.rejected),
@@ -51,17 +51,17 @@ def event_outcome(outcome: events.Outcome) -> schemas.EventOutcome:
     )
 
 
-def rejected_events(rejected: Sequence[events.Rejected]) -> list[schemas.RejectedEvent]:
+def rejected_events(rejected: Sequence[events.Rejected]) -> list[answers.RejectedEvent]:
     """Rows that were not stored."""
-    return [schemas.RejectedEvent(index=one.index, event_id=one.event_id, reason=one.reason) for one in rejected]
+    return [answers.RejectedEvent(index=one.index, event_id=one.event_id, reason=one.reason) for one in rejected]
 
 
-def item_changes(records: Sequence[ItemRecord]) -> schemas.ItemChangesDone:
+def item_changes(records: Sequence[ItemRecord]) -> answers.ItemChangesDone:
     """The records as they are after the changes."""
-    return schemas.ItemChangesDone(
+    return answers.ItemChangesDone(
         changed=len(records),
         items=[
-            schemas.ChangedItem(
+            answers.ChangedItem(
                 item_id=record.item_id,
                 deleted=record.is_deleted,
                 updated_at=datetime.fromtimestamp(record.updated_ms / 1000, UTC),
@@ -71,10 +71,10 @@ def item_changes(records: Sequence[ItemRecord]) -> schemas.ItemChangesDone:
     )
 
 
-def erasure(found: Erasure, *, model: model_service_pb2.GetModelResponse | None) -> schemas.ErasureReport:
+def erasure(found: Erasure, *, model: model_service_pb2.GetModelResponse | None) -> answers.ErasureReport:
     """How far an erasure has come; without a model's word, nothing is claimed of it."""
     lake_erased_at = None if found.lake_erased_ms is None else datetime.fromtimestamp(found.lake_erased_ms / 1000, UTC)
-    return schemas.ErasureReport(
+    return answers.ErasureReport(
         user_hash=found.user_hash,
         erased_at=datetime.fromtimestamp(found.erased_ms / 1000, UTC),
         store_entries=found.store_entries,
@@ -85,12 +85,12 @@ def erasure(found: Erasure, *, model: model_service_pb2.GetModelResponse | None)
     )
 
 
-def user_page(found: user_service_pb2.ListUsersResponse, *, erased_sequence: Callable[[str], int]) -> schemas.UserPage:
+def user_page(found: user_service_pb2.ListUsersResponse, *, erased_sequence: Callable[[str], int]) -> answers.UserPage:
     """A page of users, without those who were erased a moment ago, and the cursor of the next."""
-    return schemas.UserPage(
+    return answers.UserPage(
         artifact_version=found.artifact_version,
         users=[
-            schemas.User(user_id=user.user_id, history_size=user.history_size)
+            answers.User(user_id=user.user_id, history_size=user.history_size)
             for user in found.users
             if erased_sequence(user.user_id) <= found.stream_sequence
         ],
@@ -100,9 +100,9 @@ def user_page(found: user_service_pb2.ListUsersResponse, *, erased_sequence: Cal
 
 def model(
     candidate_gen: model_service_pb2.GetModelResponse, reranker: model_service_pb2.GetModelResponse
-) -> schemas.Model:
+) -> answers.Model:
     """The live model, which is the one that candidate_gen proposes from, and what each service holds."""
-    return schemas.Model.model_validate(
+    return answers.Model.model_validate(
         {
             "artifact_version": candidate_gen.artifact_version,
             "model": candidate_gen.model,
@@ -117,13 +117,13 @@ def model(
     )
 
 
-def _history_item(had: Had, described: item_pb2.Item | None) -> schemas.HistoryItem:
+def _history_item(had: Had, described: item_pb2.Item | None) -> answers.HistoryItem:
     item = item_json(described or item_pb2.Item(item_id=had.item_id))
-    return schemas.HistoryItem.model_validate({**item, "event_type": had.event_type, "last_event_at": had.at})
+    return answers.HistoryItem.model_validate({**item, "event_type": had.event_type, "last_event_at": had.at})
 
 
-def _metric(message: model_service_pb2.Metric) -> schemas.Metric:
-    return schemas.Metric(
+def _metric(message: model_service_pb2.Metric) -> answers.Metric:
+    return answers.Metric(
         name=message.name,
         value=message.value,
         low=message.low if message.HasField("low") else None,
@@ -131,8 +131,8 @@ def _metric(message: model_service_pb2.Metric) -> schemas.Metric:
     )
 
 
-def _training_run(message: model_service_pb2.TrainingRun) -> schemas.TrainingRun:
-    return schemas.TrainingRun(
+def _training_run(message: model_service_pb2.TrainingRun) -> answers.TrainingRun:
+    return answers.TrainingRun(
         artifact_version=message.artifact_version,
         passed=message.passed,
         reasons=list(message.reasons),
@@ -140,8 +140,8 @@ def _training_run(message: model_service_pb2.TrainingRun) -> schemas.TrainingRun
     )
 
 
-def _service_model(message: model_service_pb2.GetModelResponse) -> schemas.ServiceModel:
-    return schemas.ServiceModel(
+def _service_model(message: model_service_pb2.GetModelResponse) -> answers.ServiceModel:
+    return answers.ServiceModel(
         artifact_version=message.artifact_version,
         held_versions=list(message.held_versions),
         refused=message.refused or None,

@@ -36,7 +36,7 @@ def now_ms() -> int:
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveShop:
     """What is live."""
 
     store: FeatureStore | None = None
@@ -101,15 +101,15 @@ class Live:
 
 
 @asynccontextmanager
-async def go_live(settings: Settings) -> AsyncIterator[Live]:
+async def go_live(settings: Settings) -> AsyncIterator[LiveShop]:
     """Open the store and follow it until the end. Raises: InvalidArgumentError, StoreUnavailableError, DataError."""
     definitions = experiments_file.read(settings.experiments_file) if settings.experiments_file else ()
     experiments = Experiments(definitions)
     if not settings.feature_store_url:
-        yield Live(experiments=experiments)
+        yield LiveShop(experiments=experiments)
         return
     store = open_store(settings.feature_store_url, session_days=settings.session_days)
-    live = Live(store=store, experiments=experiments, exposures=ExposureLog(store))
+    live = LiveShop(store=store, experiments=experiments, exposures=ExposureLog(store))
     following = Following(store, live.state, parts={"items", "erasures"})
     await _first_look(following)
     loops: dict[str, Callable[[], Awaitable[None]]] = {

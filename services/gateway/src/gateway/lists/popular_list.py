@@ -19,13 +19,13 @@ import grpc
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from gateway import schemas
+from gateway import answers
 from gateway.clients import Clients
 from gateway.lists.stage_requests import PERSONAL_ALONE, filter_of
 from gateway.requests import Filter
 from gateway.shop.item_json import item_json
 from gateway.shop.items import as_now
-from gateway.shop.live import Live
+from gateway.shop.live_shop import LiveShop
 from recsys import durable_file
 from recsys.background import running
 from recsys.errors import DataError
@@ -48,7 +48,7 @@ class _Listed(BaseModel):
     """The answer of `GET /v1/items/popular`, as far as it is read."""
 
     artifact_version: str
-    items: list[schemas.Item]
+    items: list[answers.Item]
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Taken:
 
     artifact_version: str
     items: list[Item]
-    level: schemas.Level
+    level: answers.Level
 
 
-class SpareList:
+class PopularList:
     """The list, and what this process remembers of items that it described lately."""
 
     def __init__(self, artifact_version: str = "", items: Iterable[Item] = ()) -> None:
-        self._level: schemas.Level = "static"
+        self._level: answers.Level = "static"
         self._remembered: dict[tuple[str, str], Item] = {}  # by version and id, as that version describes them
         self._keep(artifact_version, items)
 
@@ -88,13 +88,13 @@ class SpareList:
         while len(self._remembered) > _MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
 
-    def described(self, item_id: str, *, artifact_version: str, live: Live) -> Item | None:
+    def described(self, item_id: str, *, artifact_version: str, live: LiveShop) -> Item | None:
         """An item as this version described it lately; one that it did not has its id only. None: not on sale."""
         known = self._remembered.get((artifact_version, item_id))
         item = as_now(item_id, known or Item(item_id=item_id, available=True), live)
         return item if item is not None and item.available else None
 
-    def take(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: Live) -> Taken:
+    def take(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: LiveShop) -> Taken:
         """The whole list for somebody, without these items; `liked` are the items that they looked at last."""
         looked_at = (self._remembered.get((self._version, item_id)) for item_id in liked)
         categories = {known.category for known in looked_at if known} - {""}
@@ -136,16 +136,16 @@ class SpareList:
 
 
 @asynccontextmanager
-async def spare_list(clients: Clients, *, file: Path | None) -> AsyncIterator[SpareList]:
+async def popular_list(clients: Clients, *, file: Path | None) -> AsyncIterator[PopularList]:
     """A list that is followed until the end of the block; from the file, if it says one."""
-    spare = SpareList()
+    popular = PopularList()
     if file is not None and file.exists():
         try:
-            spare = SpareList(*read(file))
+            popular = PopularList(*read(file))
         except DataError as error:  # an answer may need this list some day; each one needs the gateway now
             logger.error("the static list cannot be read", extra={"reason": str(error)})
-    async with running({"spare_list": partial(spare.follow, clients, file=file)}):
-        yield spare
+    async with running({"popular_list": partial(popular.follow, clients, file=file)}):
+        yield popular
 
 
 def read(file: Path) -> tuple[str, list[Item]]:
