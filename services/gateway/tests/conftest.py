@@ -27,7 +27,6 @@ from gateway.app import create_app
 from gateway.clients import Clients, connect
 from gateway.http.access import Access
 from gateway.http.metrics import GatewayMetrics
-from gateway.http.rate_limits import RateLimits
 from gateway.lists.popular_list import PopularList
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop, go_live
@@ -377,7 +376,7 @@ def application(settings: Settings, clients: Clients, live: LiveShop) -> FastAPI
         settings,
         clients,
         live,
-        guard=Access(None, RateLimits(None)),
+        guard=Access(),
         metrics=GatewayMetrics(),
         popular=PopularList(),
     )
@@ -390,7 +389,7 @@ async def app(script: Script, live: LiveShop, store_url: str) -> AsyncIterator[F
         settings = Settings(
             candidate_gen_target=candidate_gen,
             reranker_target=reranker,
-            lanes=0,  # the fakes have none
+            call_streams=0,  # the fakes have none
             timeout_s=10,
             candidates=20,
             store_timeout_s=10,
@@ -434,7 +433,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             settings = Settings(
                 candidate_gen_target=candidate_gen,
                 reranker_target=reranker,
-                lanes=0,  # the fakes have none
+                call_streams=0,  # the fakes have none
                 timeout_s=10,
                 store_timeout_s=10,
                 feature_store_url=store_url,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -12,7 +13,6 @@ from gateway.experiments.live import Experiments
 from gateway.http import problems
 from gateway.http.access import Access
 from gateway.http.metrics import GatewayMetrics
-from gateway.http.rate_limits import RateLimits
 from gateway.http.request_context import RequestContextMiddleware
 from gateway.requests import Blend
 from gateway.routes import experiments as routes
@@ -74,8 +74,8 @@ def experiments() -> Experiments:
 @pytest.fixture
 async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.state.live = LiveShop(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
-    app.state.access = Access(None, RateLimits(None))
+    app.state.parts = SimpleNamespace(live=LiveShop(store=store, experiments=experiments))  # type: ignore[arg-type] # no more of a store is asked
+    app.state.access = Access()
     app.include_router(routes.router)
     app.add_middleware(RequestContextMiddleware, metrics=GatewayMetrics())
     problems.install(app)

@@ -50,7 +50,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def keyed(app: FastAPI, path: Path) -> FastAPI:
     """The application, now with keys."""
-    app.state.access = Access(ApiKeys(path), RateLimits(None))
+    app.state.access = Access(ApiKeys(path))
     return app
 
 
@@ -178,7 +178,7 @@ async def test_a_request_line_names_the_key_that_asked(
 
 async def test_keys_are_rotated_while_requests_come(client: httpx.AsyncClient, keyed: FastAPI, path: Path) -> None:
     keys = ApiKeys(path)
-    keyed.state.access = Access(keys, RateLimits(None))
+    keyed.state.access = Access(keys)
 
     async def statuses(*secrets: str) -> list[int]:
         return [(await client.get("/v1/model", headers=bearer(secret))).status_code for secret in secrets]

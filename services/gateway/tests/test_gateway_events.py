@@ -171,12 +171,12 @@ async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_away(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(live.store, "profile", slow)
-    impatient = app.state.settings.model_copy(update={"store_timeout_s": 0.01})
-    app.state.recommender = replace(app.state.recommender, settings=impatient)
+    impatient = app.state.parts.settings.model_copy(update={"store_timeout_s": 0.01})
+    app.state.parts = replace(app.state.parts, recommender=replace(app.state.parts.recommender, settings=impatient))
     answer = (await client.post("/v1/recommendations", json={"session_id": "s"})).json()
     assert (answer["level"], len(answer["items"])) == ("without_live_state", 10)
     assert answer["subject"] == {"user_id": None, "session_id": "s"}
-    app.state.settings = impatient
+    app.state.parts = replace(app.state.parts, settings=impatient)
     history = (await client.get("/v1/users/7/history")).json()
     assert (history["degraded"], history["total"]) == (True, 7)
 
@@ -282,7 +282,7 @@ async def test_a_type_that_the_shops_mapping_gives_a_weight_is_taken_and_trends_
     assert "expected one of view, cart, purchase, remove; found 'wishlist'" in refused.text
     mapping_file = tmp_path / "mapping.toml"
     mapping_file.write_text('[columns]\nuser_id = "uid"\n[weights]\nwishlist = 2\n')
-    app.state.settings = Settings(mapping_file=mapping_file)
+    app.state.parts = replace(app.state.parts, settings=Settings(mapping_file=mapping_file))
     assert (await client.post("/v1/events", json=wish)).status_code == 200
     assert live.store is not None
     [stored] = (await live.store.profile(Subject("user", "7"))).recent

@@ -17,7 +17,6 @@ from gateway.http.access import Access
 from gateway.http.body_limit import BodyLimitMiddleware
 from gateway.http.http_protocol import MAX_HEAD_BYTES, BoundedHttp
 from gateway.http.metrics import GatewayMetrics
-from gateway.http.rate_limits import RateLimits
 from gateway.http.request_context import RequestContextMiddleware
 from gateway.lists.popular_list import PopularList
 
@@ -185,12 +184,12 @@ async def test_no_other_page_s_script_may_call_unless_it_is_named(app: FastAPI, 
     assert refused.status_code == 405
     assert not [name for response in (refused, answered) for name in response.headers if "access-control" in name]
 
-    settings = app.state.settings.model_copy(update={"cors_origins": [SHOP_PAGE]})
+    settings = app.state.parts.settings.model_copy(update={"cors_origins": [SHOP_PAGE]})
     named = create_app(
         settings,
-        app.state.clients,
-        app.state.live,
-        guard=Access(None, RateLimits(None)),
+        app.state.parts.clients,
+        app.state.parts.live,
+        guard=Access(),
         metrics=GatewayMetrics(),
         popular=PopularList(),
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 
 from gateway.clients import Clients
+from gateway.lists.fallbacks import Fallbacks
 from gateway.lists.popular_list import PopularList, popular_list, read
 from gateway.requests import Filter
 from gateway.shop.live_shop import LiveShop
@@ -29,14 +31,14 @@ PATHS = ["/v1/users/7/recommendations", "/v1/items/item-04/similar", "/v1/items/
 
 @pytest.fixture
 def popular(app: FastAPI) -> PopularList:
-    popular: PopularList = app.state.popular
+    popular: PopularList = app.state.parts.popular
     return popular
 
 
 @pytest.fixture
 async def learned(app: FastAPI, popular: PopularList) -> PopularList:
     """The list as the services gave it: the 30 items of the fakes, the last one first."""
-    await popular.learn(app.state.clients)
+    await popular.learn(app.state.parts.clients)
     return popular
 
 
@@ -225,7 +227,9 @@ async def test_a_list_from_a_file_answers_before_the_services_ever_did(
 ) -> None:
     file = tmp_path / "popular.json"
     file.write_bytes((await client.get("/v1/items/popular", params={"count": 4})).content)
-    app.state.recommender.fallbacks.__dict__["popular"] = app.state.popular = PopularList(*read(file))
+    popular = PopularList(*read(file))
+    recommender = replace(app.state.parts.recommender, fallbacks=Fallbacks(app.state.parts.live, popular))
+    app.state.parts = replace(app.state.parts, popular=popular, recommender=recommender)
     fail(*FIRST_STAGE)
     response = await client.get("/v1/users/7/recommendations")
     assert rung(response) == ("static", True)
@@ -252,7 +256,7 @@ def test_a_file_that_is_no_list_is_refused_with_the_place(tmp_path: Path, conten
 async def test_the_list_is_followed_and_the_last_one_stays_for_the_next_gateway_too(
     app: FastAPI, fail: Callable[..., None], tmp_path: Path
 ) -> None:
-    clients: Clients = app.state.clients
+    clients: Clients = app.state.parts.clients
     file = tmp_path / "list.json"
     async with popular_list(clients, file=file) as popular, asyncio.timeout(20):
         while not file.exists():
@@ -262,19 +266,19 @@ async def test_the_list_is_followed_and_the_last_one_stays_for_the_next_gateway_
             await popular.learn(clients)
         assert popular
     async with popular_list(clients, file=file) as after:
-        taken = after.take(Filter(), without=(), liked=(), live=app.state.live)
-        assert (taken.artifact_version, len(taken.items), taken.level) == ("v2", 30, "static")
-        assert taken.items[0].title == "Title of item-28" or taken.items[1].title == "Title of item-28"
+        items = after.passing(Filter(), without=(), liked=(), live=app.state.parts.live)
+        assert (after.artifact_version, len(items), after.level) == ("v2", 30, "static")
+        assert items[0].title == "Title of item-28" or items[1].title == "Title of item-28"
 
 
 async def test_a_file_that_cannot_be_read_or_written_does_not_keep_the_gateway_from_starting(
     app: FastAPI, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "bad.json").write_text("{")
-    async with popular_list(app.state.clients, file=tmp_path / "bad.json") as popular:
+    async with popular_list(app.state.parts.clients, file=tmp_path / "bad.json") as popular:
         assert not popular
     assert "the static list cannot be read" in caplog.text
-    async with popular_list(app.state.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(20):
+    async with popular_list(app.state.parts.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(20):
         while "the static list cannot be written" not in caplog.text:
             await asyncio.sleep(0.01)
 
@@ -293,7 +297,7 @@ async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_aw
 ) -> None:
     health["reranker"] = 2
     assert (await client.get("/readyz")).status_code == 503
-    await popular.learn(app.state.clients)
+    await popular.learn(app.state.parts.clients)
     assert (await client.get("/readyz")).json() == {"status": "degraded"}
     health["reranker"] = 1
     assert (await client.get("/readyz")).json() == {"status": "ready"}

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.answers import Level
 from gateway.breaker import Breaker
 from gateway.lists.popular_list import PopularList
+from gateway.schemas import Level
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore, Profile, Subject
@@ -58,8 +58,8 @@ class StoreThatIsAway:
 @pytest.fixture
 async def prepared(app: FastAPI, client: httpx.AsyncClient) -> httpx.AsyncClient:
     """The application with a list, and two items off sale."""
-    popular: PopularList = app.state.popular
-    await popular.learn(app.state.clients)
+    popular: PopularList = app.state.parts.popular
+    await popular.learn(app.state.parts.clients)
     for item_id in HIDDEN:
         assert (await client.patch(f"/v1/items/{item_id}", json={"available": False})).status_code == 200
     return client
@@ -67,8 +67,8 @@ async def prepared(app: FastAPI, client: httpx.AsyncClient) -> httpx.AsyncClient
 
 def close_breakers(app: FastAPI, live: LiveShop) -> None:
     """Each example starts with services, and a store, that are known to be well."""
-    app.state.clients.candidate_gen._breaker = Breaker("candidate_gen")
-    app.state.clients.reranker._breaker = Breaker("reranker")
+    app.state.parts.clients.candidate_gen._breaker = Breaker("candidate_gen")
+    app.state.parts.clients.reranker._breaker = Breaker("reranker")
     object.__setattr__(live, "_breaker", Breaker("feature store", refusal=StoreUnavailableError))
 
 

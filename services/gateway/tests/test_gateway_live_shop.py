@@ -346,7 +346,7 @@ async def test_a_user_who_is_in_the_trained_history_and_live_has_each_item_once(
 async def test_without_a_store_events_are_503_with_the_setting_to_make_and_lists_are_served(
     app: Any, client: httpx.AsyncClient
 ) -> None:
-    app.state.live = LiveShop()
+    app.state.parts = replace(app.state.parts, live=LiveShop())
     response = await client.post("/v1/events", json={"user_id": "7"})
     assert response.status_code == 503
     assert response.json()["detail"] == "no feature store: set GATEWAY_FEATURE_STORE_URL"
@@ -357,11 +357,11 @@ async def test_without_a_store_events_are_503_with_the_setting_to_make_and_lists
 async def test_weights_of_the_request_count_before_those_of_the_settings(
     app: FastAPI, client: httpx.AsyncClient, received: list[Message]
 ) -> None:
-    recommender: Recommender = app.state.recommender
+    recommender: Recommender = app.state.parts.recommender
     settings = recommender.settings.model_copy(
         update={"blend": Blend(recency=0.5), "diversity": Diversity(max_per_category=3)}
     )
-    app.state.recommender = replace(recommender, settings=settings)
+    app.state.parts = replace(app.state.parts, recommender=replace(recommender, settings=settings))
     await ask(client, user_id="7")
     await ask(client, user_id="7", blend={"popularity": 0.25}, diversity={"mmr_lambda": 0.5})
     of_the_settings, of_the_request = (one for one in received if isinstance(one, RerankRequest))

@@ -56,7 +56,7 @@ async def test_the_watch_of_the_keys_goes_on(tmp_path: Path, monkeypatch: pytest
 
 async def test_the_static_list_is_learned_on(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     with faults(PopularList, "learn", monkeypatch) as again:
-        async with popular_list.popular_list(app.state.clients, file=None):
+        async with popular_list.popular_list(app.state.parts.clients, file=None):
             await asyncio.wait_for(again.wait(), 20)
 
 

@@ -18,15 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway import requests
-from gateway.answers import ArmOut, SubjectOut
-from gateway.lists import further_pages as paging
 from gateway.lists.list_cursors import ListCursors, ListFacts, RestOfList
 from gateway.lists.ranked import RankedList
-from gateway.lists.recommend import Recommended
-from gateway.shop.cursors import BadCursorError
+from gateway.schemas import ArmOut, SubjectOut
 from gateway.shop.live_shop import LiveShop
+from recsys.errors import InvalidArgumentError
 from recsys.feature_store.interface import Exposure
-from recsys.v1.candidate_gen_service_pb2 import GetCandidatesResponse
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
 from recsys.v1.item_pb2 import Item, RankedItem
 from recsys.v1.reranker_service_pb2 import Remainder
@@ -259,10 +256,10 @@ async def test_a_cursor_that_is_not_ours_is_a_bad_request_and_nothing_is_logged(
 
 
 async def test_a_further_page_says_how_probable_each_item_was(app: FastAPI, client: httpx.AsyncClient) -> None:
-    cursor = app.state.cursors.encode(rest(("item-03", 1.0, 2, 0.25), ("item-02", 0.5, 2, 1.0)))
+    cursor = app.state.parts.cursors.encode(rest(("item-03", 1.0, 2, 0.25), ("item-02", 0.5, 2, 1.0)))
     page = await ask(client, cursor=cursor)
-    await app.state.live.exposures.flush()
-    [entry] = await app.state.live.store.read_stream(after_sequence=0, limit=5)
+    await app.state.parts.live.exposures.flush()
+    [entry] = await app.state.parts.live.store.read_stream(after_sequence=0, limit=5)
 
     assert [item["propensity"] for item in page["items"]] == [0.25, 1.0]
     assert entry.entry.propensities == (0.25, 1.0)
@@ -272,10 +269,8 @@ async def test_a_further_page_says_how_probable_each_item_was(app: FastAPI, clie
 def test_a_cursor_carries_what_the_reranker_said_of_chance(said: list[float], carried: float) -> None:
     beyond = RankedItem(item=Item(item_id="a"), score=2.0, sources=[1], propensity=0.25)
     remainder = Remainder(item_ids=["b"], scores=[1.0], sources=[2], propensities=said)
-    shown = RankedList("v1", [], [beyond], remainder)
-    answer = Recommended(GetCandidatesResponse(), shown, None, None, "full", is_explained=False, is_preview=False)
 
-    assert paging.rest_of(answer, FACTS).propensities == [0.25, carried]
+    assert RankedList("v1", [], [beyond], remainder).rest(FACTS).propensities == [0.25, carried]
 
 
 async def test_replicas_of_one_key_read_each_others_cursors_and_those_of_none_do_not(
@@ -289,7 +284,7 @@ async def test_replicas_of_one_key_read_each_others_cursors_and_those_of_none_do
 
     cursor = ListCursors().encode(whole)
     assert cursor is not None
-    with pytest.raises(BadCursorError):
+    with pytest.raises(InvalidArgumentError):
         ListCursors().decode(cursor)
     assert caplog.messages == ["cursors hold in this process only: GATEWAY_CURSOR_KEY is not set"] * 2
 
@@ -297,5 +292,5 @@ async def test_replicas_of_one_key_read_each_others_cursors_and_those_of_none_do
 @given(cursor=st.text(max_size=200))
 @settings(max_examples=200)
 def test_garbage_is_no_cursor(cursor: str) -> None:
-    with pytest.raises(BadCursorError):
+    with pytest.raises(InvalidArgumentError):
         CURSORS.decode(cursor)

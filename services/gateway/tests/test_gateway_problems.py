@@ -54,7 +54,9 @@ async def test_a_failed_call_becomes_its_http_status(
 
 async def test_services_that_cannot_be_reached_are_unavailable(client: httpx.AsyncClient, app: FastAPI) -> None:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as nobody:
-        app.state.clients = replace(app.state.clients, reranker=RerankerClient(nobody))
+        app.state.parts = replace(
+            app.state.parts, clients=replace(app.state.parts.clients, reranker=RerankerClient(nobody))
+        )
 
         response = await client.get("/v1/items/7")
 
@@ -63,7 +65,7 @@ async def test_services_that_cannot_be_reached_are_unavailable(client: httpx.Asy
 
 
 async def test_no_time_left_is_a_deadline_exceeded_without_a_call(app: FastAPI, received: list[Message]) -> None:
-    clients: Clients = app.state.clients
+    clients: Clients = app.state.parts.clients
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await clients.candidate_gen.get_model(timeout_s=Deadline.after(-0.001).remaining_s())

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from google.protobuf.message import Message
 
-from gateway import answers
+from gateway import schemas
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetPopularItemsRequest, GetSimilarItemsRequest
 from recsys.v1.model_service_pb2 import GetModelRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -102,13 +102,13 @@ async def test_popular_items_fetch_no_more_than_they_show_and_are_ranked_for_nob
 @pytest.mark.parametrize(
     ("path", "schema"),
     [
-        ("/v1/users/7/recommendations", answers.Recommendations),
-        ("/v1/items/item-04/similar", answers.RankedItems),
-        ("/v1/items/popular", answers.RankedItems),
+        ("/v1/users/7/recommendations", schemas.Recommendations),
+        ("/v1/items/item-04/similar", schemas.RankedItems),
+        ("/v1/items/popular", schemas.RankedItems),
     ],
 )
 async def test_what_is_sent_is_exactly_what_the_schema_promises(
-    client: httpx.AsyncClient, path: str, schema: type[answers.RankedItems]
+    client: httpx.AsyncClient, path: str, schema: type[schemas.RankedItems]
 ) -> None:
     response = await client.get(path)
 

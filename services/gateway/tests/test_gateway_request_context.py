@@ -116,7 +116,7 @@ async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
     failures["Rerank"] = (grpc.StatusCode.UNAVAILABLE, "away")
     await client.get("/v1/items/item-04/similar?count=1")
     off_sale = {"available": False}
-    app.state.live.take(ItemRecord(item_id, 1, False, False, off_sale, 1, 1) for item_id in ITEM_IDS)
+    app.state.parts.live.take(ItemRecord(item_id, 1, False, False, off_sale, 1, 1) for item_id in ITEM_IDS)
     last = (await client.get("/v1/users/7/recommendations")).json()
 
     lines = [json.loads(line) for line in log.getvalue().splitlines() if json.loads(line)["message"] == "request"]

@@ -70,11 +70,11 @@ def test_a_file_that_is_not_there_is_named(path: Path) -> None:
 @pytest.mark.anyio
 async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path, received: list[Message]) -> None:
     path.write_text(GOOD)
-    settings: Settings = app.state.settings
+    settings: Settings = app.state.parts.settings
     with_rules = create_app(
         settings.model_copy(update={"rules_file": path}),
-        app.state.clients,
-        app.state.live,
+        app.state.parts.clients,
+        app.state.parts.live,
         guard=app.state.access,
         metrics=GatewayMetrics(),
         popular=PopularList(),

@@ -62,4 +62,6 @@ def _explained(detail: ErrorDetails, kind: type[BaseSettings]) -> str:
 
 
 def _variable(kind: type[BaseSettings], field: str) -> str:
-    return f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+    """A field that has an alias is named by it, which has the prefix already."""
+    name, prefix = field.upper(), str(kind.model_config.get("env_prefix", ""))
+    return name if prefix and name.startswith(prefix) else f"{prefix}{name}"

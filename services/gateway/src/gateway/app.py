@@ -18,6 +18,7 @@ from gateway.lists.list_cursors import ListCursors
 from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
 from gateway.routes import events, experiments, health, items, model, recommendations, users
+from gateway.routes.dependencies import Parts
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
 
@@ -53,15 +54,15 @@ def create_app(
         redirect_slashes=False,  # an id may end in a slash
         generate_unique_id_function=_operation_id,
     )
-    app.state.settings = settings
-    app.state.clients = clients
-    app.state.live = live
     app.state.access = guard
-    app.state.cursors = ListCursors(settings.cursor_key.get_secret_value())
     shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
-    app.state.popular = popular
-    app.state.recommender = Recommender(
-        clients=clients, settings=settings, live=live, fallbacks=Fallbacks(live, popular), rules=shop_wide
+    app.state.parts = Parts(
+        settings=settings,
+        clients=clients,
+        live=live,
+        popular=popular,
+        recommender=Recommender(clients, settings, live, Fallbacks(live, popular), shop_wide),
+        cursors=ListCursors(settings.cursor_key.get_secret_value()),
     )
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
     for routes in (recommendations, events, items, users, experiments, model, health):

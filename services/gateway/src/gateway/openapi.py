@@ -12,7 +12,6 @@ from gateway.app import create_app
 from gateway.clients import connect
 from gateway.http.access import Access
 from gateway.http.metrics import GatewayMetrics
-from gateway.http.rate_limits import RateLimits
 from gateway.lists.popular_list import PopularList
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
@@ -26,15 +25,8 @@ def document() -> bytes:
 async def _document() -> bytes:
     settings = Settings()
     async with connect(settings) as clients:
-        schema = create_app(
-            settings,
-            clients,
-            LiveShop(),
-            guard=Access(None, RateLimits(None)),
-            metrics=GatewayMetrics(),
-            popular=PopularList(),
-        ).openapi()
-    return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+        app = create_app(settings, clients, LiveShop(), guard=Access(), metrics=GatewayMetrics(), popular=PopularList())
+    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 if __name__ == "__main__":

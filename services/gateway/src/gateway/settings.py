@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.api_keys import Rate
@@ -20,7 +20,7 @@ class Settings(TlsSettings, BaseSettings):
     """Settings of one gateway process. Times are in seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GATEWAY_", env_ignore_empty=True, hide_input_in_errors=True, frozen=True
+        env_prefix="GATEWAY_", env_ignore_empty=True, hide_input_in_errors=True, frozen=True, populate_by_name=True
     )
 
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -36,7 +36,13 @@ class Settings(TlsSettings, BaseSettings):
     )
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
-    lanes: int = Field(4, ge=0, le=16, description="streams kept open to each service; 0: a call for each request")
+    call_streams: int = Field(
+        4,
+        ge=0,
+        le=16,
+        validation_alias=AliasChoices("GATEWAY_CALL_STREAMS", "GATEWAY_LANES"),
+        description="streams kept open to each service; 0: a call for each request (GATEWAY_LANES holds too)",
+    )
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")
@@ -57,7 +63,7 @@ class Settings(TlsSettings, BaseSettings):
     max_clock_ahead_s: float = Field(300.0, ge=0, description="events further in the future count as now")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="longest body of a request")
     static_list_file: Path | None = Field(
-        None, description="JSON that popular items are kept in, for a start while the services are away"
+        None, description="JSON that popular items are kept in, for a start while the services are unavailable"
     )
     max_in_flight: int = Field(128, ge=1, description="requests answered at once; more get 429 at once")
     blend: Blend | None = Field(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from limits import parse
+from limits import RateLimitItem, parse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -47,9 +47,9 @@ def scope_of(route: APIRoute) -> str | None:
 class Access:
     """Lets a caller through, or says why not. Without keys everybody is let through."""
 
-    def __init__(self, keys: ApiKeys | None, limits: RateLimits) -> None:
+    def __init__(self, keys: ApiKeys | None = None, default_rate: RateLimitItem | None = None) -> None:
         self._keys = keys
-        self._limits = limits
+        self._limits = RateLimits(default_rate)
 
     def check(self, scope: Scope, needed: str) -> None:
         """Raises: HTTPException: 401 without a valid key, 403 without the scope, 429 too often."""
@@ -99,15 +99,14 @@ async def guard(settings: Settings) -> AsyncIterator[Access]:
 
     Raises: DataError (the file), InvalidArgumentError (neither keys nor told to be open).
     """
-    limits = RateLimits(parse(settings.rate_limit) if settings.rate_limit else None)
     if settings.api_keys_file is None:
         _expect_told_to_be_open(settings.open_on)
         logger.warning("open: everybody who reaches this API may use all of it", extra={"on": settings.open_on})
-        yield Access(None, limits)
+        yield Access()
         return
     keys = ApiKeys(settings.api_keys_file)
     async with running({"api_keys": keys.follow}):
-        yield Access(keys, limits)
+        yield Access(keys, parse(settings.rate_limit) if settings.rate_limit else None)
 
 
 def add_to_document(app: FastAPI) -> None:

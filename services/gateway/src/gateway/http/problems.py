@@ -6,8 +6,8 @@ the log.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import grpc
 from fastapi import FastAPI
@@ -18,10 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.answers import RejectedEvent
 from gateway.requests import EventBatch
-from gateway.shop.events import UnconfirmedEventsError
-from gateway.shop.shop_json import rejected_events
+from gateway.schemas import RejectedEvent
+from gateway.shop.events import EventsRejectedError, UnconfirmedEventsError
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
@@ -55,32 +54,31 @@ class Problem(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class _Mapping:
-    """What a gRPC status becomes. Without a detail of its own, the service's own words are passed on."""
-
-    status: HTTPStatus
-    detail: str | None = None
-    retry_after_s: int | None = None
-
-
-_UNAVAILABLE = "the recommendation services cannot be reached, or have no model yet"
-_OF_GRPC_STATUS: dict[grpc.StatusCode, _Mapping] = {
-    grpc.StatusCode.INVALID_ARGUMENT: _Mapping(status=HTTPStatus.BAD_REQUEST),
-    grpc.StatusCode.NOT_FOUND: _Mapping(status=HTTPStatus.NOT_FOUND),
-    grpc.StatusCode.FAILED_PRECONDITION: _Mapping(
-        status=HTTPStatus.SERVICE_UNAVAILABLE, detail="a new model is going live at this moment", retry_after_s=1
+_UNEXPECTED = "an unexpected error; it has been logged"
+_OF_GRPC_STATUS: dict[grpc.StatusCode, tuple[HTTPStatus, str, str]] = {  # status, detail, seconds until trying again
+    grpc.StatusCode.INVALID_ARGUMENT: (HTTPStatus.BAD_REQUEST, "", ""),  # the service's own words are passed on
+    grpc.StatusCode.NOT_FOUND: (HTTPStatus.NOT_FOUND, "", ""),
+    grpc.StatusCode.FAILED_PRECONDITION: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "a new model is going live at this moment",
+        "1",
     ),
-    grpc.StatusCode.UNAVAILABLE: _Mapping(status=HTTPStatus.SERVICE_UNAVAILABLE, detail=_UNAVAILABLE, retry_after_s=2),
-    grpc.StatusCode.DEADLINE_EXCEEDED: _Mapping(
-        status=HTTPStatus.GATEWAY_TIMEOUT, detail="the recommendation services did not answer in time"
+    grpc.StatusCode.UNAVAILABLE: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the recommendation services cannot be reached, or have no model yet",
+        "2",
     ),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: _Mapping(
-        status=HTTPStatus.TOO_MANY_REQUESTS, detail="the recommendation services are at their limit", retry_after_s=1
+    grpc.StatusCode.DEADLINE_EXCEEDED: (
+        HTTPStatus.GATEWAY_TIMEOUT,
+        "the recommendation services did not answer in time",
+        "",
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "the recommendation services are at their limit",
+        "1",
     ),
 }
-_UNEXPECTED_DETAIL = "an unexpected error; it has been logged"
-_UNEXPECTED = _Mapping(status=HTTPStatus.INTERNAL_SERVER_ERROR, detail=_UNEXPECTED_DETAIL)
 OF_BAD_INPUT = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_TIMEOUT,
@@ -96,21 +94,12 @@ OF_THE_SERVICES = (
 )
 
 
-class EventsRejectedError(Exception):
-    """None of a request's events could be stored."""
-
-    def __init__(self, rejected: list[RejectedEvent]) -> None:
-        super().__init__(f"{len(rejected)} events rejected")
-        self.rejected = rejected
-
-
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(EventsRejectedError)(_events_rejected)
     app.exception_handler(InvalidArgumentError)(_invalid_argument)
-    app.exception_handler(UnconfirmedEventsError)(_events_unconfirmed)
     app.exception_handler(StoreUnavailableError)(_store_unavailable)
     app.exception_handler(grpc.aio.AioRpcError)(_grpc_error)
     app.exception_handler(Exception)(_unexpected_error)
@@ -166,34 +155,25 @@ async def _invalid_argument(request: Request, error: InvalidArgumentError) -> Re
 
 
 async def _store_unavailable(request: Request, error: StoreUnavailableError) -> Response:
-    logger.warning("the feature store is away", extra={"reason": str(error)})
-    return response(
-        request,
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        detail="the feature store did not answer; what was to be changed may be changed all the same, so ask again",
-        headers={"Retry-After": "1"},
-    )
-
-
-async def _events_unconfirmed(request: Request, error: UnconfirmedEventsError) -> Response:
-    logger.warning("the feature store is away", extra={"reason": str(error)})
-    return response(
-        request,
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        detail="the feature store did not confirm the events, which may have been stored; send them again with the "
-        "same event_id, for each the one in event_ids, and they count once",
-        headers={"Retry-After": "1"},
-        event_ids=error.event_ids,
-        rejected=rejected_events(error.rejected) or None,
-    )
+    logger.warning("the feature store is unavailable", extra={"reason": str(error)})
+    detail = "the feature store did not answer; what was to be changed may be changed all the same, so ask again"
+    more: dict[str, Any] = {}
+    if isinstance(error, UnconfirmedEventsError):
+        detail = (
+            "the feature store did not confirm the events, which may have been stored; send them again with the same "
+            "event_id, for each the one in event_ids, and they count once"
+        )
+        more = {"event_ids": error.event_ids, "rejected": error.rejected or None}
+    return response(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail, headers={"Retry-After": "1"}, **more)
 
 
 async def _grpc_error(request: Request, error: grpc.aio.AioRpcError) -> Response:
-    mapping = _OF_GRPC_STATUS.get(error.code(), _UNEXPECTED)
-    if mapping.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    unexpected = (HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED, "")
+    status, detail, retry_after_s = _OF_GRPC_STATUS.get(error.code(), unexpected)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("call failed", extra={"code": error.code().name, "details": error.details()})
-    headers = {"Retry-After": str(mapping.retry_after_s)} if mapping.retry_after_s else {}
-    return response(request, status=mapping.status, detail=mapping.detail or error.details() or "", headers=headers)
+    headers = {"Retry-After": retry_after_s} if retry_after_s else {}
+    return response(request, status=status, detail=detail or error.details() or "", headers=headers)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
@@ -201,22 +181,15 @@ async def _unexpected_error(request: Request, error: Exception) -> Response:
     return response(
         request,
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
-        detail=_UNEXPECTED_DETAIL,
+        detail=_UNEXPECTED,
         headers={REQUEST_ID_KEY: request_id.get(), "X-Content-Type-Options": "nosniff"},
     )
 
 
 def response(
-    request: Request,
-    *,
-    status: HTTPStatus,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    errors: list[InvalidField] | None = None,
-    rejected: list[RejectedEvent] | None = None,
-    event_ids: list[str] | None = None,
+    request: Request, *, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
-    """A problem as an answer."""
+    """A problem as an answer; `more` are further fields of it."""
     problem = Problem(
         type="about:blank",
         title=status.phrase,
@@ -224,9 +197,7 @@ def response(
         detail=detail,
         instance=request.scope["raw_path"].decode(),
         request_id=request_id.get(),
-        errors=errors,
-        rejected=rejected,
-        event_ids=event_ids,
+        **more,
     )
     body = problem.model_dump_json(exclude={name for name, value in problem if value is None})
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

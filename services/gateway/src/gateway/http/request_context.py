@@ -16,9 +16,9 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.answers import Level
 from gateway.http.access import KEY_NAME
 from gateway.http.metrics import GatewayMetrics
+from gateway.schemas import Level
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
 _HEADER = REQUEST_ID_KEY.encode()

@@ -14,9 +14,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gateway.answers import ArmOut, Level, SubjectOut, VectorOrigin
 from gateway.requests import MAX_CURSOR_LENGTH
-from gateway.shop.cursors import BadCursorError
+from gateway.schemas import ArmOut, Level, SubjectOut, VectorOrigin
+from recsys.errors import InvalidArgumentError
 
 _MOST_ITEMS: Final = 2_000
 _MOST_BYTES: Final = 2_000_000  # unpacked
@@ -42,7 +42,7 @@ class ListFacts(_Content):
 
 
 class RestOfList(_Content):
-    """Ranked items not shown yet, in order: parallel lists."""
+    """Ranked items that no page had yet, in order: parallel lists."""
 
     format: Literal[3] = 3
     facts: ListFacts
@@ -59,13 +59,8 @@ class RestOfList(_Content):
 
     def part(self, start: int, end: int | None = None) -> "RestOfList":
         """The items from place `start` up to before `end`."""
-        return RestOfList(
-            facts=self.facts,
-            item_ids=self.item_ids[start:end],
-            scores=self.scores[start:end],
-            sources=self.sources[start:end],
-            propensities=self.propensities[start:end],
-        )
+        columns = ("item_ids", "scores", "sources", "propensities")
+        return self.model_copy(update={name: getattr(self, name)[start:end] for name in columns})
 
 
 class ListCursors:
@@ -77,9 +72,9 @@ class ListCursors:
             logger.warning("cursors hold in this process only: GATEWAY_CURSOR_KEY is not set")
         self._key = key.encode() or secrets.token_bytes(32)
 
-    def encode(self, rest: RestOfList) -> str | None:
+    def encode(self, rest: RestOfList | None) -> str | None:
         """The cursor; none where nothing is left. Of ids so long that it would be too long, it carries the first."""
-        if not rest.item_ids:
+        if rest is None or not rest.item_ids:
             return None
         content = rest.model_dump_json().encode()
         packed = zlib.compress(content, level=1)
@@ -89,15 +84,15 @@ class ListCursors:
         return cursor
 
     def decode(self, cursor: str) -> RestOfList:
-        """The rest of the list that a cursor carries. Raises: BadCursorError."""
+        """The rest of the list that a cursor carries. Raises: InvalidArgumentError."""
         try:
             signed = base64.b64decode(cursor, altchars=b"-_", validate=True)
             signature, packed = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
             if not hmac.compare_digest(signature, self._signature(packed)):
-                raise BadCursorError(_NOT_OURS)
+                raise InvalidArgumentError(_NOT_OURS)
             return RestOfList.model_validate_json(zlib.decompress(packed))
         except (binascii.Error, zlib.error, ValueError) as error:  # no base64, or another version's content
-            raise BadCursorError(_NOT_OURS) from error
+            raise InvalidArgumentError(_NOT_OURS) from error
 
     def _signature(self, packed: bytes) -> bytes:
         return hmac.digest(self._key, packed, "sha256")

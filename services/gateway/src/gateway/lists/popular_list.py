@@ -2,7 +2,7 @@
 
 Learned from the services every few seconds, described, in order; before that, what a file says: one that an operator
 wrote (the answer of `GET /v1/items/popular`), or what a gateway before this one had learned. Whoever is answered from
-it gets items that pass the request's filter, are on sale as far as this process knows, and were not had; those of the
+it gets items that pass the request's filter, are on sale as far as this process knows, and were not seen; those of the
 categories that they looked at last come first.
 """
 
@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,12 +18,11 @@ import grpc
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from gateway import answers
+from gateway import schemas
 from gateway.clients import Clients
 from gateway.lists.stage_requests import PERSONAL_ALONE, filter_of
 from gateway.requests import Filter
-from gateway.shop.item_json import item_json
-from gateway.shop.items import as_now
+from gateway.shop.items import as_now, item_json
 from gateway.shop.live_shop import LiveShop
 from recsys import durable_file
 from recsys.background import running
@@ -48,23 +46,14 @@ class _Listed(BaseModel):
     """The answer of `GET /v1/items/popular`, as far as it is read."""
 
     artifact_version: str
-    items: list[answers.Item]
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What somebody gets from the list."""
-
-    artifact_version: str
-    items: list[Item]
-    level: answers.Level
+    items: list[schemas.Item]
 
 
 class PopularList:
     """The list, and what this process remembers of items that it described lately."""
 
     def __init__(self, artifact_version: str = "", items: Iterable[Item] = ()) -> None:
-        self._level: answers.Level = "static"
+        self.level: schemas.Level = "static"
         self._remembered: dict[tuple[str, str], Item] = {}  # by version and id, as that version describes them
         self._keep(artifact_version, items)
 
@@ -72,7 +61,7 @@ class PopularList:
         return bool(self._kept)
 
     def _keep(self, artifact_version: str, items: Iterable[Item]) -> None:
-        self._version = artifact_version
+        self.artifact_version = artifact_version
         self._kept = {item.item_id: item for item in items if item.available}
         self._remembered |= {(artifact_version, item_id): item for item_id, item in self._kept.items()}
 
@@ -94,9 +83,9 @@ class PopularList:
         item = as_now(item_id, known or Item(item_id=item_id, available=True), live)
         return item if item is not None and item.available else None
 
-    def take(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: LiveShop) -> Taken:
+    def passing(self, only: Filter, *, without: Collection[str], liked: Sequence[str], live: LiveShop) -> list[Item]:
         """The whole list for somebody, without these items; `liked` are the items that they looked at last."""
-        looked_at = (self._remembered.get((self._version, item_id)) for item_id in liked)
+        looked_at = (self._remembered.get((self.artifact_version, item_id)) for item_id in liked)
         categories = {known.category for known in looked_at if known} - {""}
         first: list[Item] = []
         others: list[Item] = []
@@ -108,17 +97,17 @@ class PopularList:
                 continue
             if not conditions or passes(item_from_wire(item), conditions):
                 (first if item.category in categories else others).append(item)
-        return Taken(self._version, first + others, self._level)
+        return first + others
 
     async def follow(self, clients: Clients, *, file: Path | None) -> None:
-        """Learn the list from the services until cancelled, and write it; while they are away the last one stays."""
+        """Learn the list from the services until cancelled, and write it; while they fail the last one stays."""
         while True:
             try:
                 await self.learn(clients)
                 if file is not None:
-                    await asyncio.to_thread(_write, file, self._version, list(self._kept.values()))
+                    await asyncio.to_thread(_write, file, self.artifact_version, list(self._kept.values()))
                 await asyncio.sleep(_EVERY_S)
-            except grpc.aio.AioRpcError:  # that they are away is logged elsewhere
+            except grpc.aio.AioRpcError:  # that they are unavailable is logged elsewhere
                 await asyncio.sleep(_AGAIN_S)
 
     async def learn(self, clients: Clients) -> None:
@@ -132,7 +121,7 @@ class PopularList:
         ranked = await clients.reranker.rerank(request, timeout_s=_TIMEOUT_S)
         if ranked.items:
             self._keep(ranked.artifact_version, (each.item for each in ranked.items))
-            self._level = "popular_in_category"
+            self.level = "popular_in_category"
 
 
 @asynccontextmanager

@@ -1,9 +1,12 @@
-"""The hand-off from ranking to presentation: a ranked list of which everything may be shown."""
+"""Hand-offs between ranking and answering: a ranked list, and the page of one that somebody gets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
-from gateway.answers import Level
+from gateway.lists.list_cursors import ListFacts, RestOfList
+from gateway.schemas import Level
+from recsys.shop.sources import Source
 from recsys.v1.item_pb2 import Item, RankedItem
 from recsys.v1.reranker_service_pb2 import Remainder
 
@@ -13,30 +16,53 @@ class RankedList:
     """What was ranked, without what this process knows to be off sale."""
 
     artifact_version: str
-    items: list[RankedItem]
-    beyond: list[RankedItem]  # ranked, but beyond the count
+    items: Sequence[RankedItem]
+    beyond: Sequence[RankedItem] = ()  # ranked, but beyond the count
     remainder: Remainder = field(default_factory=Remainder)
     level: Level = "full"
+
+    def rest(self, facts: ListFacts) -> RestOfList:
+        """What the first page leaves for further ones."""
+        beyond, remainder = self.beyond, self.remainder
+        propensities = remainder.propensities or [1.0] * len(remainder.item_ids)  # an older reranker says none
+        return RestOfList(
+            facts=facts,
+            item_ids=[*(each.item.item_id for each in beyond), *remainder.item_ids],
+            scores=[*(each.score for each in beyond), *remainder.scores],
+            sources=[*(sum(1 << source for source in each.sources) for each in beyond), *remainder.sources],
+            propensities=[*(each.propensity for each in beyond), *propensities],
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list for somebody."""
+
+    items: Sequence[RankedItem]
+    facts: ListFacts  # of the list, and what this page could be made of
+    rest: RestOfList | None  # what follows; none: nobody asked for it
+    dropped: Mapping[str, int] | None = None  # items by the condition that drops them; none: nobody asked for it
+    list_id: str = field(default_factory=lambda: uuid4().hex)  # of this answer, whatever the caller calls its request
+
+
+def ranked_item(item: Item, score: float, sources: int, propensity: float = 1.0) -> RankedItem:
+    """An item that the second stage did not describe. `sources` is a bit set."""
+    numbers = [source.value for source in Source if sources >> source & 1]
+    return RankedItem(item=item, score=score, sources=numbers, propensity=propensity)  # type: ignore[arg-type]
 
 
 def in_order(
     artifact_version: str, listed: Iterable[tuple[Item, float, int]], *, count: int, level: Level
 ) -> RankedList:
     """A list that the second stage did not see: items with their scores and the bits of their sources, best first."""
-    listed = list(listed)
-    ranked = [
-        RankedItem(
-            item=item,
-            score=score,
-            sources=[source for source in range(1, bits.bit_length()) if bits >> source & 1],  # type: ignore[misc]
-            propensity=1.0,
-        )
-        for item, score, bits in listed[:count]
-    ]
-    item_ids, scores, sources = [], [], []
-    for item, score, bits in listed[count:]:
-        item_ids.append(item.item_id)
-        scores.append(score)
-        sources.append(bits)
-    rest = Remainder(item_ids=item_ids, scores=scores, sources=sources, propensities=[1.0] * len(item_ids))
-    return RankedList(artifact_version, ranked, beyond=[], remainder=rest, level=level)
+    first, rest = (rows := list(listed))[:count], rows[count:]
+    return RankedList(
+        artifact_version,
+        [ranked_item(*row) for row in first],
+        remainder=Remainder(
+            item_ids=[item.item_id for item, _, _ in rest],
+            scores=[score for _, score, _ in rest],
+            sources=[sources for _, _, sources in rest],
+        ),
+        level=level,
+    )

@@ -1,61 +1,41 @@
 """The use-case: candidates from the first stage, the best of them from the second, by what happened up to now.
 
-In: for whom or for what, and how. Out: what may be shown, all of one artifact version.
+In: for whom or for what, and how. Out: items that may be recommended, all of one artifact version.
 Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, TypeVar
-from uuid import uuid4
 
 import grpc
 
-from gateway.answers import Level
+from gateway import schemas
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
-from gateway.lists import stage_requests as wire
-from gateway.lists.fallbacks import Fallbacks, Found, is_of_the_caller
-from gateway.lists.ranked import RankedList
+from gateway.lists import stage_requests
+from gateway.lists.fallbacks import Fallbacks, is_of_the_caller
+from gateway.lists.list_cursors import ListFacts
+from gateway.lists.ranked import Page, RankedList
 from gateway.requests import Filter, RecommendationRequest, Rule
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Profile, Subject
 from recsys.observability.logging import request_id
-from recsys.v1.candidate_gen_service_pb2 import (
-    GetCandidatesRequest,
-    GetCandidatesResponse,
-    GetPopularItemsRequest,
-    GetSimilarItemsRequest,
-)
+from recsys.v1 import candidate_gen_service_pb2 as first_stage
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
-T = TypeVar("T")
+Candidates = TypeVar("Candidates", bound=stage_requests.Found)
 
 _RECENT: Final = 3  # of the items that somebody looked at last count for the list that this process keeps
-_SECOND_STAGE_SHARE: Final = 0.7  # of what is left when its turn comes; the rest is for the next rung
-
-
-def new_list_id() -> str:
-    """Of an answer, whatever the caller calls its request."""
-    return uuid4().hex
-
-
-@dataclass(frozen=True)
-class Recommended:
-    """A ranked list for somebody, and what it was made of."""
-
-    found: GetCandidatesResponse
-    shown: RankedList
-    subject: Subject | None
-    assignment: Assignment | None
-    level: Level
-    is_explained: bool
-    is_preview: bool
-    list_id: str = field(default_factory=new_list_id)
+_SECOND_STAGE_SHARE: Final = 0.7  # of what is left when its turn comes; the rest is for the next fallback
+_ORIGINS: Final[dict[int, schemas.VectorOrigin]] = {
+    first_stage.VECTOR_ORIGIN_TRAINED: "trained",
+    first_stage.VECTOR_ORIGIN_FOLDED_IN: "folded_in",
+}
 
 
 @dataclass(frozen=True)
@@ -68,151 +48,147 @@ class Recommender:
     fallbacks: Fallbacks
     rules: tuple[Rule, ...] = ()  # shop-wide
 
-    async def for_somebody(self, asked: RecommendationRequest) -> Recommended:
+    async def for_somebody(self, asked: RecommendationRequest) -> Page:
         """Items for a user, a session, a cart, or nobody in particular."""
         deadline = Deadline.after(self.settings.timeout_s)
-        profile, level = await self._profile(wire.subject_of(asked))
+        profile, level = await self._profile(stage_requests.subject_of(asked))
         subject = profile.subject if profile else None
         # who cannot be looked up may have an arm already: no other one is given
         assignment = self.live.experiments.assign(profile) if profile and level == "full" else None
         arm = assignment.arm if assignment else None
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
         erased = self.live.erased_sequence(subject.id) if subject is not None and subject.kind == "user" else 0
-        to_find = wire.candidates_request(asked, profile, count=candidates, erased_sequence=erased)
-        to_rank = wire.rerank_request(
-            asked,
-            arm,
-            rules=self.rules,
-            settings=self.settings,
-            seed=int.from_bytes(sha256(request_id.get().encode()).digest()[:8]),
-        )
-
-        def recommended(found: GetCandidatesResponse, shown: RankedList) -> Recommended:
-            lower = level if shown.level == "full" else shown.level
-            return Recommended(
-                found, shown, subject, assignment, lower, is_explained=asked.explain, is_preview=asked.preview
-            )
-
-        async def attempt(version: str) -> Recommended:
-            to_find.artifact_version = version
-            to_find.with_item_ids = self.clients.reranker.is_unavailable
-            first = self.clients.candidate_gen.get_candidates
-            found = await first(to_find, timeout_s=self._first_stage_s(deadline))
-            wire.hand_over(found, to_rank)
-            again = _with_ids(first, to_find, found)
-            shown = await self._ranked(to_rank, found, again, count=asked.count, deadline=deadline)
-            return recommended(found, shown)
-
+        to_find = stage_requests.candidates_request(asked, profile, count=candidates, erased_sequence=erased)
+        seed = int.from_bytes(sha256(request_id.get().encode()).digest()[:8])
+        to_rank = stage_requests.rerank_request(asked, arm, rules=self.rules, settings=self.settings, seed=seed)
+        ask, wanted = self.clients.candidate_gen.get_candidates, (arm.artifact_version if arm else None) or ""
         try:
-            return await self._from_one_version(attempt, deadline, wanted=(arm.artifact_version if arm else None) or "")
-        except grpc.aio.AioRpcError as error:
-            shown = self.fallbacks.instead(
-                error,
-                asked.filter,
-                count=asked.count,
-                without={*to_find.seen_item_ids, *to_find.basket_item_ids},
-                liked=[*to_find.basket_item_ids, *(event.item_id for event in to_find.events)][:_RECENT],
+            found, ranked = await self._both_stages(
+                ask, to_find, to_rank, count=asked.count, deadline=deadline, version=wanted
             )
-            matching = len(shown.items) + len(shown.remainder.item_ids)
-            found = GetCandidatesResponse(artifact_version=shown.artifact_version, matching_items=matching)
-            return recommended(found, shown)
+        except grpc.aio.AioRpcError as error:
+            found, ranked = self._instead(error, asked, to_find)
+        facts = ListFacts(
+            artifact_version=ranked.artifact_version,
+            subject=_subject_json(subject),
+            vector=_ORIGINS.get(found.vector_origin, "none"),
+            matching=found.matching_items,
+            experiment=_arm_json(assignment, answered=ranked.artifact_version),
+            level=level if ranked.level == "full" else ranked.level,
+            preview=asked.preview,
+        )
+        rest = ranked.rest(facts) if asked.paginate else None
+        dropped = {each.reason: each.count for each in found.dropped} if asked.explain else None
+        return Page(ranked.items, facts, rest, dropped)
+
+    def _instead(
+        self, error: grpc.aio.AioRpcError, asked: RecommendationRequest, to_find: first_stage.GetCandidatesRequest
+    ) -> tuple[first_stage.GetCandidatesResponse, RankedList]:
+        basket = to_find.basket_item_ids
+        ranked = self.fallbacks.instead(
+            error,
+            asked.filter,
+            count=asked.count,
+            without={*to_find.seen_item_ids, *basket},
+            liked=[*basket, *(event.item_id for event in to_find.events)][:_RECENT],
+        )
+        matching = len(ranked.items) + len(ranked.remainder.item_ids)
+        return first_stage.GetCandidatesResponse(matching_items=matching), ranked
 
     async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RankedList:
         """Items like an item."""
-        deadline = Deadline.after(self.settings.timeout_s)
-
-        async def attempt(version: str) -> RankedList:
-            request = GetSimilarItemsRequest(
-                item_id=item_id,
-                count=max(count, self.settings.candidates),
-                artifact_version=version,
-                filter=wire.filter_of(only),
-                with_item_ids=self.clients.reranker.is_unavailable,
-            )
-            first = self.clients.candidate_gen.get_similar_items
-            found = await first(request, timeout_s=self._first_stage_s(deadline))
-            again = _with_ids(first, request, found)
-            to_rank = RerankRequest(
-                artifact_version=found.artifact_version,
-                item_id=item_id,
-                candidates=found.candidates,
-                blend=wire.PERSONAL_ALONE,
-            )
-            return await self._ranked(to_rank, found, again, count=count, deadline=deadline)
-
+        request = first_stage.GetSimilarItemsRequest(
+            item_id=item_id, count=max(count, self.settings.candidates), filter=stage_requests.filter_of(only)
+        )
+        to_rank = RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
+        ask, deadline = self.clients.candidate_gen.get_similar_items, Deadline.after(self.settings.timeout_s)
         try:
-            return await self._from_one_version(attempt, deadline)
+            return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]
         except grpc.aio.AioRpcError as error:
             return self.fallbacks.instead(error, only, count=count, without=[item_id], liked=[item_id])
 
     async def popular(self, *, count: int, only: Filter) -> RankedList:
         """Popular items, which keep their order in the second stage."""
-        deadline = Deadline.after(self.settings.timeout_s)
-
-        async def attempt(version: str) -> RankedList:
-            request = GetPopularItemsRequest(
-                count=count,
-                artifact_version=version,
-                filter=wire.filter_of(only),
-                with_item_ids=self.clients.reranker.is_unavailable,
-            )
-            first = self.clients.candidate_gen.get_popular_items
-            found = await first(request, timeout_s=self._first_stage_s(deadline))
-            again = _with_ids(first, request, found)
-            to_rank = RerankRequest(
-                artifact_version=found.artifact_version, candidates=found.candidates, blend=wire.PERSONAL_ALONE
-            )
-            return await self._ranked(to_rank, found, again, count=count, deadline=deadline)
-
+        request = first_stage.GetPopularItemsRequest(count=count, filter=stage_requests.filter_of(only))
+        to_rank = RerankRequest(blend=stage_requests.PERSONAL_ALONE)
+        ask, deadline = self.clients.candidate_gen.get_popular_items, Deadline.after(self.settings.timeout_s)
         try:
-            return await self._from_one_version(attempt, deadline)
+            return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]
         except grpc.aio.AioRpcError as error:
             return self.fallbacks.instead(error, only, count=count)
 
-    async def _ranked(
+    async def _both_stages(
         self,
+        ask: Callable[..., Awaitable[Candidates]],
+        to_find: stage_requests.ToFind,
         to_rank: RerankRequest,
-        found: Found,
-        again: Callable[[float], Awaitable[Found]],
         *,
         count: int,
         deadline: Deadline,
-    ) -> RankedList:
-        """The second stage's list, or without it the first stage's own order.
+        version: str = "",
+    ) -> tuple[Candidates, RankedList]:
+        """The pair of calls, and once more if a service does not hold the version.
 
-        That takes the ids of the candidates. They are asked for from the start only while the reranker is known to be
-        away, and else `again`: 200 of them in every answer would cost more.
+        While a new model goes round, one service takes it before the other. Each holds the version before it too, so
+        the second attempt asks for candidates of the version that the reranker answers with: simply asking again
+        would get the same ones. So does an experiment's arm whose own version is not held.
         """
+        to_find.artifact_version = version
         try:
-            shown = await self._best(to_rank, count=count, deadline=deadline)
+            return await self._one_version(ask, to_find, to_rank, count=count, deadline=deadline)
         except grpc.aio.AioRpcError as error:
-            # another version is asked for before a stage is left out
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                raise
+        live = await self.clients.reranker.get_model(timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
+        to_find.artifact_version = live.artifact_version
+        return await self._one_version(ask, to_find, to_rank, count=count, deadline=deadline)
+
+    async def _one_version(
+        self,
+        ask: Callable[..., Awaitable[Candidates]],
+        to_find: stage_requests.ToFind,
+        to_rank: RerankRequest,
+        *,
+        count: int,
+        deadline: Deadline,
+    ) -> tuple[Candidates, RankedList]:
+        """The candidates and the second stage's list, or without that the first stage's own order.
+
+        The latter takes the ids of the candidates. They are asked for from the start only while the reranker is known
+        to be unavailable, and else once more: 200 of them in every answer would cost more.
+        """
+        to_find.with_item_ids = self.clients.reranker.is_unavailable
+        found = await ask(to_find, timeout_s=deadline.remaining_s() * self.settings.candidate_share)
+        stage_requests.hand_over(found, to_rank)
+        try:
+            ranked = await self._best(to_rank, count=count, deadline=deadline)
+        except grpc.aio.AioRpcError as error:
+            # another version is asked for before a stage is skipped
             if is_of_the_caller(error) or error.code() is grpc.StatusCode.FAILED_PRECONDITION:
                 raise
             if not found.item_ids:
-                found = await again(deadline.remaining_s())
-            return self.fallbacks.without_rerank(found, count=count)
-        self.fallbacks.popular.remember(shown.artifact_version, (each.item for each in shown.items))
-        return shown
+                to_find.artifact_version, to_find.with_item_ids = found.artifact_version, True
+                found = await ask(to_find, timeout_s=deadline.remaining_s())
+            return found, self.fallbacks.without_rerank(found, count=count)
+        self.fallbacks.popular.remember(ranked.artifact_version, (each.item for each in ranked.items))
+        return found, ranked
 
     async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> RankedList:
-        """The best `count` that may be shown.
+        """The best `count` that may be recommended.
 
         Where a service does not know yet what is off sale, it is asked for as many more as had to be hidden. It is not
-        asked for more from the start: diversity, pins and exploration are laid out over just the items of the page.
+        asked for more from the start: diversity, pins and exploration are for just the items of the page.
         """
         request.count = count
         while True:
-            ranked = await self.clients.reranker.rerank(request, timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
-            items = [each for each in ranked.items if not self.live.is_hidden(each.item.item_id)]
-            if len(items) >= count or len(ranked.items) < request.count:
-                return RankedList(ranked.artifact_version, items[:count], items[count:], ranked.remainder)
+            timeout_s = deadline.remaining_s() * _SECOND_STAGE_SHARE
+            answer = await self.clients.reranker.rerank(request, timeout_s=timeout_s)
+            items = [each for each in answer.items if not self.live.is_hidden(each.item.item_id)]
+            if len(items) >= count or len(answer.items) < request.count:
+                return RankedList(answer.artifact_version, items[:count], items[count:], answer.remainder)
             request.count += count - len(items)
 
-    def _first_stage_s(self, deadline: Deadline) -> float:
-        return deadline.remaining_s() * self.settings.candidate_share
-
-    async def _profile(self, subject: Subject | None) -> tuple[Profile | None, Level]:
+    async def _profile(self, subject: Subject | None) -> tuple[Profile | None, schemas.Level]:
         if subject is None:
             return None, "full"
         try:
@@ -220,34 +196,19 @@ class Recommender:
         except StoreUnavailableError:  # the follower logs it; here it costs this answer its live part, and no more
             return Profile(subject, recent=(), had={}), "without_live_state"
 
-    async def _from_one_version(
-        self, attempt: Callable[[str], Awaitable[T]], deadline: Deadline, *, wanted: str = ""
-    ) -> T:
-        """The pair of calls, and once more if a service does not hold the version.
 
-        While a new model goes round, one service takes it before the other. Each holds the version before it too, so
-        the second attempt asks for candidates of the version that the reranker answers with: simply asking again
-        would get the same ones. So does an experiment's arm whose own version is not held.
-        """
-        try:
-            return await attempt(wanted)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-                raise
-        live = await self.clients.reranker.get_model(timeout_s=deadline.remaining_s() * _SECOND_STAGE_SHARE)
-        return await attempt(live.artifact_version)
+def _subject_json(subject: Subject | None) -> schemas.SubjectOut | None:
+    if subject is None:
+        return None
+    is_user = subject.kind == "user"
+    return schemas.SubjectOut(user_id=subject.id if is_user else None, session_id=None if is_user else subject.id)
 
 
-def _with_ids(
-    ask: Callable[..., Awaitable[Found]],
-    request: GetCandidatesRequest | GetPopularItemsRequest | GetSimilarItemsRequest,
-    found: Found,
-) -> Callable[[float], Awaitable[Found]]:
-    """Asks, within so many seconds, for the same candidates with their ids."""
-
-    def again(timeout_s: float) -> Awaitable[Found]:
-        request.artifact_version = found.artifact_version
-        request.with_item_ids = True
-        return ask(request, timeout_s=timeout_s)
-
-    return again
+def _arm_json(assignment: Assignment | None, *, answered: str) -> schemas.ArmOut | None:
+    if assignment is None:
+        return None
+    arm = assignment.arm
+    is_other = arm.artifact_version not in (None, answered)
+    return schemas.ArmOut(
+        name=assignment.experiment, arm=arm.name, version_not_held=arm.artifact_version if is_other else None
+    )

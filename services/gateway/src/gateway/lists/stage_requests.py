@@ -1,14 +1,24 @@
 """Requests of the services out of what a caller asked for and what the feature store knows. Nothing is sent here."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.experiments.file import Arm
-from gateway.requests import Blend, Diversity, Filter, RecommendationRequest, Rule
+from gateway.requests import Diversity, Filter, RecommendationRequest, Rule
 from gateway.settings import Settings
 from recsys.feature_store.interface import Profile, Subject
 from recsys.v1 import candidate_gen_service_pb2 as first_stage
 from recsys.v1 import item_pb2
 from recsys.v1 import reranker_service_pb2 as second_stage
+
+ToFind: TypeAlias = (
+    first_stage.GetCandidatesRequest | first_stage.GetPopularItemsRequest | first_stage.GetSimilarItemsRequest
+)
+"""What the first stage is asked."""
+
+Found: TypeAlias = (
+    first_stage.GetCandidatesResponse | first_stage.GetPopularItemsResponse | first_stage.GetSimilarItemsResponse
+)
+"""Candidates of the first stage."""
 
 PERSONAL_ALONE: Final = second_stage.BlendWeights(personal=1.0)
 """Similar and popular items keep the order of their own scores, whatever a version's blend."""
@@ -40,14 +50,11 @@ def candidates_request(
         request.user_id = profile.subject.id
         request.erased_sequence = erased_sequence
     for stored in profile.recent:
-        request.events.add(
-            item_id=stored.event.item_id,
-            event_type=stored.event.event_type,
-            sequence=stored.sequence,
-        )
+        event = stored.event
+        request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=stored.sequence)
     if not request.include_seen:
-        had = [ids for event_type, ids in profile.had.items() if not types or event_type in types]
-        request.seen_item_ids.extend(sorted(set().union(*had)))
+        seen = [ids for event_type, ids in profile.had.items() if not types or event_type in types]
+        request.seen_item_ids.extend(sorted(set().union(*seen)))
     return request
 
 
@@ -59,12 +66,7 @@ def filter_of(only: Filter) -> item_pb2.Filter | None:
 
 
 def rerank_request(
-    asked: RecommendationRequest,
-    arm: Arm | None,
-    *,
-    rules: tuple[Rule, ...],
-    settings: Settings,
-    seed: int,
+    asked: RecommendationRequest, arm: Arm | None, *, rules: tuple[Rule, ...], settings: Settings, seed: int
 ) -> second_stage.RerankRequest:
     """What the second stage is asked, but for candidates and count.
 
@@ -75,22 +77,24 @@ def rerank_request(
     share = settings.exploration if arm is None or arm.exploration is None else arm.exploration
     request = second_stage.RerankRequest(explain=asked.explain, with_remainder=asked.paginate)
     if blend is not None:
-        request.blend.CopyFrom(_blend(blend))
+        request.blend.CopyFrom(second_stage.BlendWeights(**dict(blend)))
     if diversity is not None:
         request.diversity.CopyFrom(_diversity(diversity))
     if share:
         request.exploration.CopyFrom(second_stage.Exploration(share=share, seed=seed))
-    request.rules.extend(_rule(rule) for rule in (*rules, *asked.rules))
+    request.rules.extend(second_stage.Rule(**dict(rule)) for rule in (*rules, *asked.rules))  # named alike
     only = filter_of(asked.filter)
     if only is not None and request.rules:  # a pinned item need not be a candidate, but it must pass too
         request.filter.CopyFrom(only)
     return request
 
 
-def hand_over(found: first_stage.GetCandidatesResponse, request: second_stage.RerankRequest) -> None:
+def hand_over(found: Found, request: second_stage.RerankRequest) -> None:
     """From the first stage's answer into the second's request, as it is."""
     request.artifact_version = found.artifact_version
     request.candidates.CopyFrom(found.candidates)
+    if not isinstance(found, first_stage.GetCandidatesResponse):
+        return
     if found.query_vector:
         request.query_vector = found.query_vector
     else:
@@ -102,23 +106,9 @@ def hand_over(found: first_stage.GetCandidatesResponse, request: second_stage.Re
 _ANY: Final = Filter()
 
 
-def _blend(blend: Blend) -> second_stage.BlendWeights:
-    return second_stage.BlendWeights(personal=blend.personal, popularity=blend.popularity, recency=blend.recency)
-
-
 def _diversity(diversity: Diversity) -> second_stage.Diversity:
     relevance_alone = 1.0
     return second_stage.Diversity(
         mmr_lambda=relevance_alone if diversity.mmr_lambda is None else diversity.mmr_lambda,
         max_per_category=diversity.max_per_category or 0,
-    )
-
-
-def _rule(rule: Rule) -> second_stage.Rule:
-    return second_stage.Rule(
-        name=rule.name,
-        category=rule.category,
-        item_id=rule.item_id,
-        boost=rule.boost,
-        pin_position=rule.pin_position,
     )

@@ -1,63 +1,59 @@
-"""The parts of the application that routes work with, as `create_app` left them in its state.
+"""The parts of the application that routes work with, as `create_app` left them in its state, and routers.
 
 Asynchronous although they wait for nothing: FastAPI runs other dependencies in a thread.
 """
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 
 from gateway.clients import Clients
-from gateway.experiments.live import Experiments
+from gateway.http.access import KeyedRoute
+from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.lists.list_cursors import ListCursors
+from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
 from recsys.feature_store.interface import FeatureStore
 
 
-async def _recommender(request: Request) -> Recommender:
-    recommender: Recommender = request.app.state.recommender
-    return recommender
+@dataclass(frozen=True)
+class Parts:
+    """What the routes of one application work with."""
+
+    settings: Settings
+    clients: Clients
+    live: LiveShop
+    popular: PopularList
+    recommender: Recommender
+    cursors: ListCursors
 
 
-async def _clients(request: Request) -> Clients:
-    clients: Clients = request.app.state.clients
-    return clients
+async def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
 
 
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
+TheParts = Annotated[Parts, Depends(_parts)]
 
 
-async def _live(request: Request) -> LiveShop:
-    live: LiveShop = request.app.state.live
-    return live
-
-
-TheLive = Annotated[LiveShop, Depends(_live)]
-
-
-async def _store(live: TheLive) -> FeatureStore:
-    if live.store is None:
+async def _store(parts: TheParts) -> FeatureStore:
+    if parts.live.store is None:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "no feature store: set GATEWAY_FEATURE_STORE_URL")
-    return live.store
+    return parts.live.store
 
 
-async def _experiments(live: TheLive) -> Experiments:
-    return live.experiments
-
-
-async def _cursors(request: Request) -> ListCursors:
-    cursors: ListCursors = request.app.state.cursors
-    return cursors
-
-
-TheRecommender = Annotated[Recommender, Depends(_recommender)]
-TheClients = Annotated[Clients, Depends(_clients)]
-TheSettings = Annotated[Settings, Depends(_settings)]
 TheStore = Annotated[FeatureStore, Depends(_store)]
-TheExperiments = Annotated[Experiments, Depends(_experiments)]
-TheCursors = Annotated[ListCursors, Depends(_cursors)]
+
+
+def keyed_router(prefix: str, *, tag: str, bad_input: tuple[HTTPStatus, ...] = OF_BAD_INPUT) -> APIRouter:
+    """A router whose routes each ask for an API key."""
+    return APIRouter(
+        prefix=prefix,
+        tags=[tag],
+        responses=documented(*bad_input, *OF_THE_KEY, *OF_THE_SERVICES),
+        route_class=KeyedRoute,
+    )

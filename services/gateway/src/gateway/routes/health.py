@@ -4,13 +4,13 @@ import asyncio
 from http import HTTPStatus
 
 import grpc
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 
-from gateway import answers
+from gateway import schemas
 from gateway.clients import CandidateGenClient, RerankerClient
 from gateway.http.known_parameters import KnownParametersRoute
 from gateway.http.problems import documented
-from gateway.routes.dependencies import TheClients, TheSettings
+from gateway.routes.dependencies import TheParts
 
 router = APIRouter(
     tags=["health"], responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY), route_class=KnownParametersRoute
@@ -18,25 +18,25 @@ router = APIRouter(
 
 
 @router.get("/healthz")
-async def get_health() -> answers.Health:
+async def get_health() -> schemas.Health:
     """The process is up, whatever the services do."""
-    return answers.Health(status="ok")
+    return schemas.Health(status="ok")
 
 
 @router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def get_readiness(request: Request, clients: TheClients, settings: TheSettings) -> answers.Readiness:
+async def get_readiness(parts: TheParts) -> schemas.Readiness:
     """Both services are serving, or there is a list to answer from; otherwise 503 says which one is not."""
     candidate_gen, reranker = await asyncio.gather(
-        _status(clients.candidate_gen, timeout_s=settings.readiness_timeout_s),
-        _status(clients.reranker, timeout_s=settings.readiness_timeout_s),
+        _status(parts.clients.candidate_gen, timeout_s=parts.settings.readiness_timeout_s),
+        _status(parts.clients.reranker, timeout_s=parts.settings.readiness_timeout_s),
     )
     statuses = {"candidate_gen": candidate_gen, "reranker": reranker}
     lacking = [f"{service} ({status})" for service, status in statuses.items() if status != "SERVING"]
-    if lacking and request.app.state.popular:  # to be taken out of rotation now would make every answer an error
-        return answers.Readiness(status="degraded")
+    if lacking and parts.popular:  # to be taken out of rotation now would make every answer an error
+        return schemas.Readiness(status="degraded")
     if lacking:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"not serving: {', '.join(lacking)}", {"Retry-After": "2"})
-    return answers.Readiness(status="ready")
+    return schemas.Readiness(status="ready")
 
 
 async def _status(client: CandidateGenClient | RerankerClient, *, timeout_s: float) -> str:

@@ -3,13 +3,14 @@
 Importing this module registers the `id` path converter.
 """
 
+import base64
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Path, Query
+from fastapi import Depends, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 
 from gateway.requests import MAX_COUNT, Words
-from gateway.shop import cursors
+from recsys.errors import InvalidArgumentError
 from recsys.ids import MAX_ID_LENGTH
 
 
@@ -27,22 +28,9 @@ class IdConvertor(Convertor[str]):
 
 register_url_convertor("id", IdConvertor())
 
-UserId = Annotated[
-    str,
-    Path(
-        description="The shop's own id, percent-encoded.",
-        examples=["13047"],
-        max_length=MAX_ID_LENGTH,
-    ),
-]
-ItemId = Annotated[
-    str,
-    Path(
-        description="The shop's own id, percent-encoded.",
-        examples=["85123A"],
-        max_length=MAX_ID_LENGTH,
-    ),
-]
+_ID = "The shop's own id, percent-encoded."
+UserId = Annotated[str, Path(description=_ID, examples=["13047"], max_length=MAX_ID_LENGTH)]
+ItemId = Annotated[str, Path(description=_ID, examples=["85123A"], max_length=MAX_ID_LENGTH)]
 Categories = Annotated[
     tuple[Words, ...], Query(alias="category", max_length=100, description="Only items of any of these, exactly.")
 ]
@@ -50,13 +38,22 @@ Count = Annotated[int, Query(ge=1, le=MAX_COUNT, description="How many to return
 PageSize = Annotated[int, Query(ge=1, le=MAX_COUNT, description="How many a page holds at the most.")]
 
 
-async def _after_id(
+async def after_id(
     cursor: Annotated[str, Query(description="`next_cursor` of the page before; empty for the first page.")] = "",
 ) -> str:
+    """The id of `AfterId`. Raises: InvalidArgumentError, where it is not one of our cursors."""
+    padding = "=" * (-len(cursor) % 4)
     try:
-        return cursors.decode(cursor)
-    except cursors.BadCursorError as error:
-        raise HTTPException(400, str(error)) from error
+        return base64.b64decode(cursor + padding, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise InvalidArgumentError("the cursor is not one that this API gave out") from error
 
 
-AfterId = Annotated[str, Depends(_after_id)]
+AfterId = Annotated[str, Depends(after_id)]
+"""The id that a page starts after; empty for the first one. It marks the place, and not a position: so pages neither
+repeat nor skip when the model changes in between."""
+
+
+def cursor_after(last_id: str) -> str:
+    """The cursor, opaque to the caller, of the page that follows `last_id`."""
+    return base64.urlsafe_b64encode(last_id.encode()).rstrip(b"=").decode()

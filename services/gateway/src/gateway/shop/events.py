@@ -3,8 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from gateway.clients import Clients
 from gateway.requests import EventIn
+from gateway.schemas import EventOutcome, RejectedEvent
 from gateway.settings import Settings
 from gateway.shop.exposure_log import ExposureLog
 from gateway.shop.live_shop import now_ms
@@ -20,36 +20,24 @@ from recsys.feature_store.interface import Event, FeatureStore, Subject
 
 _LOOK_UP_S: Final = 0.2  # how long the catalogue may take to say which items it does not know
 _STORE_S: Final = 2.0  # how long an event waits for the feature store
-_LONGEST_SHOWN: Final = 200
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A row that was not stored, and why."""
-
-    index: int
-    event_id: str | None
-    reason: str
+_LONGEST_QUOTED: Final = 200
 
 
 class UnconfirmedEventsError(StoreUnavailableError):
     """The store did not say that it has the events: it may have some or all of them, or may have them yet."""
 
-    def __init__(self, reason: str, *, event_ids: list[str], rejected: list[Rejected]) -> None:
+    def __init__(self, reason: str, *, event_ids: list[str], rejected: list[RejectedEvent]) -> None:
         super().__init__(reason)
         self.event_ids = event_ids  # of all rows that were not rejected, in their order
         self.rejected = rejected
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of the rows."""
+class EventsRejectedError(Exception):
+    """None of a request's events could be stored."""
 
-    event_ids: list[str] = field(default_factory=list)  # of all accepted rows, in their order
-    duplicates: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    clock_skewed: int = 0
-    unknown_items: int | None = 0  # none: the catalogue could not be asked
+    def __init__(self, rejected: list[RejectedEvent]) -> None:
+        super().__init__(f"{len(rejected)} events rejected")
+        self.rejected = rejected
 
 
 @dataclass(frozen=True)
@@ -61,25 +49,26 @@ class _Row:
 
 async def take(
     rows: Sequence[Any], *, store: FeatureStore, exposures: ExposureLog, clients: Clients, settings: Settings
-) -> Outcome:
+) -> EventOutcome:
     """Store the good rows.
 
     Args:
         rows: what JSON said of each event.
 
     Raises:
+        EventsRejectedError: there is no good row.
         UnconfirmedEventsError: nothing was acknowledged.
     """
     arrived_ms = now_ms()
     good: list[_Row] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedEvent] = []
     for index, row in enumerate(rows):
         try:
             good.append(_checked(EventIn.model_validate(row), arrived_ms=arrived_ms, settings=settings))
         except ValueError as error:
-            rejected.append(Rejected(index, _id_of(row), _reason(error)))
+            rejected.append(RejectedEvent(index=index, event_id=_id_of(row), reason=_reason(error)))
     if not good:
-        return Outcome(rejected=rejected)
+        raise EventsRejectedError(rejected)
     event_ids = [row.event.event_id for row in good]
     merges = {(row.session_id, row.event.subject.id): None for row in good if row.session_id is not None}
     try:
@@ -93,7 +82,8 @@ async def take(
     except (TimeoutError, StoreUnavailableError) as error:
         reason = str(error) or f"no answer within {_STORE_S} s"
         raise UnconfirmedEventsError(reason, event_ids=event_ids, rejected=rejected) from error
-    return Outcome(
+    return EventOutcome(
+        accepted=len(event_ids),
         event_ids=event_ids,
         duplicates=sum(one.is_duplicate for one in appended),
         rejected=rejected,
@@ -103,7 +93,7 @@ async def take(
 
 
 async def merge(session_id: str, *, user_id: str, store: FeatureStore, exposures: ExposureLog) -> int:
-    """Make a session its user's, with the arm of what it was shown a moment ago; returns how many events were moved.
+    """Make a session its user's, with the arm of its latest exposures; returns how many events were moved.
 
     Raises: StoreUnavailableError.
     """
@@ -116,7 +106,7 @@ def _checked(row: EventIn, *, arrived_ms: int, settings: Settings) -> _Row:
     if weight is None:
         known = ", ".join(settings.event_weights)
         raise ValueError(f"type: expected one of {known}; found {row.type!r}")
-    unix_ms = arrived_ms if row.timestamp is None else _unix_ms(row.timestamp)
+    unix_ms = arrived_ms if row.timestamp is None else round(row.timestamp.timestamp() * 1000)
     is_skewed = unix_ms > arrived_ms + settings.max_clock_ahead_s * 1000
     subject = Subject("session", row.session_id or "") if row.user_id is None else Subject("user", row.user_id)
     event = Event(
@@ -132,10 +122,6 @@ def _checked(row: EventIn, *, arrived_ms: int, settings: Settings) -> _Row:
         list_id=row.list_id,
     )
     return _Row(event, session_id=row.session_id if row.user_id is not None else None, is_skewed=is_skewed)
-
-
-def _unix_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 async def _merge(session_id: str, *, user_id: str, store: FeatureStore, exposures: ExposureLog) -> None:
@@ -154,7 +140,7 @@ async def _count_unknown(item_ids: list[str], clients: Clients) -> int | None:
 
 def _id_of(row: Any) -> str | None:
     event_id = row.get("event_id") if isinstance(row, dict) else None
-    return event_id[:_LONGEST_SHOWN] if isinstance(event_id, str) else None
+    return event_id[:_LONGEST_QUOTED] if isinstance(event_id, str) else None
 
 
 def _reason(error: ValueError) -> str:
@@ -163,6 +149,8 @@ def _reason(error: ValueError) -> str:
     fields = []
     for detail in error.errors(include_url=False):
         where = ".".join(str(part) for part in detail["loc"])
-        found = "" if detail["type"] == "missing" or not where else f", found {str(detail['input'])[:_LONGEST_SHOWN]!r}"
+        found = (
+            "" if detail["type"] == "missing" or not where else f", found {str(detail['input'])[:_LONGEST_QUOTED]!r}"
+        )
         fields.append(f"{where + ': ' if where else ''}{detail['msg']}{found}")
     return "; ".join(fields)

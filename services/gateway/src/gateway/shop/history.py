@@ -1,13 +1,15 @@
 """The use-case of a history: what the model was trained on and what happened since, each item once, latest first."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway import schemas
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.settings import Settings
+from gateway.shop.items import item_json
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import StoredEvent, Subject
@@ -17,51 +19,45 @@ from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
 
 
 @dataclass(frozen=True)
-class Had:
-    """An item that somebody had, by its last event."""
+class _SeenItem:
+    """An item by its last event."""
 
     item_id: str
     event_type: str
     at: datetime
 
 
-@dataclass(frozen=True)
-class Past:
-    """What a user had."""
-
-    artifact_version: str
-    user_known: bool
-    total: int  # distinct items, of which `latest` are the most recent
-    latest: list[Had]
-    described: Mapping[str, Item]  # those of them that the catalogue has
-    is_degraded: bool  # without live events
-
-
-async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients, settings: Settings) -> Past:
-    """The latest `count` items. Somebody unknown has none."""
+async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients, settings: Settings) -> schemas.History:
+    """The latest `count` items, as the catalogue describes them. Somebody unknown has none."""
     deadline = Deadline.after(settings.timeout_s)
     recent: list[StoredEvent] = []
-    had: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
     is_degraded = False
     try:
         profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
-        recent, had = _kept(profile.recent), frozenset().union(*profile.had.values())
+        recent, seen = _kept(profile.recent), frozenset().union(*profile.had.values())
     except StoreUnavailableError:
         is_degraded = True
     trained = await clients.candidate_gen.get_history(
-        user_id, count=count, live_item_ids=sorted(had), timeout_s=deadline.remaining_s()
+        user_id, count=count, live_item_ids=sorted(seen), timeout_s=deadline.remaining_s()
     )
     if live.erased_sequence(user_id) > trained.stream_sequence:  # the service learns of it a moment later
         trained = GetHistoryResponse(artifact_version=trained.artifact_version)
     latest = _merged(recent, trained.items)[:count]
-    described = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
-    return Past(
+    found = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
+    described = {item.item_id: item for item in found.items}
+    return schemas.History(
         artifact_version=trained.artifact_version,
-        user_known=trained.user_known or bool(had),
-        total=trained.total + len(had) - trained.known_live_items,
-        latest=latest,
-        described={item.item_id: item for item in described.items},
-        is_degraded=is_degraded,
+        user_known=trained.user_known or bool(seen),
+        total=trained.total + len(seen) - trained.known_live_items,
+        items=[
+            schemas.HistoryItem.model_validate(
+                item_json(described.get(each.item_id) or Item(item_id=each.item_id))
+                | {"event_type": each.event_type, "last_event_at": each.at}
+            )
+            for each in latest
+        ],
+        degraded=is_degraded,
     )
 
 
@@ -80,14 +76,14 @@ def _kept(recent: Iterable[StoredEvent]) -> list[StoredEvent]:
     return kept
 
 
-def _merged(recent: Iterable[StoredEvent], trained: Iterable[HistoryItem]) -> list[Had]:
+def _merged(recent: Iterable[StoredEvent], trained: Iterable[HistoryItem]) -> list[_SeenItem]:
     """Each item once, with its last event, latest first."""
     events = [
-        Had(each.event.item_id, each.event.event_type, datetime.fromtimestamp(each.event.unix_ms / 1000, UTC))
+        _SeenItem(each.event.item_id, each.event.event_type, datetime.fromtimestamp(each.event.unix_ms / 1000, UTC))
         for each in recent
     ]
-    events += [Had(each.item_id, each.event_type, each.last_event_at.ToDatetime(UTC)) for each in trained]
-    last: dict[str, Had] = {}
-    for had in sorted(events, key=lambda each: each.at, reverse=True):
-        last.setdefault(had.item_id, had)
+    events += [_SeenItem(each.item_id, each.event_type, each.last_event_at.ToDatetime(UTC)) for each in trained]
+    last: dict[str, _SeenItem] = {}
+    for seen in sorted(events, key=lambda each: each.at, reverse=True):
+        last.setdefault(seen.item_id, seen)
     return list(last.values())

@@ -1,41 +1,47 @@
-"""The use-case of items that change: changes into the store, and the catalogue with them laid over.
+"""The use-case of items that change: changes into the store, and the catalogue's items with the changes put over them.
 
 The services learn of a change within a quarter of a second. What this process wrote itself it knows at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import grpc
 
 from gateway.clients import Clients
-from gateway.requests import DeleteChange, ItemPatch, ItemPut, PatchChange, PutChange
+from gateway.requests import DeleteChange, ItemPatch, ItemPut
+from gateway.schemas import ChangedItem, ItemChangesDone
 from gateway.shop.live_shop import LiveShop, now_ms
 from recsys.feature_store.interface import FeatureStore
 from recsys.shop.item import ATTRIBUTES, ItemChange, ItemRecord, JsonScalar
 from recsys.shop.item_wire import item_from_wire, item_to_wire
 from recsys.v1 import item_pb2
 
+Json = dict[str, object]
 
-def change_of(item_id: str, body: ItemPut | ItemPatch) -> ItemChange:
+
+def change_of(item_id: str, body: ItemPut | ItemPatch | DeleteChange) -> ItemChange:
     """What was given, in the feature store's names; of a patch, no more than that."""
+    if isinstance(body, DeleteChange):
+        return ItemChange(item_id, "delete")
     given: dict[str, JsonScalar] = body.model_dump(exclude={"op", "item_id", "attributes"}, exclude_unset=True)
     fields = given | {f"{ATTRIBUTES}{name}": value for name, value in body.attributes.items()}
     return ItemChange(item_id, "put" if isinstance(body, ItemPut) else "patch", fields)
 
 
-def changes_of(bodies: Iterable[PutChange | PatchChange | DeleteChange]) -> list[ItemChange]:
-    """The same for many."""
-    return [
-        ItemChange(body.item_id, "delete") if isinstance(body, DeleteChange) else change_of(body.item_id, body)
-        for body in bodies
-    ]
-
-
-async def change(changes: Sequence[ItemChange], *, store: FeatureStore, live: LiveShop) -> list[ItemRecord]:
+async def change(changes: Sequence[ItemChange], *, store: FeatureStore, live: LiveShop) -> ItemChangesDone:
     """Make changes durable, all or none. From now on this process answers by them. Raises: StoreUnavailableError."""
     records = await store.change_items(changes, now_ms=now_ms())
     live.take(records)
-    return records
+    changed = [
+        ChangedItem(
+            item_id=record.item_id,
+            deleted=record.is_deleted,
+            updated_at=datetime.fromtimestamp(record.updated_ms / 1000, UTC),
+        )
+        for record in records
+    ]
+    return ItemChangesDone(changed=len(changed), items=changed)
 
 
 async def missing(changes: Sequence[ItemChange], *, live: LiveShop, clients: Clients, timeout_s: float) -> list[str]:
@@ -64,16 +70,6 @@ def _exists(record: ItemRecord | None) -> bool | None:
     return not record.is_deleted
 
 
-async def items_of(
-    item_ids: Sequence[str], *, live: LiveShop, clients: Clients, timeout_s: float
-) -> tuple[str, list[item_pb2.Item]]:
-    """The artifact version that answered, and those of the items that exist now, in the order asked for."""
-    found = await clients.reranker.get_items(item_ids, timeout_s=timeout_s)
-    described = {item.item_id: item for item in found.items}
-    now = (as_now(item_id, described.get(item_id), live) for item_id in item_ids)
-    return found.artifact_version, [item for item in now if item is not None]
-
-
 def as_now(item_id: str, described: item_pb2.Item | None, live: LiveShop) -> item_pb2.Item | None:
     """An item as the catalogue describes it, with what this process knows put over it; none: it does not exist."""
     record = live.record(item_id)
@@ -82,3 +78,16 @@ def as_now(item_id: str, described: item_pb2.Item | None, live: LiveShop) -> ite
     if record.is_deleted or (described is None and not record.makes_item):
         return None
     return item_to_wire(record.over(None if described is None else item_from_wire(described)))
+
+
+def item_json(message: item_pb2.Item) -> Json:
+    """JSON of `schemas.Item`."""
+    return {
+        "item_id": message.item_id,
+        "title": message.title if message.HasField("title") else None,
+        "category": message.category if message.HasField("category") else None,
+        "price": message.price if message.HasField("price") else None,
+        "image_url": message.image_url if message.HasField("image_url") else None,
+        "available": message.available,
+        "attributes": dict(message.attributes),
+    }
