@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import logging
 import time
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -41,19 +41,8 @@ Rate = Annotated[str, AfterValidator(_rate)]
 """Requests in a time, such as `600/minute` or `10/second`."""
 
 
-@dataclass(frozen=True)
-class Key:
-    """One valid key. Its digest is the SHA-256 of what the caller shows."""
-
-    name: str
-    digest: bytes
-    scopes: frozenset[str]
-    rate: RateLimitItem | None
-    expires_at_s: float  # Unix time; infinite: never
-
-
-class Entry(BaseModel):
-    """A key as the file has it."""
+class Key(BaseModel):
+    """A key as the file has it: the SHA-256 of what the caller shows, in hexadecimal, and what it is good for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,18 +50,27 @@ class Entry(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     scopes: list[ScopeName] = Field(min_length=1)
     rate_limit: Rate | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None  # none: never
+
+    @cached_property
+    def digest(self) -> bytes:
+        return bytes.fromhex(self.sha256)
+
+    @cached_property
+    def rate(self) -> RateLimitItem | None:
+        """How often it may ask; none: as often as any key."""
+        return parse(self.rate_limit) if self.rate_limit else None
 
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keys: list[Entry] = Field(min_length=1)
+    keys: list[Key] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _no_two_are_alike(self) -> Self:
         for what in ("name", "sha256"):
-            values = [getattr(entry, what) for entry in self.keys]
+            values = [getattr(key, what) for key in self.keys]
             if len(set(values)) < len(values):
                 raise ValueError(f"two keys have the same {what}")
         return self
@@ -89,9 +87,9 @@ class ApiKeys:
         """The key with this secret, unless it has expired."""
         digest = hashlib.sha256(secret).digest()
         key = self._file.content.get(digest[:_PREFIX_BYTES])
-        if key is None or not hmac.compare_digest(key.digest, digest) or key.expires_at_s <= time.time():
+        if key is None or not hmac.compare_digest(key.digest, digest):
             return None
-        return key
+        return None if key.expires_at and key.expires_at.timestamp() <= time.time() else key
 
     async def follow(self) -> None:
         """Read the file again whenever it changes, until cancelled."""
@@ -110,18 +108,8 @@ def read(path: Path) -> dict[bytes, Key]:
 
     Raises: DataError, naming file, key and what was expected, but not what was found, which may be a secret.
     """
-    entries = settings_file.read(path, _Document, form="YAML", is_secret=True).keys
-    keys = {bytes.fromhex(entry.sha256)[:_PREFIX_BYTES]: _key(entry) for entry in entries}
-    if len(keys) < len(entries):
+    keys = settings_file.read(path, _Document, form="YAML", is_secret=True).keys
+    by_digest = {key.digest[:_PREFIX_BYTES]: key for key in keys}
+    if len(by_digest) < len(keys):
         raise DataError(f"{path}: two hashes begin alike, which random keys do not: make new ones")
-    return keys
-
-
-def _key(entry: Entry) -> Key:
-    return Key(
-        name=entry.name,
-        digest=bytes.fromhex(entry.sha256),
-        scopes=frozenset(entry.scopes),
-        rate=parse(entry.rate_limit) if entry.rate_limit else None,
-        expires_at_s=entry.expires_at.timestamp() if entry.expires_at else float("inf"),
-    )
+    return by_digest

@@ -14,7 +14,7 @@ from typing import Final, get_args
 import yaml
 from pydantic import ValidationError
 
-from gateway.api_keys import Entry, ScopeName
+from gateway.api_keys import Key, ScopeName
 
 _BYTES: Final = 32
 _PREFIX: Final = "rk_"  # by which a scanner of repositories and logs finds a key that got there
@@ -36,13 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
         "rate_limit": given.rate_limit,
         "expires_at": given.expires_at and given.expires_at.isoformat(),
     }
-    shown = {name: value for name, value in entry.items() if value is not None}
+    given_fields = {name: value for name, value in entry.items() if value is not None}
     try:
-        Entry.model_validate(shown)
+        Key.model_validate(given_fields)
     except ValidationError as error:
         first = error.errors()[0]
         parser.error(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-    line = yaml.safe_dump(shown, default_flow_style=True, sort_keys=False, width=10_000).strip()
+    line = yaml.safe_dump(given_fields, default_flow_style=True, sort_keys=False, width=10_000).strip()
     sys.stderr.write(f"the key, shown this once: {secret}\nits entry under `keys:` of GATEWAY_API_KEYS_FILE:\n")
     sys.stdout.write(f"  - {line}\n")
     return 0

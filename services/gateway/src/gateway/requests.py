@@ -169,25 +169,23 @@ class EventBatch(_Request):
     events: list[EventIn] = Field(min_length=1, max_length=MAX_EVENTS)
 
 
-class ItemPut(_Request):
-    """All that there is to say of an item: what is not given is null."""
-
+class _ItemFields(_Request):
     title: Words | None = None
     category: Words | None = None
     price: Price | None = None
     image_url: Words | None = None
     available: bool = Field(True, description="False: not on sale, in no list.")
+
+
+class ItemPut(_ItemFields):
+    """All that there is to say of an item: what is not given is null."""
+
     attributes: Attributes = Field({}, max_length=50)
 
 
-class ItemPatch(_Request):
+class ItemPatch(_ItemFields):
     """What changes of an item: what is not given stays, null takes away."""
 
-    title: Words | None = None
-    category: Words | None = None
-    price: Price | None = None
-    image_url: Words | None = None
-    available: bool = Field(True, description="False: not on sale, in no list.")
     attributes: dict[Name, Words | None] = Field({}, max_length=50)
 
 

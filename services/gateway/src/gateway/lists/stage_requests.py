@@ -3,7 +3,7 @@
 from typing import Final, TypeAlias
 
 from gateway.experiments.file import Arm
-from gateway.requests import Diversity, Filter, RecommendationRequest, Rule
+from gateway.requests import Filter, RecommendationRequest, Rule
 from gateway.settings import Settings
 from recsys.feature_store.interface import Profile, Subject
 from recsys.v1 import candidate_gen_service_pb2 as first_stage
@@ -79,7 +79,8 @@ def rerank_request(
     if blend is not None:
         request.blend.CopyFrom(second_stage.BlendWeights(**dict(blend)))
     if diversity is not None:
-        request.diversity.CopyFrom(_diversity(diversity))
+        request.diversity.mmr_lambda = 1.0 if diversity.mmr_lambda is None else diversity.mmr_lambda  # relevance alone
+        request.diversity.max_per_category = diversity.max_per_category or 0
     if share:
         request.exploration.CopyFrom(second_stage.Exploration(share=share, seed=seed))
     request.rules.extend(second_stage.Rule(**dict(rule)) for rule in (*rules, *asked.rules))  # named alike
@@ -104,11 +105,3 @@ def hand_over(found: Found, request: second_stage.RerankRequest) -> None:
 
 
 _ANY: Final = Filter()
-
-
-def _diversity(diversity: Diversity) -> second_stage.Diversity:
-    relevance_alone = 1.0
-    return second_stage.Diversity(
-        mmr_lambda=relevance_alone if diversity.mmr_lambda is None else diversity.mmr_lambda,
-        max_per_category=diversity.max_per_category or 0,
-    )
