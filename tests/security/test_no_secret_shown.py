@@ -22,7 +22,7 @@ MALFORMED = ["valkey//u:MARK@host", "valkey://u:MARK/MARK@host:1/0", "valkey://u
 def marked(
     tmp_path_factory: pytest.TempPathFactory, volume: Path, keys_file: Path
 ) -> Iterator[tuple[LocalStack, Path]]:
-    """Every process with a feature store that is away and whose address holds a password; all log what they can."""
+    """Every process with an unavailable feature store whose address holds a password; all log what they can."""
     logs = tmp_path_factory.mktemp("marked")
     processes = ("CANDIDATE_GEN", "RERANKER", "GATEWAY")
     environment = {f"{process}_FEATURE_STORE_URL": STORE for process in processes}
@@ -68,7 +68,7 @@ def test_no_secret_is_in_any_answer_or_log(marked: tuple[LocalStack, Path]) -> N
         assert MARK not in str(answer.headers), answer.url
     written = {log.stem: log.read_text(encoding="utf-8", errors="replace") for log in logs.glob("*.log")}
     assert written.keys() >= {"candidate_gen", "reranker", "gateway", "ui"}
-    assert "the feature store is away" in written["gateway"]  # so the address was there to be shown
+    assert "the feature store is unavailable" in written["gateway"]  # so the address was there to be shown
     assert "valkey://***@127.0.0.1:1/0" in written["candidate_gen"]
     assert [name for name, text in written.items() if MARK in text] == []
 

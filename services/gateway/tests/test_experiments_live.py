@@ -27,7 +27,7 @@ USERS = [stranger(str(number)) for number in range(2000)]
 
 @dataclass
 class FakeStore:
-    """States in memory; away when a test says so."""
+    """States in memory; unavailable when a test says so."""
 
     states: dict[str, ExperimentState] = field(default_factory=dict)
     is_unavailable: bool = False
@@ -219,7 +219,7 @@ async def test_nobody_is_assigned_before_the_store_said_what_is_stopped() -> Non
     assert experiments.assign(USERS[0]) is None
 
 
-async def test_while_the_store_is_away_the_last_state_counts_and_one_line_says_so(
+async def test_while_the_store_is_unavailable_the_last_state_counts_and_one_line_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = FakeStore()

@@ -40,7 +40,7 @@ RECENCY = Experiment(
 
 @dataclass
 class FakeStore:
-    """States and documents in memory; away when a test says so."""
+    """States and documents in memory; unavailable when a test says so."""
 
     states: dict[str, ExperimentState] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
@@ -209,7 +209,7 @@ async def test_an_experiment_that_the_file_does_not_have_is_not_found(
         ("POST", "/experiments/recency/shares"),
     ],
 )
-async def test_while_the_store_is_away_nothing_is_changed_and_the_caller_is_told_to_try_again(
+async def test_while_the_store_is_unavailable_nothing_is_changed_and_the_caller_is_told_to_try_again(
     api: httpx.AsyncClient, store: FakeStore, method: str, path: str
 ) -> None:
     store.is_unavailable = True

@@ -126,7 +126,7 @@ def test_any_answer_of_the_probe_closes_it(service: Service, code: StatusCode) -
     assert service.answer() is None
 
 
-def test_a_probe_whose_caller_goes_away_leaves_its_place_to_the_next(service: Service) -> None:
+def test_a_probe_whose_caller_goes_unavailable_leaves_its_place_to_the_next(service: Service) -> None:
     service.fail(5)
     service.wait_out_the_pause()
 

@@ -140,31 +140,31 @@ async def test_more_events_than_allowed_are_400_and_a_longer_body_is_413(client:
     assert response.json()["detail"] == "body: expected at most 1,048,576 bytes"
 
 
-async def test_nothing_is_acknowledged_while_the_store_is_away(
+async def test_nothing_is_acknowledged_while_the_store_is_unavailable(
     client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object, **__: object) -> None:
+    async def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailableError("the disk is full")
 
-    monkeypatch.setattr(live.store, "append", away)
+    monkeypatch.setattr(live.store, "append", unavailable)
     response = await client.post("/v1/events", json=VIEW)
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert "disk" not in response.text
 
 
-async def test_a_store_that_is_away_costs_an_answer_its_live_part_only(
+async def test_a_store_that_is_unavailable_costs_an_answer_its_live_part_only(
     client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
+    async def unavailable(*_: object) -> None:
         raise StoreUnavailableError("gone")
 
-    monkeypatch.setattr(live.store, "profile", away)
+    monkeypatch.setattr(live.store, "profile", unavailable)
     answer = (await client.post("/v1/recommendations", json={"user_id": "7"})).json()
     assert (answer["degraded"], answer["level"], len(answer["items"])) == (True, "without_live_state", 10)
 
 
-async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_away(
+async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_unavailable(
     app: FastAPI, client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slow(*_: object) -> None:

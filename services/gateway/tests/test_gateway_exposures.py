@@ -1,4 +1,4 @@
-"""The log of exposures: written in groups behind the requests, kept while the store is away, never waited for."""
+"""The log of exposures: written in groups behind the requests, kept while the store fails, never waited for."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Writes(FeatureStore):
-    """Takes exposures only, and not while it is away."""
+    """Takes exposures only, and not while it is unavailable."""
 
     def __init__(self) -> None:
         self.groups: list[list[str]] = []
@@ -23,7 +23,7 @@ class Writes(FeatureStore):
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         self.asked.set()
         if self.is_unavailable:
-            raise StoreUnavailableError("away")
+            raise StoreUnavailableError("unavailable")
         self.groups.append([each.list_id for each in exposures])
 
 
@@ -72,7 +72,7 @@ async def test_a_full_log_drops_and_counts(store: Writes) -> None:
     assert (store.groups, log.dropped) == ([["0", "1"]], 3)
 
 
-async def test_while_the_store_is_away_exposures_wait_and_are_tried_again(
+async def test_while_the_store_is_unavailable_exposures_wait_and_are_tried_again(
     store: Writes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.shop.exposure_log._RETRY_S", 0.0)

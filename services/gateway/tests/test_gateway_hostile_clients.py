@@ -150,7 +150,7 @@ def test_requests_on_one_connection_after_each_other_are_all_answered(port: int)
         assert client.post("/read", content=b"a" * 1025).status_code == 413
 
 
-def test_a_client_that_goes_away_in_the_middle_is_no_error_of_ours(
+def test_a_client_that_goes_unavailable_in_the_middle_is_no_error_of_ours(
     connection: Connection, port: int, metrics: GatewayMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection.send(HEAD % (b"read", 100) + b"a")

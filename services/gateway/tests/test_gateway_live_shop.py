@@ -219,10 +219,10 @@ async def test_who_cannot_be_looked_up_is_given_no_arm(
     live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
     await live.experiments.refresh(live.store)
 
-    async def away(_subject: Subject) -> Profile:
-        raise StoreUnavailableError("away")
+    async def unavailable(_subject: Subject) -> Profile:
+        raise StoreUnavailableError("unavailable")
 
-    monkeypatch.setattr(live.store, "profile", away)
+    monkeypatch.setattr(live.store, "profile", unavailable)
     answer = await ask(client, user_id="7")
     assert (answer["level"], answer["experiment"]) == ("without_live_state", None)
 

@@ -113,7 +113,7 @@ async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
     await client.get("/v1/items/popular?count=4")
     await client.get("/v1/users/7/history")
     await client.get("/v1/users/7/recommendations?count=0")  # no list
-    failures["Rerank"] = (grpc.StatusCode.UNAVAILABLE, "away")
+    failures["Rerank"] = (grpc.StatusCode.UNAVAILABLE, "unavailable")
     await client.get("/v1/items/item-04/similar?count=1")
     off_sale = {"available": False}
     app.state.parts.live.take(ItemRecord(item_id, 1, False, False, off_sale, 1, 1) for item_id in ITEM_IDS)

@@ -1,4 +1,4 @@
-"""Cards: the shop's text never becomes markup, and what the shop did not say is left out."""
+"""Cards: the shop's text never becomes markup, and what the shop did not say is not there."""
 
 import pytest
 

@@ -135,7 +135,7 @@ def test_an_experiment_and_a_missing_feature_store_are_shown(app: AppTest, fake_
     fake_gateway.answers["/v1/recommendations"] = (200, answer | changed)
     app.run()
     assert "experiment recency: fresh" in html(app)
-    assert "the feature store is away" in html(app)
+    assert "the feature store is unavailable" in html(app)
 
 
 def test_the_catalogue_is_searched_by_words_and_category(app: AppTest, fake_gateway: FakeGateway) -> None:

@@ -32,10 +32,10 @@ SOURCE_LABELS = {
 }
 ORIGINS = {"trained": "from the history", "folded_in": "from what was done just now"}
 LEVELS = {
-    "without_live_state": "without what happened just now: the feature store is away",
-    "without_rerank": "in rough order: the reranker is away",
-    "popular_in_category": "what is popular: the recommendation services are away",
-    "static": "a fixed list: the recommendation services are away",
+    "without_live_state": "without what happened just now: the feature store is unavailable",
+    "without_rerank": "in rough order: the reranker is unavailable",
+    "popular_in_category": "what is popular: the recommendation services are unavailable",
+    "static": "a fixed list: the recommendation services are unavailable",
 }
 
 
@@ -49,8 +49,8 @@ def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | N
         for position, item in enumerate(items):
             with st.container(key=f"card-{name}-{position}", gap=None):
                 st.html(tile_html(item))
-                shown = {"list": list_id, "position": str(position + 1)} if list_id else {}
-                item_link(item, visitor=visitor, shown=shown)
+                origin = {"list": list_id, "position": str(position + 1)} if list_id else {}
+                item_link(item, visitor=visitor, origin=origin)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
                 _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
 
@@ -96,13 +96,13 @@ def history_rows(items: Sequence[HistoryItem], *, visitor: Visitor) -> None:
 
 
 def item_link(
-    item: Item, *, visitor: Visitor, is_clipped: bool = False, shown: Mapping[str, str] | None = None
+    item: Item, *, visitor: Visitor, is_clipped: bool = False, origin: Mapping[str, str] | None = None
 ) -> None:
-    """A link to the item's page; it keeps the user in the address, for the way back, and which list `shown` it.
+    """A link to the item's page; its address keeps the user, for the way back, and its `origin`, a place in a list.
 
     Where the name may be clipped, it is the tooltip too.
     """
-    params = {"item": item.item_id} | ({"user": visitor.user_id} if visitor.user_id else {}) | dict(shown or {})
+    params = {"item": item.item_id} | ({"user": visitor.user_id} if visitor.user_id else {}) | dict(origin or {})
     name = label(name_of(item))
     tooltip = name if is_clipped else None
     st.page_link(ITEM_PAGE, label=name, icon="", width="stretch", query_params=params, help=tooltip)
@@ -149,9 +149,9 @@ def score_html(item: RankedItem, *, best: float) -> str:
 
 
 def _badge(source: str) -> str:
-    shown, meaning = SOURCE_LABELS.get(source, (source, "source of this candidate"))
+    name, meaning = SOURCE_LABELS.get(source, (source, "source of this candidate"))
     return (
-        f'<span class="badge" data-source="{html_text(source)}" title="{html_text(meaning)}">{html_text(shown)}</span>'
+        f'<span class="badge" data-source="{html_text(source)}" title="{html_text(meaning)}">{html_text(name)}</span>'
     )
 
 

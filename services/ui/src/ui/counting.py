@@ -14,7 +14,7 @@ def switch() -> None:
     """The switch in the sidebar; `UI_COUNT_CLICKS` says how it stands at first."""
     st.session_state.setdefault(_KEY, Settings().count_clicks)
     st.sidebar.toggle("Demo shop: count what I click", key=_KEY)
-    st.sidebar.caption("On: lists are logged as shown, opened items as viewed. Off: nothing is stored.")
+    st.sidebar.caption("On: lists are logged as exposures, opened items as views. Off: nothing is stored.")
     if not is_on():
         st.html('<p class="facts">Preview: nothing that you do here is counted. The switch is in the sidebar.</p>')
 

@@ -53,7 +53,7 @@ class GatewayClient:
     def recommendations(self, visitor: Visitor, *, count: int, include_seen: bool, preview: bool) -> Recommendations:
         """Items for a user or a session, each with its explanation; popular ones where nothing is known yet.
 
-        A `preview` is looked at only: the gateway does not log it as shown to the visitor.
+        A `preview` is looked at only: the gateway does not log it as an exposure of the visitor.
         """
         how = {"count": count, "exclude_seen": not include_seen, "explain": True, "preview": preview}
         asked = {**visitor.fields, **how}
@@ -75,7 +75,7 @@ class GatewayClient:
         return self._post(EventOutcome, "/v1/events", event)
 
     def history(self, user_id: str, *, count: int) -> History:
-        """What the user already had; empty for a user that the model does not know."""
+        """What the user has seen; empty for a user that the model does not know."""
         return self._get(History, f"/v1/users/{_segment(user_id)}/history", count=count)
 
     def similar(self, item_id: str, *, count: int) -> Ranking:

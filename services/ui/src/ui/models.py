@@ -65,7 +65,7 @@ class RankedItem(Item):
 
 
 class HistoryItem(Item):
-    """An item that the user already had."""
+    """An item that the user has seen."""
 
     event_type: str
     last_event_at: datetime
@@ -103,7 +103,7 @@ class EventOutcome(Answer):
 
 
 class History(Answer):
-    """What a user already had, most recent first; `total` counts the items not shown too."""
+    """What a user has seen, most recent first; `total` counts the items that are not here too."""
 
     items: tuple[HistoryItem, ...]
     total: int

@@ -25,7 +25,7 @@ from recsys.feature_store.opening import open_store
 from recsys.ids import user_hash
 from recsys.shop.item import ItemRecord
 
-_FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; a store that is away does not stop it
+_FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; an unavailable store does not stop it
 
 logger = logging.getLogger(__name__)
 

@@ -51,7 +51,7 @@ def show_user(user_id: str, visitor: Visitor) -> None:
     wide, narrow = st.columns([7, 3], gap="large")
     with wide:
         st.header("Recommended", anchor=False)
-        include_seen = st.toggle("Include what they already had", key="include_seen")
+        include_seen = st.toggle("Include what they have seen", key="include_seen")
         answer = gateway().recommendations(
             visitor, count=ITEMS_SHOWN, include_seen=include_seen, preview=not counting.is_on()
         )
@@ -76,7 +76,7 @@ def show_recommendations(answer: Recommendations, visitor: Visitor, *, user_id: 
     if not answer.user_known:
         cards.notice(f"The model does not know user “{user_id}” yet, so here is what is popular with everyone.")
     if not answer.items:
-        cards.notice("There is nothing left to recommend: this user already had every item on sale.")
+        cards.notice("There is nothing left to recommend: this user has seen every item on sale.")
     cards.grid(answer.items, name="recommended", visitor=visitor, list_id=answer.list_id if counting.is_on() else None)
 
 

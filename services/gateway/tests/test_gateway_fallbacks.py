@@ -1,4 +1,4 @@
-"""Every rung of the fallbacks: what is answered when a part fails, and that it keeps what the request asked for."""
+"""Every fallback: what is answered when a part fails, and that it keeps what the request asked for."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from recsys.v1.reranker_service_pb2 import RerankRequest
 pytestmark = pytest.mark.anyio
 
 Failures = dict[str, tuple[grpc.StatusCode, str]]
-AWAY = (grpc.StatusCode.UNAVAILABLE, "away")
+UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "unavailable")
 FIRST_STAGE = ("GetCandidates", "GetSimilarItems", "GetPopularItems")
 PATHS = ["/v1/users/7/recommendations", "/v1/items/item-04/similar", "/v1/items/popular"]
 
@@ -45,7 +45,7 @@ async def learned(app: FastAPI, popular: PopularList) -> PopularList:
 @pytest.fixture
 def fail(failures: Failures) -> Callable[..., None]:
     def fail(*calls: str, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
-        failures.update(dict.fromkeys(calls, (code, "away")))
+        failures.update(dict.fromkeys(calls, (code, "unavailable")))
 
     return fail
 
@@ -55,14 +55,14 @@ def ids_of(response: httpx.Response) -> list[str]:
     return [item["item_id"] for item in response.json()["items"]]
 
 
-def rung(response: httpx.Response) -> tuple[str, bool]:
+def level_of(response: httpx.Response) -> tuple[str, bool]:
     assert response.status_code == 200, response.text
     return response.json()["level"], response.json()["degraded"]
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_nothing_fails_and_the_answer_is_full(client: httpx.AsyncClient, path: str) -> None:
-    assert rung(await client.get(path)) == ("full", False)
+    assert level_of(await client.get(path)) == ("full", False)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -81,7 +81,7 @@ async def test_without_the_reranker_the_first_stage_s_own_order_is_answered(
     full = await client.get(path)
     fail("Rerank", code=code)
     response = await client.get(path, params={"count": 5})
-    assert rung(response) == ("without_rerank", True)
+    assert level_of(response) == ("without_rerank", True)
     assert ids_of(response) == [f"item-0{n}" for n in range(5)]  # the fake reranker turns the order around
     assert response.json()["artifact_version"] == full.json()["artifact_version"]
     scores = [item["score"] for item in response.json()["items"]]
@@ -89,7 +89,7 @@ async def test_without_the_reranker_the_first_stage_s_own_order_is_answered(
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_once_the_reranker_is_known_to_be_away_the_first_stage_is_asked_once_a_request(
+async def test_once_the_reranker_is_known_to_be_unavailable_the_first_stage_is_asked_once_a_request(
     client: httpx.AsyncClient, fail: Callable[..., None], received: list[Message], path: str
 ) -> None:
     fail("Rerank")
@@ -97,7 +97,7 @@ async def test_once_the_reranker_is_known_to_be_away_the_first_stage_is_asked_on
         await client.get(path)
     received.clear()
 
-    assert rung(await client.get(path)) == ("without_rerank", True)
+    assert level_of(await client.get(path)) == ("without_rerank", True)
     of_first_stage = [type(request).__name__ for request in received if type(request) is not RerankRequest]  # a probe
     assert len(of_first_stage) == 1
 
@@ -117,7 +117,7 @@ async def test_without_the_first_stage_popular_items_are_answered(
 ) -> None:
     fail(*FIRST_STAGE)
     response = await client.get(path, params={"count": 3})
-    assert rung(response) == ("popular_in_category", True)
+    assert level_of(response) == ("popular_in_category", True)
     assert len(ids_of(response)) == 3
     assert response.json()["artifact_version"] == "v2"
 
@@ -129,9 +129,9 @@ async def test_popular_items_of_the_categories_that_were_looked_at_come_first(
     assert (await client.post("/v1/events", json=body)).status_code == 200
     fail(*FIRST_STAGE, "Rerank")
     response = await client.post("/v1/recommendations", json={"session_id": "s", "count": 16})
-    assert rung(response) == ("popular_in_category", True)
+    assert level_of(response) == ("popular_in_category", True)
     assert ids_of(response)[:14] == [f"item-{n:02}" for n in range(28, 1, -2) if n != 2] + ["item-00"]
-    assert "item-02" not in ids_of(response)  # it was had
+    assert "item-02" not in ids_of(response)  # it was seen
 
 
 async def test_no_list_at_all_is_an_error(client: httpx.AsyncClient, fail: Callable[..., None]) -> None:
@@ -139,14 +139,14 @@ async def test_no_list_at_all_is_an_error(client: httpx.AsyncClient, fail: Calla
     assert (await client.get("/v1/users/7/recommendations")).status_code == 503
 
 
-async def test_what_the_caller_did_wrong_is_no_reason_for_another_rung(
+async def test_what_the_caller_did_wrong_is_no_reason_for_another_level_of(
     client: httpx.AsyncClient, learned: PopularList
 ) -> None:
     assert (await client.get("/v1/items/missing/similar")).status_code == 404
 
 
 @pytest.mark.parametrize("failing", [("Rerank",), FIRST_STAGE, (*FIRST_STAGE, "Rerank")])
-async def test_an_item_off_sale_is_on_no_rung(
+async def test_an_item_off_sale_is_on_no_level_of(
     client: httpx.AsyncClient, fail: Callable[..., None], learned: PopularList, failing: tuple[str, ...]
 ) -> None:
     assert (await client.patch("/v1/items/item-00", json={"available": False})).status_code == 200
@@ -179,7 +179,7 @@ async def test_a_filter_holds_among_popular_items(
     everything = (await client.get("/v1/items/popular", params={"count": 30})).json()["items"]
     fail(*FIRST_STAGE)
     response = await client.post("/v1/recommendations", json={"filter": only, "count": 30})
-    assert rung(response) == ("popular_in_category", True)
+    assert level_of(response) == ("popular_in_category", True)
     assert ids_of(response) == [item["item_id"] for item in everything if passes(item)]
     assert response.json()["fill"]["matching"] == len(ids_of(response))
 
@@ -199,7 +199,7 @@ async def test_pages_go_on_where_a_degraded_list_ended(
     first = await client.post("/v1/recommendations", json={"count": 20, "paginate": True})
     second = await client.post("/v1/recommendations", json={"cursor": first.json()["next_cursor"], "count": 20})
     assert sorted(ids_of(first) + ids_of(second)) == [f"item-{n:02}" for n in range(30)]
-    assert rung(second) == ("popular_in_category", True)
+    assert level_of(second) == ("popular_in_category", True)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
@@ -208,12 +208,12 @@ async def test_pages_of_a_full_list_go_on_without_the_reranker_and_are_full_agai
 ) -> None:
     first = await client.post("/v1/recommendations", json={"user_id": "7", "count": 4, "paginate": True})
     assert (await client.patch("/v1/items/item-14", json={"available": False})).status_code == 200
-    failures["GetItems"] = (code, "away")
+    failures["GetItems"] = (code, "unavailable")
     second = await client.post("/v1/recommendations", json={"cursor": first.json()["next_cursor"], "count": 4})
     failures.clear()
     third = await client.post("/v1/recommendations", json={"cursor": second.json()["next_cursor"], "count": 4})
 
-    assert [rung(page) for page in (first, second, third)] == [
+    assert [level_of(page) for page in (first, second, third)] == [
         ("full", False),
         ("without_rerank", True),
         ("full", False),
@@ -232,7 +232,7 @@ async def test_a_list_from_a_file_answers_before_the_services_ever_did(
     app.state.parts = replace(app.state.parts, popular=popular, recommender=recommender)
     fail(*FIRST_STAGE)
     response = await client.get("/v1/users/7/recommendations")
-    assert rung(response) == ("static", True)
+    assert level_of(response) == ("static", True)
     assert len(ids_of(response)) == 4
 
 
@@ -292,7 +292,7 @@ def test_an_item_is_described_as_its_own_version_does_or_not_at_all() -> None:
         assert (described.item_id, described.title) == ("a", title)
 
 
-async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_away(
+async def test_a_gateway_that_has_a_list_stays_in_rotation_while_a_service_is_unavailable(
     client: httpx.AsyncClient, health: dict[str, int], popular: PopularList, app: FastAPI
 ) -> None:
     health["reranker"] = 2

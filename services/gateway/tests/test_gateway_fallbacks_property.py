@@ -52,7 +52,7 @@ class StoreThatIsAway:
     """A feature store that cannot be reached."""
 
     async def profile(self, _: Subject) -> Profile:
-        raise StoreUnavailableError("away")
+        raise StoreUnavailableError("unavailable")
 
 
 @pytest.fixture
