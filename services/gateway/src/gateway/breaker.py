@@ -4,9 +4,9 @@ Closed, calls pass. After `_FAILURES` of them in a row that mean the service is 
 as they do when it cannot be reached. After a pause one call goes through as a probe, while all others still fail at
 once; any answer closes the breaker again.
 
-Unwell is UNAVAILABLE, DEADLINE_EXCEEDED of a call that had time enough, and an unavailable feature store. Everything else
-is an answer of a service that works, RESOURCE_EXHAUSTED included: a service that sheds load is alive and busy with what
-it took, and keeping all calls from it would turn a part that is refused into everything that is.
+Unwell is UNAVAILABLE, DEADLINE_EXCEEDED of a call that had time enough, and a feature store that fails. Everything
+else is an answer of a service that works, RESOURCE_EXHAUSTED included: a service that sheds load is alive and busy with
+what it took, and keeping all calls from it would turn a part that is refused into everything that is.
 
 Own code, as what is there does not fit: purgatory lets any number of probes through, aiobreaker is without releases
 since 2021, pybreaker is for threads; all judge by the class of an exception, and gRPC has one class for every status.
