@@ -10,6 +10,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.settings import Settings
+from recsys.errors import InvalidArgumentError
+from recsys.process import read_settings
+
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
@@ -44,3 +48,13 @@ def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(process: subpro
         ("abc", "/v1/items/{item_id}")
     ]
     assert lines[-1]["message"].startswith("Finished")
+
+
+def test_the_call_streams_are_set_by_their_old_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_LANES", "3")
+    assert Settings().call_streams == 3
+    monkeypatch.setenv("GATEWAY_CALL_STREAMS", "2")
+    assert Settings().call_streams == 2
+    monkeypatch.setenv("GATEWAY_CALL_STREAMS", "99")
+    with pytest.raises(InvalidArgumentError, match="^GATEWAY_CALL_STREAMS: .*less than or equal to 16, found '99'"):
+        read_settings(Settings)

@@ -70,10 +70,10 @@ class Recommender:
             found, ranked = self._instead(error, asked, to_find)
         facts = ListFacts(
             artifact_version=ranked.artifact_version,
-            subject=_subject_json(subject),
+            subject=_subject_out(subject),
             vector=_ORIGINS.get(found.vector_origin, "none"),
             matching=found.matching_items,
-            experiment=_arm_json(assignment, answered=ranked.artifact_version),
+            experiment=_arm_out(assignment, answered=ranked.artifact_version),
             level=level if ranked.level == "full" else ranked.level,
             preview=asked.preview,
         )
@@ -197,14 +197,14 @@ class Recommender:
             return Profile(subject, recent=(), had={}), "without_live_state"
 
 
-def _subject_json(subject: Subject | None) -> schemas.SubjectOut | None:
+def _subject_out(subject: Subject | None) -> schemas.SubjectOut | None:
     if subject is None:
         return None
     is_user = subject.kind == "user"
     return schemas.SubjectOut(user_id=subject.id if is_user else None, session_id=None if is_user else subject.id)
 
 
-def _arm_json(assignment: Assignment | None, *, answered: str) -> schemas.ArmOut | None:
+def _arm_out(assignment: Assignment | None, *, answered: str) -> schemas.ArmOut | None:
     if assignment is None:
         return None
     arm = assignment.arm
