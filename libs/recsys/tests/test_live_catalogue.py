@@ -108,7 +108,7 @@ def test_each_condition_and_all_of_them_together(catalogue: LiveCatalogue) -> No
     assert rows(masked(catalogue, categories=["light"], min_price=3, attributes={"brand": "Lumo"})) == [LANTERN]
 
 
-def test_a_patch_is_laid_over_the_fields_that_it_names(catalogue: LiveCatalogue, live: Live) -> None:
+def test_a_patch_overrules_the_fields_that_it_names(catalogue: LiveCatalogue, live: Live) -> None:
     before = catalogue.item(MUG)
     live.tell(record("A b", {"price": 1, "attributes.brand": None, "attributes.colour": "red"}))
     assert catalogue.item(MUG) == replace(before, price=1, attributes={"colour": "red"})

@@ -34,7 +34,7 @@ def policy(*, turns: int) -> Policy:
         metrics=Metrics().rpc,
         workers=workers,
         turns=threading.Semaphore(turns),
-        lane_workers=workers,
+        call_stream_workers=workers,
         stream_workers=workers,
         refusers=workers,
     )

@@ -149,7 +149,7 @@ def test_a_filter_that_nothing_passes_leaves_every_list_empty(board: Retriever) 
     assert lists_of(board, ["user-00", "user-01"], count=5, conditions=none) == [[], []]
 
 
-def test_who_had_more_than_a_search_leaves_room_for_still_gets_a_full_list(tmp_path: Path) -> None:
+def test_who_has_seen_more_than_a_search_has_room_for_still_gets_a_full_list(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     shop = random_shop(seed=3, users=300, items=600)
     likes = np.argsort(-(shop.user_embeddings @ shop.item_embeddings.T), axis=1)

@@ -107,7 +107,7 @@ def test_contributions_sum_to_the_personal_score_of_every_item(retriever: Retrie
     np.testing.assert_allclose((SHOP.item_embeddings @ vectors.T).sum(axis=1), scores, rtol=1e-3, atol=1e-3)
 
 
-def test_only_what_was_had_by_the_types_asked_for_is_left_out(retriever: Retriever) -> None:
+def test_only_what_was_seen_by_the_types_asked_for_is_excluded(retriever: Retriever) -> None:
     had = set(SHOP.histories[1])
     everything = np.flatnonzero(SHOP.available)
     for types, excluded in (((), had), (("purchase",), had), (("view",), set()), (("view", "purchase"), had)):

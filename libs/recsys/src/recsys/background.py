@@ -1,7 +1,7 @@
 """What keeps a background loop going: an exception that nobody foresaw is logged with its place and counted, and the
 loop goes on after a pause that grows.
 
-What a loop does foresee it handles itself; that the store is away, by `while_store_answers`. `supervise` is for loops
+What a loop does foresee it handles itself; that the store is unavailable, by `while_store_answers`. `supervise` is for loops
 of an event loop, `keep_turning` for those of a thread; a process whose main part is such a loop uses `Failures`.
 """
 

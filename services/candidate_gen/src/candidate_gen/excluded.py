@@ -16,11 +16,11 @@ NO_ROWS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What counts as had before."""
+    """What counts as seen."""
 
-    is_included: bool = False  # what was had may be an answer all the same
+    is_included: bool = False  # a seen item may be an answer all the same
     event_types: Sequence[str] = ()  # only by events of these types; empty: of any
-    item_ids: Sequence[str] = ()  # had since the version was trained
+    item_ids: Sequence[str] = ()  # seen since the version was trained
 
 
 NOT_SEEN: Final = Seen()
@@ -48,7 +48,7 @@ def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArr
 def seen_in_training(
     history: History, user_row: int, event_types: Sequence[str], *, returned: NDArray[np.int64] = NO_ROWS
 ) -> NDArray[np.int64]:
-    """Rows of what a user had by events of these types; of any type where none is named.
+    """Rows of what a user has seen by events of these types; of any type where none is named.
 
     `returned` are rows whose purchases were all taken back since: they count by their other events only.
     """

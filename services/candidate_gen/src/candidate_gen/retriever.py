@@ -1,7 +1,7 @@
 """Candidates out of the whole catalogue, for one artifact version and the shop as it is now.
 
 Somebody, an item or nobody comes in; rows of items with scores and the sources that proposed them go out. What does not
-pass the request's conditions, is not on sale, or was had already is in no source's list.
+pass the request's conditions, is not on sale, or was seen already is in no source's list.
 """
 
 import threading

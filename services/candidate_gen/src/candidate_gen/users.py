@@ -1,4 +1,4 @@
-"""Look-ups of users in one artifact version: what a user already had, and who there is, but for those erased since."""
+"""Look-ups of users in one artifact version: what a user has seen, and which users there are. Without erased ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class UserHistory:
 
     items: list[SeenItem]
     total: int
-    known_live_items: int  # of the items had live, each once: those that are in it
+    known_live_items: int  # of the items seen live, each once: how many are in it
 
 
 @dataclass(frozen=True)
 class User:
-    """A user, and how many distinct items they had."""
+    """A user, and how many distinct items they have seen."""
 
     user_id: str
     history_size: int
@@ -45,7 +45,7 @@ class UserPage:
 def history(
     artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Iterable[str] = ()
 ) -> UserHistory | None:
-    """What a user had, most recent first; none for a user that the version does not know."""
+    """What a user has seen, most recent first; none for a user that the version does not know."""
     up_to = artifact.manifest.stream_sequence
     row = None if is_erased(live, user_id, trained_up_to=up_to) else artifact.users.row_of(user_id)
     if row is None:

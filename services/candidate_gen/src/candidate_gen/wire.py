@@ -46,7 +46,7 @@ def conditions_of(wanted: item_pb2.Filter, *, seen: Seen = NOT_SEEN) -> Conditio
 
 
 def seen_of(request: GetCandidatesRequest) -> Seen:
-    """What counts as had before."""
+    """What counts as seen."""
     return Seen(is_included=request.include_seen, event_types=request.seen_event_types, item_ids=request.seen_item_ids)
 
 

@@ -14,8 +14,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.breaker import Breaker
 from gateway.settings import Settings
+from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import call_unary, open_channel
-from recsys.rpc.lanes import Lanes, UnaryMethod, open_lanes
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,
@@ -36,10 +36,10 @@ Response = TypeVar("Response")
 class CandidateGenClient:
     """Calls to candidate_gen."""
 
-    def __init__(self, channel: grpc.aio.Channel, lanes: Lanes | None = None) -> None:
-        """Lists travel over the lanes, where there are some; they are of the same channel."""
+    def __init__(self, channel: grpc.aio.Channel, call_streams: CallStreams | None = None) -> None:
+        """Lists travel over the call streams, where there are some; they are of the same channel."""
         self._breaker = Breaker("candidate_gen")
-        self._lanes = lanes or Lanes(channel)
+        self._call_streams = call_streams or CallStreams(channel)
         stub = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel)
         self._get_candidates = UnaryMethod(
             "/recsys.v1.CandidateGenService/GetCandidates",
@@ -65,21 +65,21 @@ class CandidateGenClient:
     ) -> candidate_gen_service_pb2.GetCandidatesResponse:
         """Candidates for a user, a session or a list of items."""
         with self._breaker.call(timeout_s=timeout_s):
-            return await self._lanes.call(self._get_candidates, request, timeout_s=timeout_s)
+            return await self._call_streams.call(self._get_candidates, request, timeout_s=timeout_s)
 
     async def get_similar_items(
         self, request: candidate_gen_service_pb2.GetSimilarItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetSimilarItemsResponse:
         """Candidates that are like an item."""
         with self._breaker.call(timeout_s=timeout_s):
-            return await self._lanes.call(self._get_similar_items, request, timeout_s=timeout_s)
+            return await self._call_streams.call(self._get_similar_items, request, timeout_s=timeout_s)
 
     async def get_popular_items(
         self, request: candidate_gen_service_pb2.GetPopularItemsRequest, *, timeout_s: float
     ) -> candidate_gen_service_pb2.GetPopularItemsResponse:
         """The most popular items."""
         with self._breaker.call(timeout_s=timeout_s):
-            return await self._lanes.call(self._get_popular_items, request, timeout_s=timeout_s)
+            return await self._call_streams.call(self._get_popular_items, request, timeout_s=timeout_s)
 
     async def get_history(
         self, user_id: str, *, count: int, live_item_ids: Iterable[str], timeout_s: float
@@ -108,10 +108,10 @@ class CandidateGenClient:
 class RerankerClient:
     """Calls to the reranker."""
 
-    def __init__(self, channel: grpc.aio.Channel, lanes: Lanes | None = None) -> None:
-        """Lists travel over the lanes, where there are some; they are of the same channel."""
+    def __init__(self, channel: grpc.aio.Channel, call_streams: CallStreams | None = None) -> None:
+        """Lists travel over the call streams, where there are some; they are of the same channel."""
         self._breaker = Breaker("reranker")
-        self._lanes = lanes or Lanes(channel)
+        self._call_streams = call_streams or CallStreams(channel)
         self._rerank = UnaryMethod(
             "/recsys.v1.RerankerService/Rerank",
             reranker_service_pb2_grpc.RerankerServiceStub(channel).Rerank,
@@ -131,7 +131,7 @@ class RerankerClient:
     ) -> reranker_service_pb2.RerankResponse:
         """The best of the candidates."""
         with self._breaker.call(timeout_s=timeout_s):
-            return await self._lanes.call(self._rerank, request, timeout_s=timeout_s)
+            return await self._call_streams.call(self._rerank, request, timeout_s=timeout_s)
 
     async def find_unknown_items(self, item_ids: Sequence[str], *, timeout_s: float) -> list[str]:
         """Those of the items that the catalogue does not have."""
@@ -172,12 +172,12 @@ class Clients:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Clients]:
-    """Clients over one channel to each service and its lanes, closed in the end. They connect by themselves."""
+    """Clients over one channel to each service and its call streams, closed in the end. They connect by themselves."""
     async with (
         open_channel(settings.candidate_gen_target, tls=settings.tls_files()) as first,
         open_channel(settings.reranker_target, tls=settings.tls_files()) as second,
-        open_lanes(first, count=settings.lanes) as to_first,
-        open_lanes(second, count=settings.lanes) as to_second,
+        open_call_streams(first, count=settings.lanes) as to_first,
+        open_call_streams(second, count=settings.lanes) as to_second,
     ):
         yield Clients(
             candidate_gen=CandidateGenClient(first, to_first),

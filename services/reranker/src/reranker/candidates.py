@@ -92,15 +92,15 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
     rows = proposed.rows
     if proposed_new:
         is_known = rows < n_items
-        shown = np.isin(rows, list(new_items))
-        shown[is_known] = catalogue.available_mask()[rows[is_known]]
+        is_on_sale = np.isin(rows, list(new_items))
+        is_on_sale[is_known] = catalogue.available_mask()[rows[is_known]]
     else:
-        shown = catalogue.available_mask()[rows]
+        is_on_sale = catalogue.available_mask()[rows]
     kept = Candidates(
         catalogue=catalogue,
-        rows=rows[shown],
-        scores=proposed.scores[shown],
-        sources=proposed.sources[shown],
+        rows=rows[is_on_sale],
+        scores=proposed.scores[is_on_sale],
+        sources=proposed.sources[is_on_sale],
         new_items=new_items,
     )
     missing = [item_id for item_id in dict.fromkeys(pinned_item_ids) if kept.index_of(item_id) is None]

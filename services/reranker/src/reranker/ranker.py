@@ -89,7 +89,7 @@ class Ranker:
             self.rank(RankRequest(candidates=candidates, count=_WARMING_ITEMS, query_vector=query))
 
     def rank(self, request: RankRequest) -> Ranking:
-        """The best of the candidates that are on sale, with what the shop asks for laid over.
+        """The best of the candidates that are on sale, overruled by what the shop asks for.
 
         Raises:
             InvalidArgumentError: a row or query item that the version does not have, a row twice, a vector of another
@@ -162,8 +162,8 @@ def _sources(index: int, scored: Scored, page: _Page) -> int:
 
 
 def _rest(scored: Scored, page: _Page) -> Iterator[RestItem]:
-    shown = set(page.indices)
-    rest = [index for index in scored.order if index not in shown]
+    on_page = set(page.indices)
+    rest = [index for index in scored.order if index not in on_page]
     odds = page.explored.odds
     propensities = [1.0] * len(rest) if odds is None else odds.of_rest(rest, scored.order).tolist()
     for index, propensity in zip(rest, propensities, strict=True):

@@ -1,4 +1,4 @@
-"""What each user already had, by row, most recent first: memory-mapped, compressed by rows."""
+"""What each user has seen, by row, most recent first: memory-mapped, compressed by rows."""
 
 from dataclasses import dataclass
 
@@ -28,11 +28,11 @@ class History:
     event_types: list[str]
 
     def size(self, user_row: int) -> int:
-        """Distinct items that the user had."""
+        """How many distinct items the user has seen."""
         return int(self.indptr[user_row + 1] - self.indptr[user_row])
 
     def rows(self, user_row: int) -> NDArray[np.int32]:
-        """Item rows that the user had, most recent first: int32 [size]."""
+        """Item rows that the user has seen, most recent first: int32 [size]."""
         return self.items[self.indptr[user_row] : self.indptr[user_row + 1]]
 
     def entries(self, user_row: int, count: int) -> list[HistoryEntry]:

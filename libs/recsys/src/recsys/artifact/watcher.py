@@ -177,8 +177,8 @@ class Watcher(Generic[Model]):
             return
         took_s: dict[str, float] = {}
         with self._timed("open", took_s):
-            gently = bool(self._held.current)
-            artifact = open_artifact(layout.version_dir(self._volume, version), gently=gently)
+            throttled = bool(self._held.current)
+            artifact = open_artifact(layout.version_dir(self._volume, version), throttled=throttled)
         with self._timed("build", took_s):
             model = self._load(artifact)
         with self._timed("warm", took_s):

@@ -64,7 +64,7 @@ class Policy:
     metrics: RpcMetrics
     workers: Workers  # answer unary calls; the server's own pool
     turns: threading.Semaphore  # unary calls, carried ones too, that are worked on at once
-    lane_workers: Workers  # answer the streams that carry unary calls, each for as long as it is open
+    call_stream_workers: Workers  # answer the streams that carry unary calls, each for as long as it is open
     stream_workers: Workers  # answer other streaming calls: these last, and must not keep the others waiting
     refusers: Workers  # tell the others that there are too many
 

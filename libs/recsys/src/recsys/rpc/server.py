@@ -23,8 +23,8 @@ from grpc_reflection.v1alpha import reflection
 
 from recsys.errors import InvalidArgumentError
 from recsys.observability.metrics import Metrics
+from recsys.rpc.call_stream_servicer import CallStreamServicer
 from recsys.rpc.interceptor import RpcInterceptor
-from recsys.rpc.lane_servicer import LaneServicer
 from recsys.rpc.limits import MAX_MESSAGE_BYTES
 from recsys.rpc.method import Handler, Method, Policy
 from recsys.rpc.tls import TlsFiles, server_credentials
@@ -60,7 +60,7 @@ class ServerLimits:
     default_deadline_s: float  # for a call that came without one
     grace_s: float  # for calls in flight when the server is told to end
     slow_s: float = 0.25  # a call that took longer is logged although it went well
-    lane_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
+    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
     stream_threads: int = 4  # other streaming calls at once, in threads of their own
     stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
     # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
@@ -102,13 +102,13 @@ class RpcServer:
             interceptors=[RpcInterceptor(policy, self._methods)],
             options=[*_OPTIONS, ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000))],
             maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs
-            + limits.lane_threads
+            + limits.call_stream_threads
             + limits.stream_threads
             + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._lanes = LaneServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
-        self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._lanes))
+        self._call_streams = CallStreamServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
+        self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._call_streams))
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
 
     def add(self, proto: FileDescriptor, register: Callable[[Any], None]) -> None:
@@ -148,7 +148,7 @@ class RpcServer:
         """Say NOT_SERVING, wait until clients have heard it, and let the calls in flight end within the grace."""
         _log.info("draining", extra={"grace_s": self._limits.grace_s})
         self._health.enter_graceful_shutdown()
-        self._lanes.end()
+        self._call_streams.end()
         self._wait_until_no_call_comes()
         self._server.stop(self._limits.grace_s).wait()
 
@@ -162,7 +162,7 @@ class RpcServer:
                 return
 
     def _arrived(self) -> int:
-        return self._policy.workers.arrived + self._policy.stream_workers.arrived + self._lanes.arrived
+        return self._policy.workers.arrived + self._policy.stream_workers.arrived + self._call_streams.arrived
 
     def _set_health(self, status: int) -> None:
         for name in self._names:
@@ -194,7 +194,9 @@ def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics
             "rpc", threads=limits.worker_threads, most=limits.maximum_concurrent_rpcs, prepare=prepare_worker
         ),
         turns=threading.Semaphore(limits.worker_threads),
-        lane_workers=Workers("lane", threads=limits.lane_threads, most=limits.lane_threads, prepare=prepare_worker),
+        call_stream_workers=Workers(
+            "call_stream", threads=limits.call_stream_threads, most=limits.call_stream_threads, prepare=prepare_worker
+        ),
         stream_workers=Workers(
             "stream", threads=limits.stream_threads, most=limits.stream_threads, prepare=prepare_worker
         ),

@@ -42,7 +42,7 @@ class LiveItems(Protocol):
 
 
 class LiveCatalogue:
-    """The trained catalogue with item records laid over. Safe to ask from several threads.
+    """The trained catalogue and the overlay of item records. Safe to ask from several threads.
 
     A change is taken in by the thread that follows the store, in proportion to what changed; a request does none of it.
     """

@@ -1,7 +1,7 @@
 """The nearest items to a vector among those that may be answers: from an index while it can, else by exact scores.
 
-An index is asked with a bitmap of the items that may be found, so what does not pass costs no place in the answer; but
-for the few that one request leaves out: these are asked for too, and dropped.
+An index is asked with a bitmap of the items that may be found, so what does not pass costs no place in the answer. The
+few that one request excludes are an exception: they are asked for too, and dropped.
 """
 
 from dataclasses import dataclass

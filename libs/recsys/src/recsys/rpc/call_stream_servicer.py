@@ -24,7 +24,7 @@ from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceServicer
 
 
-class LaneServicer(LaneServiceServicer):
+class CallStreamServicer(LaneServiceServicer):
     """Carries calls to the methods of the same server."""
 
     def __init__(self, methods: Mapping[str, Method], workers: Workers, *, most: int) -> None:
