@@ -21,7 +21,6 @@ from recsys.observability.logging import request_id
 from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import open_blocking_channel, open_channel
 from recsys.rpc.server import RpcServer, ServerLimits
-from recsys.v1 import model_service_pb2
 from recsys.v1.lane_service_pb2 import Call, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
@@ -38,8 +37,7 @@ GET_MODEL = "/recsys.v1.ModelService/GetModel"
 def server_of(behaviour: Callable[[], GetModelResponse], limits: ServerLimits = LIMITS) -> Iterator[str]:
     """The target of a server with this behaviour."""
     server = RpcServer(limits)
-    register = partial(add_ModelServiceServicer_to_server, ScriptedServicer(behaviour))
-    server.add(model_service_pb2.DESCRIPTOR, register)
+    server.add(add_ModelServiceServicer_to_server, ScriptedServicer(behaviour))
     port = server.start(host="127.0.0.1", port=0)
     server.set_serving()
     try:

@@ -13,7 +13,7 @@ import grpc
 
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.method import Handler, Method, Policy, arrived_s
-from recsys.rpc.status import overloaded
+from recsys.rpc.status import OVERLOADED
 from recsys.rpc.workers import Workers
 
 _CALL_STREAMS: Final = "/recsys.v1.LaneService/"
@@ -63,7 +63,7 @@ class RpcInterceptor(grpc.ServerInterceptor):
 
 
 def _refuse(_raw: bytes, context: grpc.ServicerContext) -> None:
-    context.abort_with_status(overloaded())
+    context.abort_with_status(OVERLOADED)
 
 
 def _request_id(metadata: Any) -> str:

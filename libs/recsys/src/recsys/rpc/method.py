@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from recsys.errors import InvalidArgumentError, RecsysError
 from recsys.observability.metrics import RpcMetrics
-from recsys.rpc.status import deadline_exceeded, internal_error, status_of
+from recsys.rpc.status import DEADLINE_EXCEEDED, INTERNAL_ERROR, status_of
 from recsys.rpc.workers import Workers
 
 _log = logging.getLogger(__name__)
@@ -94,45 +94,25 @@ class Method:
 
     def carried(self, raw: bytes, context: grpc.ServicerContext, *, came_s: float, timeout_s: float) -> bytes:
         """One response to a call that came at `came_s` in a message with others. Raises: CallError."""
-        self._metrics.in_flight.inc()
-        code, version = _CANCELLED, ""
-        try:
-            _until_s.set(came_s + min(timeout_s, self._deadline_s))
-            with self._turn(context):
-                response = self._behaviour(self._read(raw), context)
-            answer: bytes = self._serialize(response)
-            code, version = _OK, response.artifact_version
-        except Exception as error:  # the edge
-            status = _status_of_failure(error, context)
-            code = status.code
-            raise CallError(status) from error
-        finally:
-            self._end(code, version, time.monotonic() - came_s)
-        return answer
+        _until_s.set(came_s + min(timeout_s, self._deadline_s))
+        return self._one(raw, context, came_s)
 
     def answer_one(self, raw: Any, context: grpc.ServicerContext) -> bytes:
         """One response; `raw` is the request's bytes, or an iterator of those of many."""
-        self._metrics.in_flight.inc()
-        code, version = _CANCELLED, ""
+        self._set_until(context)
         try:
-            response = self._work(raw, context)
-            answer: bytes = self._serialize(response)
-            if context.is_active():
-                code, version = _OK, response.artifact_version
-        except Exception as error:  # the edge
-            status = _status_of_failure(error, context)
-            code = status.code
-            context.abort_with_status(status)
-        finally:
-            self._end(code, version, time.monotonic() - arrived_s.get())
-        return answer
+            return self._one(raw, context, arrived_s.get())
+        except CallError as error:
+            context.abort_with_status(error.status)
 
     def answer_many(self, raw: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
         """Response after response, until the servicer has no more, the time is over or the client goes away."""
         self._metrics.in_flight.inc()
         code = _CANCELLED
         try:
-            for response in self._work(raw, context):
+            self._set_until(context)
+            check_time(context)
+            for response in self._behaviour(self._request(raw), context):
                 check_time(context)
                 yield self._serialize(response)
             if context.is_active():
@@ -144,19 +124,38 @@ class Method:
         finally:
             self._end(code, "", time.monotonic() - arrived_s.get())
 
-    def _work(self, raw: Any, context: grpc.ServicerContext) -> Any:
+    def _one(self, raw: Any, context: grpc.ServicerContext, came_s: float) -> bytes:
+        self._metrics.in_flight.inc()
+        code, version = _CANCELLED, ""
+        try:
+            with self._turn(context):
+                response = self._behaviour(self._request(raw), context)
+            answer: bytes = self._serialize(response)
+            if context.is_active():
+                code, version = _OK, response.artifact_version
+        except Exception as error:  # the edge
+            status = _status_of_failure(error, context)
+            code = status.code
+            raise CallError(status) from error
+        finally:
+            self._end(code, version, time.monotonic() - came_s)
+        return answer
+
+    def _set_until(self, context: grpc.ServicerContext) -> None:
         client_s = context.time_remaining()
         until_s = arrived_s.get() + self._deadline_s
         _until_s.set(until_s if client_s is None else min(until_s, time.monotonic() + client_s))
-        if self.is_streaming:
-            check_time(context)
-            return self._behaviour(map(self._read, raw) if self.request_streaming else self._read(raw), context)
-        with self._turn(context):
-            return self._behaviour(self._read(raw), context)
+
+    def _request(self, raw: Any) -> Any:
+        return map(self._read, raw) if self.request_streaming else self._read(raw)
 
     @contextmanager
     def _turn(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Wait until a call more may be worked on, for no longer than the call's own time."""
+        """Wait until a call more may be worked on, for no longer than the call's own time; a stream waits for none."""
+        if self.is_streaming:
+            check_time(context)
+            yield
+            return
         if not self._turns.acquire(timeout=max(_until_s.get() - time.monotonic(), 0)):
             raise _TooLateError
         try:
@@ -187,10 +186,10 @@ class Method:
 
 def _status_of_failure(error: Exception, context: grpc.ServicerContext) -> grpc.Status:
     if isinstance(error, _TooLateError):
-        return deadline_exceeded()
+        return DEADLINE_EXCEEDED
     if isinstance(error, RecsysError):
         return status_of(error)
     if isinstance(error, grpc.RpcError) and not context.is_active():
         raise error  # the client went away while its requests were awaited: there is nobody to tell
     _log.error("unexpected error", exc_info=error)  # a bug is logged in full here, and told to nobody outside
-    return internal_error()
+    return INTERNAL_ERROR

@@ -10,13 +10,11 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
-from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
@@ -29,10 +27,11 @@ from recsys.rpc.limits import MAX_MESSAGE_BYTES
 from recsys.rpc.method import Handler, Method, Policy
 from recsys.rpc.tls import TlsFiles, server_credentials
 from recsys.rpc.workers import Workers
-from recsys.v1 import lane_service_pb2
 from recsys.v1.lane_service_pb2_grpc import add_LaneServiceServicer_to_server
 
 _log = logging.getLogger(__name__)
+
+Servicer = TypeVar("Servicer")
 
 _OPTIONS: Final = [
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent share of the traffic
@@ -67,10 +66,6 @@ class ServerLimits:
     connection_age_s: float = 10.0
 
 
-def _nothing() -> None:
-    """Most workers need no preparation."""
-
-
 class RpcServer:
     """A gRPC server; every service and the whole are NOT_SERVING until `set_serving`."""
 
@@ -78,7 +73,7 @@ class RpcServer:
         self,
         limits: ServerLimits,
         *,
-        prepare_worker: Callable[[], None] = _nothing,
+        prepare_worker: Callable[[], None] = lambda: None,
         metrics: Metrics | None = None,
         tls: TlsFiles | None = None,
     ) -> None:
@@ -108,19 +103,24 @@ class RpcServer:
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._call_streams = CallStreamServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
-        self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._call_streams))
+        self.add(add_LaneServiceServicer_to_server, self._call_streams)
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
 
-    def add(self, proto: FileDescriptor, register: Callable[[Any], None]) -> None:
-        """Add the one service that a .proto file of ours defines; `register` adds its servicer."""
-        [service] = proto.services_by_name.values()
-        registered = _Registered(self._server)
-        register(registered)
-        for short, handler in registered.handlers.items():
-            name = f"/{service.full_name}/{short}"
-            self._methods[name] = Method(name, handler, self._policy)
-        self._names.append(service.full_name)
+    def add(self, register: Callable[[Servicer, Any], None], servicer: Servicer) -> None:
+        """Answer the calls of a service of ours; `register` is its generated `add_…Servicer_to_server`."""
+        register(servicer, self)
         self._set_health(HealthCheckResponse.NOT_SERVING)
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Called by generated code, as the next one."""
+        self._server.add_generic_rpc_handlers(generic_rpc_handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: dict[str, Handler]) -> None:
+        """Keep the handlers by the full names of their methods, for calls of both kinds."""
+        self._server.add_registered_method_handlers(service_name, method_handlers)
+        names = {f"/{service_name}/{short}": handler for short, handler in method_handlers.items()}
+        self._methods |= {name: Method(name, handler, self._policy) for name, handler in names.items()}
+        self._names.append(service_name)
 
     def start(self, *, host: str, port: int) -> int:
         """Listen, and return the port: the system chooses one for 0. Raises: InvalidArgumentError (it is taken)."""
@@ -167,21 +167,6 @@ class RpcServer:
     def _set_health(self, status: int) -> None:
         for name in self._names:
             self._health.set(name, status)
-
-
-class _Registered:
-    """Passes on what generated code registers at a server, and remembers it."""
-
-    def __init__(self, server: grpc.Server) -> None:
-        self._server = server
-        self.handlers: dict[str, Handler] = {}  # by the method's short name
-
-    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        self._server.add_generic_rpc_handlers(generic_rpc_handlers)
-
-    def add_registered_method_handlers(self, service_name: str, method_handlers: dict[str, Handler]) -> None:
-        self._server.add_registered_method_handlers(service_name, method_handlers)
-        self.handlers = method_handlers
 
 
 def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics: Metrics) -> Policy:
