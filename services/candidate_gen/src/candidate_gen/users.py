@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from candidate_gen.erased_users import is_erased
 from recsys.artifact.reader import Artifact
 from recsys.feature_store.follower import LiveState
+from recsys.ids import user_hash
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,16 @@ class UserPage:
     has_more: bool
 
 
+def is_erased(live: LiveState, user_id: str, *, trained_up_to: int, told: int = 0) -> bool:
+    """Whether a version, trained on the stream up to `trained_up_to`, holds what a user asked to be forgotten.
+
+    What a version says that was trained later is of what they did since. `told` is the place in the stream of an
+    erasure that a caller knows of, perhaps before it is followed here; 0: of none.
+    """
+    erased = live.erased
+    return max(told, erased.get(user_hash(user_id), 0) if erased else 0) > trained_up_to
+
+
 def history(
     artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Iterable[str] = ()
 ) -> UserHistory | None:
@@ -51,11 +61,7 @@ def history(
     if row is None:
         return None
     items = [
-        SeenItem(
-            item_id=artifact.items.id_of(entry.item_row),
-            event_type=entry.event_type,
-            unix_s=entry.unix_s,
-        )
+        SeenItem(artifact.items.id_of(entry.item_row), entry.event_type, entry.unix_s)
         for entry in artifact.history.entries(row, count)
     ]
     trained = set(artifact.history.rows(row).tolist())

@@ -13,9 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.campaigns.campaign_rankings import PersonalRanking, PopularRanking
+from candidate_gen.campaigns.campaign_rankings import NO_ROW, PersonalRanking, PopularRanking
 from candidate_gen.campaigns.many_histories import ManyHistories
-from candidate_gen.campaigns.many_nearest import NO_ROW
 from candidate_gen.retriever import Conditions, Retriever
 from candidate_gen.search.item_set import ItemSet
 

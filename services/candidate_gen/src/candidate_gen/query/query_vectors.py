@@ -5,7 +5,7 @@ A user of the version and what happened since come in; a vector, where it comes 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,12 @@ from recsys.shop.events import PURCHASE, REMOVE
 _BEFORE_ALL = -1  # sequences are 0 or more
 
 
-class VectorOrigin(Enum):
-    """Where a query vector comes from."""
+class VectorOrigin(IntEnum):
+    """Where a query vector comes from; numbered as on the wire."""
 
-    NONE = auto()
-    TRAINED = auto()
-    FOLDED_IN = auto()
+    NONE = 1
+    TRAINED = 2
+    FOLDED_IN = 3
 
 
 @dataclass(frozen=True)
