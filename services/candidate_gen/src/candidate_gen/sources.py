@@ -20,7 +20,7 @@ RECENT_ITEMS: Final = 3
 
 # Neighbours of an item are asked for once, whatever may be answered, and more of them than are wanted: of those that
 # are kept, what may not be answered falls out.
-_SPARE: Final = 3
+_FETCH_FACTOR: Final = 3
 _MOST_ITEMS_HELD: Final = 10_000
 _EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
 
@@ -53,7 +53,7 @@ class SessionNeighbours:
 
     def _search(self, row: int) -> Neighbours:
         query = self._similar.exact.comparable(self._similar.exact.embeddings[row])
-        fetch = min(_SPARE * self._count + 1, self._similar.exact.n_items)
+        fetch = min(_FETCH_FACTOR * self._count + 1, self._similar.exact.n_items)
         found = self._similar.index.search(query, fetch, effort=_EFFORT)
         # of an item without a vector nothing is known: its cosine to any is 0
         others = (found.rows != row) & (found.scores > 0)

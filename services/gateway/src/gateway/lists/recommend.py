@@ -218,7 +218,7 @@ class Recommender:
         try:
             return await self.live.profile(subject, timeout_s=self.settings.store_timeout_s), "full"
         except StoreUnavailableError:  # the follower logs it; here it costs this answer its live part, and no more
-            return Profile(subject, recent=(), had={}), "without_live_state"
+            return Profile(subject, recent=(), seen={}), "without_live_state"
 
     async def _from_one_version(
         self, attempt: Callable[[str], Awaitable[T]], deadline: Deadline, *, wanted: str = ""

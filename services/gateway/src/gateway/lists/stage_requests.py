@@ -46,7 +46,7 @@ def candidates_request(
             sequence=stored.sequence,
         )
     if not request.include_seen:
-        had = [ids for event_type, ids in profile.had.items() if not types or event_type in types]
+        had = [ids for event_type, ids in profile.seen.items() if not types or event_type in types]
         request.seen_item_ids.extend(sorted(set().union(*had)))
     return request
 

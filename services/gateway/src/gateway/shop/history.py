@@ -45,7 +45,7 @@ async def of_user(user_id: str, *, count: int, live: Live, clients: Clients, set
     is_degraded = False
     try:
         profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
-        recent, had = _kept(profile.recent), frozenset().union(*profile.had.values())
+        recent, had = _kept(profile.recent), frozenset().union(*profile.seen.values())
     except StoreUnavailableError:
         is_degraded = True
     trained = await clients.candidate_gen.get_history(
