@@ -12,7 +12,8 @@ import numpy as np
 
 from recsys.artifact.paging import page_in, spread
 from recsys.artifact.reader import Artifact
-from recsys.shop.catalogue import LiveCatalogue, LiveItems
+from recsys.feature_store.follower import LiveState
+from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.item import Item
 from recsys.shop.sources import Source
 from reranker.blending import blended
@@ -74,7 +75,7 @@ class _Page:
 class Ranker:
     """Ranks the candidates of one artifact version, whose embeddings stay on disk, memory-mapped."""
 
-    def __init__(self, artifact: Artifact, *, live: LiveItems | None = None) -> None:
+    def __init__(self, artifact: Artifact, *, live: LiveState | None = None) -> None:
         self.artifact = artifact
         self.manifest = artifact.manifest
         self.catalogue = LiveCatalogue(artifact, live)
