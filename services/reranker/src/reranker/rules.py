@@ -40,11 +40,6 @@ def pinning(rules: Iterable[Rule], *, count: int) -> list[Rule]:
     return [rule for rule in rules if rule.pin_position is not None and rule.pin_position <= count]
 
 
-def pinned_item_ids(rules: Iterable[Rule]) -> list[str]:
-    """The items that rules name one by one."""
-    return [rule.item_id for rule in rules if rule.item_id is not None]
-
-
 def boosts(candidates: Candidates, rules: Sequence[Rule]) -> Boosts:
     """The product of the factors of all rules that match."""
     factors = np.ones(len(candidates))
