@@ -157,21 +157,16 @@ def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
 
 def _read_array(path: Path, dtype: type[_Scalar], shape: tuple[int, ...]) -> NDArray[_Scalar]:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:  # an empty array cannot be mapped; anything else is no .npy file
-        array = _read_empty(path, error)
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except ValueError:  # an empty array cannot be mapped; anything else is no .npy file
+            array = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: expected a NumPy array, found: {error}") from error
     expected = f"{np.dtype(dtype).name} {list(shape)} in C order"
     if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
         raise ArtifactError(f"{path}: expected {expected}, found {array.dtype.name} {list(array.shape)}")
     return cast("NDArray[_Scalar]", array)
-
-
-def _read_empty(path: Path, error: ValueError) -> NDArray[np.generic]:
-    try:
-        array: NDArray[np.generic] = np.load(path, allow_pickle=False)
-    except ValueError:
-        raise ArtifactError(f"{path}: expected a NumPy array, found: {error}") from error
-    return array
 
 
 def _read_batch(path: Path, schema_of: Callable[[list[str]], pa.Schema], count: int) -> pa.RecordBatch:

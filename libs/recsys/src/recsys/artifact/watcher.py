@@ -152,11 +152,9 @@ class Watcher(Generic[Model]):
     def _made_due(self, version: str) -> _Due | None:
         try:
             self._hold(version)
-        except ArtifactError as error:
-            self._refuse(str(error))
-            return None
-        except OSError as error:  # not the version's fault: too many open files, a volume that went away
-            self._last_tried = None
+        except (ArtifactError, OSError) as error:
+            if isinstance(error, OSError):  # not the version's fault: too many open files, no volume
+                self._last_tried = None
             self._refuse(str(error))
             return None
         self._tell_refused("")

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import Artifact
 from recsys.artifact.verdict import RunVerdict
 from recsys.artifact.watcher import Watcher
@@ -20,7 +21,7 @@ from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
 from recsys.process import ended_by_a_sentence, read_settings
-from recsys.rpc.model_servicer import LoadedModel, ModelServicer
+from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer, ServerLimits, end_signals
 from recsys.rpc.tls import TlsSettings
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
@@ -66,8 +67,11 @@ class ServiceSettings(TlsSettings, BaseSettings):
         return without_secrets(url)
 
 
-class AnswersModel(LoadedModel, Protocol):
-    """What a service answers with."""
+class AnswersModel(Protocol):
+    """What a service makes of an artifact, and answers with."""
+
+    @property
+    def manifest(self) -> Manifest: ...
 
     def warm(self) -> None:
         """Answer a few requests, so that nobody else's is the first."""

@@ -4,7 +4,7 @@ Masks are kept for each condition and corrected when records change; what is ret
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
@@ -110,21 +110,8 @@ class LiveCatalogue:
         row = self.artifact.items.row_of(item_id)
         return self.new_item(item_id) is not None if row is None else not self._is_deleted(row)
 
-    def search(
-        self,
-        *,
-        query: str,
-        category: str,
-        after_item_id: str,
-        page_size: int,
-        check_time: Callable[[], None] = lambda: None,
-    ) -> ItemPage:
-        """The first items by id that hold every word of `query` in the title, whatever the case, and are of `category`.
-
-        What is empty does not restrict; with `after_item_id`, only items whose id is greater. `check_time` is called
-        again and again, and ends the search by raising.
-        """
-        wanted = Wanted(query=query, category=category, after_item_id=after_item_id, check_time=check_time)
+    def search(self, wanted: Wanted, *, page_size: int) -> ItemPage:
+        """The first items by id that are wanted, as they are now."""
         return search(self.artifact, self._now.overlay, wanted, page_size=page_size, item_of=self._trained_item)
 
     def _is_deleted(self, row: int) -> bool:

@@ -26,9 +26,9 @@ class ItemPage:
 class Wanted:
     """What is searched; what is empty does not restrict."""
 
-    query: str
+    query: str  # every word is in the title, whatever the case
     category: str
-    after_item_id: str
+    after_item_id: str  # the item's own id is greater
     check_time: Callable[[], None] = lambda: None  # called again and again; ends the search by raising
 
     def matches(self, item: Item) -> bool:

@@ -40,23 +40,14 @@ class Campaign:
 
     def __init__(self, retriever: Retriever, conditions: Conditions, *, count: int) -> None:
         """`count` items a user. `conditions.seen` names no items: what was seen since training does not count."""
-        self._retriever = retriever
+        self.retriever = retriever
         self._conditions = conditions
         self._count = count
 
-    @property
-    def version(self) -> str:
-        """The version that answers."""
-        return self._retriever.manifest.version
-
-    def item_ids(self, rows: NDArray[np.int64]) -> list[str]:
-        """The ids of items."""
-        return self._retriever.artifact.items.ids_of(rows)
-
     def lists(self, user_ids: Sequence[str]) -> Lists:
         """The lists of these users, in their order, out of the items that are on sale now."""
-        items = self._retriever.items(self._conditions)
-        ranking = (PopularRanking if self._retriever.is_popularity else PersonalRanking)(self._retriever, items)
+        items = self.retriever.items(self._conditions)
+        ranking = (PopularRanking if self.retriever.is_popularity else PersonalRanking)(self.retriever, items)
         users = self._rows_of(user_ids, ranking)
         rows = np.full((len(users), self._count), NO_ROW, np.int64)
         scores = np.zeros(rows.shape, np.float32)
@@ -73,7 +64,7 @@ class Campaign:
 
     def _rows_of(self, user_ids: Sequence[str], ranking: Ranking) -> NDArray[np.int64]:
         """Rows of users, int64 [n]; `_NOBODY` for those who have no list."""
-        found = map(self._retriever.user_row, user_ids)
+        found = map(self.retriever.user_row, user_ids)
         rows = np.fromiter((_NOBODY if row is None else row for row in found), np.int64, len(user_ids))
         known = np.flatnonzero(rows != _NOBODY)
         rows[known[~ranking.have_list(rows[known])]] = _NOBODY
@@ -82,7 +73,7 @@ class Campaign:
     def _slices(self, users: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Places of the users with a list. Who has seen about as many items goes into one slice, with as many extra."""
         places = np.flatnonzero(users != _NOBODY)
-        indptr = self._retriever.artifact.history.indptr
+        indptr = self.retriever.artifact.history.indptr
         sizes = indptr[users[places] + 1] - indptr[users[places]]
         places = places[np.argsort(sizes, kind="stable")]
         for start in range(0, len(places), _SLICE):
@@ -106,9 +97,9 @@ class Campaign:
         return candidates
 
     def _histories(self, users: NDArray[np.int64]) -> ManyHistories:
-        seen, history = self._conditions.seen, self._retriever.artifact.history
+        seen, history = self._conditions.seen, self.retriever.artifact.history
         some = users[:0] if seen.is_included else users
-        return ManyHistories(history, some, seen.event_types, n_items=self._retriever.manifest.item_count)
+        return ManyHistories(history, some, seen.event_types, n_items=self.retriever.manifest.item_count)
 
 
 def _ranked(
