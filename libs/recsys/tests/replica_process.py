@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import grpc
 
-from recsys.rpc.server import RpcServer, ServerLimits, end_signals
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.server import RpcServer, end_signals
 from recsys.rpc.tls import TlsFiles
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import ModelServiceServicer, add_ModelServiceServicer_to_server

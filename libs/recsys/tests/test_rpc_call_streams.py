@@ -20,7 +20,8 @@ from recsys.errors import ItemNotFoundError
 from recsys.observability.logging import request_id
 from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import open_blocking_channel, open_channel
-from recsys.rpc.server import RpcServer, ServerLimits
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.server import RpcServer
 from recsys.v1.lane_service_pb2 import Call, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse

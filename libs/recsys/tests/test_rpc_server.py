@@ -21,7 +21,8 @@ from recsys.errors import InvalidArgumentError, ItemNotFoundError, ModelNotLoade
 from recsys.observability.logging import JsonFormatter
 from recsys.rpc import probe
 from recsys.rpc.channel import open_blocking_channel, open_channel
-from recsys.rpc.server import RpcServer, ServerLimits
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.server import RpcServer
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import (
     ModelServiceStub,

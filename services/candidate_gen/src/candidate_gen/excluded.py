@@ -52,12 +52,12 @@ def seen_in_training(
 
     `returned` are rows whose purchases were all taken back since: they count by their other events only.
     """
-    start, stop = int(history.indptr[user_row]), int(history.indptr[user_row + 1])
-    rows = history.items[start:stop]
+    part = history.part(user_row)
+    rows = history.items[part]
     if not event_types and not len(returned):
         return rows.astype(np.int64)
     is_returned = np.isin(rows, returned)
-    types = history.type_sets[start:stop]
+    types = history.type_sets[part]
     types = np.where(is_returned, types & ~types_bits(history, [PURCHASE]), types)
     wanted = (types & types_bits(history, event_types)) != 0 if event_types else (types != 0) | ~is_returned
     seen: NDArray[np.int64] = rows[wanted].astype(np.int64)

@@ -29,13 +29,13 @@ _TYPES_IN_A_SET = 32
 def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, throttled: bool) -> None:
     """Every file is there, as long as it should be, and has its checksum. Raises: ArtifactError."""
     largest_first = sorted(entries.items(), key=lambda entry: -entry[1].bytes)
-    with _readers(throttled=throttled) as pool:
+    with ThreadPoolExecutor(1 if throttled else os.cpu_count()) as pool:
         list(pool.map(lambda entry: _check_file(version_dir / entry[0], entry[1], throttled=throttled), largest_first))
 
 
 def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, throttled: bool) -> None:
     """No array (of 1 or 2 dimensions) holds NaN or infinity. Raises: ArtifactError."""
-    with _readers(throttled=throttled) as pool:
+    with ThreadPoolExecutor(1 if throttled else os.cpu_count()) as pool:
         list(pool.map(lambda each: _check_finite(*each, throttled=throttled), arrays.items()))
 
 
@@ -131,10 +131,6 @@ def _blocks(path: Path, array: NDArray[Any], *, throttled: bool) -> Iterator[NDA
             yield np.frombuffer(block, array.dtype)
     except OSError as error:
         raise ArtifactError(f"{path}: expected {array.nbytes} bytes of values, found: {error.strerror}") from error
-
-
-def _readers(*, throttled: bool) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1 if throttled else os.cpu_count())
 
 
 def _read(path: Path, *, offset: int = 0, throttled: bool) -> Iterator[memoryview]:

@@ -66,7 +66,9 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         catalogue=Catalogue(items),
         history=_read_history(version_dir, manifest),
         popularity=_read_array(version_dir / layout.POPULARITY, np.float32, (n_items,)),
-        first_seen=_read_first_seen(version_dir, manifest),
+        first_seen=np.zeros(n_items, np.int64)
+        if manifest.format_version == 1
+        else _read_array(version_dir / layout.FIRST_SEEN, np.int64, (n_items,)),
         fold_in=_read_fold_in(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
@@ -135,12 +137,6 @@ def _read_history(version_dir: Path, manifest: Manifest) -> History:
         type_sets=type_sets,
         event_types=manifest.event_types,
     )
-
-
-def _read_first_seen(version_dir: Path, manifest: Manifest) -> NDArray[np.int64]:
-    if manifest.format_version == 1:
-        return np.zeros(manifest.item_count, np.int64)
-    return _read_array(version_dir / layout.FIRST_SEEN, np.int64, (manifest.item_count,))
 
 
 def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:

@@ -55,18 +55,44 @@ class CallError(Exception):
 
 
 @dataclass(frozen=True)
-class Policy:
-    """How calls are answered, whatever the method."""
+class ServerLimits:
+    """What a server lets happen at once, and for how long."""
 
+    worker_threads: int
+    maximum_concurrent_rpcs: int  # being answered or waiting; one more is RESOURCE_EXHAUSTED
     default_deadline_s: float  # bounds a unary call that came without a deadline, and any longer one
-    stream_deadline_s: float  # the same for a streaming call
-    slow_s: float  # a call that took longer is in the log although it went well
-    metrics: RpcMetrics
-    workers: Workers  # answer unary calls; the server's own pool
-    turns: threading.Semaphore  # unary calls, carried ones too, that are worked on at once
-    call_stream_workers: Workers  # answer the streams that carry unary calls, each for as long as it is open
-    stream_workers: Workers  # answer other streaming calls: these last, and must not keep the others waiting
-    refusers: Workers  # tell the others that there are too many
+    grace_s: float  # for calls in flight when the server is told to end
+    slow_s: float = 0.25  # a call that took longer is logged although it went well
+    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
+    stream_threads: int = 4  # other streaming calls at once, in threads of their own
+    stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
+    # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
+    connection_age_s: float = 10.0
+
+
+class Policy:
+    """How calls are answered, whatever the method, and in whose threads."""
+
+    def __init__(
+        self, limits: ServerLimits, metrics: RpcMetrics, *, prepare_worker: Callable[[], None] = lambda: None
+    ) -> None:
+        """`prepare_worker` runs once in each thread."""
+        self.limits = limits
+        self.metrics = metrics
+
+        def workers(name: str, threads: int, most: int) -> Workers:
+            return Workers(name, threads=threads, most=most, prepare=prepare_worker)
+
+        # answer unary calls; the server's own pool
+        self.workers = workers("rpc", limits.worker_threads, limits.maximum_concurrent_rpcs)
+        # unary calls, carried ones too, that are worked on at once
+        self.turns = threading.Semaphore(limits.worker_threads)
+        # answer the streams that carry unary calls, each for as long as it is open
+        self.call_stream_workers = workers("call_stream", limits.call_stream_threads, limits.call_stream_threads)
+        # answer other streaming calls: these last, and must not keep the others waiting
+        self.stream_workers = workers("stream", limits.stream_threads, limits.stream_threads)
+        # tell the others that there are too many
+        self.refusers = Workers("refuse", threads=1, most=1)
 
 
 class Method:
@@ -82,8 +108,9 @@ class Method:
         self.response_streaming = handler.response_streaming
         self._parse = handler.request_deserializer or bytes
         self._serialize = handler.response_serializer or bytes
-        self._deadline_s = policy.stream_deadline_s if self.is_streaming else policy.default_deadline_s
-        self._slow_s = float("inf") if self.is_streaming else policy.slow_s
+        limits = policy.limits
+        self._deadline_s = limits.stream_deadline_s if self.is_streaming else limits.default_deadline_s
+        self._slow_s = float("inf") if self.is_streaming else limits.slow_s
         self._turns = policy.turns
         self._metrics = policy.metrics
 

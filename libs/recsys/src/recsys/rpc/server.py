@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Final, TypeVar
@@ -24,9 +23,8 @@ from recsys.observability.metrics import Metrics
 from recsys.rpc.call_stream_servicer import CallStreamServicer
 from recsys.rpc.interceptor import RpcInterceptor
 from recsys.rpc.limits import MAX_MESSAGE_BYTES
-from recsys.rpc.method import Handler, Method, Policy
+from recsys.rpc.method import Handler, Method, Policy, ServerLimits
 from recsys.rpc.tls import TlsFiles, server_credentials
-from recsys.rpc.workers import Workers
 from recsys.v1.lane_service_pb2_grpc import add_LaneServiceServicer_to_server
 
 _log = logging.getLogger(__name__)
@@ -48,22 +46,6 @@ _LONGEST_NOTICE_S: Final = 2.0  # for clients that do not
 # Calls that grpc lets in beside those that `Workers` count: health watches must not fall to an overload, since a client
 # that loses its watch takes the server for a dead one; and refusals, which are told by threads of ours.
 _BESIDES: Final = _MOST_HEALTH_WATCHES + 256
-
-
-@dataclass(frozen=True)
-class ServerLimits:
-    """What a server lets happen at once, and for how long."""
-
-    worker_threads: int
-    maximum_concurrent_rpcs: int  # being answered or waiting; one more is RESOURCE_EXHAUSTED
-    default_deadline_s: float  # for a call that came without one
-    grace_s: float  # for calls in flight when the server is told to end
-    slow_s: float = 0.25  # a call that took longer is logged although it went well
-    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
-    stream_threads: int = 4  # other streaming calls at once, in threads of their own
-    stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
-    # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
-    connection_age_s: float = 10.0
 
 
 class RpcServer:
@@ -90,7 +72,7 @@ class RpcServer:
             experimental_non_blocking=False,
             experimental_thread_pool=ThreadPoolExecutor(_MOST_HEALTH_WATCHES, thread_name_prefix="health"),
         )
-        self._policy = policy = _policy(limits, prepare_worker=prepare_worker, metrics=metrics or Metrics())
+        self._policy = policy = Policy(limits, (metrics or Metrics()).rpc, prepare_worker=prepare_worker)
         self._methods: dict[str, Method] = {}
         self._server = grpc.server(
             policy.workers,
@@ -167,26 +149,6 @@ class RpcServer:
     def _set_health(self, status: int) -> None:
         for name in self._names:
             self._health.set(name, status)
-
-
-def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics: Metrics) -> Policy:
-    return Policy(
-        default_deadline_s=limits.default_deadline_s,
-        stream_deadline_s=limits.stream_deadline_s,
-        slow_s=limits.slow_s,
-        metrics=metrics.rpc,
-        workers=Workers(
-            "rpc", threads=limits.worker_threads, most=limits.maximum_concurrent_rpcs, prepare=prepare_worker
-        ),
-        turns=threading.Semaphore(limits.worker_threads),
-        call_stream_workers=Workers(
-            "call_stream", threads=limits.call_stream_threads, most=limits.call_stream_threads, prepare=prepare_worker
-        ),
-        stream_workers=Workers(
-            "stream", threads=limits.stream_threads, most=limits.stream_threads, prepare=prepare_worker
-        ),
-        refusers=Workers("refuse", threads=1, most=1),
-    )
 
 
 def end_signals() -> SimpleQueue[int]:

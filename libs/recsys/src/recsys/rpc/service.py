@@ -21,8 +21,9 @@ from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
 from recsys.process import ended_by_a_sentence, read_settings
+from recsys.rpc.method import ServerLimits
 from recsys.rpc.model_servicer import ModelServicer
-from recsys.rpc.server import RpcServer, ServerLimits, end_signals
+from recsys.rpc.server import RpcServer, end_signals
 from recsys.rpc.tls import TlsSettings
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 

@@ -34,8 +34,7 @@ def vector(fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeight
 
     `embeddings` is float32 [n_items, dim], as the artifact has them.
     """
-    recent = _recent(history, dim=embeddings.shape[1])
-    vectors = _fit_space(fold_in, embeddings, recent)
+    recent, vectors = _recent(fold_in, embeddings, history)
     if isinstance(fold_in.info, SumFoldIn):
         return (_sum_weights(fold_in, fold_in.info, recent) @ vectors).astype(np.float32)
     return _solved(_normal(fold_in, fold_in.info, recent, vectors=vectors)).astype(np.float32)
@@ -45,8 +44,7 @@ def contributions(
     fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The items that `vector` is made of, [n], and what each adds: float32 [n, dim], whose sum is the vector."""
-    recent = _recent(history, dim=embeddings.shape[1])
-    vectors = _fit_space(fold_in, embeddings, recent)
+    recent, vectors = _recent(fold_in, embeddings, history)
     if isinstance(fold_in.info, SumFoldIn):
         parts = _sum_weights(fold_in, fold_in.info, recent)[:, np.newaxis] * vectors
     else:
@@ -60,13 +58,13 @@ def most_items(dim: int) -> int:
     return min(_MOST_ITEMS, small if small < dim else _MOST_WORK // dim**2)
 
 
-def _recent(history: ItemWeights, *, dim: int) -> ItemWeights:
-    most = most_items(dim)
-    return ItemWeights(history.rows[:most], history.weights[:most])
-
-
-def _fit_space(fold_in: FoldIn, embeddings: NDArray[np.float32], recent: ItemWeights) -> NDArray[np.float64]:
-    return embeddings[recent.rows].astype(np.float64) * fold_in.item_scale[recent.rows, np.newaxis]
+def _recent(
+    fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights
+) -> tuple[ItemWeights, NDArray[np.float64]]:
+    """The part of the history that counts, and its vectors in the space that the model was fitted in: [n, dim]."""
+    most = most_items(embeddings.shape[1])
+    recent = ItemWeights(history.rows[:most], history.weights[:most])
+    return recent, embeddings[recent.rows].astype(np.float64) * fold_in.item_scale[recent.rows, np.newaxis]
 
 
 def _sum_weights(fold_in: FoldIn, info: SumFoldIn, recent: ItemWeights) -> NDArray[np.float64]:
