@@ -13,7 +13,7 @@ from recsys.vectors import divided
 from reranker.blending import Blended, blended
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
-from reranker.rules import Boosts, boosting, boosts
+from reranker.rules import Boosts, boosts
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,9 @@ class Scored:
 
 def score(candidates: Candidates, request: RankRequest) -> Scored:
     """Fit, blend and boosts of each candidate, and their order. Raises: InvalidArgumentError, as `fit_of`."""
-    boost_rules = boosting(request.rules)
     fit = fit_of(candidates, request)
-    blend = blended(fit.ranked, candidates, request, is_boosted=bool(boost_rules))
-    boost = boosts(candidates, boost_rules)
+    boost = boosts(candidates, request.rules)
+    blend = blended(fit.ranked, candidates, request, is_boosted=bool(boost.matches))
     scores = blend.scores * boost.factors
     # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
     ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
