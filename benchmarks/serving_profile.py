@@ -4,7 +4,7 @@
 
 In process, as thread time: FAISS alone (the baseline), then candidate_gen and the reranker as their servers call them,
 for users drawn at random, so that caches are as cold as requests find them. Between processes, one call after the
-other: an empty call over a lane and as a unary one, and candidate_gen over both, as ratios to FAISS alone.
+other: an empty call over a call stream and as a unary one, and candidate_gen over both, as ratios to FAISS alone.
 """
 
 import argparse
@@ -29,8 +29,8 @@ from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
+from recsys.rpc.call_streams import UnaryMethod, open_call_streams
 from recsys.rpc.channel import call_unary, open_channel
-from recsys.rpc.lanes import UnaryMethod, open_lanes
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetCandidatesResponse
 from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -40,7 +40,7 @@ from tools.local_stack import LocalStack, Ports
 
 _REQUESTS: Final = 2_000
 _TIMEOUT_S: Final = 5.0
-_LANE_OPENS_S: Final = 0.5
+_STREAM_OPENS_S: Final = 0.5
 _NO_CONTEXT: Final = cast(grpc.ServicerContext, None)  # the servicers do not look at it
 
 
@@ -104,16 +104,16 @@ async def between_processes(volume: Path, users: list[str]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as logs, LocalStack(volume, ports=Ports.free(), log_dir=Path(logs)) as stack:
         async with (
             open_channel(f"127.0.0.1:{stack.ports.candidate_gen}") as channel,
-            open_lanes(channel, count=1) as lanes,
+            open_call_streams(channel, count=1) as streams,
         ):
             stub = CandidateGenServiceStub(channel)
             method = UnaryMethod(
                 "/recsys.v1.CandidateGenService/GetCandidates", stub.GetCandidates, GetCandidatesResponse
             )
-            await asyncio.sleep(_LANE_OPENS_S)
+            await asyncio.sleep(_STREAM_OPENS_S)
 
-            async def over_a_lane(request: GetCandidatesRequest) -> object:
-                return await lanes.call(method, request, timeout_s=_TIMEOUT_S)
+            async def over_a_stream(request: GetCandidatesRequest) -> object:
+                return await streams.call(method, request, timeout_s=_TIMEOUT_S)
 
             async def unary(request: GetCandidatesRequest) -> object:
                 return await call_unary(method.call, request, timeout_s=_TIMEOUT_S)
@@ -121,9 +121,9 @@ async def between_processes(volume: Path, users: list[str]) -> dict[str, float]:
             nothing = [GetCandidatesRequest(user_id=user, count=0) for user in users]  # refused before any work
             whole = [GetCandidatesRequest(user_id=user, count=CANDIDATES) for user in users]
             return {
-                "an empty call over a lane": await timed(over_a_lane, nothing),
+                "an empty call over a call stream": await timed(over_a_stream, nothing),
                 "an empty unary call": await timed(unary, nothing),
-                "candidate_gen over a lane": await timed(over_a_lane, whole),
+                "candidate_gen over a call stream": await timed(over_a_stream, whole),
                 "candidate_gen by unary calls": await timed(unary, whole),
             }
 

@@ -55,7 +55,7 @@ class InMemory:
     async def profile(self, subject: Subject) -> Profile:
         found = self.users.get(subject, subject)
         arm = {SHOP.name: self.arms[found][1]} if found in self.arms else {}
-        return Profile(found, recent=(), had={}, arms=arm)
+        return Profile(found, recent=(), seen={}, arms=arm)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         for exposure in exposures:

@@ -103,7 +103,7 @@ class Target:
 
     @staticmethod
     def _check_carried(method: MethodDescriptor, answer: bytes) -> None:
-        """A lane answers for other methods: each of its answers has a status of its own."""
+        """A call stream answers for other methods: each of its answers has a status of its own."""
         response: Any = GetMessageClass(method.output_type).FromString(answer)
         for carried in getattr(response, "answers", ()):
             assert carried.code in DESIGNED_CODES, carried

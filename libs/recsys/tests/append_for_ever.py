@@ -1,4 +1,4 @@
-"""A shop as a process: appends events until killed or until the store is away, and tells what was acknowledged.
+"""A shop as a process: appends events until killed or until the store is unavailable, and tells what was acknowledged.
 
     python append_for_ever.py STORE_URL ROUND
 

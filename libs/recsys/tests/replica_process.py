@@ -4,13 +4,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import grpc
 
-from recsys.rpc.server import RpcServer, ServerLimits, end_signals
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.server import RpcServer, end_signals
 from recsys.rpc.tls import TlsFiles
-from recsys.v1 import model_service_pb2
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import ModelServiceServicer, add_ModelServiceServicer_to_server
 
@@ -32,7 +31,7 @@ class NamedServicer(ModelServiceServicer):
 def replica(name: str, limits: ServerLimits = LIMITS, *, tls: TlsFiles | None = None) -> RpcServer:
     """A server that is not started yet."""
     server = RpcServer(limits, tls=tls)
-    server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, NamedServicer(name)))
+    server.add(add_ModelServiceServicer_to_server, NamedServicer(name))
     return server
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,10 @@ def test_what_folds_a_history_in_reads_back_as_it_was_written(volume, contents_w
 
 def test_attributes_are_read_by_name_and_belong_to_their_item(volume) -> None:
     catalogue = open_artifact(volume.publish()).catalogue
-    brands = catalogue.attributes("brand")
+    brands = catalogue.texts("attributes.brand")
     assert brands is not None
-    assert brands.to_pylist() == ["Lumo", None, "Lumo", "Oak & Co"]
-    assert catalogue.attributes("colour") is None
+    assert brands.at(np.arange(4)) == ["Lumo", None, "Lumo", "Oak & Co"]
+    assert catalogue.texts("attributes.colour") is None
     assert catalogue.item(0).attributes == {"brand": "Lumo"}
     assert catalogue.item(1).attributes == {}
 
@@ -63,11 +64,11 @@ def test_history_is_most_recent_first_with_its_event_types(volume) -> None:
 
 def test_search_wants_every_word_in_any_case_and_the_exact_category(volume) -> None:
     catalogue = open_artifact(volume.publish()).catalogue
-    assert catalogue.search(query="LANTERN", category="", start_row=0, limit=9) == [0, 1]
-    assert catalogue.search(query="red lantern", category="", start_row=0, limit=9) == [1]
-    assert catalogue.search(query="", category="light", start_row=1, limit=9) == [1, 2]
-    assert catalogue.search(query="", category="", start_row=0, limit=3) == [0, 1, 2]
-    assert catalogue.search(query="", category="Light", start_row=0, limit=9) == []
+    assert list(catalogue.search(query="LANTERN", category="", start_row=0)) == [0, 1]
+    assert list(catalogue.search(query="red lantern", category="", start_row=0)) == [1]
+    assert list(catalogue.search(query="", category="light", start_row=1)) == [1, 2]
+    assert list(islice(catalogue.search(query="", category="", start_row=0), 3)) == [0, 1, 2]
+    assert list(catalogue.search(query="", category="Light", start_row=0)) == []
 
 
 def test_a_word_of_a_search_looks_only_at_the_titles_that_hold_the_words_before_it(volume, monkeypatch) -> None:
@@ -80,11 +81,11 @@ def test_a_word_of_a_search_looks_only_at_the_titles_that_hold_the_words_before_
         return match(titles, word, ignore_case=ignore_case)
 
     monkeypatch.setattr(pc, "match_substring", counted)
-    assert catalogue.search(query="red lantern red", category="", start_row=0, limit=9) == [1]
+    assert list(catalogue.search(query="red lantern red", category="", start_row=0)) == [1]
     assert looked_at == [("lantern", len(catalogue.available)), ("red", 2)]
     looked_at.clear()
-    of_category = catalogue.search(query="", category="light", start_row=0, limit=9)
-    assert catalogue.search(query="such-a-title lantern red", category="light", start_row=0, limit=9) == []
+    of_category = list(catalogue.search(query="", category="light", start_row=0))
+    assert list(catalogue.search(query="such-a-title lantern red", category="light", start_row=0)) == []
     assert looked_at == [("such-a-title", len(of_category))]  # none is left for the others
 
 
@@ -102,7 +103,7 @@ def test_a_search_ends_between_blocks_when_its_time_is_over(volume, monkeypatch)
             raise OverError
 
     with pytest.raises(OverError):
-        catalogue.search(query="no such title", category="", start_row=0, limit=9, check_time=check_time)
+        list(catalogue.search(query="no such title", category="", start_row=0, check_time=check_time))
     assert len(checked) == 2
 
 

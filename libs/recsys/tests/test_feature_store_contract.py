@@ -69,14 +69,14 @@ async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
     assert not appended.is_duplicate
     profile = await store.profile(ANNA)
     assert [(stored.sequence, stored.event) for stored in profile.recent] == [(appended.sequence, whole)]
-    assert profile.had == {"purchase": frozenset({"i|\n🛒"})}
+    assert profile.seen == {"purchase": frozenset({"i|\n🛒"})}
     [entry] = await store.read_stream(after_sequence=0, limit=10)
     assert (entry.sequence, entry.entry) == (appended.sequence, whole)
 
 
 async def test_nobody_is_a_stranger_enough_for_an_error(store: FeatureStore) -> None:
     profile = await store.profile(GUEST)
-    assert (profile.subject, profile.recent, dict(profile.had)) == (GUEST, (), {})
+    assert (profile.subject, profile.recent, dict(profile.seen)) == (GUEST, (), {})
     assert await store.trending(limit=5, now_ms=NOW_MS) == []
     assert await store.document("nothing") is None
     assert await store.erasure("anna") is None
@@ -102,21 +102,21 @@ async def test_writers_at_one_moment_agree_on_who_was_first(store: FeatureStore)
     assert len(await store.read_stream(after_sequence=0, limit=9)) == 1
 
 
-async def test_recent_events_are_the_latest_by_time_and_what_was_had_is_never_forgotten(store: FeatureStore) -> None:
+async def test_recent_events_are_the_latest_by_time_and_what_was_seen_is_never_forgotten(store: FeatureStore) -> None:
     numbers = [*range(0, 2 * RECENT_EVENTS, 2), *range(1, 2 * RECENT_EVENTS, 2)]
     for start in range(0, len(numbers), 50):
         await store.append([event(n, f"i{n}") for n in numbers[start : start + 50]], now_ms=NOW_MS)
     profile = await store.profile(ANNA)
     latest = [f"e{n}" for n in range(2 * RECENT_EVENTS - 1, RECENT_EVENTS - 1, -1)]
     assert [stored.event.event_id for stored in profile.recent] == latest
-    assert profile.had["view"] == {f"i{n}" for n in numbers}
+    assert profile.seen["view"] == {f"i{n}" for n in numbers}
 
 
 async def test_had_is_told_by_event_type(store: FeatureStore) -> None:
     await store.append(
         [event(1, "a"), event(2, "b", event_type="cart"), event(3, "a", event_type="cart")], now_ms=NOW_MS
     )
-    assert (await store.profile(ANNA)).had == {"view": {"a"}, "cart": {"a", "b"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"a"}, "cart": {"a", "b"}}
 
 
 def bought(number: int, item_id: str = "i", *, subject: Subject = ANNA) -> Event:
@@ -127,19 +127,19 @@ def returned(number: int, item_id: str = "i", *, subject: Subject = ANNA) -> Eve
     return event(number, item_id, subject=subject, event_type="remove")
 
 
-async def test_a_removal_of_what_was_never_bought_changes_nothing_that_was_had(store: FeatureStore) -> None:
+async def test_a_removal_of_what_was_never_bought_changes_nothing_that_was_seen(store: FeatureStore) -> None:
     await store.append([returned(1, "never"), event(2, "seen"), returned(3, "seen")], now_ms=NOW_MS)
-    assert (await store.profile(ANNA)).had == {"view": {"seen"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"seen"}}
     await store.append([bought(4, "never")], now_ms=NOW_MS)  # the removal came before it
-    assert (await store.profile(ANNA)).had == {"view": {"seen"}, "purchase": {"never"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"seen"}, "purchase": {"never"}}
 
 
 async def test_a_removal_takes_back_one_purchase_and_the_last_one_is_as_if_never_bought(store: FeatureStore) -> None:
     await store.append([event(0), bought(1), bought(2), bought(3), returned(4)], now_ms=NOW_MS)
     await store.append([returned(5)], now_ms=NOW_MS)
-    assert (await store.profile(ANNA)).had == {"view": {"i"}, "purchase": {"i"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"i"}, "purchase": {"i"}}
     await store.append([returned(6), returned(7)], now_ms=NOW_MS)
-    assert (await store.profile(ANNA)).had == {"view": {"i"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"i"}}
 
 
 async def test_purchases_of_a_session_and_of_its_user_are_taken_back_one_by_one(store: FeatureStore) -> None:
@@ -147,9 +147,9 @@ async def test_purchases_of_a_session_and_of_its_user_are_taken_back_one_by_one(
     await store.append([*of_guest, bought(4)], now_ms=NOW_MS)
     await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
     await store.append([returned(5), returned(6, subject=GUEST), returned(7, "other")], now_ms=NOW_MS)
-    assert (await store.profile(ANNA)).had == {"purchase": {"i"}}
+    assert (await store.profile(ANNA)).seen == {"purchase": {"i"}}
     await store.append([returned(8)], now_ms=NOW_MS)
-    assert not (await store.profile(ANNA)).had
+    assert not (await store.profile(ANNA)).seen
 
 
 async def test_a_session_is_forgotten_when_nothing_came_of_it_for_the_days_set(store_url: str) -> None:  # noqa: F811
@@ -159,7 +159,7 @@ async def test_a_session_is_forgotten_when_nothing_came_of_it_for_the_days_set(s
         await store.append([event(4), event(5, subject=other)], now_ms=NOW_MS + 2 * DAY_MS)
         assert len((await store.profile(GUEST)).recent) == 2  # two days are not over yet
         await store.append([event(6)], now_ms=NOW_MS + 2 * DAY_MS + 1)
-        assert await store.profile(GUEST) == Profile(GUEST, recent=(), had={})
+        assert await store.profile(GUEST) == Profile(GUEST, recent=(), seen={})
         assert len((await store.profile(other)).recent) == 2
         assert len((await store.profile(ANNA)).recent) == 2
         await store.append([event(7)], now_ms=NOW_MS + 365 * DAY_MS)
@@ -193,7 +193,7 @@ async def test_sessions_of_an_older_version_which_noted_no_times_are_forgotten_t
         assert (await store.profile(merged)).subject == ANNA
         await store.append([event(5)], now_ms=NOW_MS + 32 * DAY_MS)
         for session in (GUEST, shown, merged):
-            assert await store.profile(session) == Profile(session, recent=(), had={})
+            assert await store.profile(session) == Profile(session, recent=(), seen={})
         assert len((await store.profile(ANNA)).recent) == 3
     finally:
         await store.close()
@@ -203,7 +203,7 @@ async def test_the_arm_of_a_session_that_was_only_shown_lists_goes_with_it(store
     await store.record_exposures([exposure(1, subject=GUEST)])
     assert (await store.profile(GUEST)).arms == {"exp": "a"}
     await store.append([event(2)], now_ms=NOW_MS + 31 * DAY_MS)
-    assert await store.profile(GUEST) == Profile(GUEST, recent=(), had={})
+    assert await store.profile(GUEST) == Profile(GUEST, recent=(), seen={})
 
 
 async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_users(store: FeatureStore) -> None:
@@ -213,7 +213,7 @@ async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_us
     assert (await store.profile(GUEST)).subject == ANNA  # counted from the merge
     await store.append([event(3, "c")], now_ms=NOW_MS + 51 * DAY_MS)
     assert (await store.profile(GUEST)).subject == GUEST
-    assert (await store.profile(ANNA)).had == {"view": {"a", "b", "c"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"a", "b", "c"}}
     erasure = await store.erase_user("anna", now_ms=NOW_MS + 52 * DAY_MS)
     assert erasure.session_hashes == (sha256(b"guest").hexdigest(),)  # its rows in the lake are anna's
 
@@ -236,7 +236,7 @@ async def test_a_session_merges_into_its_user_with_its_past_and_its_future(store
         profile = await store.profile(subject)
         assert profile.subject == ANNA
         assert [stored.event.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
-        assert profile.had == {"view": {"a", "b", "c", "d"}}
+        assert profile.seen == {"view": {"a", "b", "c", "d"}}
     assert await store.merge_session("guest", user_id="anna", now_ms=NOW_MS) == 0
 
 
@@ -308,7 +308,7 @@ async def test_an_erased_user_leaves_no_trace_but_the_erasure(store: FeatureStor
     assert erasure.store_entries > 0
     for subject in (ANNA, GUEST):
         assert (await store.profile(subject)).recent == ()
-        assert not (await store.profile(subject)).had
+        assert not (await store.profile(subject)).seen
     left = [entry.entry for entry in await store.read_stream(after_sequence=0, limit=99)]
     assert [one.subject for one in left if isinstance(one, Event | Exposure)] == [Subject("user", "ben")] * 2
     assert not [one for one in left if isinstance(one, Merge)]
@@ -323,7 +323,7 @@ async def test_what_an_erased_user_does_afterwards_is_new_and_stays(store: Featu
     erasure = await store.erase_user("anna", now_ms=NOW_MS)
     [appended] = await store.append([event(2, "b")], now_ms=NOW_MS)
     assert appended.sequence > erasure.sequence
-    assert (await store.profile(ANNA)).had == {"view": {"b"}}
+    assert (await store.profile(ANNA)).seen == {"view": {"b"}}
     await store.note_lake_erasure(erasure.user_hash, lake_rows=7, now_ms=NOW_MS + 1)
     noted = replace(erasure, lake_rows=7, lake_erased_ms=NOW_MS + 1)
     assert await store.erasure("anna") == noted
@@ -350,7 +350,7 @@ async def test_an_erased_first_user_of_a_session_leaves_it_to_the_present_one(st
     await store.merge_session("guest", user_id="ben", now_ms=NOW_MS)
     await store.erase_user("anna", now_ms=NOW_MS)
     await store.append([event(2, "b", subject=GUEST)], now_ms=NOW_MS)
-    assert (await store.profile(Subject("user", "ben"))).had == {"view": {"b"}}
+    assert (await store.profile(Subject("user", "ben"))).seen == {"view": {"b"}}
 
 
 async def test_a_user_erased_twice_has_both_erasures_and_the_later_one_is_told(store: FeatureStore) -> None:

@@ -74,7 +74,7 @@ def expect_everything_once(url: str, acknowledged: dict[str, int]) -> None:
     assert len(places) == EVENTS_AT_ONCE * len(batches)  # also a batch that nobody was told of is whole
     for writer, profile in enumerate(profiles):
         of_writer = {event.item_id for event in events if event.subject == Subject("user", f"u{writer}")}
-        assert profile.had == {"view": of_writer}
+        assert profile.seen == {"view": of_writer}
 
 
 def test_every_acknowledged_event_is_in_the_file_once_after_its_writer_was_killed_at_random_moments(

@@ -1,4 +1,4 @@
-"""What a follower keeps in memory, and what happens to it while the store is away."""
+"""What a follower keeps in memory, and what happens to it while the store is unavailable."""
 
 import asyncio
 import logging
@@ -163,7 +163,7 @@ async def test_nothing_is_missed_of_what_changes_between_pages(store: FeatureSto
 
 
 @pytest.mark.usefixtures("small_pages")
-async def test_a_store_that_goes_away_between_pages_takes_nothing_along(store: FeatureStore) -> None:
+async def test_a_store_that_becomes_unavailable_between_pages_takes_nothing_along(store: FeatureStore) -> None:
     wrapped, state = Wrapped(store), LiveState()
     following = Following(wrapped, state)
     await put(store, "a", "b", "c")
@@ -180,7 +180,7 @@ async def test_a_store_that_goes_away_between_pages_takes_nothing_along(store: F
     assert state.caught_up.is_set()
 
 
-async def test_while_the_store_is_away_the_state_stays_and_afterwards_it_catches_up(store: FeatureStore) -> None:
+async def test_while_the_store_is_unavailable_the_state_stays_and_afterwards_it_catches_up(store: FeatureStore) -> None:
     wrapped, state = Wrapped(store), LiveState()
     following = Following(wrapped, state)
     await put(store, "a", "b")
@@ -198,7 +198,7 @@ async def test_while_the_store_is_away_the_state_stays_and_afterwards_it_catches
     assert list(state.erased) == [erasure.user_hash]
 
 
-async def test_the_log_says_once_that_the_store_is_away_and_once_that_it_is_back(
+async def test_the_log_says_once_that_the_store_is_unavailable_and_once_that_it_is_back(
     store: FeatureStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, logger=follower.__name__)
@@ -214,7 +214,7 @@ async def test_the_log_says_once_that_the_store_is_away_and_once_that_it_is_back
     with pytest.raises(asyncio.CancelledError):
         await Following(wrapped, LiveState()).run()
     assert [record.message for record in caplog.records] == [
-        "the feature store is away; the last state stays",
+        "the feature store is unavailable; the last state stays",
         "the feature store is back",
     ]
 

@@ -142,7 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
             original = self.model.stream[stored.event.event_id]
             assert stored.sequence == original.sequence
             assert (stored.event.item_id, stored.event.value) == (original.event.item_id, original.event.value)
-        assert profile.had == self.model.had(resolved)
+        assert profile.seen == self.model.had(resolved)
 
     @invariant()
     def the_stream_has_every_event_once_and_in_order(self) -> None:

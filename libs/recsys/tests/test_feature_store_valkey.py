@@ -71,7 +71,7 @@ async def test_a_server_that_may_lose_what_it_acknowledges_is_told_of_once(
     assert [record.message for record in caplog.records] == ["this server may lose what it acknowledges"]
 
 
-async def test_a_server_that_is_away_is_named_without_its_password() -> None:
+async def test_a_server_that_is_unavailable_is_named_without_its_password() -> None:
     store = ValkeyStore("valkey://:secret@127.0.0.1:1/0")
     with pytest.raises(StoreUnavailableError, match=r"^127\.0\.0\.1:1/0: ") as caught:
         await store.append([event(1, "anna")], now_ms=NOW_MS)

@@ -17,6 +17,7 @@ from recsys.shop import overlay
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.filter import Filter
 from recsys.shop.item import Item, ItemRecord, JsonScalar
+from recsys.shop.search import Wanted
 
 # sorted: "0001" White Lantern, "1" lantern red (off sale), "85123A" without title and price, "A b" Mug
 LANTERN, RED, UNTITLED, MUG = range(4)
@@ -77,7 +78,7 @@ def rows(mask: NDArray[np.bool_]) -> list[int]:
 def found(
     catalogue: LiveCatalogue, *, query: str = "", category: str = "", after: str = "", size: int = 9
 ) -> list[str]:
-    page = catalogue.search(query=query, category=category, after_item_id=after, page_size=size)
+    page = catalogue.search(Wanted(query, category, after), page_size=size)
     return [item.item_id for item in page.items]
 
 
@@ -108,7 +109,7 @@ def test_each_condition_and_all_of_them_together(catalogue: LiveCatalogue) -> No
     assert rows(masked(catalogue, categories=["light"], min_price=3, attributes={"brand": "Lumo"})) == [LANTERN]
 
 
-def test_a_patch_is_laid_over_the_fields_that_it_names(catalogue: LiveCatalogue, live: Live) -> None:
+def test_a_patch_overrules_the_fields_that_it_names(catalogue: LiveCatalogue, live: Live) -> None:
     before = catalogue.item(MUG)
     live.tell(record("A b", {"price": 1, "attributes.brand": None, "attributes.colour": "red"}))
     assert catalogue.item(MUG) == replace(before, price=1, attributes={"colour": "red"})
@@ -184,7 +185,7 @@ def test_pages_hold_every_item_once(catalogue: LiveCatalogue, live: Live, size: 
     seen: list[str] = []
     has_more = True
     while has_more:
-        page = catalogue.search(query="", category="", after_item_id=seen[-1] if seen else "", page_size=size)
+        page = catalogue.search(Wanted("", "", seen[-1] if seen else ""), page_size=size)
         seen += [item.item_id for item in page.items]
         has_more = page.has_more
     assert seen == ["0001", "2", "85123A", "A b", "Z"]

@@ -8,8 +8,7 @@ import pytest
 from scripted_servicer import version_1
 
 from recsys.observability.metrics import Metrics
-from recsys.rpc.method import CallError, Method, Policy, check_time
-from recsys.rpc.workers import Workers
+from recsys.rpc.method import CallError, Method, Policy, ServerLimits, check_time
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 
 TIMEOUT_S = 20.0
@@ -26,18 +25,10 @@ class Context:
 
 
 def policy(*, turns: int) -> Policy:
-    workers = Workers("test", threads=1, most=1)
-    return Policy(
-        default_deadline_s=TIMEOUT_S,
-        stream_deadline_s=TIMEOUT_S,
-        slow_s=TIMEOUT_S,
-        metrics=Metrics().rpc,
-        workers=workers,
-        turns=threading.Semaphore(turns),
-        lane_workers=workers,
-        stream_workers=workers,
-        refusers=workers,
-    )
+    limits = ServerLimits(1, 1, default_deadline_s=TIMEOUT_S, grace_s=TIMEOUT_S, slow_s=TIMEOUT_S)
+    made = Policy(limits, Metrics().rpc)
+    made.turns = threading.Semaphore(turns)
+    return made
 
 
 class Counted:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from typing import cast
 
 import grpc
@@ -22,8 +21,8 @@ from recsys.errors import InvalidArgumentError, ItemNotFoundError, ModelNotLoade
 from recsys.observability.logging import JsonFormatter
 from recsys.rpc import probe
 from recsys.rpc.channel import open_blocking_channel, open_channel
-from recsys.rpc.server import RpcServer, ServerLimits
-from recsys.v1 import model_service_pb2
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.server import RpcServer
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import (
     ModelServiceStub,
@@ -61,7 +60,7 @@ def started(
         grace_s=TIMEOUT_S,
     )
     server = RpcServer(limits, prepare_worker=prepare_worker)
-    server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, servicer))
+    server.add(add_ModelServiceServicer_to_server, servicer)
     return server, f"127.0.0.1:{server.start(host='127.0.0.1', port=0)}"
 
 

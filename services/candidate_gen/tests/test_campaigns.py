@@ -35,7 +35,7 @@ def lists_of(
     """Items and scores of each user."""
     campaign = Campaign(retriever, conditions, count=count)
     lists = campaign.lists(user_ids)
-    pairs = list(zip(campaign.item_ids(lists.rows), lists.scores.tolist(), strict=True))
+    pairs = list(zip(campaign.retriever.artifact.items.ids_of(lists.rows), lists.scores.tolist(), strict=True))
     ends = np.cumsum(lists.lengths).tolist()
     return [pairs[end - length : end] for end, length in zip(ends, lists.lengths.tolist(), strict=True)]
 
@@ -101,10 +101,10 @@ def test_what_is_off_sale_or_excluded_or_filtered_is_in_no_list(tmp_path: Path) 
 def test_what_goes_off_sale_is_out_of_the_next_lists(tmp_path: Path) -> None:
     live = LiveState()
     campaign = Campaign(retriever_of(publish(checkerboard(), tmp_path), live), SEEN_TOO, count=1)
-    assert campaign.item_ids(campaign.lists(["user-02"]).rows) == ["item-00"]
+    assert campaign.retriever.artifact.items.ids_of(campaign.lists(["user-02"]).rows) == ["item-00"]
     off = {"available": False}
     live.change_items({"item-00": ItemRecord("item-00", 1, False, False, off, created_ms=1, updated_ms=1)})
-    assert campaign.item_ids(campaign.lists(["user-02"]).rows) == ["item-02"]
+    assert campaign.retriever.artifact.items.ids_of(campaign.lists(["user-02"]).rows) == ["item-02"]
 
 
 def test_unknown_erased_and_vectorless_users_get_an_empty_list_and_are_named(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_filter_that_nothing_passes_leaves_every_list_empty(board: Retriever) 
     assert lists_of(board, ["user-00", "user-01"], count=5, conditions=none) == [[], []]
 
 
-def test_who_had_more_than_a_search_leaves_room_for_still_gets_a_full_list(tmp_path: Path) -> None:
+def test_who_has_seen_more_than_a_search_has_room_for_still_gets_a_full_list(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     shop = random_shop(seed=3, users=300, items=600)
     likes = np.argsort(-(shop.user_embeddings @ shop.item_embeddings.T), axis=1)

@@ -74,14 +74,14 @@ def test_sets_that_followed_every_change_are_those_made_anew(artifact: Artifact,
     for changes in steps:
         for wanted in FILTERS:
             followed._eligible.matching(wanted)
-            followed._eligible.matching_trained(wanted)
+            followed._eligible.matching(wanted, only_trained=True)
         change(live, *changes)
         anew = retriever_of(artifact, live)._eligible
         now = followed._eligible
         for wanted in FILTERS:
             for mine, theirs in (
                 (now.matching(wanted), anew.matching(wanted)),
-                (now.matching_trained(wanted), anew.matching_trained(wanted)),
+                (now.matching(wanted, only_trained=True), anew.matching(wanted, only_trained=True)),
             ):
                 assert ids(mine, now) == ids(theirs, anew)
                 assert mine.rows.size == theirs.rows.size

@@ -13,6 +13,7 @@ from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever, SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
+from recsys.v1.candidate_gen_service_pb2 import VectorOrigin as WireVectorOrigin
 
 GOLDEN_V1 = Path(__file__).parents[3] / "tests" / "golden" / "artifact_v1"
 SHOP = with_als_fold_in(random_shop(seed=5, users=4, items=40))
@@ -101,13 +102,13 @@ def test_an_erasure_that_the_caller_tells_of_counts_before_it_is_followed(retrie
 @pytest.mark.parametrize("events", [(), (Did("item-00003", sequence=UP_TO + 1), Did("item-00009", "view", UP_TO + 2))])
 def test_contributions_sum_to_the_personal_score_of_every_item(retriever: Retriever, events: tuple[Did, ...]) -> None:
     query = ask(retriever, USER, *events, explain=True).query
-    rows, vectors = retriever.contributions(query)
+    rows, vectors = retriever.queries.contributions(query)
     assert len(rows) >= len(SHOP.histories[1])
     scores = SHOP.item_embeddings @ query.vector
     np.testing.assert_allclose((SHOP.item_embeddings @ vectors.T).sum(axis=1), scores, rtol=1e-3, atol=1e-3)
 
 
-def test_only_what_was_had_by_the_types_asked_for_is_left_out(retriever: Retriever) -> None:
+def test_only_what_was_seen_by_the_types_asked_for_is_excluded(retriever: Retriever) -> None:
     had = set(SHOP.histories[1])
     everything = np.flatnonzero(SHOP.available)
     for types, excluded in (((), had), (("purchase",), had), (("view",), set()), (("view", "purchase"), had)):
@@ -123,7 +124,7 @@ def test_a_version_of_format_1_folds_nothing_in_but_serves_its_users(live: LiveS
     user_id, item_id = artifact.users.id_of(0), artifact.items.id_of(0)
     assert ask(retriever, user_id, Did(item_id, sequence=9)).query.origin is VectorOrigin.TRAINED
     assert ask(retriever, "", Did(item_id, sequence=9)).query.origin is VectorOrigin.NONE
-    rows, vectors = retriever.contributions(ask(retriever, user_id, explain=True).query)
+    rows, vectors = retriever.queries.contributions(ask(retriever, user_id, explain=True).query)
     assert (len(rows), vectors.shape) == (0, (0, artifact.manifest.dim))
 
 
@@ -145,3 +146,9 @@ def test_a_trained_purchase_that_was_returned_since_may_be_an_answer_again(retri
         assert excluded(Did(item_id, "remove", UP_TO + 1), types=types) == bought - 1
     assert excluded(Did(item_id, "remove", UP_TO)) == bought  # the version knows that one already
     assert excluded(Did(item_id, "remove", UP_TO + 2), Did(item_id, "purchase", UP_TO + 1)) == bought
+
+
+def test_origins_are_numbered_as_on_the_wire() -> None:
+    assert {f"VECTOR_ORIGIN_{origin.name}": origin.value for origin in VectorOrigin} == {
+        name: number for name, number in WireVectorOrigin.items() if name != "VECTOR_ORIGIN_UNSPECIFIED"
+    }

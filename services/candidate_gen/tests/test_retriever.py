@@ -122,7 +122,7 @@ def test_a_similar_item_to_one_without_embedding_is_none_and_it_is_similar_to_no
     assert "item-06" not in similar(retriever, "item-04", count=12).item_ids
 
 
-def test_a_user_without_embedding_gets_popular_items_that_they_have_not_had(tmp_path: Path) -> None:
+def test_a_user_without_embedding_gets_popular_items_that_they_have_not_seen(tmp_path: Path) -> None:
     shop = checkerboard()
     embeddings = shop.user_embeddings.copy()
     embeddings[1] = 0

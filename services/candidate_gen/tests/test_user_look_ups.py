@@ -59,7 +59,7 @@ def test_a_prefix_restricts_also_from_a_cursor_before_it(artifact: Artifact) -> 
     assert listed(artifact, prefix="zz") == ([], False)
 
 
-def test_users_say_how_many_items_they_had(artifact: Artifact) -> None:
+def test_users_say_how_many_items_they_have_seen(artifact: Artifact) -> None:
     page = users.page(artifact, LiveState(), prefix="", after_user_id="", page_size=1)
     assert page.users == [users.User(user_id="a", history_size=5)]
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 def stranger(user_id: str, kind: Literal["user", "session"] = "user") -> Profile:
     """Somebody who was shown nothing yet."""
-    return Profile(Subject(kind, user_id), recent=(), had={})
+    return Profile(Subject(kind, user_id), recent=(), seen={})
 
 
 USERS = [stranger(str(number)) for number in range(2000)]

@@ -1,8 +1,8 @@
 """What keeps a background loop going: an exception that nobody foresaw is logged with its place and counted, and the
 loop goes on after a pause that grows.
 
-What a loop does foresee it handles itself; that the store is away, by `while_store_answers`. `supervise` is for loops
-of an event loop, `keep_turning` for those of a thread; a process whose main part is such a loop uses `Failures`.
+What a loop does foresee it handles itself; that the store is unavailable, by `while_store_answers`. `supervise` is for
+loops of an event loop, `keep_turning` for those of a thread; a process whose main part is one uses `Failures`.
 """
 
 import asyncio
@@ -83,7 +83,12 @@ async def supervise(loop: str, run: Callable[[], Awaitable[None]], pauses: Pause
 
 
 async def while_store_answers(
-    turn: Callable[[], Awaitable[None]], *, every_s: float, again_s: float | None = None, log: logging.Logger, away: str
+    turn: Callable[[], Awaitable[None]],
+    *,
+    every_s: float,
+    again_s: float | None = None,
+    log: logging.Logger,
+    unavailable: str,
 ) -> NoReturn:
     """Turn until cancelled, `every_s` apart.
 
@@ -91,22 +96,22 @@ async def while_store_answers(
         turn: what may raise StoreUnavailableError, and is tried again then.
         every_s: pause between two turns.
         again_s: pause before it is tried again, if not `every_s`.
-        log: is told once that the store is away, and once that it is back.
-        away: what that means, in the log.
+        log: is told once that the store is unavailable, and once that it is back.
+        unavailable: what that means, in the log.
     """
-    is_away = False
+    is_unavailable = False
     while True:
         try:
             await turn()
         except StoreUnavailableError as error:
-            if not is_away:
-                log.warning(away, extra={"reason": str(error)})
-            is_away = True
+            if not is_unavailable:
+                log.warning(unavailable, extra={"reason": str(error)})
+            is_unavailable = True
         else:
-            if is_away:
+            if is_unavailable:
                 log.info("the feature store is back")
-            is_away = False
-        await asyncio.sleep(again_s if is_away and again_s is not None else every_s)
+            is_unavailable = False
+        await asyncio.sleep(again_s if is_unavailable and again_s is not None else every_s)
 
 
 @asynccontextmanager

@@ -1,15 +1,4 @@
-"""Every error that this system raises on purpose. Knows no transport: `recsys.rpc.status` maps them to gRPC.
-
-RecsysError
-├── InvalidArgumentError      the caller asked for something that cannot be: says what, expected and found
-├── ItemNotFoundError         the model has no such item
-├── VersionNotHeldError       the artifact version asked for is not in memory (any more)
-├── ModelNotLoadedError       no artifact has been loaded yet
-├── StoreUnavailableError     the feature store cannot be reached, or cannot write; nothing was acknowledged
-├── ArtifactError             an artifact on disk is not what its manifest says: names the file, expected and found
-├── CertificateError          a file for encrypted connections cannot be used: names the file
-└── DataError                 the shop's input cannot be read: names the file, and the row where one is to blame
-"""
+"""Every error that this system raises on purpose. Knows no transport: `recsys.rpc.status` maps them to gRPC."""
 
 
 class RecsysError(Exception):
@@ -17,7 +6,7 @@ class RecsysError(Exception):
 
 
 class InvalidArgumentError(RecsysError):
-    """The caller asked for something that cannot be."""
+    """The caller asked for something that cannot be: says what, expected and found."""
 
 
 class ItemNotFoundError(RecsysError):
@@ -43,12 +32,12 @@ class StoreUnavailableError(RecsysError):
 
 
 class ArtifactError(RecsysError):
-    """An artifact on disk is not what its manifest says."""
+    """An artifact on disk is not what its manifest says: names the file, expected and found."""
 
 
 class CertificateError(RecsysError):
-    """A file for encrypted connections cannot be used."""
+    """A file for encrypted connections cannot be used: names the file."""
 
 
 class DataError(RecsysError):
-    """The shop's input cannot be read."""
+    """The shop's input cannot be read: names the file, and the row where one is to blame."""

@@ -13,12 +13,10 @@ from recsys.artifact.verdict import newest_verdict
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
-from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer
-from recsys.v1 import campaign_service_pb2, candidate_gen_service_pb2, model_service_pb2, user_service_pb2
+from recsys.rpc.service import assemble
 from recsys.v1.campaign_service_pb2_grpc import add_CampaignServiceServicer_to_server
 from recsys.v1.candidate_gen_service_pb2_grpc import add_CandidateGenServiceServicer_to_server
-from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from recsys.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
 
 
@@ -27,37 +25,27 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
 
     Raises: CertificateError.
     """
-    # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
-    server = RpcServer(
-        settings.limits(),
-        prepare_worker=partial(faiss.omp_set_num_threads, 1),
-        metrics=metrics,
-        tls=settings.tls_files(),
-    )
     counts = SourceCounts(
         session=settings.session_count,
         popular=settings.popular_count,
         trending=settings.trending_count,
         new=settings.new_count,
     )
-    watcher = Watcher(
-        settings.artifact_dir,
+    last_run = partial(newest_verdict, settings.artifact_dir)
+    metrics.artifact.follow_training(lambda: (verdict := last_run()) is not None and not verdict.passed)
+    server, watcher = assemble(
+        settings,
+        metrics,
         load=partial(Retriever, live=live, counts=counts),
-        warm=Retriever.warm,
-        poll_interval_s=settings.poll_interval_s,
+        # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
+        prepare_worker=partial(faiss.omp_set_num_threads, 1),
         # candidates of a version can be ranked where the reranker holds it: by then every replica does
         take_after_s=settings.take_after_s,
-        metrics=metrics.artifact,
-        on_loaded=server.set_serving,
+        last_run=last_run,
     )
     candidates = CandidateGenServicer(watcher, max_count=settings.max_count)
     campaigns = CampaignServicer(watcher, max_count=settings.max_count, threads=settings.campaign_threads)
-    users = UserServicer(watcher, live=live, max_count=settings.max_count)
-    last_run = partial(newest_verdict, settings.artifact_dir)
-    metrics.artifact.follow_training(lambda: (verdict := last_run()) is not None and not verdict.passed)
-    model = ModelServicer(watcher, last_run=last_run)
-    server.add(candidate_gen_service_pb2.DESCRIPTOR, partial(add_CandidateGenServiceServicer_to_server, candidates))
-    server.add(campaign_service_pb2.DESCRIPTOR, partial(add_CampaignServiceServicer_to_server, campaigns))
-    server.add(user_service_pb2.DESCRIPTOR, partial(add_UserServiceServicer_to_server, users))
-    server.add(model_service_pb2.DESCRIPTOR, partial(add_ModelServiceServicer_to_server, model))
+    server.add(add_CandidateGenServiceServicer_to_server, candidates)
+    server.add(add_CampaignServiceServicer_to_server, campaigns)
+    server.add(add_UserServiceServicer_to_server, UserServicer(watcher, live=live, max_count=settings.max_count))
     return server, watcher

@@ -48,12 +48,9 @@ def merge(proposals: Sequence[Proposals]) -> Merged:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Candidates(Merged):
     """Items, each once. A row of n_items or more is no item of the version but `new_item_ids[row - n_items]`."""
 
-    rows: list[int]  # [n]
-    scores: list[float]  # [n] of the first source that proposed the item
-    sources: list[int]  # [n] bit 1 << Source for every source
     new_item_ids: list[str]
     lists: list[Proposals]  # what each source proposed, where that was asked for
 

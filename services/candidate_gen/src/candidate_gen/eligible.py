@@ -73,13 +73,9 @@ class EligibleItems:
             now._sets[wanted] = now._corrected(before, wanted, rows, items)
         return now
 
-    def matching(self, wanted: Filter) -> ItemSet:
-        """The items on sale that pass a filter."""
-        return self._set(_Wanted(wanted))
-
-    def matching_trained(self, wanted: Filter) -> ItemSet:
-        """Of those, the items of which the model knows something."""
-        return self._set(_Wanted(wanted, only_trained=True))
+    def matching(self, wanted: Filter, *, only_trained: bool = False) -> ItemSet:
+        """The items on sale that pass a filter; or of those, the items of which the model knows something."""
+        return self._set(_Wanted(wanted, only_trained))
 
     def dropped(self, wanted: Filter) -> dict[str, int]:
         """How many items each condition alone lets not pass, by the name of the field; attributes count as one."""

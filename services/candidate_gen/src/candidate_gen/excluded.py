@@ -16,11 +16,11 @@ NO_ROWS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What counts as had before."""
+    """What counts as seen."""
 
-    is_included: bool = False  # what was had may be an answer all the same
+    is_included: bool = False  # a seen item may be an answer all the same
     event_types: Sequence[str] = ()  # only by events of these types; empty: of any
-    item_ids: Sequence[str] = ()  # had since the version was trained
+    item_ids: Sequence[str] = ()  # seen since the version was trained
 
 
 NOT_SEEN: Final = Seen()
@@ -48,16 +48,16 @@ def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArr
 def seen_in_training(
     history: History, user_row: int, event_types: Sequence[str], *, returned: NDArray[np.int64] = NO_ROWS
 ) -> NDArray[np.int64]:
-    """Rows of what a user had by events of these types; of any type where none is named.
+    """Rows of what a user has seen by events of these types; of any type where none is named.
 
     `returned` are rows whose purchases were all taken back since: they count by their other events only.
     """
-    start, stop = int(history.indptr[user_row]), int(history.indptr[user_row + 1])
-    rows = history.items[start:stop]
+    part = history.part(user_row)
+    rows = history.items[part]
     if not event_types and not len(returned):
         return rows.astype(np.int64)
     is_returned = np.isin(rows, returned)
-    types = history.type_sets[start:stop]
+    types = history.type_sets[part]
     types = np.where(is_returned, types & ~types_bits(history, [PURCHASE]), types)
     wanted = (types & types_bits(history, event_types)) != 0 if event_types else (types != 0) | ~is_returned
     seen: NDArray[np.int64] = rows[wanted].astype(np.int64)

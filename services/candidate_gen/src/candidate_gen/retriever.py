@@ -1,7 +1,7 @@
 """Candidates out of the whole catalogue, for one artifact version and the shop as it is now.
 
 Somebody, an item or nobody comes in; rows of items with scores and the sources that proposed them go out. What does not
-pass the request's conditions, is not on sale, or was had already is in no source's list.
+pass the request's conditions, is not on sale, or was seen already is in no source's list.
 """
 
 import threading
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates, Proposals, candidates_of
 from candidate_gen.eligible import EligibleItems
-from candidate_gen.erased_users import is_erased
 from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, seen_in_training
 from candidate_gen.query.item_weights import LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.search.item_set import ItemSet
-from candidate_gen.search.item_vectors import ExactScores, ItemVectors
-from candidate_gen.search.nearest import Space, few_of
+from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.sources import (
     RECENT_ITEMS,
     PopularItems,
@@ -33,6 +31,7 @@ from candidate_gen.sources import (
     trending_in_rows,
     trending_items,
 )
+from candidate_gen.users import is_erased
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
@@ -42,7 +41,6 @@ from recsys.shop.events import REMOVE
 from recsys.shop.filter import NO_FILTER, Filter
 from recsys.shop.item import ItemRecord
 from recsys.shop.sources import Source
-from recsys.vectors import unit
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
 _WARMING_REQUESTS: Final = 16
@@ -105,21 +103,23 @@ class Retriever:
         self.live = live
         self._counts = counts
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
-        vectors = ItemVectors(artifact.item_embeddings)
+        # a plain view of the map: every slice of numpy's own memmap class costs microseconds
+        embeddings: NDArray[np.float32] = np.asarray(artifact.item_embeddings)
+        norms = np.sqrt(np.vecdot(embeddings, embeddings))
         open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
         self.retrieval = Space(
             open_index(artifact.retrieval_index_path, search_effort=artifact.manifest.index.search_effort),
-            ExactScores(vectors, is_cosine=artifact.manifest.index.metric == "cosine"),
+            ExactScores(embeddings, norms, is_cosine=artifact.manifest.index.metric == "cosine"),
         )
         self._similar = Space(
-            open_index(artifact.similar_index_path, search_effort=None), ExactScores(vectors, is_cosine=True)
+            open_index(artifact.similar_index_path, search_effort=None), ExactScores(embeddings, norms, is_cosine=True)
         )
         check_indexes(self.retrieval, self._similar, artifact)
-        is_trained = vectors.norms != 0
+        is_trained = norms != 0
         self.is_popularity = not is_trained.any()  # the model: no item has a vector
         if self.is_popularity:  # yet those with events are known
             is_trained = np.asarray(artifact.first_seen) != 0
-        self._queries = QueryVectors(artifact, row_of=self._row_of)
+        self.queries = QueryVectors(artifact, row_of=self._row_of)
         self.popular_items = PopularItems(artifact.popularity)
         self._session = SessionNeighbours(self._similar, count=counts.session)
         self._taking = threading.Lock()
@@ -158,7 +158,7 @@ class Retriever:
         user_row = self.user_row(asker.user_id, erased_sequence=asker.erased_sequence)
         excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
         items = eligible.matching(conditions.filter).without(excluded.rows)
-        query = self._queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
+        query = self.queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
         proposals = self._proposals(asker, query, eligible, items, count=count)
         return Retrieved(
             candidates=candidates_of(proposals, eligible, with_lists=explain),
@@ -172,10 +172,6 @@ class Retriever:
         eligible = self._eligible
         return eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
 
-    def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Rows of the history, [n], and what each item adds to the query vector: float32 [n, dim]."""
-        return self._queries.contributions(query)
-
     def similar(self, item_id: str, conditions: Conditions, *, count: int) -> Candidates:
         """Items nearest to an item's embedding by cosine, without itself; none for an item whose embedding is zero.
 
@@ -186,9 +182,9 @@ class Retriever:
         if row is None:
             raise ItemNotFoundError(item_id)
         eligible = self._eligible
-        query = unit(self._similar.exact.vectors.embeddings[row])
+        query = self._similar.exact.comparable(self._similar.exact.embeddings[row])
         excluded = self._excluded(conditions, eligible)
-        items = eligible.matching_trained(conditions.filter).without(np.append(excluded.rows, row))
+        items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
         found = self._similar.nearest(query, items, count) if query.any() else NONE
         return candidates_of([Proposals(Source.SIMILAR, found)], eligible)
 
@@ -218,7 +214,7 @@ class Retriever:
 
     def nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
         """What the index gives for a user's vector, float32 [dim], out of a set of items."""
-        return self.retrieval.nearest(unit(vector) if self.retrieval.exact.is_cosine else vector, items, count)
+        return self.retrieval.nearest(self.retrieval.exact.comparable(vector), items, count)
 
     def _recent(self, asker: Asker) -> list[int]:
         """Rows of the most recent items of the version, each once: of the cart, then of the events."""
@@ -248,7 +244,7 @@ class Retriever:
         later = rows_of(seen.item_ids, find)
         if user_row is None:
             return Excluded(named, later)
-        returned = self._queries.returned(user_row, asker.events)
+        returned = self.queries.returned(user_row, asker.events)
         before = seen_in_training(self.artifact.history, user_row, seen.event_types, returned=returned)
         return Excluded(named, np.concatenate([before, later]) if len(later) else before)
 

@@ -15,13 +15,12 @@ from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import ItemSet, RowSet, first_of
 from candidate_gen.search.nearest import Space
 from recsys.feature_store.interface import TrendingItem
-from recsys.vectors import unit
 
 RECENT_ITEMS: Final = 3
 
 # Neighbours of an item are asked for once, whatever may be answered, and more of them than are wanted: of those that
 # are kept, what may not be answered falls out.
-_SPARE: Final = 3
+_FETCH_FACTOR: Final = 3
 _MOST_ITEMS_HELD: Final = 10_000
 _EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
 
@@ -53,8 +52,8 @@ class SessionNeighbours:
         return Neighbours(around.rows[allowed], around.scores[allowed])
 
     def _search(self, row: int) -> Neighbours:
-        query = unit(self._similar.exact.vectors.embeddings[row])
-        fetch = min(_SPARE * self._count + 1, len(self._similar.exact.vectors.norms))
+        query = self._similar.exact.comparable(self._similar.exact.embeddings[row])
+        fetch = min(_FETCH_FACTOR * self._count + 1, self._similar.exact.n_items)
         found = self._similar.index.search(query, fetch, effort=_EFFORT)
         # of an item without a vector nothing is known: its cosine to any is 0
         others = (found.rows != row) & (found.scores > 0)

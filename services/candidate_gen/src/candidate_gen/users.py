@@ -1,11 +1,11 @@
-"""Look-ups of users in one artifact version: what a user already had, and who there is, but for those erased since."""
+"""Look-ups of users in one artifact version: what a user has seen, and which users there are. Without erased ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from candidate_gen.erased_users import is_erased
 from recsys.artifact.reader import Artifact
 from recsys.feature_store.follower import LiveState
+from recsys.ids import user_hash
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class UserHistory:
 
     items: list[SeenItem]
     total: int
-    known_live_items: int  # of the items had live, each once: those that are in it
+    known_live_items: int  # of the items seen live, each once: how many are in it
 
 
 @dataclass(frozen=True)
 class User:
-    """A user, and how many distinct items they had."""
+    """A user, and how many distinct items they have seen."""
 
     user_id: str
     history_size: int
@@ -42,20 +42,26 @@ class UserPage:
     has_more: bool
 
 
+def is_erased(live: LiveState, user_id: str, *, trained_up_to: int, told: int = 0) -> bool:
+    """Whether a version, trained on the stream up to `trained_up_to`, holds what a user asked to be forgotten.
+
+    What a version says that was trained later is of what they did since. `told` is the place in the stream of an
+    erasure that a caller knows of, perhaps before it is followed here; 0: of none.
+    """
+    erased = live.erased
+    return max(told, erased.get(user_hash(user_id), 0) if erased else 0) > trained_up_to
+
+
 def history(
     artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Iterable[str] = ()
 ) -> UserHistory | None:
-    """What a user had, most recent first; none for a user that the version does not know."""
+    """What a user has seen, most recent first; none for a user that the version does not know."""
     up_to = artifact.manifest.stream_sequence
     row = None if is_erased(live, user_id, trained_up_to=up_to) else artifact.users.row_of(user_id)
     if row is None:
         return None
     items = [
-        SeenItem(
-            item_id=artifact.items.id_of(entry.item_row),
-            event_type=entry.event_type,
-            unix_s=entry.unix_s,
-        )
+        SeenItem(artifact.items.id_of(entry.item_row), entry.event_type, entry.unix_s)
         for entry in artifact.history.entries(row, count)
     ]
     trained = set(artifact.history.rows(row).tolist())

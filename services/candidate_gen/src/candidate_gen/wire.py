@@ -7,24 +7,11 @@ from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates
 from candidate_gen.excluded import NOT_SEEN, Seen
-from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Asker, Conditions, Retriever
 from recsys.shop.filter import filter_from_wire
 from recsys.v1 import item_pb2
-from recsys.v1.candidate_gen_service_pb2 import (
-    VECTOR_ORIGIN_FOLDED_IN,
-    VECTOR_ORIGIN_NONE,
-    VECTOR_ORIGIN_TRAINED,
-    GetCandidatesRequest,
-    HistoryVectors,
-)
-from recsys.v1.candidate_gen_service_pb2 import VectorOrigin as WireVectorOrigin
+from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, HistoryVectors
 
-WIRE_ORIGIN: Final[dict[VectorOrigin, WireVectorOrigin]] = {
-    VectorOrigin.NONE: VECTOR_ORIGIN_NONE,
-    VectorOrigin.TRAINED: VECTOR_ORIGIN_TRAINED,
-    VectorOrigin.FOLDED_IN: VECTOR_ORIGIN_FOLDED_IN,
-}
 _NO_FILTER: Final = item_pb2.Filter()
 
 
@@ -46,7 +33,7 @@ def conditions_of(wanted: item_pb2.Filter, *, seen: Seen = NOT_SEEN) -> Conditio
 
 
 def seen_of(request: GetCandidatesRequest) -> Seen:
-    """What counts as had before."""
+    """What counts as seen."""
     return Seen(is_included=request.include_seen, event_types=request.seen_event_types, item_ids=request.seen_item_ids)
 
 

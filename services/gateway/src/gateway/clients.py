@@ -16,8 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.breaker import Breaker
 from gateway.settings import Settings
+from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import call_unary, open_channel
-from recsys.rpc.lanes import Lanes, UnaryMethod, open_lanes
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,
@@ -48,10 +48,10 @@ class Call(Protocol[Asked, Answered]):
 class _ServiceClient:
     """What both services are asked alike, and the ways to them."""
 
-    def __init__(self, service: str, channel: grpc.aio.Channel, streams: Lanes | None) -> None:
+    def __init__(self, service: str, channel: grpc.aio.Channel, streams: CallStreams | None) -> None:
         """Lists travel over the call streams, where there are some; they are of the same channel."""
         self._breaker = Breaker(service)
-        self._streams = streams or Lanes(channel)
+        self._streams = streams or CallStreams(channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
 
@@ -92,7 +92,7 @@ class _ServiceClient:
 class CandidateGenClient(_ServiceClient):
     """Calls to candidate_gen: candidates for somebody, candidates like an item, the most popular items; users."""
 
-    def __init__(self, channel: grpc.aio.Channel, streams: Lanes | None = None) -> None:
+    def __init__(self, channel: grpc.aio.Channel, streams: CallStreams | None = None) -> None:
         super().__init__("candidate_gen", channel, streams)
         stub, of = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel), candidate_gen_service_pb2
         self.get_candidates = self._streamed(
@@ -124,7 +124,7 @@ class CandidateGenClient(_ServiceClient):
 class RerankerClient(_ServiceClient):
     """Calls to the reranker: the best of candidates; the catalogue."""
 
-    def __init__(self, channel: grpc.aio.Channel, streams: Lanes | None = None) -> None:
+    def __init__(self, channel: grpc.aio.Channel, streams: CallStreams | None = None) -> None:
         super().__init__("reranker", channel, streams)
         stub = reranker_service_pb2_grpc.RerankerServiceStub(channel)
         self.rerank = self._streamed("RerankerService/Rerank", stub.Rerank, reranker_service_pb2.RerankResponse)
@@ -164,7 +164,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
     async with (
         open_channel(settings.candidate_gen_target, tls=settings.tls_files()) as first,
         open_channel(settings.reranker_target, tls=settings.tls_files()) as second,
-        open_lanes(first, count=settings.call_streams) as to_first,
-        open_lanes(second, count=settings.call_streams) as to_second,
+        open_call_streams(first, count=settings.call_streams) as to_first,
+        open_call_streams(second, count=settings.call_streams) as to_second,
     ):
         yield Clients(candidate_gen=CandidateGenClient(first, to_first), reranker=RerankerClient(second, to_second))

@@ -86,46 +86,43 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
         InvalidArgumentError: a row that the version does not have, or an item twice.
     """
     _check(proposed, catalogue)
-    n_items = catalogue.artifact.manifest.item_count
-    proposed_new = {row: catalogue.new_item(item_id) for row, item_id in enumerate(proposed.new_item_ids, n_items)}
-    new_items = {row: new for row, new in proposed_new.items() if new is not None and new.item.available}
-    rows = proposed.rows
-    if proposed_new:
+    rows, new_ids = _with_pinned(proposed, catalogue, pinned_item_ids)
+    n_items, pinned = catalogue.artifact.manifest.item_count, len(rows) - len(proposed.rows)
+    added = {row: catalogue.new_item(item_id) for row, item_id in enumerate(new_ids, n_items)}
+    new_items = {row: new for row, new in added.items() if new is not None and new.item.available}
+    if added:
         is_known = rows < n_items
-        shown = np.isin(rows, list(new_items))
-        shown[is_known] = catalogue.available_mask()[rows[is_known]]
+        is_on_sale = np.isin(rows, list(new_items))
+        is_on_sale[is_known] = catalogue.available_mask()[rows[is_known]]
     else:
-        shown = catalogue.available_mask()[rows]
-    kept = Candidates(
-        catalogue=catalogue,
-        rows=rows[shown],
-        scores=proposed.scores[shown],
-        sources=proposed.sources[shown],
-        new_items=new_items,
-    )
-    missing = [item_id for item_id in dict.fromkeys(pinned_item_ids) if kept.index_of(item_id) is None]
-    return _with_pinned(kept, missing, first_new_row=n_items + len(proposed_new)) if missing else kept
-
-
-def _with_pinned(kept: Candidates, item_ids: Sequence[str], *, first_new_row: int) -> Candidates:
-    """With items that no source proposed, each once; those that are unknown or not on sale stay out."""
-    catalogue, new_items = kept.catalogue, dict(kept.new_items)
-    rows: list[int] = []
-    for new_row, item_id in enumerate(item_ids, first_new_row):
-        row = catalogue.artifact.items.row_of(item_id)
-        new = catalogue.new_item(item_id)
-        if row is not None and catalogue.available_mask()[row]:
-            rows.append(row)
-        elif new is not None and new.item.available:
-            new_items[new_row] = new
-            rows.append(new_row)
+        is_on_sale = catalogue.available_mask()[rows]
+    scores, sources = proposed.scores, proposed.sources
+    if pinned:
+        scores = np.append(scores, np.zeros(pinned, np.float32))
+        sources = np.append(sources, np.full(pinned, 1 << Source.RULE, np.uint32))
     return Candidates(
         catalogue=catalogue,
-        rows=np.append(kept.rows, np.array(rows, np.int64)),
-        scores=np.append(kept.scores, np.zeros(len(rows), np.float32)),
-        sources=np.append(kept.sources, np.full(len(rows), 1 << Source.RULE, np.uint32)),
+        rows=rows[is_on_sale],
+        scores=scores[is_on_sale],
+        sources=sources[is_on_sale],
         new_items=new_items,
     )
+
+
+def _with_pinned(
+    proposed: Proposed, catalogue: LiveCatalogue, item_ids: Sequence[str]
+) -> tuple[NDArray[np.int64], Sequence[str]]:
+    """The proposed rows and after them those of the pinned items, each once; ids of the items without a row of ours."""
+    if not item_ids:
+        return proposed.rows, proposed.new_item_ids
+    new_ids = list(proposed.new_item_ids)
+    rows = dict.fromkeys(proposed.rows.tolist())
+    for item_id in item_ids:
+        row = catalogue.artifact.items.row_of(item_id)
+        if row is None and item_id not in new_ids:
+            new_ids.append(item_id)
+        rows[catalogue.artifact.manifest.item_count + new_ids.index(item_id) if row is None else row] = None
+    return np.array(list(rows), np.int64), new_ids
 
 
 def _check(proposed: Proposed, catalogue: LiveCatalogue) -> None:

@@ -9,6 +9,7 @@ from recsys.rpc.limits import MOST_WORDS
 from recsys.rpc.method import check_time
 from recsys.rpc.requests import check_at_most, check_count
 from recsys.shop.item_wire import item_to_wire
+from recsys.shop.search import Wanted
 from recsys.v1.catalog_service_pb2 import (
     FindUnknownItemsRequest,
     FindUnknownItemsResponse,
@@ -53,13 +54,8 @@ class CatalogServicer(CatalogServiceServicer):
         check_count("page_size", request.page_size, at_most=self._max_page_size)
         check_at_most("words of query", len(request.query.split()), at_most=MOST_WORDS)
         ranker = self._watcher.current()
-        page = ranker.catalogue.search(
-            query=request.query,
-            category=request.category,
-            after_item_id=request.after_item_id,
-            page_size=request.page_size,
-            check_time=partial(check_time, context),
-        )
+        wanted = Wanted(request.query, request.category, request.after_item_id, partial(check_time, context))
+        page = ranker.catalogue.search(wanted, page_size=request.page_size)
         return SearchItemsResponse(
             artifact_version=ranker.manifest.version,
             items=[item_to_wire(item) for item in page.items],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from recsys.errors import InvalidArgumentError
 from reranker.request import HistoryVectors, RankRequest, SourceList
 from reranker.rules import Pins
-from reranker.scored import Scored
+from reranker.scoring import Scored
 
 _MOST_CONTRIBUTIONS: Final = 5
 

@@ -12,18 +12,17 @@ import numpy as np
 
 from recsys.artifact.paging import page_in, spread
 from recsys.artifact.reader import Artifact
-from recsys.shop.catalogue import LiveCatalogue, LiveItems
+from recsys.feature_store.follower import LiveState
+from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.item import Item
 from recsys.shop.sources import Source
-from reranker.blending import blended
-from reranker.candidates import Candidates, on_sale
+from reranker.candidates import on_sale
 from reranker.diversity import diverse, page_size
 from reranker.explanation import Explanation, check_history, explain
 from reranker.exploration import Explored, explore
 from reranker.request import Diversity, Proposed, RankRequest
-from reranker.rules import Pins, boosting, boosts, pinned_item_ids, pinning, pins
-from reranker.scored import Scored
-from reranker.scoring import fit_of
+from reranker.rules import Pins, pinning, pins
+from reranker.scoring import Scored, score
 
 _WARMING_REQUESTS: Final = 16
 _WARMING_CANDIDATES: Final = 200
@@ -59,22 +58,10 @@ class Ranking:
     rest: Iterator[RestItem]
 
 
-@dataclass(frozen=True)
-class _Page:
-    """Candidates as they stand, by index, and what put some of them there."""
-
-    pins: Pins
-    explored: Explored
-
-    @property
-    def indices(self) -> list[int]:
-        return self.explored.page
-
-
 class Ranker:
     """Ranks the candidates of one artifact version, whose embeddings stay on disk, memory-mapped."""
 
-    def __init__(self, artifact: Artifact, *, live: LiveItems | None = None) -> None:
+    def __init__(self, artifact: Artifact, *, live: LiveState | None = None) -> None:
         self.artifact = artifact
         self.manifest = artifact.manifest
         self.catalogue = LiveCatalogue(artifact, live)
@@ -89,7 +76,7 @@ class Ranker:
             self.rank(RankRequest(candidates=candidates, count=_WARMING_ITEMS, query_vector=query))
 
     def rank(self, request: RankRequest) -> Ranking:
-        """The best of the candidates that are on sale, with what the shop asks for laid over.
+        """The best of the candidates that are on sale, overruled by what the shop asks for.
 
         Raises:
             InvalidArgumentError: a row or query item that the version does not have, a row twice, a vector of another
@@ -97,13 +84,14 @@ class Ranker:
         """
         if request.history is not None:
             check_history(request.history, dim=self.manifest.dim)
-        named = pinned_item_ids(pinning(request.rules, count=request.count))
+        named = (rule.item_id for rule in pinning(request.rules, count=request.count) if rule.item_id is not None)
         pinned_ids = [item_id for item_id in named if self._may_pin(item_id, request)]
-        scored = _scored(on_sale(request.candidates, self.catalogue, pinned_item_ids=pinned_ids), request)
-        page = _arranged(scored, request)
+        scored = score(on_sale(request.candidates, self.catalogue, pinned_item_ids=pinned_ids), request)
+        pin, explored = _arranged(scored, request)
+        placed = zip(explored.page, explored.propensities, strict=True)
         return Ranking(
-            items=[_described(index, place, scored, page, request) for place, index in enumerate(page.indices)],
-            rest=_rest(scored, page),
+            items=[_described(index, propensity, scored, pin, request) for index, propensity in placed],
+            rest=_rest(scored, explored),
         )
 
     def _may_pin(self, item_id: str, request: RankRequest) -> bool:
@@ -111,18 +99,8 @@ class Ranker:
         return item is not None and item_id not in request.excluded_item_ids and request.filter.passes(item)
 
 
-def _scored(candidates: Candidates, request: RankRequest) -> Scored:
-    boost_rules = boosting(request.rules)
-    fit = fit_of(candidates, request)
-    blend = blended(fit.ranked, candidates, request, is_boosted=bool(boost_rules))
-    boost = boosts(candidates, boost_rules)
-    scores = blend.scores * boost.factors
-    # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
-    ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
-    return Scored(candidates, fit, blend, boost, scores, order=np.lexsort((ties, -scores)).tolist())
-
-
-def _arranged(scored: Scored, request: RankRequest) -> _Page:
+def _arranged(scored: Scored, request: RankRequest) -> tuple[Pins, Explored]:
+    """The page: candidates by index as they stand, and what put some of them there."""
     candidates, diversity = scored.candidates, request.diversity or Diversity()
     size = page_size(candidates, diversity, count=request.count)
     pin = pins(candidates, pinning(request.rules, count=request.count), order=scored.order, size=size)
@@ -133,9 +111,9 @@ def _arranged(scored: Scored, request: RankRequest) -> _Page:
         others = diverse(candidates, diversity, scores=scored.scores, pool=others, placed=list(placed), count=free)
     page = _around(pin.index_at, others[:free], size=size)
     if request.exploration is None:
-        return _Page(pin, Explored(page, [1.0] * len(page), None))
+        return pin, Explored(page, [1.0] * len(page), None)
     most = diversity.max_per_category
-    return _Page(pin, explore(page, candidates, request.exploration, pinned=pin.index_at, most=most))
+    return pin, explore(page, candidates, request.exploration, pinned=pin.index_at, most=most)
 
 
 def _around(standing: dict[int, int], others: list[int], *, size: int) -> list[int]:
@@ -147,24 +125,20 @@ def _around(standing: dict[int, int], others: list[int], *, size: int) -> list[i
     return [index for index in positions if index is not None]
 
 
-def _described(index: int, place: int, scored: Scored, page: _Page, request: RankRequest) -> RankedItem:
+def _described(index: int, propensity: float, scored: Scored, pin: Pins, request: RankRequest) -> RankedItem:
     return RankedItem(
         item=scored.candidates.item(index),
         score=float(scored.scores[index]),
-        sources=_sources(index, scored, page),
-        propensity=page.explored.propensities[place],
-        explanation=explain(index, scored, page.pins, request) if request.explain else None,
+        sources=int(scored.candidates.sources[index]) | (1 << Source.RULE if index in pin.name_of else 0),
+        propensity=propensity,
+        explanation=explain(index, scored, pin, request) if request.explain else None,
     )
 
 
-def _sources(index: int, scored: Scored, page: _Page) -> int:
-    return int(scored.candidates.sources[index]) | (1 << Source.RULE if index in page.pins.name_of else 0)
-
-
-def _rest(scored: Scored, page: _Page) -> Iterator[RestItem]:
-    shown = set(page.indices)
-    rest = [index for index in scored.order if index not in shown]
-    odds = page.explored.odds
+def _rest(scored: Scored, explored: Explored) -> Iterator[RestItem]:
+    on_page = set(explored.page)
+    rest = [index for index in scored.order if index not in on_page]
+    odds = explored.odds
     propensities = [1.0] * len(rest) if odds is None else odds.of_rest(rest, scored.order).tolist()
     for index, propensity in zip(rest, propensities, strict=True):
         yield RestItem(

@@ -30,28 +30,20 @@ class Pins:
     name_of: dict[int, str] = field(default_factory=dict)  # candidate → rule
 
 
-def boosting(rules: Iterable[Rule]) -> list[Rule]:
-    """The rules that change scores."""
-    return [rule for rule in rules if rule.boost is not None]
-
-
 def pinning(rules: Iterable[Rule], *, count: int) -> list[Rule]:
     """The rules that take one of the first `count` positions."""
     return [rule for rule in rules if rule.pin_position is not None and rule.pin_position <= count]
 
 
-def pinned_item_ids(rules: Iterable[Rule]) -> list[str]:
-    """The items that rules name one by one."""
-    return [rule.item_id for rule in rules if rule.item_id is not None]
-
-
 def boosts(candidates: Candidates, rules: Sequence[Rule]) -> Boosts:
-    """The product of the factors of all rules that match."""
+    """The product of the factors of all boosting rules that match."""
     factors = np.ones(len(candidates))
-    matches = [(rule, _matches(rule, candidates)) for rule in rules]
-    for rule, matching in matches:
+    matches = []
+    for rule in rules:
         if rule.boost is not None:
+            matching = _matches(rule, candidates)
             factors[matching] *= rule.boost
+            matches.append((rule, matching))
     return Boosts(factors, matches)
 
 

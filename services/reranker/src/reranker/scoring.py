@@ -1,4 +1,7 @@
-"""How well each candidate fits, exactly: from the full-precision embeddings, not from the index's approximation."""
+"""Every candidate's score, and how it came about.
+
+How well it fits is exact: from the full-precision embeddings, not from the index's approximation.
+"""
 
 from dataclasses import dataclass
 
@@ -7,8 +10,10 @@ from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
 from recsys.vectors import divided
+from reranker.blending import Blended, blended
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
+from reranker.rules import Boosts, boosts
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,29 @@ class Fit:
 
     exact: NDArray[np.float32]  # dot product or cosine; 0 where there is none
     ranked: NDArray[np.float32]  # the same, and the lowest of them where there is none: what is ranked by
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Candidates by index, and their order."""
+
+    candidates: Candidates
+    fit: Fit
+    blended: Blended
+    boosts: Boosts
+    scores: NDArray[np.float64]  # [n] blended × boosts
+    order: list[int]  # the best first
+
+
+def score(candidates: Candidates, request: RankRequest) -> Scored:
+    """Fit, blend and boosts of each candidate, and their order. Raises: InvalidArgumentError, as `fit_of`."""
+    fit = fit_of(candidates, request)
+    boost = boosts(candidates, request.rules)
+    blend = blended(fit.ranked, candidates, request, is_boosted=bool(boost.matches))
+    scores = blend.scores * boost.factors
+    # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
+    ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
+    return Scored(candidates, fit, blend, boost, scores, order=np.lexsort((ties, -scores)).tolist())
 
 
 def fit_of(candidates: Candidates, request: RankRequest) -> Fit:

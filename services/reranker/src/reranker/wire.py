@@ -4,9 +4,10 @@ What is wrong with a request whatever the model is refused here, by the name of 
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import starmap
 from math import isfinite
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +18,8 @@ from recsys.shop.filter import filter_from_wire
 from recsys.shop.item_wire import item_to_wire
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
-from recsys.v1.item_pb2 import (
-    BlendTerm,
-    CandidateSet,
-    CandidateSource,
-    Contribution,
-    SourceRank,
-)
-from recsys.v1.item_pb2 import Explanation as WireExplanation
+from recsys.v1.item_pb2 import CandidateSet, CandidateSource, Explanation
 from recsys.v1.item_pb2 import RankedItem as WireRankedItem
-from reranker.explanation import Explanation
 from reranker.ranker import RankedItem, RestItem
 from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
@@ -114,13 +107,8 @@ def _rule(at: int, wire: pb.Rule) -> Rule:
         raise InvalidArgumentError(f"rules[{at}].boost: expected more than 0, found {wire.boost}")
     if effect == "pin_position" and wire.pin_position == 0:
         raise InvalidArgumentError(f"rules[{at}].pin_position: expected 1 or more, found 0")
-    return Rule(
-        name=wire.name,
-        category=wire.category if match == "category" else None,
-        item_id=wire.item_id if match == "item_id" else None,
-        boost=wire.boost if effect == "boost" else None,
-        pin_position=wire.pin_position if effect == "pin_position" else None,
-    )
+    given: dict[str, Any] = {match: getattr(wire, match), effect: getattr(wire, effect)}
+    return Rule(wire.name, **given)
 
 
 def _history(wire: WireHistory) -> HistoryVectors | None:
@@ -139,7 +127,8 @@ def ranked_to_wire(ranked: RankedItem) -> WireRankedItem:
         score=ranked.score,
         sources=_sources(ranked.sources),
         propensity=ranked.propensity,
-        explanation=None if ranked.explanation is None else _explanation(ranked.explanation),
+        # the message's fields are called alike
+        explanation=None if ranked.explanation is None else Explanation(**asdict(ranked.explanation)),
     )
 
 
@@ -156,17 +145,3 @@ def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:
 def _sources(bits: int) -> list[CandidateSource]:
     numbers = [source for source in range(1, bits.bit_length()) if bits >> source & 1]
     return cast("list[CandidateSource]", numbers)  # plain numbers in the domain, and on the wire
-
-
-def _explanation(told: Explanation) -> WireExplanation:
-    return WireExplanation(
-        personal_score=told.personal_score,
-        terms=[BlendTerm(name=term.name, value=term.value, weight=term.weight) for term in told.terms],
-        sources=[
-            SourceRank(source=cast("CandidateSource", each.source), rank=each.rank, score=each.score)
-            for each in told.sources
-        ],
-        rank_by_score=told.rank_by_score,
-        contributions=[Contribution(item_id=each.item_id, value=each.value) for each in told.contributions],
-        rules=told.rules,
-    )

@@ -1,14 +1,19 @@
-"""The catalogue of one artifact version: what an item is called and costs, and a search by words of its title."""
+"""The catalogue of one artifact version: what an item is called and costs, and which items are wanted."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import nan
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsys.shop.item import Item
+from recsys.shop.item import ATTRIBUTES, Item, JsonScalar
+
+Number = TypeVar("Number", bound=np.generic)
 
 SCHEMA: Final = pa.schema(
     [
@@ -34,56 +39,92 @@ def schema_with(columns: Iterable[str]) -> pa.Schema:
     return pa.schema([*SCHEMA, *attributes])
 
 
+@dataclass(frozen=True)
+class Texts:
+    """A column of text, each distinct text a code."""
+
+    codes: NDArray[np.int32]  # [n_items], -1: null
+    code_of: dict[str, int]
+    texts: list[str | None]  # by code; the last one, asked by -1, is none
+
+    def at(self, rows: NDArray[np.int64]) -> list[str | None]:
+        """The texts of these rows."""
+        return [self.texts[code] for code in self.codes[rows].tolist()]
+
+
 class Catalogue:
-    """Item data by row, over a memory-mapped record batch of `SCHEMA` and attribute columns."""
+    """Item data by row, over a memory-mapped record batch of `SCHEMA` and attribute columns.
+
+    A field is named as records name it: `category`, or `attributes.NAME`. What is made of a whole column is made when
+    something first asks for it: a version of a million items opens without, and each costs some ten milliseconds once.
+    """
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
-        self._columns = [batch.column(name) for name in SCHEMA.names]
-        self._attributes: dict[str, pa.LargeStringArray] = {
+        self._facts = [batch.column(name) for name in SCHEMA.names]
+        self._attributes = {
             name.removeprefix(ATTRIBUTE): batch.column(name)
             for name in batch.schema.names
             if name.startswith(ATTRIBUTE)
         }
+        self._columns = dict(zip(SCHEMA.names, self._facts, strict=True))
+        self._columns |= {f"{ATTRIBUTES}{name}": column for name, column in self._attributes.items()}
+        self._texts: dict[str, Texts | None] = {}
         self.available: NDArray[np.bool_] = as_mask(batch.column("available"))
 
     def item(self, row: int) -> Item:
         """The item of a row."""
         told = ((name, column[row].as_py()) for name, column in self._attributes.items())
-        facts: list[Any] = [column[row].as_py() for column in self._columns]
+        facts: list[Any] = [column[row].as_py() for column in self._facts]
         facts.append({name: value for name, value in told if value is not None})
         return Item(*facts)
 
-    def column(self, name: str) -> pa.Array:
-        """A column of `SCHEMA`, of every item."""
-        return self._batch.column(name)
+    def value(self, field: str, row: int) -> JsonScalar:
+        """A field of a row; none where the version does not have it."""
+        column = self._columns.get(field)
+        value: JsonScalar = None if column is None else column[row].as_py()
+        return value
 
-    def attributes(self, name: str) -> pa.LargeStringArray | None:
-        """An attribute of every item, null where an item has none; none where the version has no such attribute."""
-        return self._attributes.get(name)
+    def texts(self, field: str) -> Texts | None:
+        """A field of text, of every item; none for an attribute that the version does not have."""
+        if field not in self._texts:
+            column = self._columns.get(field)
+            self._texts[field] = None if column is None else _encoded(column)
+        return self._texts[field]
+
+    def equal_any(self, field: str, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """bool [n_items]: of which items a text is one of these."""
+        texts = self.texts(field)
+        codes = [texts.code_of[text] for text in wanted if text in texts.code_of] if texts is not None else []
+        if texts is None or not codes:
+            return np.zeros(len(self.available), dtype=bool)
+        if len(codes) == 1:
+            return np.equal(texts.codes, codes[0])
+        is_wanted = np.zeros(len(texts.code_of) + 1, dtype=bool)  # the last one is asked by -1
+        is_wanted[codes] = True
+        return is_wanted[texts.codes]
+
+    def price_between(self, lowest: float, highest: float) -> NDArray[np.bool_]:
+        """bool [n_items]: which prices are known and within these bounds."""
+        return (self._prices >= lowest) & (self._prices <= highest)  # NaN is neither
+
+    @cached_property
+    def _prices(self) -> NDArray[np.float64]:
+        """float64 [n_items], NaN where there is none."""
+        return _numbers(self._columns["price"], np.dtype(np.float64), missing=nan)
 
     def search(
-        self,
-        *,
-        query: str,
-        category: str,
-        start_row: int,
-        limit: int,
-        check_time: Callable[[], None] = lambda: None,
-    ) -> list[int]:
+        self, *, query: str, category: str, start_row: int, check_time: Callable[[], None] = lambda: None
+    ) -> Iterator[int]:
         """Rows whose title holds every word of `query`, whatever the case, and whose category is `category`.
 
-        An empty `query` or `category` accepts every item. At most `limit` rows from `start_row` on, ascending.
-        `check_time` is called before each block, and ends the search by raising.
+        An empty `query` or `category` accepts every item. From `start_row` on, ascending, block by block as they are
+        asked for. `check_time` is called before each block, and ends the search by raising.
         """
-        found: list[int] = []
         words = sorted(set(query.split()), key=len, reverse=True)  # a long word is in few titles
         for start in range(start_row, self._batch.num_rows, _SEARCH_BLOCK):
             check_time()
-            found.extend((start + self._matching(start, words, category)).tolist())
-            if len(found) >= limit:
-                break
-        return found[:limit]
+            yield from (start + self._matching(start, words, category)).tolist()
 
     def _matching(self, start: int, words: Sequence[str], category: str) -> NDArray[np.int64]:
         """The matching rows of one block, from its start; each condition looks only at what passed those before it."""
@@ -101,6 +142,21 @@ class Catalogue:
             rows = rows[keep]
             titles = titles.filter(pa.array(keep))
         return rows
+
+
+def _encoded(column: pa.Array) -> Texts:
+    encoded = pc.dictionary_encode(column)
+    texts = encoded.dictionary.to_pylist()
+    codes = _numbers(encoded.indices, np.dtype(np.int32), missing=-1)
+    return Texts(codes, {text: code for code, text in enumerate(texts)}, [*texts, None])
+
+
+def _numbers(column: pa.Array, dtype: np.dtype[Number], *, missing: float) -> NDArray[Number]:
+    """A column of numbers; a copy with `missing` for each null, where there are any."""
+    # `to_numpy` and `fill_null` import pandas where it is installed, half a second in the middle of a request
+    _, values = column.buffers()
+    numbers = np.frombuffer(values, dtype, count=len(column), offset=column.offset * dtype.itemsize)
+    return np.where(as_mask(column.is_valid()), numbers, dtype.type(missing)) if column.null_count else numbers
 
 
 def as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:

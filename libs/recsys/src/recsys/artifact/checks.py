@@ -1,8 +1,8 @@
 """What a reader checks before it serves a version: checksums, finite numbers, rows and codes that exist.
 
 Everything is read in blocks: nearly all of the time is SHA-256's (docs/artifact-format.md has figures). Where a service
-waits for it to start, all processors read; where it answers meanwhile, one thread does, gently. Large arrays are read
-from their files and not through their maps, where each page that was looked at would count as the process's memory.
+waits for it to start, all processors read; where it answers meanwhile, one thread reads, throttled. Large arrays are
+read from their files and not through their maps, where each page that was looked at would count as its memory.
 """
 
 import hashlib
@@ -26,20 +26,20 @@ _BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
 _TYPES_IN_A_SET = 32
 
 
-def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, gently: bool) -> None:
+def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, throttled: bool) -> None:
     """Every file is there, as long as it should be, and has its checksum. Raises: ArtifactError."""
     largest_first = sorted(entries.items(), key=lambda entry: -entry[1].bytes)
-    with _readers(gently=gently) as pool:
-        list(pool.map(lambda entry: _check_file(version_dir / entry[0], entry[1], gently=gently), largest_first))
+    with ThreadPoolExecutor(1 if throttled else os.cpu_count()) as pool:
+        list(pool.map(lambda entry: _check_file(version_dir / entry[0], entry[1], throttled=throttled), largest_first))
 
 
-def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, gently: bool) -> None:
+def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, throttled: bool) -> None:
     """No array (of 1 or 2 dimensions) holds NaN or infinity. Raises: ArtifactError."""
-    with _readers(gently=gently) as pool:
-        list(pool.map(lambda each: _check_finite(*each, gently=gently), arrays.items()))
+    with ThreadPoolExecutor(1 if throttled else os.cpu_count()) as pool:
+        list(pool.map(lambda each: _check_finite(*each, throttled=throttled), arrays.items()))
 
 
-def check_history(version_dir: Path, history: History, *, n_items: int, gently: bool) -> None:
+def check_history(version_dir: Path, history: History, *, n_items: int, throttled: bool) -> None:
     """Every entry belongs to one user and has an item, a weight and types that exist. Raises: ArtifactError."""
     indptr, items, types = history.indptr, history.items, history.types
     if indptr[0] != 0 or indptr[-1] != len(items) or (np.diff(indptr) < 0).any():
@@ -48,20 +48,20 @@ def check_history(version_dir: Path, history: History, *, n_items: int, gently: 
     if len(items) == 0:
         return
     path = version_dir / layout.HISTORY_ITEMS
-    least, most = _range(path, items, gently=gently)
+    least, most = _range(path, items, throttled=throttled)
     if least < 0 or most >= n_items:
         raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {least} to {most}")
     path = version_dir / layout.HISTORY_TYPES
-    _, most = _range(path, types, gently=gently)
+    _, most = _range(path, types, throttled=throttled)
     if most >= len(history.event_types):
         raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {most}")
     path = version_dir / layout.HISTORY_WEIGHTS
-    lightest, _ = _range(path, history.weights, gently=gently)
+    lightest, _ = _range(path, history.weights, throttled=throttled)
     if not lightest > 0:
         raise ArtifactError(f"{path}: expected values above 0, found {lightest}")
     path = version_dir / layout.HISTORY_TYPE_SETS
     largest = (1 << min(len(history.event_types), _TYPES_IN_A_SET)) - 1
-    _, most = _range(path, history.type_sets, gently=gently)
+    _, most = _range(path, history.type_sets, throttled=throttled)
     if most > largest:
         raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {most:#x}")
 
@@ -90,13 +90,13 @@ def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed:
         raise ArtifactError(f"{path}: files: expected {', '.join(sorted(missing))}, found no entry")
 
 
-def _check_file(path: Path, entry: FileEntry, *, gently: bool) -> None:
+def _check_file(path: Path, entry: FileEntry, *, throttled: bool) -> None:
     try:
         size = path.stat().st_size
         if size != entry.bytes:
             raise ArtifactError(f"{path}: expected {entry.bytes} bytes, found {size}")
         digest = hashlib.sha256()
-        for block in _read(path, gently=gently):
+        for block in _read(path, throttled=throttled):
             digest.update(block)
     except OSError as error:
         raise ArtifactError(f"{path}: expected {entry.bytes} bytes, found: {error.strerror}") from error
@@ -104,9 +104,9 @@ def _check_file(path: Path, entry: FileEntry, *, gently: bool) -> None:
         raise ArtifactError(f"{path}: expected SHA-256 {entry.sha256}, found {digest.hexdigest()}")
 
 
-def _check_finite(path: Path, array: NDArray[np.float32], *, gently: bool) -> None:
+def _check_finite(path: Path, array: NDArray[np.float32], *, throttled: bool) -> None:
     start = 0
-    for block in _blocks(path, array, gently=gently):
+    for block in _blocks(path, array, throttled=throttled):
         finite = np.isfinite(block)
         if not finite.all():
             row = (start + int(np.argmin(finite))) * len(array) // array.size
@@ -114,33 +114,29 @@ def _check_finite(path: Path, array: NDArray[np.float32], *, gently: bool) -> No
         start += len(block)
 
 
-def _range(path: Path, array: NDArray[Any], *, gently: bool) -> tuple[Any, Any]:
+def _range(path: Path, array: NDArray[Any], *, throttled: bool) -> tuple[Any, Any]:
     """The least and the greatest value."""
-    ranges = [(block.min(), block.max()) for block in _blocks(path, array, gently=gently)]
+    ranges = [(block.min(), block.max()) for block in _blocks(path, array, throttled=throttled)]
     return min(least for least, _ in ranges), max(most for _, most in ranges)
 
 
-def _blocks(path: Path, array: NDArray[Any], *, gently: bool) -> Iterator[NDArray[Any]]:
+def _blocks(path: Path, array: NDArray[Any], *, throttled: bool) -> Iterator[NDArray[Any]]:
     """The values in their order, flat, a block at a time; a block is good until the next one is asked for."""
     if not isinstance(array, np.memmap):  # empty, or what a reader makes up for format 1
         if array.size:
             yield array.ravel()
         return
     try:
-        for block in _read(path, offset=array.offset, gently=gently):
+        for block in _read(path, offset=array.offset, throttled=throttled):
             yield np.frombuffer(block, array.dtype)
     except OSError as error:
         raise ArtifactError(f"{path}: expected {array.nbytes} bytes of values, found: {error.strerror}") from error
 
 
-def _readers(*, gently: bool) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1 if gently else os.cpu_count())
-
-
-def _read(path: Path, *, offset: int = 0, gently: bool) -> Iterator[memoryview]:
+def _read(path: Path, *, offset: int = 0, throttled: bool) -> Iterator[memoryview]:
     """The file from `offset` on, a block at a time; a block is good until the next one is asked for. Raises: OSError.
 
-    Gently: after each block, a pause of the time that it took. A thread that never sleeps keeps its processor for
+    Throttled: after each block, a pause of the time that it took. A thread that never sleeps keeps its processor for
     milliseconds when a request wakes another one there, whatever the priorities.
     """
     buffer = memoryview(bytearray(_BLOCK_BYTES))
@@ -149,6 +145,6 @@ def _read(path: Path, *, offset: int = 0, gently: bool) -> Iterator[memoryview]:
         started_s = time.monotonic()
         while size := file.readinto(buffer):
             yield buffer[:size]
-            if gently:
+            if throttled:
                 time.sleep(time.monotonic() - started_s)
                 started_s = time.monotonic()

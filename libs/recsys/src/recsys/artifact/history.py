@@ -1,4 +1,4 @@
-"""What each user already had, by row, most recent first: memory-mapped, compressed by rows."""
+"""What each user has seen, by row, most recent first: memory-mapped, compressed by rows."""
 
 from dataclasses import dataclass
 
@@ -27,13 +27,17 @@ class History:
     type_sets: NDArray[np.uint32]  # [nnz] bit n: the pair has an event of event_types[n]; the first 32 types
     event_types: list[str]
 
+    def part(self, user_row: int) -> slice:
+        """Where the user's items stand."""
+        return slice(int(self.indptr[user_row]), int(self.indptr[user_row + 1]))
+
     def size(self, user_row: int) -> int:
-        """Distinct items that the user had."""
+        """How many distinct items the user has seen."""
         return int(self.indptr[user_row + 1] - self.indptr[user_row])
 
     def rows(self, user_row: int) -> NDArray[np.int32]:
-        """Item rows that the user had, most recent first: int32 [size]."""
-        return self.items[self.indptr[user_row] : self.indptr[user_row + 1]]
+        """Item rows that the user has seen, most recent first: int32 [size]."""
+        return self.items[self.part(user_row)]
 
     def entries(self, user_row: int, count: int) -> list[HistoryEntry]:
         """The `count` most recent items of the user."""

@@ -44,8 +44,8 @@ class Artifact:
     similar_index_path: Path
 
 
-def open_artifact(version_dir: Path, *, gently: bool = False) -> Artifact:
-    """Open and check a version's directory, of this format or an earlier one; `gently` where requests are answered.
+def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
+    """Open and check a version's directory, of this format or an earlier one; `throttled` where requests are answered.
 
     Raises:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
@@ -53,7 +53,7 @@ def open_artifact(version_dir: Path, *, gently: bool = False) -> Artifact:
     manifest = read_manifest(version_dir)
     needed = layout.DATA_FILES if manifest.format_version > 1 else layout.DATA_FILES_OF_FORMAT_1
     checks.check_listed(version_dir, manifest.files, needed=needed)
-    checks.check_files(version_dir, manifest.files, gently=gently)
+    checks.check_files(version_dir, manifest.files, throttled=throttled)
     n_users, n_items = manifest.user_count, manifest.item_count
     users = _read_batch(version_dir / layout.USERS, lambda _: _USERS, n_users)
     items = _read_batch(version_dir / layout.ITEMS, schema_with, n_items)
@@ -66,12 +66,14 @@ def open_artifact(version_dir: Path, *, gently: bool = False) -> Artifact:
         catalogue=Catalogue(items),
         history=_read_history(version_dir, manifest),
         popularity=_read_array(version_dir / layout.POPULARITY, np.float32, (n_items,)),
-        first_seen=_read_first_seen(version_dir, manifest),
+        first_seen=np.zeros(n_items, np.int64)
+        if manifest.format_version == 1
+        else _read_array(version_dir / layout.FIRST_SEEN, np.int64, (n_items,)),
         fold_in=_read_fold_in(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
-    _check(version_dir, artifact, gently=gently)
+    _check(version_dir, artifact, throttled=throttled)
     return artifact
 
 
@@ -96,7 +98,7 @@ def read_manifest(version_dir: Path) -> Manifest:
     return manifest
 
 
-def _check(version_dir: Path, artifact: Artifact, *, gently: bool) -> None:
+def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
     floats = {
         layout.USER_EMBEDDINGS: artifact.user_embeddings,
         layout.ITEM_EMBEDDINGS: artifact.item_embeddings,
@@ -109,8 +111,8 @@ def _check(version_dir: Path, artifact: Artifact, *, gently: bool) -> None:
             layout.FOLD_IN_ITEM_SCALE: artifact.fold_in.item_scale,
             layout.FOLD_IN_SPECTRUM: artifact.fold_in.spectrum,
         }
-    checks.check_finite({version_dir / name: array for name, array in floats.items()}, gently=gently)
-    checks.check_history(version_dir, artifact.history, n_items=artifact.manifest.item_count, gently=gently)
+    checks.check_finite({version_dir / name: array for name, array in floats.items()}, throttled=throttled)
+    checks.check_history(version_dir, artifact.history, n_items=artifact.manifest.item_count, throttled=throttled)
     checks.check_first_seen(version_dir / layout.FIRST_SEEN, artifact.first_seen)
     if artifact.fold_in is not None:
         checks.check_fold_in(version_dir, artifact.fold_in)
@@ -137,12 +139,6 @@ def _read_history(version_dir: Path, manifest: Manifest) -> History:
     )
 
 
-def _read_first_seen(version_dir: Path, manifest: Manifest) -> NDArray[np.int64]:
-    if manifest.format_version == 1:
-        return np.zeros(manifest.item_count, np.int64)
-    return _read_array(version_dir / layout.FIRST_SEEN, np.int64, (manifest.item_count,))
-
-
 def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
     if manifest.fold_in is None:
         return None
@@ -157,21 +153,16 @@ def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
 
 def _read_array(path: Path, dtype: type[_Scalar], shape: tuple[int, ...]) -> NDArray[_Scalar]:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:  # an empty array cannot be mapped; anything else is no .npy file
-        array = _read_empty(path, error)
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except ValueError:  # an empty array cannot be mapped; anything else is no .npy file
+            array = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: expected a NumPy array, found: {error}") from error
     expected = f"{np.dtype(dtype).name} {list(shape)} in C order"
     if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
         raise ArtifactError(f"{path}: expected {expected}, found {array.dtype.name} {list(array.shape)}")
     return cast("NDArray[_Scalar]", array)
-
-
-def _read_empty(path: Path, error: ValueError) -> NDArray[np.generic]:
-    try:
-        array: NDArray[np.generic] = np.load(path, allow_pickle=False)
-    except ValueError:
-        raise ArtifactError(f"{path}: expected a NumPy array, found: {error}") from error
-    return array
 
 
 def _read_batch(path: Path, schema_of: Callable[[list[str]], pa.Schema], count: int) -> pa.RecordBatch:

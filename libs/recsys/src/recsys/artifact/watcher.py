@@ -152,11 +152,9 @@ class Watcher(Generic[Model]):
     def _made_due(self, version: str) -> _Due | None:
         try:
             self._hold(version)
-        except ArtifactError as error:
-            self._refuse(str(error))
-            return None
-        except OSError as error:  # not the version's fault: too many open files, a volume that went away
-            self._last_tried = None
+        except (ArtifactError, OSError) as error:
+            if isinstance(error, OSError):  # not the version's fault: too many open files, no volume
+                self._last_tried = None
             self._refuse(str(error))
             return None
         self._tell_refused("")
@@ -177,8 +175,8 @@ class Watcher(Generic[Model]):
             return
         took_s: dict[str, float] = {}
         with self._timed("open", took_s):
-            gently = bool(self._held.current)
-            artifact = open_artifact(layout.version_dir(self._volume, version), gently=gently)
+            throttled = bool(self._held.current)
+            artifact = open_artifact(layout.version_dir(self._volume, version), throttled=throttled)
         with self._timed("build", took_s):
             model = self._load(artifact)
         with self._timed("warm", took_s):

@@ -69,7 +69,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
         _write_files(incomplete, contents)
-        complete = manifest.model_copy(update={"files": _entries(incomplete), "fold_in": contents.fold_in.info})
+        files = {name: _entry(incomplete / name) for name in layout.DATA_FILES}
+        complete = manifest.model_copy(update={"files": files, "fold_in": contents.fold_in.info})
         durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
         incomplete.rename(final)
         durable_file.flush_dir(final.parent)
@@ -199,10 +200,6 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
 def _replace_lines(path: Path, lines: list[str]) -> None:
     """The file with these lines."""
     durable_file.replace(path, "".join(f"{line}\n" for line in lines).encode())
-
-
-def _entries(directory: Path) -> dict[str, FileEntry]:
-    return {name: _entry(directory / name) for name in layout.DATA_FILES}
 
 
 def _entry(path: Path) -> FileEntry:

@@ -1,1 +1,1 @@
-"""The shop's live state: events, what users had, trending counters, items as they are now, experiments."""
+"""The shop's live state: events, what users have seen, trending counters, items as they are now, experiments."""

@@ -63,10 +63,10 @@ def by_time(events: list[StoredEvent]) -> tuple[StoredEvent, ...]:
     return tuple(sorted(events, key=lambda each: (each.event.unix_ms, each.sequence), reverse=True))
 
 
-def by_type(had: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
+def by_type(pairs: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
     """Event type → ids of items, from pairs of both."""
     found: dict[str, set[str]] = {}
-    for event_type, item_id in had:
+    for event_type, item_id in pairs:
         found.setdefault(event_type, set()).add(item_id)
     return {event_type: frozenset(ids) for event_type, ids in found.items()}
 

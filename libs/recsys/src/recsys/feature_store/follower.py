@@ -1,7 +1,7 @@
 """The part of the shop's live state that a process keeps in memory: items as they are now, erased users, what trends.
 
-A store comes in; a `LiveState` is kept up to date, a quarter of a second behind. While the store is away, the last
-state stays.
+A store comes in; a `LiveState` is kept up to date, a quarter of a second behind. While the store is unavailable, the
+last state stays.
 """
 
 import asyncio
@@ -98,8 +98,8 @@ class Following:
 
     async def run(self) -> None:
         """Turn for ever. What nobody foresaw ends it: whoever runs it begins again (`recsys.background`)."""
-        away = "the feature store is away; the last state stays"
-        await while_store_answers(self.turn, every_s=POLL_INTERVAL_S, log=_log, away=away)
+        unavailable = "the feature store is unavailable; the last state stays"
+        await while_store_answers(self.turn, every_s=POLL_INTERVAL_S, log=_log, unavailable=unavailable)
 
     async def _read_items(self) -> None:
         changed: dict[str, ItemRecord] = {}
@@ -112,7 +112,7 @@ class Following:
             is_full = len(page) == _CHANGES_AT_ONCE
         if changed:
             self._state.change_items(changed)
-        self._items_until = until  # not before: a store that goes away between pages is asked for them again
+        self._items_until = until  # not before: a store that becomes unavailable between pages is asked for them again
 
     async def _read_erasures(self) -> None:
         new = await self._store.erasures(after_sequence=self._erased_until)
@@ -136,7 +136,7 @@ class Follower:
         self._thread: threading.Thread | None = None
 
     def start(self, *, wait_s: float = 2.0) -> None:
-        """Begin, and wait for the first complete reading; not for ever, since a store may be away.
+        """Begin, and wait for the first complete reading; not for ever, since a store may be unavailable.
 
         Raises: InvalidArgumentError (no such kind of store), StoreUnavailableError (its file cannot be opened).
         """

@@ -11,7 +11,7 @@ from typing import Final, Literal, Protocol
 from recsys.shop.item import ItemChange, ItemRecord
 
 RECENT_EVENTS: Final = 200
-"""At most so many recent events are kept of a user or session; what was had is kept whole."""
+"""At most so many recent events are kept of a user or session; what was seen is kept whole."""
 
 EVENT_ID_DAYS: Final = 7
 """So long a repeated event_id is known by the store; the lake and the trainer know it for ever."""
@@ -75,7 +75,7 @@ class Profile:
 
     subject: Subject
     recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
-    had: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
+    seen: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
     arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
 
 

@@ -13,9 +13,9 @@ from recsys.feature_store import (
     codec,
     sqlite_events,
     sqlite_experiments,
-    sqlite_had,
     sqlite_items,
     sqlite_schema,
+    sqlite_seen,
     sqlite_sessions,
     sqlite_trending,
 )
@@ -73,7 +73,7 @@ class SqliteStore(FeatureStore):
             return Profile(
                 resolved,
                 recent=sqlite_events.recent_of(connection, resolved),
-                had=sqlite_had.had_by(connection, resolved),
+                seen=sqlite_seen.seen_by(connection, resolved),
                 arms=sqlite_experiments.arms_of(connection, codec.key_of(resolved)),
             )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from recsys.feature_store import codec, sqlite_experiments, sqlite_had, sqlite_sessions, sqlite_trending
+from recsys.feature_store import codec, sqlite_experiments, sqlite_seen, sqlite_sessions, sqlite_trending
 from recsys.feature_store.interface import (
     EVENT_ID_DAYS,
     RECENT_EVENTS,
@@ -59,7 +59,7 @@ def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: s
         enter(connection, "merge", key=user, text=codec.merge_to_text(Merge(session_id, user_id, now_ms)))
     connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (session_id, user_id))
     moved = connection.execute("UPDATE recent SET subject = ? WHERE subject = ?", (user, session)).rowcount
-    sqlite_had.move(connection, session, to=user)
+    sqlite_seen.move(connection, session, to=user)
     sqlite_sessions.touch(connection, Subject("session", session_id), now_ms=now_ms)
     sqlite_experiments.merge_arms(connection, session, user=user)
     _cap_recent(connection, {user})
@@ -105,7 +105,7 @@ def _store(connection: sqlite3.Connection, event: Event, *, key: str, now_ms: in
     sequence = enter(connection, "event", key=key, text=text)
     connection.execute("INSERT INTO event_ids VALUES (?, ?, ?)", (event.event_id, sequence, now_ms))
     connection.execute("INSERT INTO recent VALUES (?, ?, ?, ?)", (key, sequence, event.unix_ms, text))
-    sqlite_had.note(connection, event, key=key)
+    sqlite_seen.note(connection, event, key=key)
     sqlite_sessions.touch(connection, event.subject, now_ms=now_ms)
     return sequence
 

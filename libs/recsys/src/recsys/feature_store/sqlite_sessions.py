@@ -47,7 +47,7 @@ def mark_unmarked(connection: sqlite3.Connection) -> None:
 
 
 def forget_quiet(connection: sqlite3.Connection, *, before_ms: int) -> None:
-    """Forget sessions that were not heard of since, the quietest first: what they had, and whose they are."""
+    """Forget sessions that were not heard of since, the quietest first: what they have seen, and whose they are."""
     quiet = connection.execute(
         "SELECT session_id FROM session_times WHERE last_ms < ? ORDER BY last_ms LIMIT ?", (before_ms, _MOST_AT_ONCE)
     ).fetchall()

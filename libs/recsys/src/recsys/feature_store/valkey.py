@@ -110,7 +110,7 @@ class ValkeyStore(FeatureStore):
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
     async def profile(self, subject: Subject) -> Profile:
-        key, recent, had, arms = await self._run(valkey_scripts.PROFILE, codec.key_of(subject))
+        key, recent, seen, arms = await self._run(valkey_scripts.PROFILE, codec.key_of(subject))
         resolved = codec.subject_of(key)
         events = []
         for member in recent:
@@ -119,7 +119,7 @@ class ValkeyStore(FeatureStore):
         return Profile(
             resolved,
             codec.by_time(events),
-            codec.by_type(member.split("\0", 1) for member in had),
+            codec.by_type(member.split("\0", 1) for member in seen),
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
         )
 
@@ -264,7 +264,7 @@ class ValkeyStore(FeatureStore):
             found = await self._client.config_get(*_DURABLE)
         except ResponseError:  # not allowed to ask
             found = _DURABLE
-        except (ValkeyError, OSError):  # away: the write itself will tell
+        except (ValkeyError, OSError):  # unavailable: the write itself will tell
             return
         self._is_checked = True
         if found != _DURABLE:

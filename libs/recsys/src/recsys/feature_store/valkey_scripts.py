@@ -54,7 +54,7 @@ local function assign(key, experiment, text)
 end
 """
 
-# Once for each session that is quiet for long: what it had, and whose it is. At most so many in one script.
+# Once for each session that is quiet for long: what it has seen, and whose it is. At most so many in one script.
 _FORGET_QUIET: Final = """
 local function forget_quiet(before_ms)
   local quiet = redis.call("ZRANGE", "times:sessions", "-inf", "(" .. before_ms, "BYSCORE", "LIMIT", 0, 100)
@@ -122,7 +122,7 @@ local function count()
   redis.call("ZREMRANGEBYRANK", "trending:" .. half_life, ARGV[6], -1)
 end
 
-local function note_had(key, event_type, item)
+local function note_seen(key, event_type, item)
   if event_type == "remove" then
     if redis.call("HEXISTS", "again:" .. key, item) == 0 then
       redis.call("SREM", "had:" .. key, "purchase\\0" .. item)
@@ -149,7 +149,7 @@ for at = 9, #ARGV, 7 do
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
     touched[key] = true
-    note_had(key, event_type, item)
+    note_seen(key, event_type, item)
     unix_ms, weight = tonumber(unix_ms), tonumber(weight)
     if weight ~= 0 then
       counted[#counted + 1] = {item, unix_ms, weight}
@@ -166,7 +166,7 @@ return outcomes
 """
 )
 
-# ARGV: subject key. Returns {key, recent with nothing but members, had, assignments}.
+# ARGV: subject key. Returns {key, recent with nothing but members, seen, assignments}.
 PROFILE: Final = (
     _OWNER
     + """
@@ -192,8 +192,8 @@ redis.call("SADD", "sessions:" .. ARGV[2], ARGV[1])
 local moved = redis.call("ZCARD", "recent:" .. session)
 redis.call("ZUNIONSTORE", "recent:" .. user, 2, "recent:" .. user, "recent:" .. session)
 redis.call("ZREMRANGEBYRANK", "recent:" .. user, 0, -(tonumber(ARGV[3]) + 1))
-for _, had in ipairs(redis.call("SINTER", "had:" .. user, "had:" .. session)) do
-  local item = string.match(had, "^purchase%z(.*)$")
+for _, seen in ipairs(redis.call("SINTER", "had:" .. user, "had:" .. session)) do
+  local item = string.match(seen, "^purchase%z(.*)$")
   if item then redis.call("HINCRBY", "again:" .. user, item, 1) end
 end
 local again = redis.call("HGETALL", "again:" .. session)

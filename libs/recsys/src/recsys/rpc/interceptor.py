@@ -13,10 +13,10 @@ import grpc
 
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.method import Handler, Method, Policy, arrived_s
-from recsys.rpc.status import overloaded
+from recsys.rpc.status import OVERLOADED
 from recsys.rpc.workers import Workers
 
-_LANES: Final = "/recsys.v1.LaneService/"
+_CALL_STREAMS: Final = "/recsys.v1.LaneService/"
 LONGEST_REQUEST_ID: Final = 128
 
 
@@ -54,7 +54,7 @@ class RpcInterceptor(grpc.ServerInterceptor):
         policy = self._policy
         if not method.is_streaming:
             return grpc.unary_unary_rpc_method_handler(method.answer_one), policy.workers
-        workers = policy.lane_workers if name.startswith(_LANES) else policy.stream_workers
+        workers = policy.call_stream_workers if name.startswith(_CALL_STREAMS) else policy.stream_workers
         if not method.response_streaming:
             return grpc.stream_unary_rpc_method_handler(workers.runs(method.answer_one)), workers
         if not method.request_streaming:
@@ -63,7 +63,7 @@ class RpcInterceptor(grpc.ServerInterceptor):
 
 
 def _refuse(_raw: bytes, context: grpc.ServicerContext) -> None:
-    context.abort_with_status(overloaded())
+    context.abort_with_status(OVERLOADED)
 
 
 def _request_id(metadata: Any) -> str:

@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from recsys.errors import InvalidArgumentError, RecsysError
 from recsys.observability.metrics import RpcMetrics
-from recsys.rpc.status import deadline_exceeded, internal_error, status_of
+from recsys.rpc.status import DEADLINE_EXCEEDED, INTERNAL_ERROR, status_of
 from recsys.rpc.workers import Workers
 
 _log = logging.getLogger(__name__)
@@ -55,18 +55,44 @@ class CallError(Exception):
 
 
 @dataclass(frozen=True)
-class Policy:
-    """How calls are answered, whatever the method."""
+class ServerLimits:
+    """What a server lets happen at once, and for how long."""
 
+    worker_threads: int
+    maximum_concurrent_rpcs: int  # being answered or waiting; one more is RESOURCE_EXHAUSTED
     default_deadline_s: float  # bounds a unary call that came without a deadline, and any longer one
-    stream_deadline_s: float  # the same for a streaming call
-    slow_s: float  # a call that took longer is in the log although it went well
-    metrics: RpcMetrics
-    workers: Workers  # answer unary calls; the server's own pool
-    turns: threading.Semaphore  # unary calls, carried ones too, that are worked on at once
-    lane_workers: Workers  # answer the streams that carry unary calls, each for as long as it is open
-    stream_workers: Workers  # answer other streaming calls: these last, and must not keep the others waiting
-    refusers: Workers  # tell the others that there are too many
+    grace_s: float  # for calls in flight when the server is told to end
+    slow_s: float = 0.25  # a call that took longer is logged although it went well
+    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
+    stream_threads: int = 4  # other streaming calls at once, in threads of their own
+    stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
+    # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
+    connection_age_s: float = 10.0
+
+
+class Policy:
+    """How calls are answered, whatever the method, and in whose threads."""
+
+    def __init__(
+        self, limits: ServerLimits, metrics: RpcMetrics, *, prepare_worker: Callable[[], None] = lambda: None
+    ) -> None:
+        """`prepare_worker` runs once in each thread."""
+        self.limits = limits
+        self.metrics = metrics
+
+        def workers(name: str, threads: int, most: int) -> Workers:
+            return Workers(name, threads=threads, most=most, prepare=prepare_worker)
+
+        # answer unary calls; the server's own pool
+        self.workers = workers("rpc", limits.worker_threads, limits.maximum_concurrent_rpcs)
+        # unary calls, carried ones too, that are worked on at once
+        self.turns = threading.Semaphore(limits.worker_threads)
+        # answer the streams that carry unary calls, each for as long as it is open
+        self.call_stream_workers = workers("call_stream", limits.call_stream_threads, limits.call_stream_threads)
+        # answer other streaming calls: these last, and must not keep the others waiting
+        self.stream_workers = workers("stream", limits.stream_threads, limits.stream_threads)
+        # tell the others that there are too many
+        self.refusers = Workers("refuse", threads=1, most=1)
 
 
 class Method:
@@ -82,8 +108,9 @@ class Method:
         self.response_streaming = handler.response_streaming
         self._parse = handler.request_deserializer or bytes
         self._serialize = handler.response_serializer or bytes
-        self._deadline_s = policy.stream_deadline_s if self.is_streaming else policy.default_deadline_s
-        self._slow_s = float("inf") if self.is_streaming else policy.slow_s
+        limits = policy.limits
+        self._deadline_s = limits.stream_deadline_s if self.is_streaming else limits.default_deadline_s
+        self._slow_s = float("inf") if self.is_streaming else limits.slow_s
         self._turns = policy.turns
         self._metrics = policy.metrics
 
@@ -94,45 +121,25 @@ class Method:
 
     def carried(self, raw: bytes, context: grpc.ServicerContext, *, came_s: float, timeout_s: float) -> bytes:
         """One response to a call that came at `came_s` in a message with others. Raises: CallError."""
-        self._metrics.in_flight.inc()
-        code, version = _CANCELLED, ""
-        try:
-            _until_s.set(came_s + min(timeout_s, self._deadline_s))
-            with self._turn(context):
-                response = self._behaviour(self._read(raw), context)
-            answer: bytes = self._serialize(response)
-            code, version = _OK, response.artifact_version
-        except Exception as error:  # the edge
-            status = _status_of_failure(error, context)
-            code = status.code
-            raise CallError(status) from error
-        finally:
-            self._end(code, version, time.monotonic() - came_s)
-        return answer
+        _until_s.set(came_s + min(timeout_s, self._deadline_s))
+        return self._one(raw, context, came_s)
 
     def answer_one(self, raw: Any, context: grpc.ServicerContext) -> bytes:
         """One response; `raw` is the request's bytes, or an iterator of those of many."""
-        self._metrics.in_flight.inc()
-        code, version = _CANCELLED, ""
+        self._set_until(context)
         try:
-            response = self._work(raw, context)
-            answer: bytes = self._serialize(response)
-            if context.is_active():
-                code, version = _OK, response.artifact_version
-        except Exception as error:  # the edge
-            status = _status_of_failure(error, context)
-            code = status.code
-            context.abort_with_status(status)
-        finally:
-            self._end(code, version, time.monotonic() - arrived_s.get())
-        return answer
+            return self._one(raw, context, arrived_s.get())
+        except CallError as error:
+            context.abort_with_status(error.status)
 
     def answer_many(self, raw: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
         """Response after response, until the servicer has no more, the time is over or the client goes away."""
         self._metrics.in_flight.inc()
         code = _CANCELLED
         try:
-            for response in self._work(raw, context):
+            self._set_until(context)
+            check_time(context)
+            for response in self._behaviour(self._request(raw), context):
                 check_time(context)
                 yield self._serialize(response)
             if context.is_active():
@@ -144,19 +151,38 @@ class Method:
         finally:
             self._end(code, "", time.monotonic() - arrived_s.get())
 
-    def _work(self, raw: Any, context: grpc.ServicerContext) -> Any:
+    def _one(self, raw: Any, context: grpc.ServicerContext, came_s: float) -> bytes:
+        self._metrics.in_flight.inc()
+        code, version = _CANCELLED, ""
+        try:
+            with self._turn(context):
+                response = self._behaviour(self._request(raw), context)
+            answer: bytes = self._serialize(response)
+            if context.is_active():
+                code, version = _OK, response.artifact_version
+        except Exception as error:  # the edge
+            status = _status_of_failure(error, context)
+            code = status.code
+            raise CallError(status) from error
+        finally:
+            self._end(code, version, time.monotonic() - came_s)
+        return answer
+
+    def _set_until(self, context: grpc.ServicerContext) -> None:
         client_s = context.time_remaining()
         until_s = arrived_s.get() + self._deadline_s
         _until_s.set(until_s if client_s is None else min(until_s, time.monotonic() + client_s))
-        if self.is_streaming:
-            check_time(context)
-            return self._behaviour(map(self._read, raw) if self.request_streaming else self._read(raw), context)
-        with self._turn(context):
-            return self._behaviour(self._read(raw), context)
+
+    def _request(self, raw: Any) -> Any:
+        return map(self._read, raw) if self.request_streaming else self._read(raw)
 
     @contextmanager
     def _turn(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Wait until a call more may be worked on, for no longer than the call's own time."""
+        """Wait until a call more may be worked on, for no longer than the call's own time; a stream waits for none."""
+        if self.is_streaming:
+            check_time(context)
+            yield
+            return
         if not self._turns.acquire(timeout=max(_until_s.get() - time.monotonic(), 0)):
             raise _TooLateError
         try:
@@ -187,10 +213,10 @@ class Method:
 
 def _status_of_failure(error: Exception, context: grpc.ServicerContext) -> grpc.Status:
     if isinstance(error, _TooLateError):
-        return deadline_exceeded()
+        return DEADLINE_EXCEEDED
     if isinstance(error, RecsysError):
         return status_of(error)
     if isinstance(error, grpc.RpcError) and not context.is_active():
         raise error  # the client went away while its requests were awaited: there is nobody to tell
     _log.error("unexpected error", exc_info=error)  # a bug is logged in full here, and told to nobody outside
-    return internal_error()
+    return INTERNAL_ERROR

@@ -2,43 +2,27 @@
 
 from collections.abc import Callable
 from datetime import UTC
-from typing import Protocol
+from typing import Any
 
 import grpc
 
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.verdict import RunVerdict
+from recsys.artifact.watcher import Watcher
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse, Metric, TrainingRun
 from recsys.v1.model_service_pb2_grpc import ModelServiceServicer
-
-
-class LoadedModel(Protocol):
-    """What a service made of an artifact."""
-
-    @property
-    def manifest(self) -> Manifest: ...
-
-
-class Versions(Protocol):
-    """What `recsys.artifact.watcher.Watcher` tells about the versions that it holds."""
-
-    refused: str
-
-    def current(self) -> LoadedModel: ...
-
-    def held(self) -> list[str]: ...
 
 
 class ModelServicer(ModelServiceServicer):
     """Manifest → wire."""
 
-    def __init__(self, versions: Versions, *, last_run: Callable[[], RunVerdict | None] = lambda: None) -> None:
-        """`last_run` tells what became of the newest version on the volume."""
-        self._versions = versions
+    def __init__(self, watcher: Watcher[Any], *, last_run: Callable[[], RunVerdict | None] = lambda: None) -> None:
+        """Models have a `manifest`. `last_run` tells what became of the newest version on the volume."""
+        self._watcher = watcher
         self._last_run = last_run
 
     def GetModel(self, request: GetModelRequest, context: grpc.ServicerContext) -> GetModelResponse:  # noqa: N802
-        manifest = self._versions.current().manifest
+        manifest: Manifest = self._watcher.current().manifest
         return GetModelResponse(
             artifact_version=manifest.version,
             model=manifest.model,
@@ -50,8 +34,8 @@ class ModelServicer(ModelServiceServicer):
                 Metric(name=name, value=metric.value, low=metric.low, high=metric.high)
                 for name, metric in manifest.metrics.items()
             ],
-            held_versions=self._versions.held(),
-            refused=self._versions.refused,
+            held_versions=self._watcher.held(),
+            refused=self._watcher.refused,
             stream_sequence=manifest.stream_sequence,
             last_run=_run(self._last_run()),
         )

@@ -9,30 +9,27 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
-from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from recsys.errors import InvalidArgumentError
 from recsys.observability.metrics import Metrics
+from recsys.rpc.call_stream_servicer import CallStreamServicer
 from recsys.rpc.interceptor import RpcInterceptor
-from recsys.rpc.lane_servicer import LaneServicer
 from recsys.rpc.limits import MAX_MESSAGE_BYTES
-from recsys.rpc.method import Handler, Method, Policy
+from recsys.rpc.method import Handler, Method, Policy, ServerLimits
 from recsys.rpc.tls import TlsFiles, server_credentials
-from recsys.rpc.workers import Workers
-from recsys.v1 import lane_service_pb2
 from recsys.v1.lane_service_pb2_grpc import add_LaneServiceServicer_to_server
 
 _log = logging.getLogger(__name__)
+
+Servicer = TypeVar("Servicer")
 
 _OPTIONS: Final = [
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent share of the traffic
@@ -51,26 +48,6 @@ _LONGEST_NOTICE_S: Final = 2.0  # for clients that do not
 _BESIDES: Final = _MOST_HEALTH_WATCHES + 256
 
 
-@dataclass(frozen=True)
-class ServerLimits:
-    """What a server lets happen at once, and for how long."""
-
-    worker_threads: int
-    maximum_concurrent_rpcs: int  # being answered or waiting; one more is RESOURCE_EXHAUSTED
-    default_deadline_s: float  # for a call that came without one
-    grace_s: float  # for calls in flight when the server is told to end
-    slow_s: float = 0.25  # a call that took longer is logged although it went well
-    lane_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
-    stream_threads: int = 4  # other streaming calls at once, in threads of their own
-    stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
-    # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
-    connection_age_s: float = 10.0
-
-
-def _nothing() -> None:
-    """Most workers need no preparation."""
-
-
 class RpcServer:
     """A gRPC server; every service and the whole are NOT_SERVING until `set_serving`."""
 
@@ -78,7 +55,7 @@ class RpcServer:
         self,
         limits: ServerLimits,
         *,
-        prepare_worker: Callable[[], None] = _nothing,
+        prepare_worker: Callable[[], None] = lambda: None,
         metrics: Metrics | None = None,
         tls: TlsFiles | None = None,
     ) -> None:
@@ -95,32 +72,37 @@ class RpcServer:
             experimental_non_blocking=False,
             experimental_thread_pool=ThreadPoolExecutor(_MOST_HEALTH_WATCHES, thread_name_prefix="health"),
         )
-        self._policy = policy = _policy(limits, prepare_worker=prepare_worker, metrics=metrics or Metrics())
+        self._policy = policy = Policy(limits, (metrics or Metrics()).rpc, prepare_worker=prepare_worker)
         self._methods: dict[str, Method] = {}
         self._server = grpc.server(
             policy.workers,
             interceptors=[RpcInterceptor(policy, self._methods)],
             options=[*_OPTIONS, ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000))],
             maximum_concurrent_rpcs=limits.maximum_concurrent_rpcs
-            + limits.lane_threads
+            + limits.call_stream_threads
             + limits.stream_threads
             + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._lanes = LaneServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
-        self.add(lane_service_pb2.DESCRIPTOR, partial(add_LaneServiceServicer_to_server, self._lanes))
+        self._call_streams = CallStreamServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
+        self.add(add_LaneServiceServicer_to_server, self._call_streams)
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
 
-    def add(self, proto: FileDescriptor, register: Callable[[Any], None]) -> None:
-        """Add the one service that a .proto file of ours defines; `register` adds its servicer."""
-        [service] = proto.services_by_name.values()
-        registered = _Registered(self._server)
-        register(registered)
-        for short, handler in registered.handlers.items():
-            name = f"/{service.full_name}/{short}"
-            self._methods[name] = Method(name, handler, self._policy)
-        self._names.append(service.full_name)
+    def add(self, register: Callable[[Servicer, Any], None], servicer: Servicer) -> None:
+        """Answer the calls of a service of ours; `register` is its generated `add_…Servicer_to_server`."""
+        register(servicer, self)
         self._set_health(HealthCheckResponse.NOT_SERVING)
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Called by generated code, as the next one."""
+        self._server.add_generic_rpc_handlers(generic_rpc_handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: dict[str, Handler]) -> None:
+        """Keep the handlers by the full names of their methods, for calls of both kinds."""
+        self._server.add_registered_method_handlers(service_name, method_handlers)
+        names = {f"/{service_name}/{short}": handler for short, handler in method_handlers.items()}
+        self._methods |= {name: Method(name, handler, self._policy) for name, handler in names.items()}
+        self._names.append(service_name)
 
     def start(self, *, host: str, port: int) -> int:
         """Listen, and return the port: the system chooses one for 0. Raises: InvalidArgumentError (it is taken)."""
@@ -148,7 +130,7 @@ class RpcServer:
         """Say NOT_SERVING, wait until clients have heard it, and let the calls in flight end within the grace."""
         _log.info("draining", extra={"grace_s": self._limits.grace_s})
         self._health.enter_graceful_shutdown()
-        self._lanes.end()
+        self._call_streams.end()
         self._wait_until_no_call_comes()
         self._server.stop(self._limits.grace_s).wait()
 
@@ -162,44 +144,11 @@ class RpcServer:
                 return
 
     def _arrived(self) -> int:
-        return self._policy.workers.arrived + self._policy.stream_workers.arrived + self._lanes.arrived
+        return self._policy.workers.arrived + self._policy.stream_workers.arrived + self._call_streams.arrived
 
     def _set_health(self, status: int) -> None:
         for name in self._names:
             self._health.set(name, status)
-
-
-class _Registered:
-    """Passes on what generated code registers at a server, and remembers it."""
-
-    def __init__(self, server: grpc.Server) -> None:
-        self._server = server
-        self.handlers: dict[str, Handler] = {}  # by the method's short name
-
-    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        self._server.add_generic_rpc_handlers(generic_rpc_handlers)
-
-    def add_registered_method_handlers(self, service_name: str, method_handlers: dict[str, Handler]) -> None:
-        self._server.add_registered_method_handlers(service_name, method_handlers)
-        self.handlers = method_handlers
-
-
-def _policy(limits: ServerLimits, *, prepare_worker: Callable[[], None], metrics: Metrics) -> Policy:
-    return Policy(
-        default_deadline_s=limits.default_deadline_s,
-        stream_deadline_s=limits.stream_deadline_s,
-        slow_s=limits.slow_s,
-        metrics=metrics.rpc,
-        workers=Workers(
-            "rpc", threads=limits.worker_threads, most=limits.maximum_concurrent_rpcs, prepare=prepare_worker
-        ),
-        turns=threading.Semaphore(limits.worker_threads),
-        lane_workers=Workers("lane", threads=limits.lane_threads, most=limits.lane_threads, prepare=prepare_worker),
-        stream_workers=Workers(
-            "stream", threads=limits.stream_threads, most=limits.stream_threads, prepare=prepare_worker
-        ),
-        refusers=Workers("refuse", threads=1, most=1),
-    )
 
 
 def end_signals() -> SimpleQueue[int]:

@@ -7,19 +7,25 @@ import gc
 import logging
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from recsys.artifact.manifest import Manifest
+from recsys.artifact.reader import Artifact
+from recsys.artifact.verdict import RunVerdict
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import Follower, LiveState, Part
 from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
 from recsys.process import ended_by_a_sentence, read_settings
-from recsys.rpc.server import RpcServer, ServerLimits, end_signals
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.model_servicer import ModelServicer
+from recsys.rpc.server import RpcServer, end_signals
 from recsys.rpc.tls import TlsSettings
+from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +68,46 @@ class ServiceSettings(TlsSettings, BaseSettings):
         return without_secrets(url)
 
 
+class AnswersModel(Protocol):
+    """What a service makes of an artifact, and answers with."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    def warm(self) -> None:
+        """Answer a few requests, so that nobody else's is the first."""
+        ...
+
+
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+AnyModel = TypeVar("AnyModel", bound=AnswersModel)
+
+
+def assemble(
+    settings: ServiceSettings,
+    metrics: Metrics,
+    *,
+    load: Callable[[Artifact], AnyModel],
+    prepare_worker: Callable[[], None] = lambda: None,
+    take_after_s: float = 0.0,
+    last_run: Callable[[], RunVerdict | None] = lambda: None,
+) -> tuple[RpcServer, Watcher[AnyModel]]:
+    """A watcher that holds what `load` makes of versions, and a server that says which one is live; neither is started.
+
+    The arguments are those of `Watcher`, `RpcServer` and `ModelServicer`. Raises: CertificateError.
+    """
+    server = RpcServer(settings.limits(), prepare_worker=prepare_worker, metrics=metrics, tls=settings.tls_files())
+    watcher = Watcher(
+        settings.artifact_dir,
+        load=load,
+        warm=lambda model: model.warm(),
+        poll_interval_s=settings.poll_interval_s,
+        take_after_s=take_after_s,
+        metrics=metrics.artifact,
+        on_loaded=server.set_serving,
+    )
+    server.add(add_ModelServiceServicer_to_server, ModelServicer(watcher, last_run=last_run))
+    return server, watcher
 
 
 def run(
@@ -79,30 +124,21 @@ def run(
     with ended_by_a_sentence():
         settings = read_settings(settings_type)
         configure(service=name, level=settings.log_level)
-        _serve(settings, create, follows=follows)
-
-
-def _serve(
-    settings: AnySettings,
-    create: Callable[[AnySettings, LiveState, Metrics], tuple[RpcServer, Watcher[Any]]],
-    *,
-    follows: Collection[Part],
-) -> None:
-    _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
-    told_to_end = end_signals()
-    live, metrics = LiveState(), Metrics()
-    server, watcher = create(settings, live, metrics)
-    with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
-        server.start(host=settings.host, port=settings.port)
-        follower = Follower(settings.feature_store_url, live, parts=follows) if settings.feature_store_url else None
-        if follower is not None:
-            follower.start()  # before the model: the first answer knows already what is off sale
-        # what is there now stays: the collector need not look through it again, under every request. Models come later:
-        # they hold themselves, and only the collector frees one that is replaced
-        gc.freeze()
-        watcher.start()
-        told_to_end.get()
-        server.drain()
-        watcher.stop()
-        if follower is not None:
-            follower.stop()
+        _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
+        told_to_end = end_signals()
+        live, metrics = LiveState(), Metrics()
+        server, watcher = create(settings, live, metrics)
+        with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
+            server.start(host=settings.host, port=settings.port)
+            follower = Follower(settings.feature_store_url, live, parts=follows) if settings.feature_store_url else None
+            if follower is not None:
+                follower.start()  # before the model: the first answer knows already what is off sale
+            # what is there now stays: the collector need not look through it again, under every request. Models come
+            # later: they hold themselves, and only the collector frees one that is replaced
+            gc.freeze()
+            watcher.start()
+            told_to_end.get()
+            server.drain()
+            watcher.stop()
+            if follower is not None:
+                follower.stop()

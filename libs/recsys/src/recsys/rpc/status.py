@@ -40,35 +40,7 @@ STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
 def status_of(error: RecsysError) -> grpc.Status:
     """The status that tells a client of an error. What is INTERNAL keeps its message to itself."""
     code, reason = STATUS_OF_ERROR[type(error)]
-    if code is grpc.StatusCode.INTERNAL:
-        return internal_error()
-    return _status(code, reason=reason, message=str(error))
-
-
-def internal_error() -> grpc.Status:
-    """The status of a fault of our own: nothing of it is for the client; the log has it."""
-    return _status(grpc.StatusCode.INTERNAL, reason="INTERNAL", message="internal error")
-
-
-def deadline_exceeded() -> grpc.Status:
-    """The status of a request whose time was over before its work began."""
-    return _status(
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        reason="DEADLINE_EXCEEDED",
-        message="no time was left when the request's turn came",
-    )
-
-
-def overloaded() -> grpc.Status:
-    """The status of a call that came when too many others were being answered or waiting."""
-    return _status(
-        grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED", message="too many requests are being answered already"
-    )
-
-
-def unknown_method() -> grpc.Status:
-    """The status of a call to a method that this server does not have."""
-    return _status(grpc.StatusCode.UNIMPLEMENTED, reason="UNKNOWN_METHOD", message="this server has no such method")
+    return INTERNAL_ERROR if code is grpc.StatusCode.INTERNAL else _status(code, reason=reason, message=str(error))
 
 
 def _status(code: grpc.StatusCode, *, reason: str, message: str) -> grpc.Status:
@@ -77,3 +49,18 @@ def _status(code: grpc.StatusCode, *, reason: str, message: str) -> grpc.Status:
     rich.details.add().Pack(ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
     status: grpc.Status = rpc_status.to_status(rich)
     return status
+
+
+INTERNAL_ERROR: Final = _status(grpc.StatusCode.INTERNAL, reason="INTERNAL", message="internal error")
+"""Of a fault of our own: nothing of it is for the client; the log has it."""
+DEADLINE_EXCEEDED: Final = _status(
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    reason="DEADLINE_EXCEEDED",
+    message="no time was left when the request's turn came",
+)
+OVERLOADED: Final = _status(
+    grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED", message="too many requests are being answered already"
+)
+UNKNOWN_METHOD: Final = _status(
+    grpc.StatusCode.UNIMPLEMENTED, reason="UNKNOWN_METHOD", message="this server has no such method"
+)

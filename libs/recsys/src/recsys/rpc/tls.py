@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BaseModel, Field, model_validator
 
@@ -74,7 +74,9 @@ def _pair(files: TlsFiles) -> tuple[bytes, bytes] | None:
     if files.certificate is None or files.key is None:
         return None
     chain, certificates = _read(files.certificate, "PEM certificates", x509.load_pem_x509_certificates)
-    key, private_key = _read(files.key, "a PEM private key without a password", _load_key)
+    key, private_key = _read(
+        files.key, "a PEM private key without a password", partial(load_pem_private_key, password=None)
+    )
     if private_key.public_key() != certificates[0].public_key():
         raise CertificateError(f"{files.key}: expected the key of {files.certificate}, found another")
     _tell_end(files.certificate, certificates[0])
@@ -83,10 +85,6 @@ def _pair(files: TlsFiles) -> tuple[bytes, bytes] | None:
 
 def _authorities(files: TlsFiles) -> bytes | None:
     return None if files.ca is None else _read(files.ca, "PEM certificates", x509.load_pem_x509_certificates)[0]
-
-
-def _load_key(pem: bytes) -> PrivateKeyTypes:
-    return load_pem_private_key(pem, password=None)
 
 
 def _read(path: Path, expected: str, parse: Callable[[bytes], _Parsed]) -> tuple[bytes, _Parsed]:

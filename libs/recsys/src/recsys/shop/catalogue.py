@@ -4,15 +4,15 @@ Masks are kept for each condition and corrected when records change; what is ret
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.artifact.reader import Artifact
-from recsys.shop.columns import Columns
+from recsys.feature_store.follower import LiveState
 from recsys.shop.filter import ON_SALE, Condition
 from recsys.shop.item import Item, ItemRecord
 from recsys.shop.overlay import EMPTY, NewItem, Overlay
@@ -31,26 +31,15 @@ class Moment(NamedTuple):
     masks: dict[Condition, NDArray[np.bool_]]
 
 
-class LiveItems(Protocol):
-    """What a follower of the feature store knows of items (`recsys.feature_store.follower.LiveState`)."""
-
-    items: Mapping[str, ItemRecord]  # replaced when one changes
-
-    def listen(self, take: Callable[[Mapping[str, ItemRecord]], None]) -> None:
-        """Have a bound method called with the records that changed, after they did."""
-        ...
-
-
 class LiveCatalogue:
-    """The trained catalogue with item records laid over. Safe to ask from several threads.
+    """The trained catalogue and the overlay of item records. Safe to ask from several threads.
 
     A change is taken in by the thread that follows the store, in proportion to what changed; a request does none of it.
     """
 
-    def __init__(self, artifact: Artifact, live: LiveItems | None = None) -> None:
+    def __init__(self, artifact: Artifact, live: LiveState | None = None) -> None:
         """Without live items, the catalogue stays as it was trained."""
         self.artifact = artifact
-        self._columns = Columns(artifact.catalogue)
         self._trained_item = lru_cache(_MOST_ITEMS_HELD)(artifact.catalogue.item)
         self._lock = threading.RLock()  # for whoever changes what follows; readers need none
         self._now = Moment(EMPTY, {})
@@ -99,7 +88,7 @@ class LiveCatalogue:
 
     def categories(self, rows: NDArray[np.int64]) -> list[str | None]:
         """The categories of many rows at once; none where an item has none."""
-        texts = self._columns.texts("category")
+        texts = self.artifact.catalogue.texts("category")
         categories: list[str | None] = [None] * len(rows) if texts is None else texts.at(rows)
         by_row = self._now.overlay.by_row
         if by_row:
@@ -121,21 +110,8 @@ class LiveCatalogue:
         row = self.artifact.items.row_of(item_id)
         return self.new_item(item_id) is not None if row is None else not self._is_deleted(row)
 
-    def search(
-        self,
-        *,
-        query: str,
-        category: str,
-        after_item_id: str,
-        page_size: int,
-        check_time: Callable[[], None] = lambda: None,
-    ) -> ItemPage:
-        """The first items by id that hold every word of `query` in the title, whatever the case, and are of `category`.
-
-        What is empty does not restrict; with `after_item_id`, only items whose id is greater. `check_time` is called
-        again and again, and ends the search by raising.
-        """
-        wanted = Wanted(query=query, category=category, after_item_id=after_item_id, check_time=check_time)
+    def search(self, wanted: Wanted, *, page_size: int) -> ItemPage:
+        """The first items by id that are wanted, as they are now."""
         return search(self.artifact, self._now.overlay, wanted, page_size=page_size, item_of=self._trained_item)
 
     def _is_deleted(self, row: int) -> bool:
@@ -149,7 +125,7 @@ class LiveCatalogue:
         with self._lock:
             overlay, masks = self._now
             told = [row for row, record in overlay.by_row.items() if record.says(condition.field)]
-            mask = self._corrected(condition, condition.mask(self._columns), told, overlay)
+            mask = self._corrected(condition, condition.mask(self.artifact.catalogue), told, overlay)
             if len(masks) >= _MOST_MASKS_HELD:
                 masks.pop(next(iter(masks)))
             masks[condition] = mask
@@ -165,6 +141,6 @@ class LiveCatalogue:
             if record is not None and record.says(condition.field):
                 correct[row] = condition.accepts(record.value(condition.field))
             else:
-                correct[row] = condition.accepts(self._columns.value(condition.field, row))
+                correct[row] = condition.accepts(self.artifact.catalogue.value(condition.field, row))
         correct.flags.writeable = False
         return correct

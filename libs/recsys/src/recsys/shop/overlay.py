@@ -43,7 +43,8 @@ class Overlay:
             added[item_id] = record
             if record.makes_item:
                 new.append(NewItem(record.over(None), record.created_ms))
-        return Overlay(by_row, added, self._with_new(new, changed), self._with_rows(fresh)), rows
+        sorted_rows = sorted([*self.sorted_rows, *fresh]) if fresh else self.sorted_rows
+        return Overlay(by_row, added, self._with_new(new, changed), sorted_rows), rows
 
     def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
         kept = [each for each in self.new_items if each.item.item_id not in changed]
@@ -51,9 +52,6 @@ class Overlay:
             return self.new_items
         on_sale = [each for each in new if each.item.available]
         return sorted([*kept, *on_sale], key=lambda each: (-each.created_ms, each.item.item_id.encode()))
-
-    def _with_rows(self, fresh: list[tuple[bytes, int | None]]) -> Sequence[tuple[bytes, int | None]]:
-        return sorted([*self.sorted_rows, *fresh]) if fresh else self.sorted_rows
 
 
 EMPTY = Overlay({}, {}, [], [])

@@ -26,9 +26,9 @@ class ItemPage:
 class Wanted:
     """What is searched; what is empty does not restrict."""
 
-    query: str
+    query: str  # every word is in the title, whatever the case
     category: str
-    after_item_id: str
+    after_item_id: str  # the item's own id is greater
     check_time: Callable[[], None] = lambda: None  # called again and again; ends the search by raising
 
     def matches(self, item: Item) -> bool:
@@ -42,25 +42,22 @@ def search(
     artifact: Artifact, overlay: Overlay, wanted: Wanted, *, page_size: int, item_of: Callable[[int], Item]
 ) -> ItemPage:
     """The first items that match. `item_of` gives the item of a row as it was trained."""
-    unchanged = _unchanged(artifact, overlay, wanted, block=page_size + 1)
-    trained = ((item_id, item_of(row)) for item_id, row in unchanged)
+    trained = ((item_id, item_of(row)) for item_id, row in _unchanged(artifact, overlay, wanted))
     found = merge(trained, _changed(overlay, wanted, item_of=item_of), key=lambda pair: pair[0])
     # one more than the page holds tells whether there is another page
     items = [item for _, item in islice(found, page_size + 1)]
     return ItemPage(items=items[:page_size], has_more=len(items) > page_size)
 
 
-def _unchanged(artifact: Artifact, overlay: Overlay, wanted: Wanted, *, block: int) -> Iterator[tuple[bytes, int]]:
+def _unchanged(artifact: Artifact, overlay: Overlay, wanted: Wanted) -> Iterator[tuple[bytes, int]]:
     """Ids and rows of the matching items that no record speaks of."""
-    start_row = artifact.items.first_row_after(wanted.after_item_id) if wanted.after_item_id else 0
-    while True:
-        rows = artifact.catalogue.search(
-            query=wanted.query, category=wanted.category, start_row=start_row, limit=block, check_time=wanted.check_time
-        )
-        yield from ((artifact.items[row], row) for row in rows if row not in overlay.by_row)
-        if len(rows) < block:
-            return
-        start_row = rows[-1] + 1
+    rows = artifact.catalogue.search(
+        query=wanted.query,
+        category=wanted.category,
+        start_row=artifact.items.first_row_after(wanted.after_item_id) if wanted.after_item_id else 0,
+        check_time=wanted.check_time,
+    )
+    return ((artifact.items[row], row) for row in rows if row not in overlay.by_row)
 
 
 def _changed(overlay: Overlay, wanted: Wanted, *, item_of: Callable[[int], Item]) -> Iterator[tuple[bytes, Item]]:

@@ -3,12 +3,19 @@
 Users are rows of the version, int64 [n]. Rows of items, int64 [n, k], are best first; `NO_ROW` is none.
 """
 
+from typing import Any, Final
+
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.campaigns.many_nearest import ManyNearest
 from candidate_gen.retriever import Retriever
 from candidate_gen.search.item_set import ItemSet
+from candidate_gen.search.nearest import effort_among
+
+_faiss: Any = faiss  # its stubs do not know knn
+
+NO_ROW: Final = -1  # as FAISS says it
 
 
 class PersonalRanking:
@@ -17,17 +24,32 @@ class PersonalRanking:
     def __init__(self, retriever: Retriever, items: ItemSet) -> None:
         self._retriever = retriever
         self._users: NDArray[np.float32] = np.asarray(retriever.artifact.user_embeddings)
-        self._items: NDArray[np.float32] = retriever.retrieval.exact.vectors.embeddings
-        self._nearest = ManyNearest(retriever.retrieval, items)
-        self.size = self._nearest.size  # items of the set that the version knows
+        self._index, self._exact = retriever.retrieval.index, retriever.retrieval.exact
+        self.size = items.rows.size_below(self._exact.n_items)  # items of the set that the version knows
+        self._among = None if self.size == self._exact.n_items else items.rows.bitmap
+        self._effort = effort_among(self._exact.n_items, max(self.size, 1))
+        self._few = items.few
+        self._few_vectors = None if items.few is None else self._exact.comparable(self._exact.embeddings[items.few])
 
     def have_list(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Those of whom the model learned something: bool [n]."""
         return np.asarray(self._users[users].any(axis=1))
 
     def rows(self, users: NDArray[np.int64], fetch: int) -> NDArray[np.int64]:
-        """The best items for each user, [n, at most fetch]; an approximate index may have more all the same."""
-        return self._nearest.rows(self._users[users], fetch)
+        """The best items for each user, [n, at most fetch], as `Space.nearest` finds them for one.
+
+        One call of FAISS for all. `NO_ROW` stands where no more were found; an approximate index may have more all the
+        same.
+        """
+        fetch = min(fetch, self.size)
+        if fetch == 0:
+            return np.empty((len(users), 0), np.int64)
+        queries = self._exact.comparable(self._users[users])
+        if self._few is None:
+            return self._index.search_many(queries, fetch, among=self._among, effort=self._effort)
+        _, places = _faiss.knn(queries, self._few_vectors, fetch, metric=faiss.METRIC_INNER_PRODUCT)
+        rows: NDArray[np.int64] = self._few[places]
+        return rows
 
     def alone(self, user: int, items: ItemSet, count: int) -> NDArray[np.int64]:
         """The best of other items for one user, [at most count]."""
@@ -35,7 +57,7 @@ class PersonalRanking:
 
     def scores(self, users: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Exact scores, [n, k]; those of `NO_ROW` mean nothing."""
-        vectors = self._items.take(rows.ravel(), axis=0, mode="wrap").reshape(*rows.shape, -1)
+        vectors = self._exact.embeddings.take(rows.ravel(), axis=0, mode="wrap").reshape(*rows.shape, -1)
         return np.asarray(np.vecdot(vectors, self._users[users, np.newaxis]))
 
 

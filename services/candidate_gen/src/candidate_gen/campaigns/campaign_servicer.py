@@ -79,8 +79,8 @@ def _prepare() -> None:
 def _to_wire(campaign: Campaign, lists: Lists) -> GetTopItemsResponse:
     rows, places = np.unique(lists.rows, return_inverse=True)
     return GetTopItemsResponse(
-        artifact_version=campaign.version,
-        item_ids=campaign.item_ids(rows),
+        artifact_version=campaign.retriever.manifest.version,
+        item_ids=campaign.retriever.artifact.items.ids_of(rows),
         lengths=lists.lengths.tolist(),
         items=places.astype("<u4").tobytes(),
         scores=lists.scores.astype("<f4").tobytes(),

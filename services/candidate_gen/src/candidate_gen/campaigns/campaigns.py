@@ -1,9 +1,9 @@
 """The best items of many users at once, for mailings: what the index gives each of them alone, by exact score.
 
-Of a version whose model is popularity, what is popular and they did not have.
+Of a version whose model is popularity, what is popular and they have not seen.
 
 User ids come in; item rows and scores go out, as arrays. The work goes in slices, each with one search of FAISS and a
-few calls of NumPy; only a user who had more than a search leaves room for is asked for alone.
+few calls of NumPy; only a user who has seen more than a search has room for is asked for alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.campaigns.campaign_rankings import PersonalRanking, PopularRanking
+from candidate_gen.campaigns.campaign_rankings import NO_ROW, PersonalRanking, PopularRanking
 from candidate_gen.campaigns.many_histories import ManyHistories
-from candidate_gen.campaigns.many_nearest import NO_ROW
 from candidate_gen.retriever import Conditions, Retriever
 from candidate_gen.search.item_set import ItemSet
 
 _SLICE: Final = 256  # users in one search: 80 ms at a million items, and more of them would not be faster
-_MOST_SPARE: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower
+_MOST_EXTRA: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower
 _NOBODY: Final = -1
 
 Ranking = PersonalRanking | PopularRanking
@@ -40,24 +39,15 @@ class Campaign:
     """One version, and what every list is to be."""
 
     def __init__(self, retriever: Retriever, conditions: Conditions, *, count: int) -> None:
-        """`count` items a user. `conditions.seen` names no items: what was had since training does not count."""
-        self._retriever = retriever
+        """`count` items a user. `conditions.seen` names no items: what was seen since training does not count."""
+        self.retriever = retriever
         self._conditions = conditions
         self._count = count
 
-    @property
-    def version(self) -> str:
-        """The version that answers."""
-        return self._retriever.manifest.version
-
-    def item_ids(self, rows: NDArray[np.int64]) -> list[str]:
-        """The ids of items."""
-        return self._retriever.artifact.items.ids_of(rows)
-
     def lists(self, user_ids: Sequence[str]) -> Lists:
         """The lists of these users, in their order, out of the items that are on sale now."""
-        items = self._retriever.items(self._conditions)
-        ranking = (PopularRanking if self._retriever.is_popularity else PersonalRanking)(self._retriever, items)
+        items = self.retriever.items(self._conditions)
+        ranking = (PopularRanking if self.retriever.is_popularity else PersonalRanking)(self.retriever, items)
         users = self._rows_of(user_ids, ranking)
         rows = np.full((len(users), self._count), NO_ROW, np.int64)
         scores = np.zeros(rows.shape, np.float32)
@@ -74,16 +64,16 @@ class Campaign:
 
     def _rows_of(self, user_ids: Sequence[str], ranking: Ranking) -> NDArray[np.int64]:
         """Rows of users, int64 [n]; `_NOBODY` for those who have no list."""
-        found = map(self._retriever.user_row, user_ids)
+        found = map(self.retriever.user_row, user_ids)
         rows = np.fromiter((_NOBODY if row is None else row for row in found), np.int64, len(user_ids))
         known = np.flatnonzero(rows != _NOBODY)
         rows[known[~ranking.have_list(rows[known])]] = _NOBODY
         return rows
 
     def _slices(self, users: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Places of the users with a list. Those who had alike many items go together: they need alike many spare."""
+        """Places of the users with a list. Who has seen about as many items goes into one slice, with as many extra."""
         places = np.flatnonzero(users != _NOBODY)
-        indptr = self._retriever.artifact.history.indptr
+        indptr = self.retriever.artifact.history.indptr
         sizes = indptr[users[places] + 1] - indptr[users[places]]
         places = places[np.argsort(sizes, kind="stable")]
         for start in range(0, len(places), _SLICE):
@@ -91,25 +81,25 @@ class Campaign:
 
     def _candidates(self, users: NDArray[np.int64], ranking: Ranking, items: ItemSet) -> NDArray[np.int64]:
         """For each user the `count` best that they may get, int64 [n, count]; `NO_ROW` where there are no more."""
-        had = self._histories(users)
-        found = ranking.rows(users, self._count + min(had.longest, _MOST_SPARE))
+        seen = self._histories(users)
+        found = ranking.rows(users, self._count + min(seen.longest, _MOST_EXTRA))
         is_item = found != NO_ROW
-        may_get = is_item & ~had.have(found)
+        may_get = is_item & ~seen.have(found)
         may_get &= np.cumsum(may_get, axis=1) <= self._count
         candidates = np.full((len(users), self._count), NO_ROW, np.int64)
         lengths = np.count_nonzero(may_get, axis=1)
         candidates[np.arange(self._count) < lengths[:, np.newaxis]] = found[may_get]
         may_have_more = (lengths < self._count) & (np.count_nonzero(is_item, axis=1) < ranking.size)
         for place in np.flatnonzero(may_have_more).tolist():
-            mine = items.without(had.of(place))
+            mine = items.without(seen.of(place))
             alone = ranking.alone(int(users[place]), mine, self._count)
             candidates[place, : len(alone)] = alone
         return candidates
 
     def _histories(self, users: NDArray[np.int64]) -> ManyHistories:
-        seen, history = self._conditions.seen, self._retriever.artifact.history
+        seen, history = self._conditions.seen, self.retriever.artifact.history
         some = users[:0] if seen.is_included else users
-        return ManyHistories(history, some, seen.event_types, n_items=self._retriever.manifest.item_count)
+        return ManyHistories(history, some, seen.event_types, n_items=self.retriever.manifest.item_count)
 
 
 def _ranked(

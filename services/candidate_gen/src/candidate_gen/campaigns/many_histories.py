@@ -1,4 +1,4 @@
-"""What many users had before, as one sorted array of pairs, to be asked about many items at once."""
+"""What many users have seen, as one sorted array of pairs, to be asked about many items at once."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from recsys.artifact.history import History
 
 
 class ManyHistories:
-    """The items that each of some users had by events of some types; of any type where none is named."""
+    """The items that each of some users has seen by events of some types; of any type where none is named."""
 
     def __init__(self, history: History, users: NDArray[np.int64], event_types: Sequence[str], *, n_items: int) -> None:
         """`users` is int64 [n], rows of the version's users."""
@@ -26,7 +26,7 @@ class ManyHistories:
         self._pairs = np.sort(owners * n_items + history.items[at])
 
     def have(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which items each user had: bool [n, k] for rows of items, int64 [n, k]; negative rows are no items."""
+        """Which items each user has seen: bool [n, k] for rows of items, int64 [n, k]; negative rows are no items."""
         if len(self._pairs) == 0:
             return np.zeros(rows.shape, np.bool_)
         asked = np.arange(len(rows))[:, np.newaxis] * self._n_items + rows
@@ -34,6 +34,6 @@ class ManyHistories:
         return np.asarray((self._pairs[places] == asked) & (rows >= 0))
 
     def of(self, place: int) -> NDArray[np.int64]:
-        """The rows of the items that the user at this place had, ascending."""
+        """The rows of the items that the user at this place has seen, ascending."""
         first, last = np.searchsorted(self._pairs, [place * self._n_items, (place + 1) * self._n_items])
         return self._pairs[first:last] - place * self._n_items

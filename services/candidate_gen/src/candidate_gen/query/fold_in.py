@@ -1,4 +1,4 @@
-"""A user's vector from what they had, by the model's own fold-in, without training: docs/artifact-format.md, "Fold-in".
+"""A user's vector from their history, by the model's own fold-in, without training: docs/artifact-format.md, "Fold-in".
 
 A history comes in; the vector that the model would have given its owner goes out, and what each item adds to it.
 """
@@ -14,7 +14,7 @@ from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
 
 # Multiplications that a vector may cost: at 64 dimensions a history of 1,000 items comes in whole, at 512 one of 125.
-# What is older than that is left out, and a vector takes less than 1 ms.
+# Older items are dropped, so a vector takes less than 1 ms.
 _MOST_WORK: Final = 8_000_000
 _MOST_ITEMS: Final = 1_000
 
@@ -34,24 +34,22 @@ def vector(fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeight
 
     `embeddings` is float32 [n_items, dim], as the artifact has them.
     """
-    had = _recent(history, dim=embeddings.shape[1])
-    vectors = _fit_space(fold_in, embeddings, had)
+    recent, vectors = _recent(fold_in, embeddings, history)
     if isinstance(fold_in.info, SumFoldIn):
-        return (_sum_weights(fold_in, fold_in.info, had) @ vectors).astype(np.float32)
-    return _solved(_normal(fold_in, fold_in.info, had, vectors=vectors)).astype(np.float32)
+        return (_sum_weights(fold_in, fold_in.info, recent) @ vectors).astype(np.float32)
+    return _solved(_normal(fold_in, fold_in.info, recent, vectors=vectors)).astype(np.float32)
 
 
 def contributions(
     fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The items that `vector` is made of, [n], and what each adds: float32 [n, dim], whose sum is the vector."""
-    had = _recent(history, dim=embeddings.shape[1])
-    vectors = _fit_space(fold_in, embeddings, had)
+    recent, vectors = _recent(fold_in, embeddings, history)
     if isinstance(fold_in.info, SumFoldIn):
-        parts = _sum_weights(fold_in, fold_in.info, had)[:, np.newaxis] * vectors
+        parts = _sum_weights(fold_in, fold_in.info, recent)[:, np.newaxis] * vectors
     else:
-        parts = _parts(_normal(fold_in, fold_in.info, had, vectors=vectors))
-    return had.rows, parts.astype(np.float32)
+        parts = _parts(_normal(fold_in, fold_in.info, recent, vectors=vectors))
+    return recent.rows, parts.astype(np.float32)
 
 
 def most_items(dim: int) -> int:
@@ -60,30 +58,30 @@ def most_items(dim: int) -> int:
     return min(_MOST_ITEMS, small if small < dim else _MOST_WORK // dim**2)
 
 
-def _recent(history: ItemWeights, *, dim: int) -> ItemWeights:
-    most = most_items(dim)
-    return ItemWeights(history.rows[:most], history.weights[:most])
+def _recent(
+    fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights
+) -> tuple[ItemWeights, NDArray[np.float64]]:
+    """The part of the history that counts, and its vectors in the space that the model was fitted in: [n, dim]."""
+    most = most_items(embeddings.shape[1])
+    recent = ItemWeights(history.rows[:most], history.weights[:most])
+    return recent, embeddings[recent.rows].astype(np.float64) * fold_in.item_scale[recent.rows, np.newaxis]
 
 
-def _fit_space(fold_in: FoldIn, embeddings: NDArray[np.float32], had: ItemWeights) -> NDArray[np.float64]:
-    return embeddings[had.rows].astype(np.float64) * fold_in.item_scale[had.rows, np.newaxis]
-
-
-def _sum_weights(fold_in: FoldIn, info: SumFoldIn, had: ItemWeights) -> NDArray[np.float64]:
-    of_user = max(len(had.rows), 1) ** -info.user_exponent
-    weights: NDArray[np.float64] = had.weights**info.weight_exponent * fold_in.item_weights[had.rows] * of_user
+def _sum_weights(fold_in: FoldIn, info: SumFoldIn, recent: ItemWeights) -> NDArray[np.float64]:
+    of_user = max(len(recent.rows), 1) ** -info.user_exponent
+    weights: NDArray[np.float64] = recent.weights**info.weight_exponent * fold_in.item_weights[recent.rows] * of_user
     return weights
 
 
 def _normal(
-    fold_in: FoldIn, info: ALSFoldIn | IALSFoldIn, had: ItemWeights, *, vectors: NDArray[np.float64]
+    fold_in: FoldIn, info: ALSFoldIn | IALSFoldIn, recent: ItemWeights, *, vectors: NDArray[np.float64]
 ) -> _Normal:
     spectrum = fold_in.spectrum.astype(np.float64)
     if isinstance(info, ALSFoldIn):
-        confidence = _bm25(info, had.weights) * fold_in.item_weights[had.rows] * info.alpha
+        confidence = _bm25(info, recent.weights) * fold_in.item_weights[recent.rows] * info.alpha
         excess = confidence - 1
     else:
-        confidence = info.scale * had.weights * max(len(had.rows), 1) ** -info.user_length_exponent
+        confidence = info.scale * recent.weights * max(len(recent.rows), 1) ** -info.user_length_exponent
         excess = confidence
         observed = confidence.sum() + info.unobserved_weight * len(fold_in.item_scale)
         spectrum += info.regularization * observed**info.frequency_exponent

@@ -98,15 +98,7 @@ def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights
         return ItemWeights(rows=trained.rows, weights=trained.weights)
     recent = np.fromiter(dict.fromkeys(item.row for item in live), np.int64)
     summed, purchases, is_older = _starting_point(trained, recent, weights)
-    for item in reversed(live):
-        if item.event_type == PURCHASE:
-            summed[item.row] += weights.purchase
-            purchases[item.row] += 1
-        elif item.event_type != REMOVE:
-            summed[item.row] += weights.of_type[item.event_type]
-        elif purchases[item.row] > 0:
-            summed[item.row] = max(summed[item.row] - weights.purchase, 0)
-            purchases[item.row] -= 1
+    _replay(live, summed, purchases, weights=weights)
     rows = np.concatenate([recent, trained.rows[is_older]])
     values = np.concatenate(
         [np.fromiter((summed[row] for row in recent.tolist()), np.float64), trained.weights[is_older]]
@@ -118,14 +110,23 @@ def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights
 def all_returned(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights) -> NDArray[np.int64]:
     """Rows that were bought in the trained history, and of which removals took back every purchase since: [n]."""
     recent = np.fromiter(dict.fromkeys(item.row for item in live), np.int64)
-    _, purchases, _ = _starting_point(trained, recent, weights)
+    summed, purchases, _ = _starting_point(trained, recent, weights)
     bought = [row for row, count in purchases.items() if count > 0]
+    _replay(live, summed, purchases, weights=weights)
+    return np.array([row for row in bought if purchases[row] == 0], np.int64)
+
+
+def _replay(live: Sequence[Act], summed: dict[int, float], purchases: dict[int, int], *, weights: EventWeights) -> None:
+    """Bring weights and purchases, by row, from their starting point to what they are after `live`."""
     for item in reversed(live):
         if item.event_type == PURCHASE:
+            summed[item.row] += weights.purchase
             purchases[item.row] += 1
-        elif item.event_type == REMOVE:
-            purchases[item.row] = max(purchases[item.row] - 1, 0)
-    return np.array([row for row in bought if purchases[row] == 0], np.int64)
+        elif item.event_type != REMOVE:
+            summed[item.row] += weights.of_type[item.event_type]
+        elif purchases[item.row] > 0:
+            summed[item.row] = max(summed[item.row] - weights.purchase, 0)
+            purchases[item.row] -= 1
 
 
 def _starting_point(

@@ -5,7 +5,7 @@ A user of the version and what happened since come in; a vector, where it comes 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,12 @@ from recsys.shop.events import PURCHASE, REMOVE
 _BEFORE_ALL = -1  # sequences are 0 or more
 
 
-class VectorOrigin(Enum):
-    """Where a query vector comes from."""
+class VectorOrigin(IntEnum):
+    """Where a query vector comes from; numbered as on the wire."""
 
-    NONE = auto()
-    TRAINED = auto()
-    FOLDED_IN = auto()
+    NONE = 1
+    TRAINED = 2
+    FOLDED_IN = 3
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,14 @@ class QueryVectors:
     def _trained(self, user_row: int | None) -> TrainedHistory:
         if user_row is None:
             return NO_HISTORY
-        start, stop = int(self._history.indptr[user_row]), int(self._history.indptr[user_row + 1])
-        type_sets = self._history.type_sets[start:stop]
-        others = np.zeros(stop - start)
+        part = self._history.part(user_row)
+        type_sets = self._history.type_sets[part]
+        others = np.zeros(len(type_sets))
         for bit, weight in self._others:
             others += weight * ((type_sets & bit) != 0)
         return TrainedHistory(
-            rows=self._history.items[start:stop].astype(np.int64),
-            weights=self._history.weights[start:stop].astype(np.float64),
+            rows=self._history.items[part].astype(np.int64),
+            weights=self._history.weights[part].astype(np.float64),
             purchased=(type_sets & self._purchase_bit) != 0,
             others=others,
         )

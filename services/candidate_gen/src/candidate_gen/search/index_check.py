@@ -9,11 +9,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.search.item_vectors import ExactScores
-from candidate_gen.search.nearest import Space
+from candidate_gen.search.nearest import ExactScores, Space
+from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ArtifactError
-from recsys.vectors import divided, unit
+from recsys.vectors import divided
 
 _faiss: Any = faiss  # its stubs leave `knn` out
 _SAMPLED_QUERIES: Final = 8
@@ -29,12 +29,12 @@ def check_indexes(retrieval: Space, similar: Space, artifact: Artifact) -> None:
     """
     faiss.omp_set_num_threads(1)
     manifest = artifact.manifest
-    users = _sample(artifact.user_embeddings, is_unit=retrieval.exact.is_cosine)
+    users = retrieval.exact.comparable(_sample(artifact.user_embeddings))
     first = min(max(manifest.item_count // 10, 1), 100)  # chance finds a tenth of them, at the most
     # half of what was measured: far below what a few users of a good index ever fall to
     _check(retrieval, users, _best_scores(retrieval.exact, users, first), floor=manifest.index.recall / 2)
     # an item is nearest to itself, however little of the catalogue the index looks at, with a cosine of 1
-    items = _sample(artifact.item_embeddings, is_unit=True)
+    items = similar.exact.comparable(_sample(artifact.item_embeddings))
     _check(similar, items, np.ones((len(items), 1), np.float32), floor=0.5)
 
 
@@ -59,20 +59,17 @@ def _check(space: Space, queries: NDArray[np.float32], best: NDArray[np.float32]
 
 def _best_scores(exact: ExactScores, queries: NDArray[np.float32], first: int) -> NDArray[np.float32]:
     """The `first` best scores of each query among all items, float32 [n, first], ascending."""
-    vectors = exact.vectors
     best = np.empty((len(queries), 0), np.float32)
-    for start in range(0, len(vectors.norms), _BLOCK_ROWS):
-        block = vectors.embeddings[start : start + _BLOCK_ROWS]
+    for start in range(0, exact.n_items, _BLOCK_ROWS):
+        block = exact.embeddings[start : start + _BLOCK_ROWS]
         if exact.is_cosine:
-            block = divided(block, vectors.norms[start : start + _BLOCK_ROWS, np.newaxis])
+            block = divided(block, exact.norms[start : start + _BLOCK_ROWS, np.newaxis])
         scores, _ = _faiss.knn(queries, block, min(first, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
         best = np.sort(np.concatenate([best, scores], axis=1), axis=1)[:, -first:]
     return best
 
 
-def _sample(embeddings: NDArray[np.float32], *, is_unit: bool) -> NDArray[np.float32]:
-    """A few vectors, evenly spread, without zeros, of length 1 if `is_unit`: float32 [n, dim]."""
-    spread = np.unique(np.linspace(0, max(len(embeddings) - 1, 0), _SAMPLED_QUERIES, dtype=int))
-    sample = np.array(embeddings[spread[: len(embeddings)]])
-    sample = sample[sample.any(axis=1)]
-    return unit(sample) if is_unit else sample
+def _sample(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A few vectors, evenly spread, without zeros: float32 [n, dim]."""
+    sample = np.asarray(embeddings[spread(len(embeddings), _SAMPLED_QUERIES)])
+    return sample[sample.any(axis=1)]

@@ -1,7 +1,7 @@
 """The nearest items to a vector among those that may be answers: from an index while it can, else by exact scores.
 
-An index is asked with a bitmap of the items that may be found, so what does not pass costs no place in the answer; but
-for the few that one request leaves out: these are asked for too, and dropped.
+An index is asked with a bitmap of the items that may be found, so what does not pass costs no place in the answer. The
+few that one request excludes are an exception: they are asked for too, and dropped.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.search.item_set import ItemSet, RowSet
-from candidate_gen.search.item_vectors import ExactScores
+from recsys.vectors import divided, unit
 
 # Up to so many items, each is scored exactly: 20,000 of a million in 1.0 ms, of which an index with a selector finds a
 # third of the nearest in 0.25 ms (README.md). An exhaustive index is quicker from a tenth of the catalogue on.
@@ -28,6 +28,36 @@ def few_of(item_count: int) -> int:
 
 
 @dataclass(frozen=True)
+class ExactScores:
+    """One way to compare a vector with items, straight from the embeddings on disk: inner product, or cosine.
+
+    A cosine wants a query of length 1; that of an item whose vector is zero is 0.
+    """
+
+    embeddings: NDArray[np.float32]  # [n_items, dim], memory-mapped
+    norms: NDArray[np.float32]  # [n_items] their lengths
+    is_cosine: bool
+
+    @property
+    def n_items(self) -> int:
+        return len(self.norms)
+
+    def comparable(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Queries, float32 [..., dim], as they are compared."""
+        return unit(vectors) if self.is_cosine else vectors
+
+    def of_all(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of all items for each query, float32 [n, n_items]."""
+        products = queries @ self.embeddings.T
+        return divided(products, self.norms) if self.is_cosine else products
+
+    def of_rows(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of some items, float32 [len(rows)]."""
+        products = self.embeddings[rows] @ query
+        return divided(products, self.norms[rows]) if self.is_cosine else products
+
+
+@dataclass(frozen=True)
 class Space:
     """One way to compare a vector with items: fast, and exactly."""
 
@@ -38,7 +68,7 @@ class Space:
         """The `count` best items of a set for a query, float32 [dim], by score, ties by row; all where it has fewer."""
         if items.few is not None:
             return best(items.few, self.exact.of_rows(query, items.few), count)
-        n_items = len(self.exact.vectors.norms)
+        n_items = self.exact.n_items
         size = items.rows.size_below(n_items)
         wanted = min(count, size)
         if wanted == 0:
@@ -57,7 +87,7 @@ class Space:
 
         Where a few rows are gone from a set that is asked for by many, the index is asked for as many more.
         """
-        n_items = len(self.exact.vectors.norms)
+        n_items = self.exact.n_items
         gone = int(np.searchsorted(rows.gone, n_items))
         if gone > wanted:
             return self.index.search(query, wanted, among=rows.bitmap, effort=factor * effort_among(n_items, size))

@@ -128,9 +128,9 @@ class Experiments:
         self._running = tuple(live for live in self._live.values() if not live.is_stopped)
 
     async def follow(self, store: FeatureStore, *, interval_s: float = REFRESH_INTERVAL_S) -> NoReturn:
-        """Refresh until cancelled. While the store is away the last state counts; that is logged once."""
-        away = "experiments are not refreshed"
-        await while_store_answers(partial(self.refresh, store), every_s=interval_s, log=logger, away=away)
+        """Refresh until cancelled. While the store is unavailable the last state counts; that is logged once."""
+        unavailable = "experiments are not refreshed"
+        await while_store_answers(partial(self.refresh, store), every_s=interval_s, log=logger, unavailable=unavailable)
 
     async def stop(self, name: str, *, store: FeatureStore, now_ms: int) -> LiveExperiment:
         """Put nobody into an experiment of the file any more. Once more changes nothing."""

@@ -194,7 +194,7 @@ class Recommender:
         try:
             return await self.live.profile(subject, timeout_s=self.settings.store_timeout_s), "full"
         except StoreUnavailableError:  # the follower logs it; here it costs this answer its live part, and no more
-            return Profile(subject, recent=(), had={}), "without_live_state"
+            return Profile(subject, recent=(), seen={}), "without_live_state"
 
 
 def _subject_out(subject: Subject | None) -> schemas.SubjectOut | None:

@@ -53,7 +53,7 @@ def candidates_request(
         event = stored.event
         request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=stored.sequence)
     if not request.include_seen:
-        seen = [ids for event_type, ids in profile.had.items() if not types or event_type in types]
+        seen = [ids for event_type, ids in profile.seen.items() if not types or event_type in types]
         request.seen_item_ids.extend(sorted(set().union(*seen)))
     return request
 

@@ -40,9 +40,9 @@ class ExposureLog:
         self._some_wait.set()
 
     async def run(self) -> None:
-        """Write until cancelled. While the store is away exposures wait; that is logged once."""
-        away = "exposures wait for the feature store"
-        await while_store_answers(self._write_next, every_s=0, again_s=_RETRY_S, log=logger, away=away)
+        """Write until cancelled. While the store is unavailable exposures wait; that is logged once."""
+        unavailable = "exposures wait for the feature store"
+        await while_store_answers(self._write_next, every_s=0, again_s=_RETRY_S, log=logger, unavailable=unavailable)
 
     async def _write_next(self) -> None:
         await self._some_wait.wait()

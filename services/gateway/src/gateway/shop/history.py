@@ -35,7 +35,7 @@ async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients,
     is_degraded = False
     try:
         profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
-        recent, seen = _kept(profile.recent), frozenset().union(*profile.had.values())
+        recent, seen = _kept(profile.recent), frozenset().union(*profile.seen.values())
     except StoreUnavailableError:
         is_degraded = True
     trained = await clients.candidate_gen.get_history(

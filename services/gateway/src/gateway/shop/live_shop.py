@@ -53,7 +53,7 @@ class LiveShop:
         Raises: StoreUnavailableError, also when the store is slow; at once while it was so again and again.
         """
         if self.store is None:
-            return Profile(subject, recent=(), had={})
+            return Profile(subject, recent=(), seen={})
         with self._breaker.call(timeout_s=timeout_s):
             try:
                 async with asyncio.timeout(timeout_s):

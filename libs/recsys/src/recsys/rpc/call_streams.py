@@ -1,9 +1,9 @@
 """Calls of one process to one service over streams that stay open: `recsys.v1.LaneService` as its client.
 
-A hop costs half of a unary call's. Calls that come while every lane is busy travel together in the next message, and
-each is answered as soon as it is done. A call that has found no lane within some milliseconds is made as a unary one,
-so that no slow call keeps another waiting. A lane is a fast way and no other guarantee: where there is none, where one
-breaks, or where one does not answer within half of a call's time, the call is made as a unary one too, on another
+A hop costs half of a unary call's. Calls that come while every stream is busy travel together in the next message, and
+each is answered as soon as it is done. A call that has found no stream within some milliseconds is made as a unary one,
+so that no slow call keeps another waiting. A stream is a fast way and gives no guarantee: where there is none, where
+one breaks, or where one does not answer within half of a call's time, the call is made as a unary one too, on another
 replica if there is one. Every method of ours is idempotent.
 """
 
@@ -29,12 +29,15 @@ from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 _log = logging.getLogger(__name__)
 
 _jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
-_MOST_CALLS: Final = 8  # in one message: the lane takes others when all of them are answered
-_LONGEST_QUEUE_S: Final = 0.01  # for a lane
+_MOST_CALLS: Final = 8  # in one message: the stream takes others when all of them are answered
+_LONGEST_QUEUE_S: Final = 0.01  # for a stream
 _MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
-_AGE_S: Final = (2.0, 4.0)  # a lane is made anew after so long, on the next replica in turn: added ones get their share
+_AGE_S: Final = (
+    2.0,
+    4.0,
+)  # a stream is made anew after so long, on the next replica in turn: added ones get their share
 _FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first
-_PAUSE_S: Final = (0.1, 1.0)  # before a lane that could not be made is tried again: at first, and at last
+_PAUSE_S: Final = (0.1, 1.0)  # before a stream that could not be made is tried again: at first, and at last
 _OPENING_S: Final = 1.0
 # As the channel's own: a failover takes a token, an answer gives back a tenth, below half of them none is made.
 _TOKENS: Final = 1000.0
@@ -48,7 +51,7 @@ _Stream: TypeAlias = "grpc.aio.StreamStreamCall[Calls, CallAnswers]"
 
 @dataclass(frozen=True)
 class UnaryMethod(Generic[Request, Response]):
-    """A method that a lane can carry."""
+    """A method that a stream can carry."""
 
     name: str  # for instance /recsys.v1.RerankerService/Rerank
     call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]"
@@ -56,7 +59,7 @@ class UnaryMethod(Generic[Request, Response]):
 
 
 class _BrokenError(Exception):
-    """The lane has ended without an answer."""
+    """The stream has ended without an answer."""
 
 
 @dataclass(eq=False)
@@ -69,8 +72,8 @@ class _Waiting:
     until_s: float  # on the loop's clock, the caller's time is over
     patience_s: float  # on the loop's clock, it is made as a unary call
     answer: "asyncio.Future[CallAnswer]"
-    limit: asyncio.Timeout  # of the wait for a lane, and then for the answer
-    is_taken: bool = False  # by a lane
+    limit: asyncio.Timeout  # of the wait for a stream, and then for the answer
+    is_taken: bool = False  # by a stream
 
     def take(self) -> None:
         self.is_taken = True
@@ -78,20 +81,20 @@ class _Waiting:
             self.limit.reschedule(self.patience_s)
 
 
-class Lanes:
-    """The lanes to one service, and the calls that wait for one."""
+class CallStreams:
+    """The streams to one service, and the calls that wait for one."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = LaneServiceStub(channel)
         self._calls: deque[_Waiting] = deque()
-        self._idle: list[asyncio.Future[None]] = []  # lanes that wait for a call
-        self._open = 0  # lanes
+        self._idle: list[asyncio.Future[None]] = []  # streams that wait for a call
+        self._open = 0  # streams
         self._busy = 0  # of these
         self._tokens = _TOKENS
 
     @property
     def idle(self) -> int:
-        """How many lanes take a call at once."""
+        """How many streams take a call at once."""
         return self._open - self._busy
 
     async def call(self, method: UnaryMethod[Request, Response], request: Request, *, timeout_s: float) -> Response:
@@ -114,7 +117,7 @@ class Lanes:
             if not waiting.is_taken:
                 return await call_unary(method.call, request, timeout_s=until_s - loop.time())
             if self._tokens < _TOKENS / 2:
-                raise _error(grpc.StatusCode.UNAVAILABLE, "the lane broke, as too many others did") from None
+                raise _error(grpc.StatusCode.UNAVAILABLE, "the call stream broke, as too many others did") from None
             self._tokens -= 1
             return await call_unary(method.call, request, timeout_s=until_s - loop.time())
         self._tokens = min(self._tokens + _TOKENS_OF_AN_ANSWER, _TOKENS)
@@ -123,19 +126,19 @@ class Lanes:
         return method.response.FromString(answer.response)
 
     async def run(self) -> None:
-        """Keep one lane open until cancelled."""
+        """Keep one stream open until cancelled."""
         pause_s, longest_s = _PAUSE_S
         age_s = _FIRST_AGE_S
         while True:
             try:
-                await self._one_lane(_jitter.uniform(*age_s))
+                await self._one_stream(_jitter.uniform(*age_s))
                 pause_s, age_s = _PAUSE_S[0], _AGE_S
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError, _BrokenError, TimeoutError) as error:
-                _log.debug("lane broken", extra={"reason": str(error)})
+                _log.debug("call stream broken", extra={"reason": str(error)})
                 await asyncio.sleep(pause_s * _jitter.uniform(0.5, 1.0))
                 pause_s = min(2 * pause_s, longest_s)
 
-    async def _one_lane(self, age_s: float) -> None:
+    async def _one_stream(self, age_s: float) -> None:
         stream: _Stream = self._stub.Carry()
         stream.add_done_callback(lambda _: self._wake_all())
         try:
@@ -168,7 +171,7 @@ class Lanes:
         while not stream.done() and loop.time() < until_s:
             taken: list[_Waiting] = []
             size = 0
-            share = ceil(len(self._calls) / max(self.idle, 1))  # other lanes, of other replicas, have theirs
+            share = ceil(len(self._calls) / max(self.idle, 1))  # other streams, of other replicas, have theirs
             while self._calls and len(taken) < min(share, _MOST_CALLS) and size < _MOST_BYTES:
                 call = self._calls.popleft()
                 if not call.answer.done():  # nobody waits any more
@@ -200,11 +203,11 @@ class Lanes:
 
 
 @asynccontextmanager
-async def open_lanes(channel: grpc.aio.Channel, *, count: int) -> AsyncIterator[Lanes]:
-    """So many lanes to the service behind a channel, kept open until the end of the block."""
-    lanes = Lanes(channel)
-    async with running({f"lane_{number}": lanes.run for number in range(count)}):
-        yield lanes
+async def open_call_streams(channel: grpc.aio.Channel, *, count: int) -> AsyncIterator[CallStreams]:
+    """So many streams to the service behind a channel, kept open until the end of the block."""
+    streams = CallStreams(channel)
+    async with running({f"call_stream_{number}": streams.run for number in range(count)}):
+        yield streams
 
 
 async def _carry(stream: _Stream, waiting: Sequence[_Waiting]) -> None:

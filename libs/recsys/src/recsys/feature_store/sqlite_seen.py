@@ -1,4 +1,4 @@
-"""What subjects of the embedded feature store had. All inside a transaction; `key` is a resolved subject's.
+"""What subjects of the embedded feature store have seen. All inside a transaction; `key` is a resolved subject's.
 
 An item that was bought has its row in `had`, and in `bought_again` how many times more; a removal takes one back.
 """
@@ -21,14 +21,14 @@ def note(connection: sqlite3.Connection, event: Event, *, key: str) -> None:
         _buy_again(connection, event.item_id, key=key, times=1)
 
 
-def had_by(connection: sqlite3.Connection, subject: Subject) -> dict[str, frozenset[str]]:
-    """Event type → ids of items that a resolved subject had."""
+def seen_by(connection: sqlite3.Connection, subject: Subject) -> dict[str, frozenset[str]]:
+    """Event type → ids of items that a resolved subject has seen."""
     rows = connection.execute("SELECT event_type, item_id FROM had WHERE subject = ?", (codec.key_of(subject),))
     return codec.by_type(rows)
 
 
 def move(connection: sqlite3.Connection, key: str, *, to: str) -> None:
-    """Make it somebody else's, beside what they had."""
+    """Make it somebody else's, beside what they have seen."""
     again = connection.execute("SELECT item_id, times FROM bought_again WHERE subject = ?", (key,)).fetchall()
     both = connection.execute(
         "SELECT item_id, 1 FROM had WHERE subject = ?1 AND event_type = ?3 AND item_id IN "

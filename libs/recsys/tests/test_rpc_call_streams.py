@@ -1,4 +1,4 @@
-"""Lanes: what a call over one answers, and that none is lost with a lane."""
+"""Call streams: what a call over one answers, and that none is lost with a stream."""
 
 import asyncio
 import logging
@@ -18,10 +18,10 @@ from scripted_servicer import ScriptedServicer, raises, version_1
 
 from recsys.errors import ItemNotFoundError
 from recsys.observability.logging import request_id
+from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import open_blocking_channel, open_channel
-from recsys.rpc.lanes import Lanes, UnaryMethod, open_lanes
-from recsys.rpc.server import RpcServer, ServerLimits
-from recsys.v1 import model_service_pb2
+from recsys.rpc.method import ServerLimits
+from recsys.rpc.server import RpcServer
 from recsys.v1.lane_service_pb2 import Call, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
@@ -38,8 +38,7 @@ GET_MODEL = "/recsys.v1.ModelService/GetModel"
 def server_of(behaviour: Callable[[], GetModelResponse], limits: ServerLimits = LIMITS) -> Iterator[str]:
     """The target of a server with this behaviour."""
     server = RpcServer(limits)
-    register = partial(add_ModelServiceServicer_to_server, ScriptedServicer(behaviour))
-    server.add(model_service_pb2.DESCRIPTOR, register)
+    server.add(add_ModelServiceServicer_to_server, ScriptedServicer(behaviour))
     port = server.start(host="127.0.0.1", port=0)
     server.set_serving()
     try:
@@ -49,10 +48,10 @@ def server_of(behaviour: Callable[[], GetModelResponse], limits: ServerLimits = 
 
 
 @asynccontextmanager
-async def all_open(lanes: Lanes, count: int) -> AsyncIterator[None]:
-    """Begins when so many lanes wait for a call."""
+async def all_open(streams: CallStreams, count: int) -> AsyncIterator[None]:
+    """Begins when so many streams wait for a call."""
     async with asyncio.timeout(TIMEOUT_S):
-        while lanes.idle < count:
+        while streams.idle < count:
             await asyncio.sleep(0.001)
     yield
 
@@ -66,18 +65,18 @@ def forbidden(*_: object, **__: object) -> GetModelResponse:
 
 
 @asynccontextmanager
-async def lanes_to(target: str, *, count: int = 2) -> AsyncIterator[tuple[Lanes, UnaryMethod]]:
-    """Open lanes to a target, and a method whose calls fail where they are not carried."""
-    async with open_channel(target) as channel, open_lanes(channel, count=count) as lanes:
+async def call_streams_to(target: str, *, count: int = 2) -> AsyncIterator[tuple[CallStreams, UnaryMethod]]:
+    """Open streams to a target, and a method whose calls fail where they are not carried."""
+    async with open_channel(target) as channel, open_call_streams(channel, count=count) as streams:
         method = UnaryMethod(GET_MODEL, forbidden, GetModelResponse)
         for _ in range(2000):
             try:
-                await lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
+                await streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
             except (UnaryForbiddenError, grpc.aio.AioRpcError):
                 await asyncio.sleep(0.01)  # they open by themselves
             else:
                 break
-        yield lanes, method
+        yield streams, method
 
 
 def test_a_carried_call_is_answered_and_its_request_id_reaches_the_servicer() -> None:
@@ -88,14 +87,14 @@ def test_a_carried_call_is_answered_and_its_request_id_reaches_the_servicer() ->
         return version_1()
 
     async def run(target: str) -> str:
-        async with lanes_to(target) as (lanes, method):
-            request_id.set("of-a-lane")
-            answer: GetModelResponse = await lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
+        async with call_streams_to(target) as (streams, method):
+            request_id.set("of-a-stream")
+            answer: GetModelResponse = await streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
             return answer.artifact_version
 
     with server_of(behaviour) as target:
         assert asyncio.run(run(target)) == "v1"
-    assert seen[-1] == "of-a-lane"
+    assert seen[-1] == "of-a-stream"
 
 
 @pytest.mark.parametrize(
@@ -109,11 +108,11 @@ def test_a_carried_call_fails_like_a_unary_one(
     error: Exception, code: grpc.StatusCode, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def carried(target: str) -> grpc.RpcError:
-        async with open_channel(target) as channel, open_lanes(channel, count=1) as lanes:
+        async with open_channel(target) as channel, open_call_streams(channel, count=1) as streams:
             method = UnaryMethod(GET_MODEL, forbidden, GetModelResponse)
             while True:
                 try:
-                    await lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
+                    await streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
                 except UnaryForbiddenError:
                     await asyncio.sleep(0.01)
                 except grpc.aio.AioRpcError as failure:
@@ -162,13 +161,13 @@ def test_more_calls_than_a_server_takes_are_refused() -> None:
         assert [answer.code for answers in stream for answer in answers.answers] == [0, 0, 0]
 
 
-def test_calls_that_are_made_at_once_are_all_answered_with_one_lane_too() -> None:
+def test_calls_that_are_made_at_once_are_all_answered_with_one_stream_too() -> None:
     async def run(target: str) -> list[str]:
         answers = []
-        async with open_channel(target) as channel, lanes_to(target, count=1) as (lanes, _):
+        async with open_channel(target) as channel, call_streams_to(target, count=1) as (streams, _):
             method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
             for _ in range(10):  # as many at once as the server takes
-                calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(50))
+                calls = (streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(50))
                 answers += [answer.artifact_version for answer in await asyncio.gather(*calls)]
         return answers
 
@@ -195,16 +194,16 @@ class Together:
         return version_1()
 
 
-@pytest.mark.parametrize("lanes_open", [0, 2, 16])
-def test_sixteen_slow_calls_are_worked_on_as_many_at_once_as_the_server_has_worker_threads(lanes_open: int) -> None:
+@pytest.mark.parametrize("streams_open", [0, 2, 16])
+def test_sixteen_slow_calls_are_worked_on_as_many_at_once_as_the_server_has_worker_threads(streams_open: int) -> None:
     together = Together(8)
     limits = ServerLimits(worker_threads=8, maximum_concurrent_rpcs=64, default_deadline_s=TIMEOUT_S, grace_s=TIMEOUT_S)
 
     async def run(target: str) -> list[GetModelResponse]:
-        async with open_channel(target) as channel, open_lanes(channel, count=lanes_open) as lanes:
+        async with open_channel(target) as channel, open_call_streams(channel, count=streams_open) as streams:
             method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
-            async with all_open(lanes, lanes_open):
-                calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(16))
+            async with all_open(streams, streams_open):
+                calls = (streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(16))
                 return await asyncio.gather(*calls)
 
     with server_of(together, limits) as target:
@@ -228,13 +227,13 @@ def test_calls_that_are_made_at_once_are_worked_on_by_all_replicas_at_once() -> 
         return version_1()
 
     async def run(target: str) -> None:
-        async with open_channel(target) as channel, open_lanes(channel, count=16) as lanes:
+        async with open_channel(target) as channel, open_call_streams(channel, count=16) as streams:
             method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
             async with asyncio.timeout(TIMEOUT_S):
-                while min(answered[nth] for nth in range(3)) < 20:  # until all are found, and lanes have moved there
-                    await lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
+                while min(answered[nth] for nth in range(3)) < 20:  # until all are found, and streams have moved there
+                    await streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)
             is_slow.set()
-            calls = (lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(16))
+            calls = (streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S) for _ in range(16))
             assert len(await asyncio.gather(*calls)) == 16
 
     with ExitStack() as servers:
@@ -247,9 +246,9 @@ def test_calls_that_are_made_at_once_are_worked_on_by_all_replicas_at_once() -> 
 def test_a_replica_that_is_ended_under_load_takes_no_call_with_it(end: signal.Signals) -> None:
     counts: Counter[str] = Counter()
 
-    async def caller(lanes: Lanes, method: UnaryMethod, going: subprocess.Popen[str]) -> None:
+    async def caller(streams: CallStreams, method: UnaryMethod, going: subprocess.Popen[str]) -> None:
         while counts.total() < 100_000 and counts["after"] < 1500:
-            answer = await lanes.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)  # one that fails fails the test
+            answer = await streams.call(method, GetModelRequest(), timeout_s=TIMEOUT_S)  # one that fails fails the test
             counts[answer.artifact_version] += 1
             if counts["goes"] > 50:
                 if not counts["after"]:
@@ -257,9 +256,9 @@ def test_a_replica_that_is_ended_under_load_takes_no_call_with_it(end: signal.Si
                 counts["after"] += 1
 
     async def run(target: str, going: subprocess.Popen[str]) -> None:
-        async with open_channel(target) as channel, open_lanes(channel, count=4) as lanes:
+        async with open_channel(target) as channel, open_call_streams(channel, count=4) as streams:
             method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
-            await asyncio.gather(*(caller(lanes, method, going) for _ in range(16)))
+            await asyncio.gather(*(caller(streams, method, going) for _ in range(16)))
 
     with process("stays") as (_, port), process("goes") as (going, its_port):
         asyncio.run(run(f"ipv4:127.0.0.1:{port},127.0.0.1:{its_port}", going))
@@ -268,19 +267,19 @@ def test_a_replica_that_is_ended_under_load_takes_no_call_with_it(end: signal.Si
     assert counts["stays"] > 0
 
 
-def test_a_call_on_a_lane_that_hangs_is_made_again_on_another_replica() -> None:
+def test_a_call_on_a_stream_that_hangs_is_made_again_on_another_replica() -> None:
     with process("works") as (_, port), process("hangs") as (hanging, its_port):
         target = f"ipv4:127.0.0.1:{port},127.0.0.1:{its_port}"
-        # half of the time is for the lane; the unary call that follows may meet the hanging replica too
+        # half of the time is for the stream; the unary call that follows may meet the hanging replica too
         stop = partial(hanging.send_signal, signal.SIGSTOP)
         counts: Counter[str] = Counter()
 
         async def run() -> None:
-            async with open_channel(target) as channel, open_lanes(channel, count=4) as lanes:
+            async with open_channel(target) as channel, open_call_streams(channel, count=4) as streams:
                 method = UnaryMethod(GET_MODEL, ModelServiceStub(channel).GetModel, GetModelResponse)
                 for n in range(3000):
                     try:
-                        answer = await lanes.call(method, GetModelRequest(), timeout_s=0.4)
+                        answer = await streams.call(method, GetModelRequest(), timeout_s=0.4)
                         counts[answer.artifact_version] += 1
                     except grpc.aio.AioRpcError as failure:
                         counts[failure.code().name] += 1
@@ -293,12 +292,12 @@ def test_a_call_on_a_lane_that_hangs_is_made_again_on_another_replica() -> None:
     assert counts.total() - counts["works"] - counts["hangs"] < 100
 
 
-def test_idle_lanes_do_not_keep_a_server_from_ending() -> None:
+def test_idle_call_streams_do_not_keep_a_server_from_ending() -> None:
     async def run() -> None:
         server = replica("ends")
         port = server.start(host="127.0.0.1", port=0)
         server.set_serving()
-        async with lanes_to(f"127.0.0.1:{port}"):
+        async with call_streams_to(f"127.0.0.1:{port}"):
             # its grace of 20 s is for streams that are busy: the test's own limit is shorter
             await asyncio.wait_for(asyncio.to_thread(server.drain), TIMEOUT_S / 2)
 

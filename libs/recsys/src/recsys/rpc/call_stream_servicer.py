@@ -18,13 +18,13 @@ from recsys.observability.logging import request_id
 from recsys.rpc.interceptor import LONGEST_REQUEST_ID
 from recsys.rpc.limits import MOST_CALLS_A_MESSAGE
 from recsys.rpc.method import CallError, Method
-from recsys.rpc.status import overloaded, unknown_method
+from recsys.rpc.status import OVERLOADED, UNKNOWN_METHOD
 from recsys.rpc.workers import Workers
 from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
 from recsys.v1.lane_service_pb2_grpc import LaneServiceServicer
 
 
-class LaneServicer(LaneServiceServicer):
+class CallStreamServicer(LaneServiceServicer):
     """Carries calls to the methods of the same server."""
 
     def __init__(self, methods: Mapping[str, Method], workers: Workers, *, most: int) -> None:
@@ -54,7 +54,7 @@ class LaneServicer(LaneServiceServicer):
                 are_too_many = self._takes(len(calls.calls), context)
                 try:
                     if are_too_many:
-                        yield CallAnswers(answers=[_failed(place, overloaded()) for place in range(len(calls.calls))])
+                        yield CallAnswers(answers=[_failed(place, OVERLOADED) for place in range(len(calls.calls))])
                     elif len(calls.calls) == 1:
                         yield CallAnswers(answers=[self._answer(0, calls.calls[0], context, came_s)])
                     else:
@@ -109,7 +109,7 @@ class LaneServicer(LaneServiceServicer):
     def _answer(self, place: int, call: Call, context: grpc.ServicerContext, came_s: float) -> CallAnswer:
         method = self._methods.get(call.method)
         if method is None or method.is_streaming:
-            return _failed(place, unknown_method())
+            return _failed(place, UNKNOWN_METHOD)
         request_id.set(call.request_id[:LONGEST_REQUEST_ID])
         try:
             response = method.carried(call.request, context, came_s=came_s, timeout_s=call.timeout_ms / 1e3)
