@@ -4,7 +4,7 @@
 
 In process, as thread time: FAISS alone (the baseline), then candidate_gen and the reranker as their servers call them,
 for users drawn at random, so that caches are as cold as requests find them. Between processes, one call after the
-other: an empty call over a lane and as a unary one, and candidate_gen over both, as ratios to FAISS alone.
+other: an empty call over a call stream and as a unary one, and candidate_gen over both, as ratios to FAISS alone.
 """
 
 import argparse
@@ -112,7 +112,7 @@ async def between_processes(volume: Path, users: list[str]) -> dict[str, float]:
             )
             await asyncio.sleep(_LANE_OPENS_S)
 
-            async def over_a_lane(request: GetCandidatesRequest) -> object:
+            async def over_a_call_stream(request: GetCandidatesRequest) -> object:
                 return await lanes.call(method, request, timeout_s=_TIMEOUT_S)
 
             async def unary(request: GetCandidatesRequest) -> object:
@@ -121,9 +121,9 @@ async def between_processes(volume: Path, users: list[str]) -> dict[str, float]:
             nothing = [GetCandidatesRequest(user_id=user, count=0) for user in users]  # refused before any work
             whole = [GetCandidatesRequest(user_id=user, count=CANDIDATES) for user in users]
             return {
-                "an empty call over a lane": await timed(over_a_lane, nothing),
+                "an empty call over a call stream": await timed(over_a_call_stream, nothing),
                 "an empty unary call": await timed(unary, nothing),
-                "candidate_gen over a lane": await timed(over_a_lane, whole),
+                "candidate_gen over a call stream": await timed(over_a_call_stream, whole),
                 "candidate_gen by unary calls": await timed(unary, whole),
             }
 

@@ -24,14 +24,14 @@ def main() -> None:
         load = Load(system.shop, gateways=system.gateways, dearer=system.dearer)
         print(f"{PER_S:.0f} requests/s on {GATEWAYS} gateways\n\n{table.HEADER}", flush=True)
         with load.running():
-            played = [_shown(play(one, system, load)) for one in all_scenarios() if only in one.name]
+            played = [_printed(play(one, system, load)) for one in all_scenarios() if only in one.name]
         lost = system.count_lost(load.acknowledged())
     _print_notes(played)
     print(f"\nEvents acknowledged: {len(load.acknowledged()):,}; of these lost: {lost}.")
     sys.exit(1 if lost or any(one.wrong for one in played) else 0)
 
 
-def _shown(one: Played) -> Played:
+def _printed(one: Played) -> Played:
     print(one.row.line(), flush=True)
     return one
 

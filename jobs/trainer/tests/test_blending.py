@@ -24,11 +24,11 @@ USERS, ITEMS = 400, 60
 
 def one_user(personal: list[float], *, seen: list[int], users: list[int], days: list[int]) -> blending.Blended:
     """One user, items with these personal scores, recent users and days of their first event."""
-    had = np.zeros((1, len(personal)), np.float32)
-    had[0, seen] = 1
+    known = np.zeros((1, len(personal)), np.float32)
+    known[0, seen] = 1
     return blending.Blended(
         embeddings=Embeddings(np.ones((1, 1), np.float32), np.array(personal, np.float32)[:, None]),
-        known=interactions_of(had),
+        known=interactions_of(known),
         demand=blending.Demand(np.array(users, np.float32), np.array(days, np.int64) * DAY, half_life_days=10),
         info=BlendInfo(popularity=0.5, recency=0.25),
     )

@@ -17,24 +17,24 @@ from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.settings import Settings
-from trainer.shop_data import events, lake
+from trainer.shop_data import event_files, lake
 from trainer.shop_data.lake import LakeReport
-from trainer.shop_data.mapping import Mapping, Timestamp
+from trainer.shop_data.mapping import ColumnMapping, Timestamp
 from trainer.shop_data.shop import Shop
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
-NOTHING = Shop(events.SCHEMA.to_frame(), two_tastes().catalogue.head(0), Mapping().event_weights)
+NOTHING = Shop(event_files.SCHEMA.to_frame(), two_tastes().catalogue.head(0), ColumnMapping().event_weights)
 
 
 def added(folder: Path, shop: Shop = NOTHING) -> tuple[Shop, LakeReport]:
-    return lake.add(shop, folder, mapping=Mapping(), now=NOW)
+    return lake.add(shop, folder, mapping=ColumnMapping(), now=NOW)
 
 
 def test_events_of_the_lake_lie_among_those_of_the_files_by_time(tmp_path: Path) -> None:
     write_lake(tmp_path, [event(1, day=-100, user_id="new", value=2.5)], [event(2, item_id="i777")])
     shop = two_tastes()
     now, report = added(tmp_path, shop)
-    assert now.events.schema == events.SCHEMA
+    assert now.events.schema == event_files.SCHEMA
     assert now.events.height == shop.events.height + 2
     assert now.events["timestamp"].is_sorted()
     row = now.events.filter(pl.col("user_id") == "new").row(0, named=True)
@@ -210,7 +210,7 @@ def test_an_event_of_the_api_far_before_all_the_rest_is_left_out_and_one_long_af
     now, report = added(tmp_path, two_tastes())
     assert now.events.height == two_tastes().events.height + 1
     assert [(one.reason, one.rows) for one in report.rows.rejected] == [("timestamp far before the others", 1)]
-    keeping = Mapping(timestamp=Timestamp(farthest=0))
+    keeping = ColumnMapping(timestamp=Timestamp(farthest=0))
     assert lake.add(two_tastes(), tmp_path, mapping=keeping, now=NOW)[1].rows.kept == 2
 
 
@@ -224,5 +224,5 @@ def test_events_of_a_type_without_a_weight_are_never_left_out_silently(
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "types without a weight" in warning.getMessage()
     caplog.clear()
-    lake.add(NOTHING, tmp_path, mapping=Mapping(weights={"wishlist": 2}), now=NOW)
+    lake.add(NOTHING, tmp_path, mapping=ColumnMapping(weights={"wishlist": 2}), now=NOW)
     assert caplog.records == []

@@ -54,18 +54,21 @@ def decide(
     return Verdict(passed=all(ok for ok, _ in checks), reasons=reasons, users=users)
 
 
-def shown(difference: PairedDifference) -> str:
+def with_interval(difference: PairedDifference) -> str:
     """A difference with its 95 % interval."""
     return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
 def _beats_baseline(difference: PairedDifference) -> tuple[bool, str]:
-    return difference.value > 0, f"{METRIC} minus popularity's {shown(difference)}, more than 0 is needed"
+    return difference.value > 0, f"{METRIC} minus popularity's {with_interval(difference)}, more than 0 is needed"
 
 
 def _not_worse_than_live(difference: PairedDifference) -> tuple[bool, str]:
-    # worse means shown to be worse: the whole interval below zero; a tie within the noise may replace an older model
-    return difference.high >= 0, f"{METRIC} minus the live version's {shown(difference)}, an interval below 0 is worse"
+    # worse means proved to be worse: the whole interval below zero; a tie within the noise may replace an older model
+    return (
+        difference.high >= 0,
+        f"{METRIC} minus the live version's {with_interval(difference)}, an interval below 0 is worse",
+    )
 
 
 def _word(ok: bool) -> str:

@@ -8,7 +8,7 @@ from recsys.artifact.manifest import BlendInfo, Manifest
 from recsys.errors import DataError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
-from trainer.choosing.gate import METRIC, Verdict, decide, shown
+from trainer.choosing.gate import METRIC, Verdict, decide, with_interval
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.evaluation.bootstrap import paired
 from trainer.evaluation.full_ranking import Evaluation, evaluate
@@ -58,7 +58,7 @@ def judge(
     train = window.train
     recent = train.recent_users(recipes.recent_since(train, settings.recent_days))
     everybody = baselines.fit(train)
-    neighbours = item_knn.fit(train, item_knn.ItemKNNSettings())
+    neighbours = item_knn.fit(train)
 
     def fitted(one: Recipe) -> Embeddings:
         return recipes.fit(
@@ -135,8 +135,8 @@ def with_stand_in(judgement: Judgement, baseline: PopularityRecipe, *, settings:
         new=popular,
         personal=None,
         baselines={**judgement.baselines, f"{judgement.recipe.model}, chosen by the window before": judgement.new},
-        stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise ({METRIC} {shown(gain)}): "
-        "the popular items are the model",
+        stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise "
+        f"({METRIC} {with_interval(gain)}): the popular items are the model",
     )
 
 

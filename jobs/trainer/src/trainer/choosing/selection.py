@@ -51,14 +51,14 @@ class Choice:
     curve: list[Epoch]  # LightGCN's on the validation window; empty for other models
 
 
-def choose(given: Recipe | None, window: Split | None, candidates: Sequence[Recipe], *, settings: Settings) -> Choice:
-    """The given recipe, or the best candidate on the validation window; and the blend that is best there.
+def choose(given: Recipe | None, window: Split | None, to_try: Sequence[Recipe], *, settings: Settings) -> Choice:
+    """The given recipe, or the best of `to_try` on the validation window; and the blend that is best there.
 
-    Of LightGCN the window also tells how many epochs are enough. Without a window the first candidate is as good as
+    Of LightGCN the window also tells how many epochs are enough. Without a window the first is as good as
     any, and the personal score ranks alone.
     """
     if window is None:
-        return Choice(given or candidates[0], ChosenBlend(BlendInfo(), None), PopularityRecipe(), [])
+        return Choice(given or to_try[0], ChosenBlend(BlendInfo(), None), PopularityRecipe(), [])
     strengths = compare(window, [PopularityRecipe()], settings=settings).trials
     baseline = PopularityRecipe(recency_strength=strengths[0].recipe.recency_strength)
     recipe = given
@@ -68,7 +68,7 @@ def choose(given: Recipe | None, window: Split | None, candidates: Sequence[Reci
     if isinstance(recipe, LightGCNRecipe):
         recipe, curve, fitted = stop_early(recipe, window, settings=settings)
     elif recipe is None:
-        compared = compare(window, candidates, settings=settings)
+        compared = compare(window, to_try, settings=settings)
         recipe, fitted = compared.trials[0].recipe, compared.fitted
     else:
         fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
@@ -77,32 +77,32 @@ def choose(given: Recipe | None, window: Split | None, candidates: Sequence[Reci
 
 def compare(
     window: Split,
-    candidates: Iterable[Recipe],
+    to_try: Iterable[Recipe],
     *,
     strengths: Sequence[float] = RECENCY_STRENGTHS,
     settings: Settings,
 ) -> Compared:
-    """Fit every candidate on what was known before the window and judge it there with every strength of recency.
+    """Fit every recipe on what was known before the window and judge it there with every strength of recency.
 
     A fit costs seconds and a strength costs none, so all strengths are tried with each fit. Best first; of equals, the
     one tried first.
 
     Raises:
-        InvalidArgumentError: there is no candidate.
+        InvalidArgumentError: there is no recipe.
     """
     trials: list[Trial] = []
     winner: tuple[float, Embeddings] | None = None
-    for candidate in candidates:
+    for untuned in to_try:
         started = time.perf_counter()
-        fitted = recipes.fit_model(candidate, window.train, seed=settings.seed)
+        fitted = recipes.fit_model(untuned, window.train, seed=settings.seed)
         fit_s = time.perf_counter() - started
-        of_candidate = []
+        with_strengths = []
         for strength in strengths:
-            tried = candidate.model_copy(update={"recency_strength": strength})
-            of_candidate.append(Trial(tried, score(tried, fitted, window, settings=settings), fit_s))
-        best = max(of_candidate, key=lambda trial: trial.score)
+            tried = untuned.model_copy(update={"recency_strength": strength})
+            with_strengths.append(Trial(tried, score(tried, fitted, window, settings=settings), fit_s))
+        best = max(with_strengths, key=lambda trial: trial.score)
         _log.info("recipe tried", extra={"recipe": best.recipe.model_dump(), METRIC: best.score, "fit_s": fit_s})
-        trials += of_candidate
+        trials += with_strengths
         if winner is None or best.score > winner[0]:
             winner = best.score, fitted
     if winner is None:

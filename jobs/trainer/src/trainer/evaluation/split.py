@@ -27,7 +27,7 @@ from trainer.shop_data.interactions import Interactions
 class Split:
     """A train part and the held-out items that are new to each user.
 
-    `test` has the shape of `train.weights`; a stored value means that the user had the item after the cut and not
+    `test` has the shape of `train.weights`; a stored value means that the user took the item after the cut and not
     before. Items that train lacks cannot be recommended, yet the user took them: a recall that counts them divides by
     `test` row sums + `test_unknown_items`.
     """
@@ -49,7 +49,7 @@ class Split:
 def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | None) -> Split:
     """Line held-out pairs up with train's rows and columns.
 
-    Pairs that train has too are not new and left out. `test_sizes_outside` counts them as `already_in_train`, and the
+    Pairs that train has too are not new, and excluded. `test_sizes_outside` counts them as `already_in_train`, and the
     others as `unknown_item` (of users in train), `new_user` (items in train), `new_user_unknown_item`.
     """
     pairs = held_out.weights.tocoo()

@@ -13,7 +13,7 @@ from trainer.threads import allowed
 
 
 class ALSSettings(BaseModel, frozen=True, extra="forbid"):
-    """The defaults suit a small, dense shop; `candidates.default_candidates` goes by the size of the data."""
+    """The defaults suit a small, dense shop; `choosing.default_recipes` goes by the size of the data."""
 
     dim: int = Field(default=64, ge=1)
     alpha: float = Field(default=1.0, gt=0)  # confidence of an observed pair is alpha × its BM25 weight
@@ -23,14 +23,12 @@ class ALSSettings(BaseModel, frozen=True, extra="forbid"):
     iterations: int = Field(default=15, ge=1)
 
 
-def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads: int = 0) -> Embeddings:
+def fit(interactions: Interactions, settings: ALSSettings, *, seed: int) -> Embeddings:
     """Vectors of all users and items; zeros for a user or an item without interactions.
 
     `implicit` ends a sweep with the items and solves in part. Users are solved once more here, exactly and last, so
-    that a fold-in gives a known user the vector that they have.
-
-    Args:
-        threads: 0 means as many as the run may have. Rows are solved one by one, so the result does not depend on it.
+    that a fold-in gives a known user the vector that they have. Rows are solved one by one, so the result does not
+    depend on the number of threads.
     """
     weights = bm25.confidence(_of_mean_one(interactions.weights), k1=settings.k1, b=settings.b)
     with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
@@ -39,7 +37,7 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
             regularization=settings.regularization,
             alpha=settings.alpha,
             iterations=settings.iterations,
-            num_threads=threads or allowed(),
+            num_threads=allowed(),
             random_state=seed,
         )
         model.fit(weights, show_progress=False)

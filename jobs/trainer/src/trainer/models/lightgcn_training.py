@@ -20,7 +20,7 @@ from trainer.models import lightgcn_checkpoint as checkpoints
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn import Graph, LightGCN
 from trainer.models.lightgcn_checkpoint import Progress
-from trainer.models.lightgcn_sampler import Batch, Sampler
+from trainer.models.lightgcn_sampler import Sampler, TrainingBatch
 from trainer.shop_data.interactions import Interactions
 
 _COLD_STD = 0.1  # of each component, as in He et al.'s code
@@ -100,10 +100,10 @@ def bpr_loss(final: Tensor, layer0: Tensor, triples: Tensor, *, l2: float) -> Te
 
 
 @torch.no_grad()
-def hardest_triples(final: Tensor, batch: Batch, *, n_users: int) -> Tensor:
+def hardest_triples(final: Tensor, batch: TrainingBatch, *, n_users: int) -> Tensor:
     """Of each user's random items that are not their own, the highest-scored: int64 [≤ size, 3] nodes.
 
-    A user whose random items are all their own is left out.
+    A user whose random items are all their own is skipped.
     """
     scores = torch.einsum("bd,bkd->bk", final[batch.users], final[n_users + batch.negatives])
     hardest = scores.masked_fill_(batch.seen, -torch.inf).argmax(dim=1)

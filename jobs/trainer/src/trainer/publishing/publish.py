@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ class Fitted:
     """All that a version is made of. Rows of every part follow `known`."""
 
     known: Interactions
-    catalogue: pl.DataFrame  # Events.catalogue, with its attributes; items that it lacks are published without a title
+    catalogue: pl.DataFrame  # Shop.catalogue; items that it lacks are published without a title
     embeddings: Embeddings
     fold_in: FoldIn
     retrieval: BuiltIndex
@@ -59,12 +59,7 @@ def publish(volume: Path, fitted: Fitted) -> str:
         item_count=len(fitted.known.item_ids),
         interaction_count=fitted.known.weights.nnz,
         event_types=fitted.known.event_types,
-        index=IndexInfo(
-            factory=fitted.retrieval.factory,
-            metric=fitted.retrieval.metric,
-            search_effort=fitted.retrieval.search_effort,
-            recall=fitted.retrieval.recall,
-        ),
+        index=IndexInfo(**asdict(fitted.retrieval.spec), recall=fitted.retrieval.recall),
         blend=fitted.blend,
         stream_sequence=fitted.stream_sequence,
         metrics=fitted.metrics,

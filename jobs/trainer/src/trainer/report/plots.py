@@ -92,7 +92,7 @@ def _exposure(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
     axes.plot([0, 100], [0, 1], color=_INK, linewidth=1, alpha=0.35, label="all items alike")
     for place, model in enumerate(models):
         _line(axes, range(101), [0.0, *model.exposure_shares], name=model.name, place=place)
-    axes.set_xlabel("most shown items, share of the catalogue")
+    axes.set_xlabel("most exposed items, share of the catalogue")
     axes.set_ylabel(f"share of the places in lists of {k}")
     axes.xaxis.set_major_formatter(PercentFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -113,11 +113,10 @@ def _two_stage(two_stage: TwoStageFigures) -> Markup:
     figure, axes = _one_plot()
     budget = two_stage.budget
     axes.axhline(budget.exact_recall, color=_INK, linewidth=1, alpha=0.5, label="exact search")
-    kinds = list(dict.fromkeys((row.factory, row.metric, row.search_effort) for row in budget.rows))
-    for place, kind in enumerate(kinds):
-        rows = [row for row in budget.rows if (row.factory, row.metric, row.search_effort) == kind]
-        factory, metric, effort = kind
-        name = f"{factory} {metric.replace('_', ' ')}" + ("" if effort is None else f", effort {effort}")
+    for place, spec in enumerate(dict.fromkeys(row.spec for row in budget.rows)):
+        rows = [row for row in budget.rows if row.spec == spec]
+        effort = "" if spec.search_effort is None else f", effort {spec.search_effort}"
+        name = f"{spec.factory} {spec.metric.replace('_', ' ')}{effort}"
         _line(axes, [row.n for row in rows], [row.recall_after_rerank for row in rows], name=name, place=place, dot="o")
     axes.set_xscale("log")
     candidate_counts = sorted({row.n for row in budget.rows})

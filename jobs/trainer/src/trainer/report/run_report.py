@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from trainer.choosing.blending import ChosenBlend
-from trainer.choosing.gate import METRIC, shown
+from trainer.choosing.gate import METRIC, with_interval
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
@@ -80,7 +80,7 @@ def _blend(chosen: ChosenBlend) -> dict[str, str | float]:
     """What lists are ranked by, and what the best blend was worth on the validation window, taken or not."""
     told: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
     if chosen.gain is not None:
-        told[f"best blend tried, {METRIC} over the personal score alone"] = shown(chosen.gain)
+        told[f"best blend tried, {METRIC} over the personal score alone"] = with_interval(chosen.gain)
     return told
 
 

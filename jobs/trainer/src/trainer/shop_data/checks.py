@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
-from trainer.shop_data.mapping import ItemColumns, Mapping
+from trainer.shop_data.mapping import ColumnMapping, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
-from trainer.shop_data.rows import Batch, Source
+from trainer.shop_data.rows import RowBatch, Source
 
 TOO_LONG: Final = f"{{}} longer than {MAX_ID_LENGTH} characters"
 LARGEST: Final = 1e12
@@ -29,7 +29,7 @@ class Checked:
 
     source: Source
     columns: dict[str, str]  # our names → the file's
-    batch: Batch
+    batch: RowBatch
     ours: pl.DataFrame  # as high as batch.frame; has REASON
 
     def good(self) -> pl.DataFrame:
@@ -120,7 +120,7 @@ class Numbers:
         return rf"^[+-]?(\d+{groups})?({re.escape(self.decimal)}\d*)?([eE][+-]?\d+)?$"
 
 
-def numbers_of(source: Source, mapping: Mapping) -> Numbers:
+def numbers_of(source: Source, mapping: ColumnMapping) -> Numbers:
     """JSON and Parquet have numbers of their own; what the mapping says is of text alone."""
     return Numbers(mapping.decimal, mapping.thousands) if source.format == "csv" else Numbers()
 

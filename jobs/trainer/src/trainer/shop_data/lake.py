@@ -20,10 +20,10 @@ from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
 from recsys.lake import count_after, read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
-from trainer.shop_data import catalogue, events, timestamps
+from trainer.shop_data import event_files, item_table, timestamps
 from trainer.shop_data.checks import first_reason
 from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import FILE, REASON, ROW, RowCounts, Tally
 from trainer.shop_data.shop import Shop
 
@@ -50,14 +50,14 @@ class LakeReport:
         return "\n".join(
             [
                 *self.rows.lines("lake"),
-                f"  {self.single_item_sessions:>12,}  of those kept: left out, of sessions with one item",
+                f"  {self.single_item_sessions:>12,}  of those kept: not learnt from, of sessions with one item",
                 f"lake: up to {self.sequence} of the stream; {self.items_changed:,} items changed; "
                 f"{self.erased_users:,} users erased",
             ]
         )
 
 
-def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None) -> tuple[Shop, LakeReport]:
+def add(shop: Shop, lake: Path, *, mapping: ColumnMapping, now: datetime | None = None) -> tuple[Shop, LakeReport]:
     """The shop as it is now: events of the lake behind those of the files, the catalogue as the API changed it.
 
     Raises:
@@ -68,19 +68,19 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
     stream = owned.with_columns(pl.coalesce("user_id", "owner")).collect()
     erased = frozenset(read_erasures(lake)["user_hash"])
     files = without(shop.events, erased)
-    latest = (now or datetime.now(UTC)) + events.FUTURE_TOLERANCE
-    kept, counts = _checked(stream, lake, mapping=mapping, times=events.Times(None, latest))
+    latest = (now or datetime.now(UTC)) + event_files.FUTURE_TOLERANCE
+    kept, counts = _checked(stream, lake, mapping=mapping, times=event_files.Times(None, latest))
     all_times = pl.concat([files["timestamp"], kept["timestamp"]]).sort()
     earliest = timestamps.earliest_likely(all_times, farthest=mapping.timestamp.farthest)
     if earliest is not None:
-        kept, counts = _checked(stream, lake, mapping=mapping, times=events.Times(earliest, latest))
+        kept, counts = _checked(stream, lake, mapping=mapping, times=event_files.Times(earliest, latest))
     _warn_of_unknown_types(counts)
     trained = _with_sessions(kept)
     records = read_items(lake)
-    added = trained.select(events.SCHEMA.names())
-    everything = pl.concat([files.cast(events.SCHEMA), added]).sort("timestamp", maintain_order=True)
+    added = trained.select(event_files.SCHEMA.names())
+    everything = pl.concat([files.cast(event_files.SCHEMA), added]).sort("timestamp", maintain_order=True)
     items = pl.concat([shop.catalogue["item_id"], added["item_id"]])
-    listed = catalogue.merge(items, from_events=catalogue.SCHEMA.to_frame(), from_file=shop.catalogue)
+    listed = item_table.merge(items, from_events=item_table.SCHEMA.to_frame(), from_file=shop.catalogue)
     report = LakeReport(
         rows=counts,
         sequence=committed.sequence,
@@ -109,11 +109,11 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """The catalogue as the API changed it.
 
     Args:
-        listed: columns of `catalogue.SCHEMA` and attributes, one row an item.
+        listed: columns of `item_table.SCHEMA` and attributes, one row an item.
         records: columns of `recsys.lake.ITEMS`.
 
     Returns:
-        Columns of `catalogue.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
+        Columns of `item_table.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
     """
     if records.is_empty():
         return listed
@@ -128,9 +128,9 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checked(
-    stream: pl.DataFrame, lake: Path, *, mapping: Mapping, times: events.Times
+    stream: pl.DataFrame, lake: Path, *, mapping: ColumnMapping, times: event_files.Times
 ) -> tuple[pl.DataFrame, RowCounts]:
-    """Rows to keep, in columns of `events.SCHEMA` and user_id or session_id; and what became of all."""
+    """Rows to keep, in columns of `event_files.SCHEMA` and user_id or session_id; and what became of all."""
     known_type = pl.col("event_type").is_in(mapping.event_types)
     in_time = pl.col("unix_ms").is_between(*_MS_RANGE)
     moment = pl.from_epoch(pl.when(in_time).then("unix_ms"), time_unit="ms").dt.replace_time_zone("UTC")
@@ -141,7 +141,7 @@ def _checked(
         "session_id",
         "item_id",
         pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
-        moment.cast(events.SCHEMA["timestamp"]).alias("timestamp"),
+        moment.cast(event_files.SCHEMA["timestamp"]).alias("timestamp"),
         pl.lit(None, pl.Float64).alias("quantity"),
         "value",
         "unix_ms",
@@ -153,7 +153,7 @@ def _checked(
             (_is_empty("item_id"), "missing item_id"),
             (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
             (pl.col("timestamp") > times.latest, "timestamp in the future"),
-            (pl.col("timestamp") < pl.lit(times.earliest, events.SCHEMA["timestamp"]), FAR_BEFORE),
+            (pl.col("timestamp") < pl.lit(times.earliest, event_files.SCHEMA["timestamp"]), FAR_BEFORE),
             (pl.col("event_type").is_null(), UNKNOWN_TYPE),
             (~pl.col("value").is_finite(), "unreadable value"),
         )
@@ -192,11 +192,11 @@ def _record(row: dict[str, Any]) -> ItemRecord:
 
 
 def _item(row: dict[str, Any]) -> Item:
-    facts = {name: row[name] for name in catalogue.SCHEMA.names()}
+    facts = {name: row[name] for name in item_table.SCHEMA.names()}
     told = {name.removeprefix(ATTRIBUTE): value for name, value in row.items() if name not in facts}
     return Item(**facts, attributes={name: value for name, value in told.items() if value is not None})
 
 
 def _row(item: Item) -> dict[str, Any]:
-    facts = {name: item.value(name) for name in catalogue.SCHEMA.names()}
+    facts = {name: item.value(name) for name in item_table.SCHEMA.names()}
     return facts | {f"{ATTRIBUTE}{name}": value for name, value in item.attributes.items()}

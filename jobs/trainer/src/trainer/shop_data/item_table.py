@@ -23,7 +23,7 @@ from trainer.shop_data.checks import (
     numbers_of,
     text,
 )
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import REASON, Quarantine, Tally
 from trainer.shop_data.rows import Source
 from trainer.shop_data.timestamps import UTC_MICROSECONDS
@@ -103,7 +103,7 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
     ).select(*SCHEMA.names(), *attributes)
 
 
-def load(files: list[Source], *, mapping: Mapping, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
+def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
     """Read the separate catalogue. Of an item that stands there several times, the last row counts.
 
     Returns:

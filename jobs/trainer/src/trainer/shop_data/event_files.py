@@ -15,8 +15,7 @@ import polars as pl
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.shop.events import REMOVE
-from trainer.shop_data import catalogue, rows, timestamps
-from trainer.shop_data.catalogue import ItemFacts
+from trainer.shop_data import item_table, rows, timestamps
 from trainer.shop_data.checks import (
     TOO_LONG,
     Checked,
@@ -30,7 +29,8 @@ from trainer.shop_data.checks import (
     text,
 )
 from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
-from trainer.shop_data.mapping import Mapping, TypeRule
+from trainer.shop_data.item_table import ItemFacts
+from trainer.shop_data.mapping import ColumnMapping, TypeRule
 from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
 from trainer.shop_data.rows import Source
 
@@ -53,7 +53,7 @@ FUTURE_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Events:
+class LoadedEvents:
     """What happened in the shop, and what it sells."""
 
     frame: (
@@ -61,18 +61,18 @@ class Events:
     )  # columns of SCHEMA; quantity and value null where absent; sorted by timestamp, ties in file order
     catalogue: (
         pl.DataFrame
-    )  # columns of catalogue.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
+    )  # columns of item_table.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
     report: LoadReport
 
 
 def load(
     path: Path,
     *,
-    mapping: Mapping,
+    mapping: ColumnMapping,
     quarantine_path: Path,
     catalogue_path: Path | None = None,
     now: datetime | None = None,
-) -> Events:
+) -> LoadedEvents:
     """Read and check a shop's events.
 
     Args:
@@ -97,7 +97,7 @@ def load(
     needed = [(source, _columns(source, mapping)) for source in event_files]
     latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
 
-    def read(earliest: datetime | None) -> Events:
+    def read(earliest: datetime | None) -> LoadedEvents:
         return _read(needed, item_files, mapping, quarantine_path, Times(earliest, latest))
 
     loaded = read(None)
@@ -116,10 +116,10 @@ class Times:
 def _read(
     event_files: list[tuple[Source, dict[str, str]]],
     item_files: list[Source],
-    mapping: Mapping,
+    mapping: ColumnMapping,
     quarantine_path: Path,
     times: Times,
-) -> Events:
+) -> LoadedEvents:
     named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
     attributes = list(dict.fromkeys(named))
     facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
@@ -132,9 +132,9 @@ def _read(
                 good = checked.good()
                 facts.add(good)
                 kept.append(good.select(SCHEMA.names()))
-        items = catalogue.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
+        items = item_table.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
     frame = pl.concat(kept).sort("timestamp", maintain_order=True)
-    items = catalogue.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
+    items = item_table.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
     report = LoadReport(
         events=tally.counts(),
         catalogue=item_tally.counts() if item_files else None,
@@ -149,10 +149,10 @@ def _read(
             name for name in ("user_id", "item_id") if frame.height and frame[name].str.ends_with(".0").all()
         ),
     )
-    return Events(frame, items, report)
+    return LoadedEvents(frame, items, report)
 
 
-def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
+def _columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
     """Our names → the file's names, of the columns that describe an event or its item."""
     columns = columns_in(source, mapping.columns, required=("user_id", "item_id", "timestamp"))
     for rule in mapping.event_type.rules:
@@ -163,7 +163,7 @@ def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
 
 
 def _checked(
-    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, times: Times
+    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: ColumnMapping, times: Times
 ) -> Iterator[Checked]:
     also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
     numbers = numbers_of(source, mapping)
@@ -179,7 +179,7 @@ def _checked(
         yield Checked(source, columns, batch, ours)
 
 
-def _event_type(column: str | None, mapping: Mapping) -> pl.Expr:
+def _event_type(column: str | None, mapping: ColumnMapping) -> pl.Expr:
     names = mapping.event_type.names
     event_type = text(column).replace(names).fill_null(mapping.event_type.default)
     for rule in reversed(mapping.event_type.rules):
