@@ -80,7 +80,7 @@ def online_retail(data: Path, *, seeds: int) -> None:
         to_try = default_recipes(window.train)
         for recipe in to_try:
             printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-        chosen = selection.compare(before, to_try, settings=Settings()).trials[0].recipe
+        chosen, _ = selection.best_of(to_try, before, settings=Settings())
         print("\nChosen, with its strength of recency, on the window before:\n")
         recent, plain = (
             printed(table.of_recipe(one, window, recent_days=RECENT_DAYS))

@@ -12,7 +12,7 @@ from two_tastes import two_tastes
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError
-from recsys.lake import COMMITTED
+from recsys.lake import COMMITTED, count_after
 from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
@@ -173,15 +173,15 @@ def test_a_committed_part_that_is_missing_is_an_error(tmp_path: Path) -> None:
 
 
 def test_new_events_are_those_behind_a_place_of_the_stream(tmp_path: Path) -> None:
-    assert lake.new_events(tmp_path, after_sequence=0) == 0
+    assert count_after(tmp_path, "events", sequence=0) == 0
     write_lake(tmp_path, [event(1), event(2)], [event(7)])
-    assert [lake.new_events(tmp_path, after_sequence=n) for n in (0, 2, 7)] == [3, 1, 0]
+    assert [count_after(tmp_path, "events", sequence=n) for n in (0, 2, 7)] == [3, 1, 0]
 
 
 def test_counting_new_events_reads_nothing_of_the_parts_before_them(tmp_path: Path) -> None:
     write_lake(tmp_path, [event(1), event(2)], [event(7)])
     (tmp_path / "events/date=2026-07-01/part-1-2.0.parquet").write_text("no Parquet")
-    assert lake.new_events(tmp_path, after_sequence=2) == 1
+    assert count_after(tmp_path, "events", sequence=2) == 1
 
 
 def test_the_next_model_after_an_erasure_does_not_know_the_user(tmp_path: Path) -> None:

@@ -85,15 +85,16 @@ def train_on_schedule(
     from trainer import schedule
 
     settings = settings_of(artifact_dir)
-    plan = schedule.Schedule(every=schedule.interval(every), min_new_events=min_new_events)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path)
     schedule.run(
-        plan,
+        lambda: _train(files, settings, recipe),
+        every=schedule.interval(every),
+        min_new_events=min_new_events,
         volume=settings.artifact_dir,
         lake_dir=lake_path or lake_dir(settings.artifact_dir),
-        train=lambda: _train(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings, recipe),
         stop=stop,
     )
 

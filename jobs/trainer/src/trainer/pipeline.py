@@ -26,7 +26,7 @@ from trainer.evaluation import bootstrap, windows
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
-from trainer.publishing import foldable, index, publish, retention, two_stage
+from trainer.publishing import foldable, index, publish, two_stage
 from trainer.publishing.index import EXACT, BuiltIndex, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -110,7 +110,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         if verdict.passed or force:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
             writer.activate(volume, version)
-        writer.prune(volume, keep=retention.worth_keeping(volume, settings.keep_versions))
+        writer.prune(volume, keep=publish.worth_keeping(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     path = _report(version, decided, retrieval, settings=settings)
     return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)

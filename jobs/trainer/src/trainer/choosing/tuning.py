@@ -16,7 +16,7 @@ import optuna
 from trainer.choosing import recipe as recipes
 from trainer.choosing.gate import METRIC
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.choosing.selection import RECENCY_STRENGTHS, score
+from trainer.choosing.selection import score, with_strengths
 from trainer.evaluation.split import Split
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
@@ -132,7 +132,7 @@ def _score(
     trial: optuna.Trial, recipe: Recipe, windows: Sequence[Split], *, settings: Settings
 ) -> tuple[float, Recipe]:
     """Mean over the windows with the best strength of recency, and the recipe with that strength."""
-    tried = [recipe.model_copy(update={"recency_strength": strength}) for strength in RECENCY_STRENGTHS]
+    tried = with_strengths(recipe)
     scores = np.zeros((len(windows), len(tried)))
     for number, window in enumerate(windows):
         fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)

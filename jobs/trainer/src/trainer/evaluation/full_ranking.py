@@ -124,14 +124,9 @@ def judged_users(split: Split, *, max_users: int | None = None, seed: int = 0) -
 
 def find_hits(ranked: NDArray[np.int32], test: sp.csr_matrix) -> NDArray[np.bool_]:
     """bool, the shape of `ranked`: whether `test` (a row for each list) has the item that is ranked there."""
-    n_items = test.shape[1]
-    rows = np.arange(len(ranked), dtype=np.int64)
-    wanted = np.sort(np.repeat(rows, _row_counts(test)) * n_items + test.indices)
-    if len(wanted) == 0:
-        return np.zeros(ranked.shape, dtype=np.bool_)
-    listed = rows[:, None] * n_items + ranked
-    nearest = wanted[np.minimum(np.searchsorted(wanted, listed), len(wanted) - 1)]
-    return np.asarray((nearest == listed) & (ranked >= 0), dtype=np.bool_)
+    rows = np.broadcast_to(np.arange(len(ranked))[:, None], ranked.shape)
+    stored = np.asarray(test[rows.ravel(), np.maximum(ranked, 0).ravel()]).reshape(ranked.shape)
+    return np.asarray((stored != 0) & (ranked >= 0), dtype=np.bool_)
 
 
 def _figures(

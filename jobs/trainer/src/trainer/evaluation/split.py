@@ -59,7 +59,7 @@ def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | Non
     known_user, known_item = user >= 0, item >= 0
     repeated = np.zeros(len(user), dtype=bool)
     both = known_user & known_item
-    repeated[both] = np.isin(user[both] * n_items + item[both], _keys(train.weights))
+    repeated[both] = np.asarray(train.weights[user[both], item[both]]).ravel() != 0
 
     new_rows, new_user = np.unique(pairs.row[~known_user], return_inverse=True)
     new_user_knows = known_item[~known_user]
@@ -184,12 +184,6 @@ def _positions(ids: list[str], known: list[str]) -> NDArray[np.int64]:
     """int64 [len(ids)]: the position of each id in `known`, -1 where it is not there."""
     position = {one: index for index, one in enumerate(known)}
     return np.fromiter((position.get(one, -1) for one in ids), dtype=np.int64, count=len(ids))
-
-
-def _keys(matrix: sp.csr_matrix) -> NDArray[np.int64]:
-    """int64 [nnz]: row × n_columns + column of every stored value."""
-    pairs = matrix.tocoo()
-    return pairs.row.astype(np.int64) * matrix.shape[1] + pairs.col
 
 
 def _ones(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> sp.csr_matrix:

@@ -30,7 +30,10 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int) -> Embe
     that a fold-in gives a known user the vector that they have. Rows are solved one by one, so the result does not
     depend on the number of threads.
     """
-    weights = bm25.confidence(_of_mean_one(interactions.weights), k1=settings.k1, b=settings.b)
+    raw = interactions.weights
+    of_mean_one = (raw.data * weight_scale(raw)).astype(np.float32)
+    weights = sp.csr_matrix((of_mean_one, raw.indices, raw.indptr), shape=raw.shape)
+    weights = bm25.confidence(weights, k1=settings.k1, b=settings.b)
     with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
         model = AlternatingLeastSquares(
             factors=settings.dim,
@@ -48,8 +51,3 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int) -> Embe
 def weight_scale(weights: sp.csr_matrix) -> float:
     """What makes the mean weight 1, so that one alpha means the same whatever unit a shop weighs in."""
     return 1 / float(weights.data.mean(dtype=np.float64)) if weights.nnz else 1.0
-
-
-def _of_mean_one(weights: sp.csr_matrix) -> sp.csr_matrix:
-    scaled = (weights.data * weight_scale(weights)).astype(np.float32)
-    return sp.csr_matrix((scaled, weights.indices, weights.indptr), shape=weights.shape)

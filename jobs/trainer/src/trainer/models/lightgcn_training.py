@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +25,7 @@ from trainer.models.lightgcn_sampler import Sampler, TrainingBatch
 from trainer.shop_data.interactions import Interactions
 
 _COLD_STD = 0.1  # of each component, as in He et al.'s code
-_WARM_LENGTH = (
-    2.0  # mean length of the vectors of a warm start: least-squares factors are too short for a logistic loss
-)
+_WARM_LENGTH = 2.0  # mean, of a warm start's vectors: least-squares factors are too short for a logistic loss
 
 
 class LightGCNSettings(BaseModel, frozen=True, extra="forbid"):
@@ -135,9 +134,7 @@ class _Training:
         self.progress = Progress(
             of=f"{settings.model_dump_json()} seed {seed} data {interactions.fingerprint()} warm {start is not None}",
             epoch=0,
-            layer0=self._model.layer0.detach(),
-            optimizer=self._optimizer.state_dict(),
-            sampler=self._sampler.generator.get_state(),
+            **self._state(),
             best_score=-math.inf,
             best_epoch=0,
             best_layer0=self._model.layer0.detach().clone(),
@@ -160,14 +157,13 @@ class _Training:
     def run_epoch(self) -> float:
         """One epoch. Returns the mean loss."""
         loss = math.fsum(self._step() for _ in range(self._steps)) / max(self._steps, 1)
-        self.progress = replace(
-            self.progress,
-            epoch=self.progress.epoch + 1,
-            layer0=self._model.layer0.detach(),
-            optimizer=self._optimizer.state_dict(),
-            sampler=self._sampler.generator.get_state(),
-        )
+        self.progress = replace(self.progress, epoch=self.progress.epoch + 1, **self._state())
         return loss
+
+    def _state(self) -> dict[str, Any]:
+        """What `Progress` keeps of the model, the optimiser and the sampler."""
+        state = {"optimizer": self._optimizer.state_dict(), "sampler": self._sampler.generator.get_state()}
+        return {"layer0": self._model.layer0.detach(), **state}
 
     def _step(self) -> float:
         final = self._model()

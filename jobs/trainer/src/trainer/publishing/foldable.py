@@ -90,7 +90,7 @@ def nearest_ials(fitted: Embeddings, known: Interactions, *, seed: int) -> IALSS
         return ranking.top_unseen(model, seen=histories, user_rows=everybody, k=_LIST_LENGTH)
 
     def shared(settings: IALSSettings) -> float:
-        folded = lists(ials.FoldIn.of(fitted.item, known, settings).users(histories))
+        folded = lists(ials.fold_in(histories, fitted.item, known, settings))
         return float((folded[:, :, None] == own[:, None, :]).any(axis=2).mean())
 
     own = lists(fitted.user[users])

@@ -6,6 +6,7 @@ Used for events and for the catalogue alike, so that both are read and rejected 
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -14,9 +15,11 @@ from pydantic import BaseModel
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
+from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
 from trainer.shop_data.mapping import ColumnMapping, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
 from trainer.shop_data.rows import RowBatch, Source
+from trainer.shop_data.timestamps import UTC_MICROSECONDS
 
 TOO_LONG: Final = f"{{}} longer than {MAX_ID_LENGTH} characters"
 LARGEST: Final = 1e12
@@ -94,6 +97,28 @@ def text(column: str | None) -> pl.Expr:
         return pl.lit(None, dtype=pl.String)
     field = pl.col(column).cast(pl.String)
     return pl.when(field != "").then(field)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Between which an event may lie."""
+
+    latest: datetime
+    earliest: datetime | None = None
+
+    @classmethod
+    def until(cls, now: datetime | None) -> "Times":
+        """Up to a day after `now`, or the clock's time: clocks differ, and a local time may be read as UTC."""
+        return cls((now or datetime.now(UTC)) + timedelta(days=1))
+
+    def reasons(self) -> list[tuple[pl.Expr, str]]:
+        """To reject a row with this `timestamp`, as `first_reason` takes them."""
+        timestamp = pl.col("timestamp")
+        return [
+            (timestamp.is_null(), UNREADABLE_TIMESTAMP),
+            (timestamp > self.latest, "timestamp in the future"),
+            (timestamp < pl.lit(self.earliest, UTC_MICROSECONDS), FAR_BEFORE),
+        ]
 
 
 @dataclass(frozen=True)

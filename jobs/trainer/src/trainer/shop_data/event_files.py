@@ -6,8 +6,8 @@ be read is a reason. Nothing is dropped silently, nothing is guessed.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +20,7 @@ from trainer.shop_data.checks import (
     TOO_LONG,
     Checked,
     Numbers,
+    Times,
     attributes_in,
     columns_in,
     first_reason,
@@ -28,7 +29,7 @@ from trainer.shop_data.checks import (
     numbers_of,
     text,
 )
-from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
+from trainer.shop_data.hints import UNKNOWN_TYPE
 from trainer.shop_data.item_table import ItemFacts
 from trainer.shop_data.mapping import ColumnMapping, TypeRule
 from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
@@ -48,20 +49,15 @@ SCHEMA = pl.Schema(
 )
 
 _TEXTS = ("user_id", "item_id", "quantity", "value", "title", "category", "price", "image_url")
-# Clocks differ, and a local time that is taken for UTC may be 14 hours ahead.
-FUTURE_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class LoadedEvents:
     """What happened in the shop, and what it sells."""
 
-    frame: (
-        pl.DataFrame
-    )  # columns of SCHEMA; quantity and value null where absent; sorted by timestamp, ties in file order
-    catalogue: (
-        pl.DataFrame
-    )  # columns of item_table.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
+    frame: pl.DataFrame  # columns of SCHEMA; quantity, value null where absent; by timestamp, ties in file order
+    # columns of item_table.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
+    catalogue: pl.DataFrame
     report: LoadReport
 
 
@@ -95,22 +91,13 @@ def load(
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
     needed = [(source, _columns(source, mapping)) for source in event_files]
-    latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
+    times = Times.until(now)
 
-    def read(earliest: datetime | None) -> LoadedEvents:
-        return _read(needed, item_files, mapping, quarantine_path, Times(earliest, latest))
-
-    loaded = read(None)
+    loaded = _read(needed, item_files, mapping, quarantine_path, times)
     earliest = timestamps.earliest_likely(loaded.frame["timestamp"], farthest=mapping.timestamp.farthest)
-    return loaded if earliest is None else read(earliest)
-
-
-@dataclass(frozen=True)
-class Times:
-    """Between which an event may lie."""
-
-    earliest: datetime | None
-    latest: datetime
+    if earliest is None:
+        return loaded
+    return _read(needed, item_files, mapping, quarantine_path, replace(times, earliest=earliest))
 
 
 def _read(
@@ -215,9 +202,7 @@ def _in_our_terms(
             (pl.col("user_id").is_null(), "missing user_id"),
             (pl.col("item_id").is_null(), "missing item_id"),
             *((is_too_long(name), TOO_LONG.format(name)) for name in ("user_id", "item_id")),
-            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
-            (pl.col("timestamp") > times.latest, "timestamp in the future"),
-            (pl.col("timestamp") < pl.lit(times.earliest, SCHEMA["timestamp"]), FAR_BEFORE),
+            *times.reasons(),
             (~known_type, UNKNOWN_TYPE),
             (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),
             (quantity <= 0, "quantity not above 0"),

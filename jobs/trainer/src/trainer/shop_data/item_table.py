@@ -7,6 +7,7 @@ attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import accumulate
 
 import polars as pl
 
@@ -86,12 +87,12 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
     Returns:
         Columns of `SCHEMA`, then the attributes of both, the file's first.
     """
-    attributes = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
-    attributes = list(dict.fromkeys(attributes))
-    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_events.columns]
-    from_events = from_events.with_columns(none)
-    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_file.columns]
-    from_file = from_file.with_columns(none)
+    named = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
+    attributes = list(dict.fromkeys(named))
+    from_file, from_events = (  # with the columns of the other
+        pl.concat([one, other.clear()], how="diagonal")
+        for one, other in ((from_file, from_events), (from_events, from_file))
+    )
     ids = pl.concat([item_ids, from_file["item_id"]]).unique().sort().alias("item_id").to_frame()
     told = ids.join(from_file, on="item_id", how="left").join(
         from_events, on="item_id", how="left", suffix="_of_events"
@@ -128,11 +129,8 @@ def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantin
     judged = everything.with_columns(
         pl.when(overruled).then(pl.lit("repeated item_id, a later row counts")).otherwise(REASON).alias(REASON)
     )
-    start = 0
-    for part in checked:
-        height = part.ours.height
-        replace(part, ours=judged.slice(start, height)).set_aside(tally, quarantine)
-        start += height
+    for part, start in zip(checked, accumulate((one.ours.height for one in checked), initial=0), strict=False):
+        replace(part, ours=judged.slice(start, part.ours.height)).set_aside(tally, quarantine)
     return judged.filter(kept).drop(REASON)
 
 

@@ -10,7 +10,7 @@ are dropped from the shop's files; the sink has removed them from the lake.
 import json
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +18,11 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
-from recsys.lake import count_after, read_erasures, read_items, read_table, with_owners
+from recsys.lake import read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
 from trainer.shop_data import event_files, item_table, timestamps
-from trainer.shop_data.checks import first_reason
-from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
+from trainer.shop_data.checks import Times, first_reason
+from trainer.shop_data.hints import UNKNOWN_TYPE
 from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import FILE, REASON, ROW, RowCounts, Tally
 from trainer.shop_data.shop import Shop
@@ -68,12 +68,12 @@ def add(shop: Shop, lake: Path, *, mapping: ColumnMapping, now: datetime | None 
     stream = owned.with_columns(pl.coalesce("user_id", "owner")).collect()
     erased = frozenset(read_erasures(lake)["user_hash"])
     files = without(shop.events, erased)
-    latest = (now or datetime.now(UTC)) + event_files.FUTURE_TOLERANCE
-    kept, counts = _checked(stream, lake, mapping=mapping, times=event_files.Times(None, latest))
+    times = Times.until(now)
+    kept, counts = _checked(stream, lake, mapping=mapping, times=times)
     all_times = pl.concat([files["timestamp"], kept["timestamp"]]).sort()
     earliest = timestamps.earliest_likely(all_times, farthest=mapping.timestamp.farthest)
     if earliest is not None:
-        kept, counts = _checked(stream, lake, mapping=mapping, times=event_files.Times(earliest, latest))
+        kept, counts = _checked(stream, lake, mapping=mapping, times=replace(times, earliest=earliest))
     _warn_of_unknown_types(counts)
     trained = _with_sessions(kept)
     records = read_items(lake)
@@ -90,11 +90,6 @@ def add(shop: Shop, lake: Path, *, mapping: ColumnMapping, now: datetime | None 
     )
     changed = with_changes(listed, records)
     return replace(shop, events=everything, catalogue=changed, stream_sequence=committed.sequence), report
-
-
-def new_events(lake: Path, *, after_sequence: int) -> int:
-    """How many events the lake has behind a place of the stream; 0 where there is no lake. Raises: DataError."""
-    return count_after(lake, "events", sequence=after_sequence)
 
 
 def without(frame: pl.DataFrame, erased: frozenset[str]) -> pl.DataFrame:
@@ -128,7 +123,7 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checked(
-    stream: pl.DataFrame, lake: Path, *, mapping: ColumnMapping, times: event_files.Times
+    stream: pl.DataFrame, lake: Path, *, mapping: ColumnMapping, times: Times
 ) -> tuple[pl.DataFrame, RowCounts]:
     """Rows to keep, in columns of `event_files.SCHEMA` and user_id or session_id; and what became of all."""
     known_type = pl.col("event_type").is_in(mapping.event_types)
@@ -151,9 +146,7 @@ def _checked(
             (~pl.col("event_id").is_first_distinct(), "repeated event_id, the first counts"),
             (_is_empty("user_id") & _is_empty("session_id"), "missing user_id"),
             (_is_empty("item_id"), "missing item_id"),
-            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
-            (pl.col("timestamp") > times.latest, "timestamp in the future"),
-            (pl.col("timestamp") < pl.lit(times.earliest, event_files.SCHEMA["timestamp"]), FAR_BEFORE),
+            *times.reasons(),
             (pl.col("event_type").is_null(), UNKNOWN_TYPE),
             (~pl.col("value").is_finite(), "unreadable value"),
         )

@@ -1,7 +1,8 @@
 """How a shop's columns and words become ours.
 
-In: a small TOML file, or nothing (the columns already have our names). Out: a frozen `ColumnMapping` that
-`event_files.load` and `interactions.build` read. Every error is a `DataError` that names file, key, what was expected and what was found.
+In: a small TOML file, or nothing (the columns already have our names). Out: a frozen `ColumnMapping`, for
+`event_files.load` and `interactions.build`. Every error is a `DataError` that names file, key, what was expected and
+what was found.
 """
 
 import codecs
