@@ -15,7 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import quote
 
@@ -202,23 +202,19 @@ def _last_problem(log: Path) -> str:
 
 
 def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
-    store = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
+    volume = {
+        f"{name}_ARTIFACT_DIR": str(artifact_dir) for name in ("CANDIDATE_GEN", "RERANKER", "EVENT_SINK", "TRAINER")
+    }
+    url = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
+    store = {f"{name}_FEATURE_STORE_URL": url for name in ("CANDIDATE_GEN", "RERANKER", "GATEWAY", "EVENT_SINK")}
+    own_ports = {f"{name.upper()}_PORT": str(port) for name, port in asdict(ports).items()}
     return {
-        "CANDIDATE_GEN_ARTIFACT_DIR": str(artifact_dir),
-        "CANDIDATE_GEN_FEATURE_STORE_URL": store,
-        "CANDIDATE_GEN_PORT": str(ports.candidate_gen),
-        "RERANKER_ARTIFACT_DIR": str(artifact_dir),
-        "RERANKER_FEATURE_STORE_URL": store,
-        "RERANKER_PORT": str(ports.reranker),
-        "GATEWAY_FEATURE_STORE_URL": store,
-        "GATEWAY_PORT": str(ports.gateway),
+        **volume,
+        **store,
+        **own_ports,
         "GATEWAY_OPEN_ON": "127.0.0.1",  # unless GATEWAY_API_KEYS_FILE is in the environment
         "GATEWAY_CANDIDATE_GEN_TARGET": f"127.0.0.1:{ports.candidate_gen}",
         "GATEWAY_RERANKER_TARGET": f"127.0.0.1:{ports.reranker}",
-        "EVENT_SINK_ARTIFACT_DIR": str(artifact_dir),
-        "EVENT_SINK_FEATURE_STORE_URL": store,
-        "TRAINER_ARTIFACT_DIR": str(artifact_dir),
-        "UI_PORT": str(ports.ui),
         "UI_GATEWAY_URL": f"http://127.0.0.1:{ports.gateway}",
     }
 
