@@ -124,6 +124,8 @@ def judged_users(split: Split, *, max_users: int | None = None, seed: int = 0) -
 
 def find_hits(ranked: NDArray[np.int32], test: sp.csr_matrix) -> NDArray[np.bool_]:
     """bool, the shape of `ranked`: whether `test` (a row for each list) has the item that is ranked there."""
+    if test.nnz == 0:
+        return np.zeros(ranked.shape, dtype=np.bool_)
     rows = np.broadcast_to(np.arange(len(ranked))[:, None], ranked.shape)
     stored = np.asarray(test[rows.ravel(), np.maximum(ranked, 0).ravel()]).reshape(ranked.shape)
     return np.asarray((stored != 0) & (ranked >= 0), dtype=np.bool_)

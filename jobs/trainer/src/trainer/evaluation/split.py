@@ -59,7 +59,8 @@ def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | Non
     known_user, known_item = user >= 0, item >= 0
     repeated = np.zeros(len(user), dtype=bool)
     both = known_user & known_item
-    repeated[both] = np.asarray(train.weights[user[both], item[both]]).ravel() != 0
+    if both.any():
+        repeated[both] = np.asarray(train.weights[user[both], item[both]]).ravel() != 0
 
     new_rows, new_user = np.unique(pairs.row[~known_user], return_inverse=True)
     new_user_knows = known_item[~known_user]
