@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -185,11 +185,8 @@ def popularity_of(
 
 def metric_values(evaluation: Evaluation, *, seed: int) -> dict[str, MetricValue]:
     """The manifest's figures: means with 95 % intervals of what lies between 0 and 1."""
-    shown = {name: values for name, values in evaluation.per_user.items() if name.startswith(_IN_THE_MANIFEST)}
-    return {
-        name: MetricValue(value=interval.value, low=interval.low, high=interval.high)
-        for name, interval in bootstrap.intervals(shown, seed=seed).items()
-    }
+    told = {name: values for name, values in evaluation.per_user.items() if name.startswith(_IN_THE_MANIFEST)}
+    return {name: MetricValue(**asdict(one)) for name, one in bootstrap.intervals(told, seed=seed).items()}
 
 
 def live_manifest(volume: Path) -> Manifest | None:

@@ -27,7 +27,6 @@ from trainer.shop_data.interactions import Interactions
 CANDIDATES: Final = 200
 _WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # of popularity and of recency, beside 1 for the personal score
 _K: Final = 20  # the weights are chosen by NDCG at this length
-_USERS_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Values:
         real = np.where(items >= 0, items, items[:, :1])  # the first once more in place of none: no extreme changes
         return cls(
             items=items,
-            personal=_personal(embeddings, user_rows, real),
+            personal=embeddings.pair_scores(user_rows, real),
             popularity=log_popularity(recent_users)[real],
             recency=decayed_recency(known.first_seen[real], half_life_days=half_life_days),
         )
@@ -149,12 +148,3 @@ def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Setti
     best = max(range(1, len(grid)), key=lambda one: float(ndcg[one][choosing].mean()))
     gain = bootstrap.paired(ndcg[best][~choosing], ndcg[0][~choosing], seed=settings.seed)
     return ChosenBlend(grid[best] if gain.low > 0 else grid[0], gain)
-
-
-def _personal(embeddings: Embeddings, user_rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
-    """user · item of each user's items, in blocks that bound what is gathered."""
-    scores = np.empty(items.shape, np.float32)
-    for start in range(0, len(items), _USERS_AT_ONCE):
-        block = slice(start, start + _USERS_AT_ONCE)
-        scores[block] = np.einsum("ud,ukd->uk", embeddings.user[user_rows[block]], embeddings.item[items[block]])
-    return scores

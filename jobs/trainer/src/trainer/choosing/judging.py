@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from recsys.artifact.manifest import BlendInfo, Manifest
 from recsys.errors import DataError
@@ -60,14 +61,13 @@ def judge(
     everybody = baselines.fit(train)
     neighbours = item_knn.fit(train)
 
-    def fitted(one: Recipe) -> Embeddings:
-        return recipes.fit(
-            one,
-            train,
-            recent_days=settings.recent_days,
-            seed=settings.seed,
-            checkpoint_dir=settings.checkpoint_dir,
-        )
+    fit = partial(
+        recipes.fit,
+        known=train,
+        recent_days=settings.recent_days,
+        seed=settings.seed,
+        checkpoint_dir=settings.checkpoint_dir,
+    )
 
     def judged(scorer: Scorer) -> Evaluation:
         return evaluate(scorer, window, ks=KS, popularity=recent, max_users=settings.judging_users, seed=settings.seed)
@@ -76,7 +76,7 @@ def judge(
         return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
 
     started = time.perf_counter()
-    embeddings = fitted(recipe)
+    embeddings = fit(recipe)
     fit_s = time.perf_counter() - started
     new = served(embeddings, blend)
     live_recipe = recipe_of(live) if live else None
@@ -84,7 +84,7 @@ def judge(
     if live and live_recipe:
         is_same = live_recipe == recipe
         is_new = is_same and live.blend == blend
-        of_live = new if is_new else served(embeddings if is_same else fitted(live_recipe), live.blend)
+        of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), live.blend)
     return Judgement(
         window=window,
         recipe=recipe,
@@ -94,7 +94,7 @@ def judge(
         new=new,
         personal=judged(embeddings) if blending.is_more_than_personal(blend) else None,
         live=of_live,
-        popularity=judged(fitted(baseline)),
+        popularity=judged(fit(baseline)),
         baselines={
             "popularity": judged(everybody),
             "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),

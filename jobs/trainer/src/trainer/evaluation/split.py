@@ -169,8 +169,6 @@ def _read_lists(path: Path) -> Interactions:
         .with_columns(
             event_type=pl.lit("interaction"),
             timestamp=pl.lit(datetime.fromtimestamp(0, UTC)).dt.cast_time_unit("us"),
-            quantity=pl.lit(1.0),
-            value=pl.lit(None, dtype=pl.Float64),
         )
     )
     return interactions.build(frame, weights={"interaction": 1.0})

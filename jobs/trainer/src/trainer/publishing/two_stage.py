@@ -78,10 +78,10 @@ def measure(
     for spec in specs:
         index = build(embeddings.item, spec, seed=seed)
         found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
-        reranked = _exact_scores(embeddings, rows, found)
+        scores = np.where(found < 0, -np.inf, embeddings.pair_scores(rows, np.maximum(found, 0)))
         size = len(faiss.serialize_index(index))
         for n in ns:
-            in_order, exact = judged.hits(found[:, :n]), judged.hits(_sorted_by(found[:, :n], reranked[:, :n]))
+            in_order, exact = judged.hits(found[:, :n]), judged.hits(_sorted_by(found[:, :n], scores[:, :n]))
             table.append(
                 BudgetRow(
                     **asdict(spec),
@@ -138,16 +138,7 @@ def _search_unseen(
     return found
 
 
-def _exact_scores(embeddings: Embeddings, rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Dot products of each user with the items of its row: float32 [len(rows), n], -inf for -1."""
-    scores = np.empty(items.shape, dtype=np.float32)
-    for batch in ranking.batches(np.arange(len(rows)), n_items=len(embeddings.item)):
-        scores[batch] = np.take_along_axis(embeddings.scores(rows[batch]), np.maximum(items[batch], 0), axis=1)
-    scores[items < 0] = -np.inf
-    return scores
-
-
-def _sorted_by(items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.int32]:
+def _sorted_by(items: NDArray[np.int32], scores: NDArray[np.floating]) -> NDArray[np.int32]:
     """Each row by falling score, ties by item row."""
     order = np.lexsort((items, -scores), axis=1)
     return np.take_along_axis(items, order, axis=1)

@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
-from pydantic import BaseModel
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
 from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
-from trainer.shop_data.mapping import ColumnMapping, ItemColumns
+from trainer.shop_data.mapping import ColumnMapping, EventColumns, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
 from trainer.shop_data.rows import RowBatch, Source
 from trainer.shop_data.timestamps import UTC_MICROSECONDS
@@ -52,30 +51,25 @@ class Checked:
         tally.add(read=malformed.height, rejected=malformed)
 
 
-def columns_in(source: Source, table: BaseModel, *, required: tuple[str, ...]) -> dict[str, str]:
-    """Our names → the file's names, of the columns that it has.
+def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: tuple[str, ...]) -> dict[str, str]:
+    """Our names → the file's names, of the columns that it has; `attr:NAME` are those of attributes.
 
-    A column that is required, or that the mapping names, must be there; any other may be missing.
+    A column that is required, or that the mapping names, must be there; any other may be missing. An attribute is one
+    that the mapping names or that has our name already.
 
     Raises:
         DataError: it is not there.
     """
+    wanted = {name: getattr(table, name) for name in type(table).model_fields if name != "attributes"}
     present = {}
-    for ours, shops in table.model_dump(include=set(type(table).model_fields), exclude={"attributes"}).items():
+    for ours, shops in wanted.items():
         if shops in source.columns or (ours not in required and source.has(shops)):
             present[ours] = shops
         elif ours in required or ours in table.model_fields_set:
             raise missing_column(source, shops, meaning=ours)
-    return present
-
-
-def attributes_in(source: Source, table: ItemColumns) -> dict[str, str]:
-    """`attr:NAME` → the file's column, of the attributes that the mapping names or that have our name already.
-
-    Raises:
-        DataError: one that the mapping names is not there.
-    """
-    present = {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
+    if isinstance(table, EventColumns):
+        return present
+    present |= {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
     for name in table.attributes:
         if not source.has(name):
             raise missing_column(source, name, meaning="an attribute")

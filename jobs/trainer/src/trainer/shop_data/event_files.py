@@ -21,7 +21,6 @@ from trainer.shop_data.checks import (
     Checked,
     Numbers,
     Times,
-    attributes_in,
     columns_in,
     first_reason,
     is_too_long,
@@ -145,8 +144,7 @@ def _columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
     for rule in mapping.event_type.rules:
         if not source.has(rule.column):
             raise missing_column(source, rule.column, meaning="a rule of event_type")
-    described = columns_in(source, mapping.item_columns, required=()) | attributes_in(source, mapping.item_columns)
-    return columns | described
+    return columns | columns_in(source, mapping.item_columns, required=())
 
 
 def _checked(

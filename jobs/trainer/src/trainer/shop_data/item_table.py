@@ -17,7 +17,6 @@ from trainer.shop_data.checks import (
     TOO_LONG,
     Checked,
     Numbers,
-    attributes_in,
     columns_in,
     first_reason,
     is_too_long,
@@ -113,8 +112,7 @@ def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantin
     Raises:
         DataError: a file cannot be read or lacks a column that the mapping names.
     """
-    columns = mapping.catalogue
-    named = [columns_in(source, columns, required=("item_id",)) | attributes_in(source, columns) for source in files]
+    named = [columns_in(source, mapping.catalogue, required=("item_id",)) for source in files]
     attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
     checked = [
         Checked(source, theirs, batch, _in_our_terms(batch.frame, theirs, attributes, numbers_of(source, mapping)))

@@ -114,7 +114,8 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         return listed
     changed = records.select("item_id")
     trained = {row["item_id"]: _item(row) for row in listed.join(changed, on="item_id").rows(named=True)}
-    now = [_record(row).over(trained.get(row["item_id"])) for row in records.rows(named=True)]
+    changes = [ItemRecord(**(row | {"fields": json.loads(row["fields"])})) for row in records.rows(named=True)]
+    now = [change.over(trained.get(change.item_id)) for change in changes]
     new = sorted({f"{ATTRIBUTE}{name}" for item in now for name in item.attributes} - set(listed.columns))
     schema = {**listed.schema, **dict.fromkeys(new, pl.String())}
     rows = pl.DataFrame([_row(item) for item in now], schema=schema)
@@ -144,8 +145,8 @@ def _checked(
     ).with_columns(
         first_reason(
             (~pl.col("event_id").is_first_distinct(), "repeated event_id, the first counts"),
-            (_is_empty("user_id") & _is_empty("session_id"), "missing user_id"),
-            (_is_empty("item_id"), "missing item_id"),
+            (pl.concat_str("user_id", "session_id", ignore_nulls=True) == "", "missing user_id"),
+            (pl.col("item_id").fill_null("") == "", "missing item_id"),
             *times.reasons(),
             (pl.col("event_type").is_null(), UNKNOWN_TYPE),
             (~pl.col("value").is_finite(), "unreadable value"),
@@ -169,19 +170,11 @@ def _warn_of_unknown_types(counts: RowCounts) -> None:
             )
 
 
-def _is_empty(column: str) -> pl.Expr:
-    return pl.col(column).fill_null("") == ""
-
-
 def _with_sessions(kept: pl.DataFrame) -> pl.DataFrame:
     """Sessions that have two different items stand for users; of the others nothing is left."""
     items = pl.col("item_id").n_unique().over("session_id")
     stands = pl.when(items >= 2).then(pl.lit(SESSION) + pl.col("session_id"))
     return kept.with_columns(pl.coalesce("user_id", stands)).drop_nulls("user_id")
-
-
-def _record(row: dict[str, Any]) -> ItemRecord:
-    return ItemRecord(**{**row, "fields": json.loads(row["fields"])})
 
 
 def _item(row: dict[str, Any]) -> Item:
