@@ -74,15 +74,10 @@ def judge(
     judged = (np.diff(split.test[rows].indptr) > 0) & (negatives >= 0).any(axis=1)
     rows, negatives = rows[judged], negatives[judged]
     recall, auc = np.zeros(len(rows)), np.zeros(len(rows))
-    start = 0
-    for batch in ranking.batches(rows, n_items=split.test.shape[1]):
-        scores = scorer.scores(batch)
-        for offset, row in enumerate(batch):
-            place = start + offset
-            items = split.test.indices[split.test.indptr[row] : split.test.indptr[row + 1]]
-            beaten_by, auc[place] = _against(scores[offset], items, negatives[place])
+    for places in ranking.batches(np.arange(len(rows)), n_items=split.test.shape[1]):
+        for place, scores in zip(places, scorer.scores(rows[places]), strict=True):
+            beaten_by, auc[place] = _against(scores, split.test[rows[place]].indices, negatives[place])
             recall[place] = np.mean(beaten_by < k)
-        start += len(batch)
     return HardNegatives(user_rows=rows, recall=recall, auc=auc, k=k)
 
 

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -19,7 +19,7 @@ _SERIES: Final = ("#010211", "#010212", "#010213", "#010214", "#010215", "#01021
 _DASHES: Final = ("-", "--", ":", "-.")  # six colours, then the same ones with another dash
 
 
-_STYLE: Final = {
+_STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
     "svg.hashsalt": "report",
     "font.family": "sans-serif",
