@@ -59,17 +59,15 @@ class Ports:
     def check(self) -> None:
         """Raises StackError naming the first port in use, or given twice, and the variable that moves it."""
         given: dict[int, str] = {}
-        for field in fields(self):
-            port = getattr(self, field.name)
+        for name, port in _port_settings(self).items():
             if port in given:
-                raise StackError(f"{given[port]} and {field.name.upper()}_PORT are both {port}; choose another for one")
-            given[port] = f"{field.name.upper()}_PORT"
+                raise StackError(f"{given[port]} and {name} are both {port}; choose another for one")
+            given[port] = name
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError as error:
-                    name = f"{field.name.upper()}_PORT"
                     raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 10}") from error
 
 
@@ -194,6 +192,10 @@ def _port(variable: str, default: str) -> int:
     return int(text)
 
 
+def _port_settings(ports: Ports) -> dict[str, int]:
+    return {f"{name.upper()}_PORT": port for name, port in asdict(ports).items()}
+
+
 def _last_problem(log: Path) -> str:
     """The last line of a log that tells of an error or a warning, else the last one."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
@@ -207,11 +209,10 @@ def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
     }
     url = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
     store = {f"{name}_FEATURE_STORE_URL": url for name in ("CANDIDATE_GEN", "RERANKER", "GATEWAY", "EVENT_SINK")}
-    own_ports = {f"{name.upper()}_PORT": str(port) for name, port in asdict(ports).items()}
     return {
         **volume,
         **store,
-        **own_ports,
+        **{name: str(port) for name, port in _port_settings(ports).items()},
         "GATEWAY_OPEN_ON": "127.0.0.1",  # unless GATEWAY_API_KEYS_FILE is in the environment
         "GATEWAY_CANDIDATE_GEN_TARGET": f"127.0.0.1:{ports.candidate_gen}",
         "GATEWAY_RERANKER_TARGET": f"127.0.0.1:{ports.reranker}",

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -14,15 +14,13 @@ from recsys.errors import DataError, RecsysError
 from recsys.observability import logging as recsys_logging
 from trainer import threads, version_commands
 from trainer.publishing import outputs
-from trainer.settings import Settings, ShopFiles
+from trainer.settings import ModelName, Settings, ShopFiles
 from trainer.version_commands import VolumeOption, settings_of
 
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
     from trainer.pipeline import Outcome
     from trainer.shop_data.shop import Shop
-
-ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(version_commands.app)

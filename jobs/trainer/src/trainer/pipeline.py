@@ -21,7 +21,6 @@ from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import PopularityRecipe, Recipe
-from trainer.choosing.tuning import ModelName
 from trainer.evaluation import bootstrap, windows
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
@@ -30,7 +29,7 @@ from trainer.publishing import foldable, index, publish, two_stage
 from trainer.publishing.index import EXACT, BuiltIndex, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
-from trainer.settings import Settings
+from trainer.settings import ModelName, Settings
 from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
 from trainer.shop_data.shop import Shop

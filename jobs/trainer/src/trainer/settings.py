@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
 
 

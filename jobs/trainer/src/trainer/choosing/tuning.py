@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import optuna
@@ -22,11 +22,10 @@ from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.settings import Settings
+from trainer.settings import ModelName, Settings
 
 _log = logging.getLogger(__name__)
 
-ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 DIMS: Final = (16, 32, 64, 128, 256, 512)
 _RECIPE: Final = "recipe"
 # Settings at the edge of the space may make a system that cannot be solved; that is a trial lost, not a study.

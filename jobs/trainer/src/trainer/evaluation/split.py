@@ -112,13 +112,15 @@ def leave_last_out(frame: pl.DataFrame, *, weights: Mapping[str, float]) -> Spli
     """
     pair = ["user_id", "item_id"]
     everything = interactions.build(frame, weights=weights)
-    lasting = everything.weights.tocoo()
+    pairs = everything.weights.tocoo()
+    users, items = (pl.Series(ids, dtype=pl.String) for ids in (everything.user_ids, everything.item_ids))
+    lasting = pl.DataFrame({"user_id": users.gather(pairs.row), "item_id": items.gather(pairs.col)})
     counted = [name for name, weight in weights.items() if weight > 0 and name != REMOVE]
     first_events = (
         frame.filter(pl.col("event_type").cast(pl.String).is_in(counted))
         .group_by(pair)
         .agg(first=pl.col("timestamp").min())
-        .join(_frame_of_pairs(everything, lasting.row, lasting.col), on=pair, how="semi")
+        .join(lasting, on=pair, how="semi")
         .with_columns(user_first=pl.col("first").min().over("user_id"))
     )
     last_new = (
@@ -172,11 +174,6 @@ def _read_lists(path: Path) -> Interactions:
         )
     )
     return interactions.build(frame, weights={"interaction": 1.0})
-
-
-def _frame_of_pairs(known: Interactions, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> pl.DataFrame:
-    users, items = pl.Series(known.user_ids, dtype=pl.String), pl.Series(known.item_ids, dtype=pl.String)
-    return pl.DataFrame({"user_id": users.gather(rows), "item_id": items.gather(columns)})
 
 
 def _positions(ids: list[str], known: list[str]) -> NDArray[np.int64]:

@@ -72,51 +72,43 @@ def measure(
         InvalidArgumentError: nobody to judge.
     """
     rows = full_ranking.judged_users(split, max_users=max_users, seed=seed)
-    judged = _Judged(embeddings, split, rows)
+    test = split.test[rows]
+    relevant = np.diff(test.indptr) + split.test_unknown_items[rows]
+    exact = ranking.top_unseen(embeddings, seen=split.train.weights, user_rows=rows, k=K)
     ns = sorted({min(n, len(embeddings.item)) for n in ns})
+
+    def recall(lists: NDArray[np.int32]) -> float:
+        return float((full_ranking.find_hits(lists, test).sum(axis=1) / relevant).mean())
+
     table = []
     for spec in specs:
         index = build(embeddings.item, spec, seed=seed)
         found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
         scores = np.where(found < 0, -np.inf, embeddings.pair_scores(rows, np.maximum(found, 0)))
         size = len(faiss.serialize_index(index))
-        for n in ns:
-            in_order, exact = judged.hits(found[:, :n]), judged.hits(_sorted_by(found[:, :n], scores[:, :n]))
-            table.append(
-                BudgetRow(
-                    **asdict(spec),
-                    n=n,
-                    candidate_recall=judged.recall(in_order),
-                    overlap=judged.overlap(found[:, :n]),
-                    recall_before_rerank=judged.recall(in_order[:, :K]),
-                    recall_after_rerank=judged.recall(exact[:, :K]),
-                    search_us=_search_us(index, embeddings.user[rows], n=n),
-                    bytes=size,
-                )
+        table += [
+            BudgetRow(
+                **asdict(spec),
+                n=n,
+                candidate_recall=recall(found[:, :n]),
+                overlap=_overlap(exact, found[:, :n], n_items=len(embeddings.item)),
+                recall_before_rerank=recall(found[:, : min(n, K)]),
+                recall_after_rerank=recall(_sorted_by(found[:, :n], scores[:, :n])[:, :K]),
+                search_us=_search_us(index, embeddings.user[rows], n=n),
+                bytes=size,
             )
-    return LossBudget(exact_recall=judged.exact_recall, users=len(rows), rows=tuple(table))
+            for n in ns
+        ]
+    return LossBudget(exact_recall=recall(exact), users=len(rows), rows=tuple(table))
 
 
-class _Judged:
-    """The sampled users with their exact lists, against which candidates are held."""
-
-    def __init__(self, embeddings: Embeddings, split: Split, rows: NDArray[np.int64]) -> None:
-        self._test = split.test[rows]
-        self._relevant = np.diff(self._test.indptr) + split.test_unknown_items[rows]
-        self._exact = ranking.top_unseen(embeddings, seen=split.train.weights, user_rows=rows, k=K)
-        self.exact_recall = self.recall(self.hits(self._exact))
-
-    def hits(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
-        return full_ranking.find_hits(items, self._test)
-
-    def recall(self, hits: NDArray[np.bool_]) -> float:
-        return float((hits.sum(axis=1) / self._relevant).mean())
-
-    def overlap(self, items: NDArray[np.int32]) -> float:
-        present = np.nonzero(items >= 0)
-        found = sp.csr_matrix((np.ones(len(present[0])), (present[0], items[present])), shape=self._test.shape)
-        shared = full_ranking.find_hits(self._exact, found)
-        return float(shared.sum() / max(1, np.count_nonzero(self._exact >= 0)))
+def _overlap(exact: NDArray[np.int32], candidates: NDArray[np.int32], *, n_items: int) -> float:
+    """Share of the exact first items among the candidates."""
+    present = np.nonzero(candidates >= 0)
+    found = sp.csr_matrix(
+        (np.ones(len(present[0])), (present[0], candidates[present])), shape=(len(candidates), n_items)
+    )
+    return float(full_ranking.find_hits(exact, found).sum() / max(1, np.count_nonzero(exact >= 0)))
 
 
 def _search_unseen(

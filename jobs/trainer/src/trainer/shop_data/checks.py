@@ -20,7 +20,6 @@ from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tal
 from trainer.shop_data.rows import RowBatch, Source
 from trainer.shop_data.timestamps import UTC_MICROSECONDS
 
-TOO_LONG: Final = f"{{}} longer than {MAX_ID_LENGTH} characters"
 LARGEST: Final = 1e12
 """Of amounts and quantities, as of the API's: sums of them stay finite."""
 
@@ -149,6 +148,7 @@ def first_reason(*reasons: tuple[pl.Expr, str]) -> pl.Expr:
     return pl.coalesce(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons).alias(REASON)
 
 
-def is_too_long(identifier: str) -> pl.Expr:
-    """Whether no request could name this id."""
-    return pl.col(identifier).str.len_chars() > MAX_ID_LENGTH
+def too_long(identifier: str) -> tuple[pl.Expr, str]:
+    """The reason to reject a row with an id that no request could name."""
+    reason = f"{identifier} longer than {MAX_ID_LENGTH} characters"
+    return pl.col(identifier).str.len_chars() > MAX_ID_LENGTH, reason

@@ -17,20 +17,19 @@ from recsys.errors import DataError
 from recsys.shop.events import REMOVE
 from trainer.shop_data import item_table, rows, timestamps
 from trainer.shop_data.checks import (
-    TOO_LONG,
     Checked,
     Numbers,
     Times,
     columns_in,
     first_reason,
-    is_too_long,
     missing_column,
     numbers_of,
     text,
+    too_long,
 )
 from trainer.shop_data.hints import UNKNOWN_TYPE
 from trainer.shop_data.item_table import ItemFacts
-from trainer.shop_data.mapping import ColumnMapping, TypeRule
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
 from trainer.shop_data.rows import Source
 
@@ -168,13 +167,10 @@ def _event_type(column: str | None, mapping: ColumnMapping) -> pl.Expr:
     names = mapping.event_type.names
     event_type = text(column).replace(names).fill_null(mapping.event_type.default)
     for rule in reversed(mapping.event_type.rules):
-        event_type = pl.when(_holds(rule)).then(pl.lit(rule.type)).otherwise(event_type)
+        field = pl.col(rule.column).cast(pl.String)
+        holds = field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
+        event_type = pl.when(holds).then(pl.lit(rule.type)).otherwise(event_type)
     return event_type
-
-
-def _holds(rule: TypeRule) -> pl.Expr:
-    field = pl.col(rule.column).cast(pl.String)
-    return field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
 
 
 def _in_our_terms(
@@ -199,7 +195,8 @@ def _in_our_terms(
         first_reason(
             (pl.col("user_id").is_null(), "missing user_id"),
             (pl.col("item_id").is_null(), "missing item_id"),
-            *((is_too_long(name), TOO_LONG.format(name)) for name in ("user_id", "item_id")),
+            too_long("user_id"),
+            too_long("item_id"),
             *times.reasons(),
             (~known_type, UNKNOWN_TYPE),
             (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),

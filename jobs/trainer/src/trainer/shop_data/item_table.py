@@ -14,14 +14,13 @@ import polars as pl
 from recsys.artifact.catalogue import ATTRIBUTE
 from trainer.shop_data import rows
 from trainer.shop_data.checks import (
-    TOO_LONG,
     Checked,
     Numbers,
     columns_in,
     first_reason,
-    is_too_long,
     numbers_of,
     text,
+    too_long,
 )
 from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import REASON, Quarantine, Tally
@@ -149,7 +148,7 @@ def _in_our_terms(
         *attributes,
         first_reason(
             (pl.col("item_id").is_null(), "missing item_id"),
-            (is_too_long("item_id"), TOO_LONG.format("item_id")),
+            too_long("item_id"),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
             (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
         ),
