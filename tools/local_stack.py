@@ -15,6 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import quote
@@ -48,13 +49,9 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nothing listened on a moment ago."""
-        sockets = [socket.socket() for _ in fields(cls)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        numbers = [each.getsockname()[1] for each in sockets]
-        for each in sockets:
-            each.close()
-        return cls(*numbers)
+        with ExitStack() as stack:
+            servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in fields(cls)]
+            return cls(*(each.getsockname()[1] for each in servers))
 
     def check(self) -> None:
         """Raises StackError naming the first port in use, or given twice, and the variable that moves it."""
