@@ -3,7 +3,7 @@
     make benchmark-campaigns      # or: .venv/bin/python -m benchmarks.campaigns [--users 1000000] [--threads 2]
 
 In one run, on the same cores: candidate_gen as a real process, asked for the top 50 of many users through streams of
-`CampaignService` (ids in, ids and exact scores out, without what each user had), and the baseline: `index.search` of
+`CampaignService` (ids in, ids and exact scores out, without seen items), and the baseline: `index.search` of
 such users' vectors in the same batches for 50 rows each, with as many threads, and nothing else. Both take turns, since
 the speed of a shared machine drifts; processor time is that of all their threads. Then online requests are asked for
 one after the other, without and with a campaign.

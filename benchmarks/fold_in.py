@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.fold_in [--events FILE --mapping FILE | --pair TRAIN TEST]
 
-A tenth of the judged users is left out of training altogether. Their history before the cut is folded in by the
+A tenth of the judged users is excluded from training altogether. Their history before the cut is folded in by the
 services' own arithmetic (`candidate_gen.query.fold_in`), and their test items are looked for in the list that follows.
 The same users are judged with the same recipe trained on everybody. One row a model; without files: the demo shop.
 """
@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.shop_source import Source
 from candidate_gen.query.fold_in import vector
 from candidate_gen.query.item_weights import ItemWeights
-from trainer import pipeline
 from trainer.choosing import recipe as recipes
+from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.recipe import LightGCNRecipe, Recipe
 from trainer.evaluation import bootstrap, metrics, ranking, split, windows
 from trainer.evaluation.full_ranking import find_hits, judged_users
@@ -29,8 +29,8 @@ from trainer.evaluation.split import Split
 from trainer.models.baselines import popularity
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.models.lightgcn_training import LightGCNSettings
-from trainer.publishing import fold_in, publish
-from trainer.publishing.fold_in import Foldable
+from trainer.publishing import foldable, publish
+from trainer.publishing.foldable import Foldable
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
@@ -89,7 +89,7 @@ def compare(recipe: Recipe, window: Split, *, share: float = 0.1, seed: int = 0)
 
 def _published(recipe: Recipe, known: Interactions, *, seed: int) -> Foldable:
     fitted = recipes.fit_model(recipe, known, seed=seed)
-    return fold_in.export(recipe, fitted, known, recent_days=RECENT_DAYS, seed=seed)
+    return foldable.export(recipe, fitted, known, recent_days=RECENT_DAYS, seed=seed)
 
 
 def _without(known: Interactions, users: NDArray[np.int64]) -> Interactions:
@@ -115,8 +115,8 @@ def _folded(model: Foldable, known: Interactions, users: NDArray[np.int64]) -> t
         started = time.perf_counter()
         for user in users.tolist():
             part = slice(history.indptr[user], history.indptr[user + 1])
-            had = ItemWeights(history.items[part].astype(np.int64), history.weights[part].astype(np.float64))
-            vectors[user] = vector(model.fold_in, model.embeddings.item, had)
+            seen = ItemWeights(history.items[part].astype(np.int64), history.weights[part].astype(np.float64))
+            vectors[user] = vector(model.fold_in, model.embeddings.item, seen)
         seconds = time.perf_counter() - started
     return Embeddings(user=vectors, item=model.embeddings.item), seconds
 
@@ -128,9 +128,9 @@ def _recall(scorer: Scorer, window: Split, users: NDArray[np.int64]) -> NDArray[
 
 
 def _recipes(window: Split, *, lightgcn_epochs: int) -> list[Recipe]:
-    """The first default candidate of each model, and where there are times the first of all with recency."""
+    """The first default recipe of each model, and where there are times the first of all with recency."""
     first_of_model: dict[str, Recipe] = {}
-    for one in pipeline.candidates_for(window.train):
+    for one in default_recipes(window.train):
         first_of_model.setdefault(one.model, one)
     chosen = list(first_of_model.values())
     if window.cut is not None:

@@ -1,7 +1,7 @@
 """The baseline of `benchmarks.serving`: what a shop's engineer would glue together, in one process and done well.
 
 FastAPI + FAISS + NumPy over the same artifact, doing the same work for one request: 200 candidates by the same index,
-without what the user had, exact dot products, the best ten described as JSON. It keeps ids, titles and categories as
+without seen items, exact dot products, the best ten described as JSON. It keeps ids, titles and categories as
 Python objects, checks nothing, swaps nothing, has no live state and answers only this one route.
 """
 

@@ -1,7 +1,7 @@
 """Recall@20 and NDCG@20 of every model, full ranking: Gowalla beside published figures, Online Retail in four windows.
 
 Run by `make benchmark-quality`; reads `../shared/data` unless `--data` says otherwise. Hyper-parameters are those that
-stand here and in `trainer.choosing.candidates`. Both were written with these two data sets in view, as published
+stand here and in `trainer.choosing.default_recipes`. Both were written with these two data sets in view, as published
 figures are: what the defaults do on other data, `trainer evaluate` tells.
 """
 
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from trainer.choosing import selection
-from trainer.choosing.candidates import default_candidates
+from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.windows import rolling
@@ -24,7 +24,7 @@ from trainer.models.spectral import SpectralSettings
 from trainer.report import table
 from trainer.report.table import Row
 from trainer.settings import Settings
-from trainer.shop_data import events, mapping
+from trainer.shop_data import event_files, mapping
 
 RECENT_DAYS = 30
 METRIC = "recall@20"
@@ -46,7 +46,7 @@ GOWALLA: tuple[Recipe, ...] = (
 )
 
 
-def shown(row: Row) -> Row:
+def printed(row: Row) -> Row:
     """Print a row as soon as it is there."""
     print(row.line(), flush=True)
     return row
@@ -58,32 +58,32 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
     print(f"\n### Gowalla, published split\n\n{table.HEADER}")
     for name, dim, recall, ndcg in PUBLISHED:
         print(f"| {name} | {dim or '–'} | {recall:.4f} | {ndcg:.4f} | published |")
-    for row in table.baselines(window, recent_days=RECENT_DAYS):
-        shown(row)
+    for row in table.of_baselines(window, recent_days=RECENT_DAYS):
+        printed(row)
     recipes = list(GOWALLA)
     if lightgcn_epochs:
         recipes.append(LightGCNRecipe(settings=LightGCNSettings(epochs=lightgcn_epochs)))
     for recipe in recipes:
-        shown(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+        printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
 
 
 def online_retail(data: Path, *, seeds: int) -> None:
-    """Four rolling 30-day windows: every candidate, and what the window before chose, with and without recency."""
+    """Four rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
     shop = mapping.read(Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
-        loaded = events.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
+        loaded = event_files.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
     windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
     for before, window in pairwise(windows):
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
-        rows = [shown(row) for row in table.baselines(window, recent_days=RECENT_DAYS)]
-        candidates = default_candidates(len(window.train.user_ids), len(window.train.item_ids))
-        for recipe in candidates:
-            shown(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-        chosen = selection.compare(before, candidates, settings=Settings()).trials[0].recipe
+        rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
+        to_try = default_recipes(window.train)
+        for recipe in to_try:
+            printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+        chosen, _ = selection.best_of(to_try, before, settings=Settings())
         print("\nChosen, with its strength of recency, on the window before:\n")
         recent, plain = (
-            shown(table.of_recipe(one, window, recent_days=RECENT_DAYS))
+            printed(table.of_recipe(one, window, recent_days=RECENT_DAYS))
             for one in (chosen, chosen.model_copy(update={"recency_strength": 0.0}))
         )
         compare(recent, plain)
@@ -110,7 +110,7 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--lightgcn-epochs", type=int, default=40, help="0 leaves LightGCN out")
+    parser.add_argument("--lightgcn-epochs", type=int, default=40, help="0: without LightGCN")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=["gowalla", "online-retail"])
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Reading a shop's events: `trainer.shop_data.events.load` beside pandas.read_csv with the same checks, in one run.
+"""Reading a shop's events: `trainer.shop_data.event_files.load` beside pandas.read_csv with the same checks.
 
     .venv/bin/python benchmarks/read_events.py [--rows 10000000] [--format csv|csv.gz|jsonl|parquet]
 
@@ -71,10 +71,12 @@ def generate(path: Path, *, rows: int) -> None:
 
 def read_with_trainer(path: Path) -> int:
     """Rows kept by the product's reader."""
-    from trainer.shop_data import events
-    from trainer.shop_data.mapping import Mapping
+    from trainer.shop_data import event_files
+    from trainer.shop_data.mapping import ColumnMapping
 
-    return events.load(path, mapping=Mapping(), quarantine_path=path.with_name("quarantine.csv")).frame.height
+    return event_files.load(
+        path, mapping=ColumnMapping(), quarantine_path=path.with_name("quarantine.csv")
+    ).frame.height
 
 
 def read_with_pandas(path: Path) -> int:

@@ -3,6 +3,7 @@
 Made once and kept in `.bench/`; the same size gives the same bytes but for the times in the manifest.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -51,8 +52,8 @@ def add_version(volume: Path, *, n_items: int, n_users: int, seed: int) -> str:
 def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     items, users = vectors(rng, n_items=n_items, n_users=n_users)
-    factory, effort = index.default_factory(n_items)
-    retrieval = index.build(items, factory=factory, search_effort=effort, seed=seed)
+    spec = index.default_spec(n_items)
+    retrieval = index.build(items, spec, seed=seed)
     similar = index.build_similar(items, seed=seed)
     recall = index.measure_recall(retrieval, items, users[:: max(1, n_users // 200)])
     manifest = Manifest(
@@ -63,7 +64,7 @@ def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int)
         item_count=n_items,
         interaction_count=n_users * HISTORY,
         event_types=["purchase"],
-        index=IndexInfo(factory=factory, metric="inner_product", search_effort=effort, recall=recall),
+        index=IndexInfo(**asdict(spec), recall=recall),
         metrics={},
         training=TrainingInfo(event_weights={"view": 1.0, "cart": 3.0, "purchase": 5.0}),
         dataset_fingerprint="0" * 64,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.shop_data import demo_shop, events, mapping
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import demo_shop, event_files, mapping
 from trainer.shop_data.shop import Shop
 
 
@@ -23,12 +22,12 @@ class Source:
 
     def read(self, folder: Path) -> Shop:
         """The shop, read as the trainer reads it; rejected rows go to a file in the folder."""
-        shop_mapping = mapping.read(self.mapping) if self.mapping else Mapping()
+        shop_mapping = mapping.read(self.mapping)
         if self.events is None:
             frame, catalogue = demo_shop.generate()
             return Shop(frame, catalogue, shop_mapping.event_weights)
         quarantine = folder / "quarantine.csv"
-        loaded = events.load(
+        loaded = event_files.load(
             self.events, mapping=shop_mapping, catalogue_path=self.catalogue, quarantine_path=quarantine
         )
         return Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)

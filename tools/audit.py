@@ -9,9 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PIP_AUDIT: Final = [str(ROOT / ".tools/bin/uv"), "tool", "run", "--from", "pip-audit==2.10.1", "pip-audit"]
@@ -20,54 +19,16 @@ KNOWN: Final = "jinja2==2.10"  # PYSEC-2019-217, and others since
 WITHIN_S: Final = 300
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A pinned version and the advisories against it."""
-
-    version: str
-    advisories: tuple[str, ...]
-    fixed_in: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the database said of a file of pins."""
-
-    asked: int
-    not_known: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-
-def read(document: str) -> Report:
-    """A report from what pip-audit prints as JSON."""
-    dependencies = json.loads(document)["dependencies"]
-    findings = [
-        Finding(
-            f"{each['name']}=={each['version']}",
-            tuple(advisory["id"] for advisory in each["vulns"]),
-            tuple(sorted({version for advisory in each["vulns"] for version in advisory["fix_versions"]})),
-        )
-        for each in dependencies
-        if each.get("vulns")
-    ]
-    not_known = [each["name"] for each in dependencies if "skip_reason" in each]
-    return Report(asked=len(dependencies), not_known=tuple(not_known), findings=tuple(findings))
-
-
-def ask(requirements: Path) -> Report | None:
-    """The database's word on a file of pins; none: it gave none, and why is on stderr."""
+def ask(requirements: Path) -> list[dict[str, Any]] | None:
+    """What the database says of each pin of a file, as pip-audit prints it; none: nothing, and why is on stderr."""
+    command = [*PIP_AUDIT, *HOW, "--requirement", str(requirements)]
     try:
-        ended = subprocess.run(
-            [*PIP_AUDIT, *HOW, "--requirement", str(requirements)],
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            check=False,
-        )
-        return read(ended.stdout)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+        dependencies: list[dict[str, Any]] = json.loads(ended.stdout)["dependencies"]
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError) as error:
         print(f"no advisories: {type(error).__name__}", file=sys.stderr)
         return None
+    return dependencies
 
 
 def is_reachable() -> bool:
@@ -75,8 +36,7 @@ def is_reachable() -> bool:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(KNOWN + "\n")
         file.flush()
-        report = ask(Path(file.name))
-    return report is not None and bool(report.findings)
+        return any(each.get("vulns") for each in ask(Path(file.name)) or [])
 
 
 def main(files: Sequence[str]) -> int:
@@ -86,17 +46,19 @@ def main(files: Sequence[str]) -> int:
         return 0
     is_bad = False
     for name in files:
-        report = ask(ROOT / name)
-        if report is None:
+        dependencies = ask(ROOT / name)
+        if dependencies is None:
             print(f"{name}: no answer")
             continue
-        print(f"{name}: {report.asked} dependencies, {len(report.findings)} with advisories")
-        for finding in report.findings:
-            fixed_in = ", ".join(finding.fixed_in) or "none"
-            print(f"  {finding.version}: {', '.join(finding.advisories)}; fixed in {fixed_in}")
-        if report.not_known:
-            print(f"  not in the database: {', '.join(report.not_known)}")
-        is_bad = is_bad or bool(report.findings)
+        findings = [each for each in dependencies if each.get("vulns")]
+        print(f"{name}: {len(dependencies)} dependencies, {len(findings)} with advisories")
+        for each in findings:
+            advisories = ", ".join(one["id"] for one in each["vulns"])
+            fixed_in = ", ".join(sorted({version for one in each["vulns"] for version in one["fix_versions"]}))
+            print(f"  {each['name']}=={each['version']}: {advisories}; fixed in {fixed_in or 'none'}")
+        if not_known := [each["name"] for each in dependencies if "skip_reason" in each]:
+            print(f"  not in the database: {', '.join(not_known)}")
+        is_bad = is_bad or bool(findings)
     return 1 if is_bad else 0
 
 

@@ -6,13 +6,16 @@ In: `python -m tools.demo run|train [--events FILE --mapping FILE [--catalogue F
 the generated shop. Out: the addresses on the terminal, models in `.demo/volumes/NAME`, logs in `.demo/logs/NAME`.
 """
 
-import argparse
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Annotated, Literal
+
+import typer
+from typer import Option
 
 from tools.demo_volume import DEMO, Shop, files_of, shop_name
 from tools.local_stack import PYTHON, LocalStack, Ports, StackError
@@ -90,36 +93,34 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> int:
-    """Exit status 0 after Ctrl-C, 1 with a message on standard error when something could not run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["run", "train"])
-    for option in ("events", "mapping", "catalogue"):
-        parser.add_argument(f"--{option}", type=Path)
-    parser.add_argument("--shop", help="name of the volume; else that of the events file or folder")
-    parser.add_argument("--root", type=Path, default=DEMO, help="where volumes and logs are")
-    parser.add_argument("--force", action="store_true", help="serve the model whatever the gate says")
-    given = parser.parse_args()
-    files = {"events": given.events, "mapping": given.mapping, "catalogue": given.catalogue}
+def main(
+    command: Literal["run", "train"],
+    events: Path | None = None,
+    mapping: Path | None = None,
+    catalogue: Path | None = None,
+    shop: Annotated[str | None, Option(help="name of the volume; else that of the events file or folder")] = None,
+    root: Annotated[Path, Option(help="where volumes and logs are")] = DEMO,
+    force: Annotated[bool, Option("--force", help="serve the model whatever the gate says")] = False,
+) -> None:
+    """Serve or train a shop. Exit status 0 after Ctrl-C, 1 with a message on standard error where that cannot be."""
     for number in STOPPING:
         signal.signal(number, interrupt)
+    files = {"events": events, "mapping": mapping, "catalogue": catalogue}
     try:
-        data = {option: path for option, path in files.items() if path is not None}
-        shop = shop_of(data, name=given.shop, root=given.root)
-        if given.command == "train":
-            train(shop, if_needed=False, force=given.force)
+        served = shop_of({option: path for option, path in files.items() if path is not None}, name=shop, root=root)
+        if command == "train":
+            train(served, if_needed=False, force=force)
         else:
             Ports.from_environment().check()
-            with shop.locked():
-                train(shop, if_needed=True, force=given.force)
-                serve(shop)
+            with served.locked():
+                train(served, if_needed=True, force=force)
+                serve(served)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        sys.exit(1)
     except KeyboardInterrupt:
         print("stopped")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

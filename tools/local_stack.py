@@ -15,7 +15,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, fields
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import quote
 
@@ -48,28 +49,22 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nothing listened on a moment ago."""
-        sockets = [socket.socket() for _ in fields(cls)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        numbers = [each.getsockname()[1] for each in sockets]
-        for each in sockets:
-            each.close()
-        return cls(*numbers)
+        with ExitStack() as stack:
+            servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in fields(cls)]
+            return cls(*(each.getsockname()[1] for each in servers))
 
     def check(self) -> None:
         """Raises StackError naming the first port in use, or given twice, and the variable that moves it."""
         given: dict[int, str] = {}
-        for field in fields(self):
-            port = getattr(self, field.name)
+        for name, port in _port_settings(self).items():
             if port in given:
-                raise StackError(f"{given[port]} and {field.name.upper()}_PORT are both {port}; choose another for one")
-            given[port] = f"{field.name.upper()}_PORT"
+                raise StackError(f"{given[port]} and {name} are both {port}; choose another for one")
+            given[port] = name
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError as error:
-                    name = f"{field.name.upper()}_PORT"
                     raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 10}") from error
 
 
@@ -194,6 +189,10 @@ def _port(variable: str, default: str) -> int:
     return int(text)
 
 
+def _port_settings(ports: Ports) -> dict[str, int]:
+    return {f"{name.upper()}_PORT": port for name, port in asdict(ports).items()}
+
+
 def _last_problem(log: Path) -> str:
     """The last line of a log that tells of an error or a warning, else the last one."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
@@ -202,23 +201,18 @@ def _last_problem(log: Path) -> str:
 
 
 def _settings(artifact_dir: Path, ports: Ports) -> dict[str, str]:
-    store = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
+    volume = {
+        f"{name}_ARTIFACT_DIR": str(artifact_dir) for name in ("CANDIDATE_GEN", "RERANKER", "EVENT_SINK", "TRAINER")
+    }
+    url = f"sqlite://{quote(str(artifact_dir.resolve()))}/features.db"
+    store = {f"{name}_FEATURE_STORE_URL": url for name in ("CANDIDATE_GEN", "RERANKER", "GATEWAY", "EVENT_SINK")}
     return {
-        "CANDIDATE_GEN_ARTIFACT_DIR": str(artifact_dir),
-        "CANDIDATE_GEN_FEATURE_STORE_URL": store,
-        "CANDIDATE_GEN_PORT": str(ports.candidate_gen),
-        "RERANKER_ARTIFACT_DIR": str(artifact_dir),
-        "RERANKER_FEATURE_STORE_URL": store,
-        "RERANKER_PORT": str(ports.reranker),
-        "GATEWAY_FEATURE_STORE_URL": store,
-        "GATEWAY_PORT": str(ports.gateway),
+        **volume,
+        **store,
+        **{name: str(port) for name, port in _port_settings(ports).items()},
         "GATEWAY_OPEN_ON": "127.0.0.1",  # unless GATEWAY_API_KEYS_FILE is in the environment
         "GATEWAY_CANDIDATE_GEN_TARGET": f"127.0.0.1:{ports.candidate_gen}",
         "GATEWAY_RERANKER_TARGET": f"127.0.0.1:{ports.reranker}",
-        "EVENT_SINK_ARTIFACT_DIR": str(artifact_dir),
-        "EVENT_SINK_FEATURE_STORE_URL": store,
-        "TRAINER_ARTIFACT_DIR": str(artifact_dir),
-        "UI_PORT": str(ports.ui),
         "UI_GATEWAY_URL": f"http://127.0.0.1:{ports.gateway}",
     }
 

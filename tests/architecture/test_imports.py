@@ -46,7 +46,14 @@ ROOMS = {
         "report": {"shop_data", "models", "evaluation", "choosing", "publishing"},
     },
 }
-TOP = {"__main__", "app", "openapi", "pipeline", "schedule"}  # what puts the rooms together: no room knows it
+TOP = {
+    "__main__",
+    "app",
+    "openapi",
+    "pipeline",
+    "schedule",
+    "version_commands",
+}  # what puts the rooms together: no room knows it
 GRPC_SERVICES = ["candidate_gen", "reranker"]
 TRANSPORT = {"grpc", "google.protobuf", "recsys.rpc", "recsys.v1"}
 

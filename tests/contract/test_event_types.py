@@ -9,7 +9,7 @@ from gateway.settings import Settings
 from recsys.errors import DataError
 from recsys.shop import events as event_types
 from trainer.shop_data import mapping
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.mapping import ColumnMapping
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "online_retail.toml"
 
@@ -22,7 +22,7 @@ def mapping_file(tmp_path: Path) -> Path:
 def test_without_a_mapping_both_know_ours() -> None:
     taken = Settings().event_weights
     assert taken == {"view": 1.0, "cart": 3.0, "purchase": 5.0, "remove": 0.0}
-    assert list(taken) == Mapping().event_types
+    assert list(taken) == ColumnMapping().event_types
 
 
 def test_the_shops_own_types_and_weights_are_the_same_for_both(mapping_file: Path) -> None:

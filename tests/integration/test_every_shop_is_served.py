@@ -22,7 +22,7 @@ from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.settings import Settings
-from trainer.shop_data import events
+from trainer.shop_data import event_files
 from trainer.shop_data.shop import Shop
 
 CATALOGUE = ["a", "b", "c"]
@@ -40,7 +40,7 @@ def shop_of(*pairs: tuple[str, str], catalogue: list[str] | None = None) -> Shop
             "quantity": [1.0] * len(pairs),
             "value": [None] * len(pairs),
         },
-        schema=events.SCHEMA,
+        schema=event_files.SCHEMA,
     )
     ids = pl.Series("item_id", catalogue or [], dtype=pl.String)
     items = pl.DataFrame({"item_id": ids}).with_columns(

@@ -11,7 +11,7 @@ from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.shop_data import demo_shop
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.mapping import ColumnMapping
 
 ALS = ALSRecipe(settings=ALSSettings(dim=32, alpha=0.5, regularization=10))
 
@@ -20,7 +20,7 @@ ALS = ALSRecipe(settings=ALSSettings(dim=32, alpha=0.5, regularization=10))
 def window() -> Split:
     """The last 30 days of a small demo shop."""
     frame, _ = demo_shop.generate(users=2_500, items=500)
-    return rolling(frame, weights=Mapping().event_weights, windows=1)[0]
+    return rolling(frame, weights=ColumnMapping().event_weights, windows=1)[0]
 
 
 @pytest.mark.parametrize(

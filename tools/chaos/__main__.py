@@ -23,27 +23,21 @@ def main() -> None:
     ):
         load = Load(system.shop, gateways=system.gateways, dearer=system.dearer)
         print(f"{PER_S:.0f} requests/s on {GATEWAYS} gateways\n\n{table.HEADER}", flush=True)
+        played: list[Played] = []
         with load.running():
-            played = [_shown(play(one, system, load)) for one in all_scenarios() if only in one.name]
+            for one in all_scenarios():
+                if only in one.name:
+                    played.append(play(one, system, load))
+                    print(played[-1].row.line(), flush=True)
         lost = system.count_lost(load.acknowledged())
-    _print_notes(played)
-    print(f"\nEvents acknowledged: {len(load.acknowledged()):,}; of these lost: {lost}.")
-    sys.exit(1 if lost or any(one.wrong for one in played) else 0)
-
-
-def _shown(one: Played) -> Played:
-    print(one.row.line(), flush=True)
-    return one
-
-
-def _print_notes(played: list[Played]) -> None:
     print()
-    for one in played:
-        broken = f"{one.row.broken} connections broken, asked again elsewhere" if one.row.broken else ""
-        wrong = f"WRONG: {'; '.join(one.wrong)}" if one.wrong else ""
-        notes = [note for note in (wrong, broken, one.remark) if note]
-        if notes:
-            print(f"- {one.row.name}: {'. '.join(notes)}")
+    for each in played:
+        broken = f"{each.row.broken} connections broken, asked again elsewhere" if each.row.broken else ""
+        wrong = f"WRONG: {'; '.join(each.wrong)}" if each.wrong else ""
+        if notes := [note for note in (wrong, broken, each.remark) if note]:
+            print(f"- {each.row.name}: {'. '.join(notes)}")
+    print(f"\nEvents acknowledged: {len(load.acknowledged()):,}; of these lost: {lost}.")
+    sys.exit(1 if lost or any(each.wrong for each in played) else 0)
 
 
 if __name__ == "__main__":

@@ -3,66 +3,101 @@
 What is yielded is a remark for the table, mostly empty.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
-from tools.chaos import engine
-from tools.chaos.engine import EngineError
 from tools.chaos.play import Fault
-from tools.chaos.system import System, until
+from tools.chaos.system import EngineError, System, docker, until
 
+_SHELL_IMAGE: Final = "valkey/valkey:8.1-trixie"  # any image with a shell; this one is here anyway
+_PERIOD_US: Final = 100_000
 _TAKES_LOAD: Final = 20  # calls answered by a replica that is part of it
 _LIVE_WITHIN_S: Final = 10.0
 
 
-def nothing(_: System) -> AbstractContextManager[str]:
-    """Only the load."""
-    return _over("")
+def _at_once(do: Callable[[System], str]) -> Fault:
+    """It is done at once, and there is nothing to mend; `do` gives the remark."""
 
-
-def killed(service: str) -> Fault:
-    """The first container of a service gets SIGKILL; its restart policy brings it back."""
-
-    def fault(system: System) -> AbstractContextManager[str]:
-        engine.kill_9(system.containers(service)[0])
-        return _over("")
+    @contextmanager
+    def fault(system: System) -> Iterator[str]:
+        yield do(system)
 
     return fault
 
 
+def _while(service: str, begin: Sequence[str], end: Sequence[str]) -> Fault:
+    """What a command of docker does to the first container of a service, until another one undoes it."""
+
+    @contextmanager
+    def fault(system: System) -> Iterator[str]:
+        container = system.containers(service)[0]
+        docker(*begin, container)
+        yield ""
+        docker(*end, container)
+
+    return fault
+
+
+nothing: Final = _at_once(lambda _: "")
+"""Only the load."""
+
+
+def killed(service: str) -> Fault:
+    """The first container of a service gets SIGKILL, as when memory runs out; its restart policy brings it back."""
+
+    def kill_9(system: System) -> str:  # `docker kill` would not do: nothing is restarted after it
+        pid = docker("inspect", "--format", "{{.State.Pid}}", system.containers(service)[0]).strip()
+        isolated = ("run", "--rm", "--pid", "host", "--network", "none", "--user", "0")
+        docker(*isolated, "--entrypoint", "sh", _SHELL_IMAGE, "-c", f"kill -9 {pid}")
+        return ""
+
+    return _at_once(kill_9)
+
+
 def paused(service: str) -> Fault:
-    """The first container of a service stands still."""
-    return lambda system: _silently(engine.paused(system.containers(service)[0]))
+    """Every process in the first container stands still, as after SIGSTOP; connections stay open and silent."""
+    return _while(service, ["pause"], ["unpause"])
 
 
 def slowed(service: str, *, cores: float) -> Fault:
     """The first container of a service has a part of a core."""
-    return lambda system: _silently(engine.slowed(system.containers(service)[0], cores=cores))
-
-
-def cut_off(service: str) -> Fault:
-    """The first container of a service has no network."""
-    return lambda system: _silently(engine.cut_off(system.containers(service)[0], service=service))
+    quota = ["--cpu-period", str(_PERIOD_US), "--cpu-quota", str(int(cores * _PERIOD_US))]
+    return _while(service, ["update", *quota], ["update", "--cpu-quota", "-1"])
 
 
 def stopped(service: str) -> Fault:
-    """The first container of a service was asked to end."""
-    return lambda system: _silently(engine.stopped(system.containers(service)[0]))
+    """The first container of a service was asked to end, and has."""
+    return _while(service, ["stop"], ["start"])
+
+
+def cut_off(service: str) -> Fault:
+    """The first container of a service has no network: packets vanish, and nobody is told."""
+
+    @contextmanager
+    def fault(system: System) -> Iterator[str]:
+        container = system.containers(service)[0]
+        names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}\n{{end}}"
+        [network] = docker("inspect", "--format", names, container).split()
+        docker("network", "disconnect", network, container)
+        yield ""
+        docker("network", "connect", "--alias", service, network, container)  # compose finds it by the alias again
+
+    return fault
 
 
 def restarted(services: Sequence[str]) -> Fault:
     """All containers of these services, in this order; a gateway when the one before it answers."""
 
-    def fault(system: System) -> AbstractContextManager[str]:
+    def restart(system: System) -> str:
         for service in services:
             for container in system.containers(service):
-                engine.restart(container)
+                docker("restart", container)
                 if service == "gateway":
                     until(system.all_gateways_answer, "a gateway after its restart")
-        return _over("")
+        return ""
 
-    return fault
+    return _at_once(restart)
 
 
 def filled(folder: str) -> Fault:
@@ -102,10 +137,10 @@ def bad_version(system: System) -> Iterator[str]:
         f"cd /artifacts/versions && cp -r {live} {bad} && sed -i 's/{live}/{bad}/' {bad}/manifest.json"
         f" && truncate --size -64 {bad}/item_embeddings.npy"
     )
-    _name_live(system, bad)
+    system.name_live(bad)
     until(lambda: all(system.refused()), "the bad version refused", within_s=_LIVE_WITHIN_S)
     yield f"refused: {system.refused()[0]}"
-    _name_live(system, live)
+    system.name_live(live)
     until(lambda: not any(system.refused()), "the good version live", within_s=_LIVE_WITHIN_S)
     system.on_disk(f"rm -r /artifacts/versions/{bad}")
 
@@ -113,32 +148,33 @@ def bad_version(system: System) -> Iterator[str]:
 def activated(*, dearer: bool) -> Fault:
     """The other version goes live."""
 
-    def fault(system: System) -> AbstractContextManager[str]:
+    def activate(system: System) -> str:
         version = system.dearer if dearer else system.cheaper
         system.activate(version)
         taken_s = until(lambda: system.live_version() == version, f"{version} live", within_s=_LIVE_WITHIN_S)
-        return _over(f"live {taken_s:.1f} s after `activate`")
+        return f"live {taken_s:.1f} s after `activate`"
 
-    return fault
+    return _at_once(activate)
 
 
 def added(service: str, *, replicas: int) -> Fault:
     """A service has so many replicas, which is more than before, and all take load."""
 
-    def fault(system: System) -> AbstractContextManager[str]:
+    def add(system: System) -> str:
         system.scale(service, replicas)
-        taken_s = until_all_take_load(system, service)
-        return _over(f"all {replicas} take load {taken_s:.1f} s after they were started")
+        return f"all {replicas} take load {until_all_take_load(system, service):.1f} s after they were started"
 
-    return fault
+    return _at_once(add)
 
 
 def one_of(service: str, fault: Fault) -> Fault:
     """A fault of one replica, while all take load."""
 
-    def begin(system: System) -> AbstractContextManager[str]:
+    @contextmanager
+    def begin(system: System) -> Iterator[str]:
         until_all_take_load(system, service)
-        return fault(system)
+        with fault(system) as remark:
+            yield remark
 
     return begin
 
@@ -146,11 +182,11 @@ def one_of(service: str, fault: Fault) -> Fault:
 def removed(service: str, *, replicas: int) -> Fault:
     """A service has so many replicas, which is fewer than before."""
 
-    def fault(system: System) -> AbstractContextManager[str]:
+    def remove(system: System) -> str:
         system.scale(service, replicas)
-        return _over("")
+        return ""
 
-    return fault
+    return _at_once(remove)
 
 
 def until_all_take_load(system: System, service: str) -> float:
@@ -165,24 +201,8 @@ def until_all_take_load(system: System, service: str) -> float:
         return calls >= before.setdefault(container, calls) + _TAKES_LOAD
 
     def have_all_taken() -> bool:
-        taken = [has_taken(one) for one in containers]
+        taken = [has_taken(one) for one in containers]  # each is asked, so that each has its count from the beginning
         return all(taken)
 
     containers = system.containers(service)
     return until(have_all_taken, f"load on every replica of {service}")
-
-
-def _name_live(system: System, version: str) -> None:
-    system.on_disk(f"printf %s {version} > /artifacts/CURRENT.new && mv /artifacts/CURRENT.new /artifacts/CURRENT")
-
-
-@contextmanager
-def _over(remark: str) -> Iterator[str]:
-    """It is done; there is nothing to mend."""
-    yield remark
-
-
-@contextmanager
-def _silently(fault: AbstractContextManager[None]) -> Iterator[str]:
-    with fault:
-        yield ""

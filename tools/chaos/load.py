@@ -20,9 +20,7 @@ from tools.chaos.shop import Question, Shop, question
 
 PER_S: Final = 50.0
 _PATIENCE_S: Final = 3.0  # of the client; the gateway's own budget for a list is a second
-_PATIENCE_FOR_EVENTS_S: Final = (
-    10.0  # a store that is stuck is given several seconds to take one, rather than refuse it
-)
+_PATIENCE_FOR_EVENTS_S: Final = 10.0  # a store that is stuck is given several seconds to take one
 _LOOK_S: Final = 0.5  # how often to look which gateways there are
 _AGAIN_S: Final = 0.02  # after a gateway broke a connection
 _IDLE_S: Final = 2.0  # the gateways close idle connections after five

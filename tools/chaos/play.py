@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from tools.chaos.engine import EngineError
 from tools.chaos.load import Asked, Load
-from tools.chaos.system import System
+from tools.chaos.system import EngineError, System
 from tools.chaos.table import Row, is_less_than_full
 
 _SHOWN_S: Final = 2.5  # at least so long, so that what a fault leaves behind is seen

@@ -18,9 +18,13 @@ def all_scenarios() -> list[Scenario]:
     return [
         Scenario("no fault", faults.nothing),
         *_of_one_container(),
-        *_of_gateways(),
-        *_of_disks(),
-        *_of_versions(),
+        Scenario("kill -9 one of two gateways", faults.killed("gateway"), ends_gateways=True),
+        Scenario("one of two gateways stopped, 3 s", faults.stopped("gateway"), _LASTING_S, ends_gateways=True),
+        Scenario("valkey's disk full, 3 s", faults.filled("/features"), _LASTING_S, stops_writes=True),
+        Scenario("models' disk full, and a training", faults.training_on_a_full_disk),
+        Scenario("a truncated model goes live", faults.bad_version),
+        Scenario("a new model goes live", faults.activated(dearer=True)),
+        Scenario("it is rolled back", faults.activated(dearer=False)),
         *_of_restarts(),
         *_of_replicas(),
     ]
@@ -36,22 +40,6 @@ def _of_one_container() -> Iterator[Scenario]:
         )
         yield Scenario(f"{service} without network, 3 s", faults.cut_off(service), _LASTING_S, stops_writes=store)
         yield Scenario(f"{service} stopped, 3 s", faults.stopped(service), _LASTING_S, stops_writes=store)
-
-
-def _of_gateways() -> Iterator[Scenario]:
-    yield Scenario("kill -9 one of two gateways", faults.killed("gateway"), ends_gateways=True)
-    yield Scenario("one of two gateways stopped, 3 s", faults.stopped("gateway"), _LASTING_S, ends_gateways=True)
-
-
-def _of_disks() -> Iterator[Scenario]:
-    yield Scenario("valkey's disk full, 3 s", faults.filled("/features"), _LASTING_S, stops_writes=True)
-    yield Scenario("models' disk full, and a training", faults.training_on_a_full_disk)
-
-
-def _of_versions() -> Iterator[Scenario]:
-    yield Scenario("a truncated model goes live", faults.bad_version)
-    yield Scenario("a new model goes live", faults.activated(dearer=True))
-    yield Scenario("it is rolled back", faults.activated(dearer=False))
 
 
 def _of_restarts() -> Iterator[Scenario]:

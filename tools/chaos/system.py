@@ -1,18 +1,17 @@
 """The compose project of the harness: its own name, ports, data and volumes; gone without a trace afterwards."""
 
-import json
 import os
 import re
+import subprocess
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
+import httpx
+
 from tools.chaos import shop
-from tools.chaos.engine import EngineError, docker
 from tools.chaos.shop import Question
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -26,6 +25,18 @@ page = urllib.request.urlopen("http://127.0.0.1:9464/metrics", timeout=5).read()
 counts = [line.split() for line in page.splitlines() if line.startswith("recsys_rpc_latency_seconds_count")]
 print(int(sum(float(value) for name, value in counts if "/recsys.v1." in name and "Lane" not in name)))
 """
+
+
+class EngineError(Exception):
+    """A command of docker failed, or what it should bring about did not come; the message is for people."""
+
+
+def docker(*words: str, environment: dict[str, str] | None = None) -> str:
+    """Run `docker …` and give what it printed. Raises: EngineError."""
+    done = subprocess.run(["docker", *words], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EngineError(f"docker {' '.join(words)}: {done.stderr.strip()[-2000:]}")
+    return done.stdout
 
 
 class System:
@@ -57,9 +68,7 @@ class System:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -106,6 +115,10 @@ class System:
         """The version that the volume names as the live one."""
         return self.on_disk("cat /artifacts/CURRENT").strip()
 
+    def name_live(self, version: str) -> None:
+        """Make the volume name a version as the live one, unchecked."""
+        self.on_disk(f"printf %s {version} > /artifacts/CURRENT.new && mv /artifacts/CURRENT.new /artifacts/CURRENT")
+
     def live_version(self) -> str:
         """The version that the services answer with."""
         return str(self._get("/v1/model")["artifact_version"])
@@ -145,16 +158,11 @@ class System:
 
     def _get(self, path: str) -> Any:
         """JSON of a gateway's answer."""
-        with urllib.request.urlopen(self.gateways()[0] + path, timeout=5) as response:
-            return json.load(response)
+        return httpx.get(self.gateways()[0] + path).raise_for_status().json()
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         """JSON of a gateway's answer to JSON."""
-        asked = urllib.request.Request(
-            self.gateways()[0] + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(asked, timeout=10) as response:
-            return json.load(response)
+        return httpx.post(self.gateways()[0] + path, json=body, timeout=10).raise_for_status().json()
 
     def _running(self, service: str) -> list[tuple[str, str]]:
         """Name and published ports of each running container of a service."""
@@ -175,13 +183,12 @@ def until(holds: Callable[[], bool], what: str, *, within_s: float = _WITHIN_S) 
 
 
 def _popular(gateway: str) -> set[str]:
-    with urllib.request.urlopen(f"{gateway}/v1/items/popular", timeout=5) as response:
-        return {item["item_id"] for item in json.load(response)["items"]}
+    answer = httpx.get(f"{gateway}/v1/items/popular").raise_for_status().json()
+    return {item["item_id"] for item in answer["items"]}
 
 
 def _answers(gateway: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{gateway}/healthz", timeout=2):
-            return True
-    except OSError:
+        return httpx.get(f"{gateway}/healthz", timeout=2).is_success
+    except httpx.TransportError:
         return False

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.shop_data import events, mapping
-from trainer.shop_data.events import Events
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import event_files, mapping
+from trainer.shop_data.event_files import LoadedEvents
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import REASON, ROW
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -27,10 +27,12 @@ class Shop:
         path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
         return path
 
-    def load(self, path: Path, shop_mapping: Mapping | None = None, catalogue: Path | None = None) -> Events:
-        return events.load(
+    def load(
+        self, path: Path, shop_mapping: ColumnMapping | None = None, catalogue: Path | None = None
+    ) -> LoadedEvents:
+        return event_files.load(
             path,
-            mapping=shop_mapping or Mapping(),
+            mapping=shop_mapping or ColumnMapping(),
             quarantine_path=self.quarantine,
             catalogue_path=catalogue,
             now=NOW,
@@ -40,5 +42,5 @@ class Shop:
         """Row and reason of every row of the quarantine file."""
         return list(pl.read_csv(self.quarantine).select(ROW, REASON).iter_rows())
 
-    def mapping(self, text: str) -> Mapping:
+    def mapping(self, text: str) -> ColumnMapping:
         return mapping.read(self.file("mapping.toml", text))

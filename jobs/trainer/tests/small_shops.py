@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trainer.shop_data import events
+from trainer.shop_data import event_files
 from trainer.shop_data.shop import Shop
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,7 +64,7 @@ def _shop(user: NDArray[np.int64], item: NDArray[np.int64], moments: NDArray[np.
             "quantity": 1.0,
             "value": None,
         }
-    ).cast(events.SCHEMA)
+    ).cast(event_files.SCHEMA)
     ids = frame["item_id"].unique().sort()
     catalogue = pl.DataFrame({"item_id": ids, "title": ids, "available": True}).with_columns(
         pl.lit(None, pl.String).alias("category"),

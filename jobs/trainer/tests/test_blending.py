@@ -1,4 +1,4 @@
-"""What is judged is what is served: lists by the blend; and a blend is taken only where it is shown to be better."""
+"""What is judged is what is served: lists by the blend; and a blend is taken only where it is proved to be better."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,13 +24,13 @@ USERS, ITEMS = 400, 60
 
 def one_user(personal: list[float], *, seen: list[int], users: list[int], days: list[int]) -> blending.Blended:
     """One user, items with these personal scores, recent users and days of their first event."""
-    had = np.zeros((1, len(personal)), np.float32)
-    had[0, seen] = 1
+    known = np.zeros((1, len(personal)), np.float32)
+    known[0, seen] = 1
     return blending.Blended(
         embeddings=Embeddings(np.ones((1, 1), np.float32), np.array(personal, np.float32)[:, None]),
-        known=interactions_of(had),
-        demand=blending.Demand(np.array(users, np.float32), np.array(days, np.int64) * DAY, half_life_days=10),
-        info=BlendInfo(popularity=0.5, recency=0.25),
+        known=replace(interactions_of(known), first_seen=np.array(days, np.int64) * DAY),
+        recent_users=np.array(users, np.float32),
+        info=BlendInfo(popularity=0.5, recency=0.25, recency_half_life_days=10),
     )
 
 
@@ -41,13 +41,13 @@ def test_a_blend_of_three_candidates_by_hand() -> None:
     np.testing.assert_allclose(blended.scores(np.array([0])), expected, rtol=1e-6)
 
 
-def test_what_the_user_had_is_no_candidate_and_stretches_no_scale() -> None:
+def test_what_the_user_has_seen_is_no_candidate_and_stretches_no_scale() -> None:
     blended = one_user([900, 4, 3, 2], seen=[0], users=[999, 0, 1, 3], days=[500, 100, 110, 90])
     expected = [[-np.inf, 1 + 0.25 / 3, 1.0, 0.5]]
     np.testing.assert_allclose(blended.scores(np.array([0])), expected, rtol=1e-6)
 
 
-def test_who_had_everything_has_no_candidate() -> None:
+def test_who_has_seen_everything_has_no_candidate() -> None:
     blended = one_user([1, 2], seen=[0, 1], users=[1, 1], days=[1, 1])
     assert np.isneginf(blended.scores(np.array([0]))).all()
 
@@ -70,12 +70,12 @@ def test_values_ranked_are_what_the_scorer_ranks(long_tail: Interactions) -> Non
     rng = np.random.default_rng(0)
     fitted = Embeddings(rng.random((60, 4), np.float32), rng.random((40, 4), np.float32))
     known = replace(long_tail, first_seen=rng.integers(100, size=40) * DAY)
-    info = BlendInfo(popularity=0.3, recency=0.2)
-    demand = blending.Demand(known.recent_users(datetime(1970, 1, 1, tzinfo=UTC)), known.first_seen, 30)
+    info = BlendInfo(popularity=0.3, recency=0.2, recency_half_life_days=30)
+    recent = known.recent_users(datetime(1970, 1, 1, tzinfo=UTC))
     everybody = np.arange(60)
     window = split.hold_out(known, interactions_of(np.ones((60, 40), np.float32)), cut=None)
-    by_scorer = evaluate(blending.Blended(fitted, known, demand, info), window, ks=(20,)).ranked
-    values = blending.Values.of(fitted, known, everybody, demand=demand)
+    by_scorer = evaluate(blending.Blended(fitted, known, recent, info), window, ks=(20,)).ranked
+    values = blending.Values.of(fitted, known, everybody, recent_users=recent, half_life_days=30)
     np.testing.assert_array_equal(values.ranked(info, 20)[:, : by_scorer.shape[1]], by_scorer)
 
 

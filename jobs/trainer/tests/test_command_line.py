@@ -100,9 +100,9 @@ def test_evaluate_prints_baselines_and_models_and_publishes_nothing(
     tmp_path: Path, events_file: Path, how: list[str]
 ) -> None:
     volume = tmp_path / "volume"
-    shown = run("evaluate", *how, "--events", events_file, "--artifact-dir", volume)
-    assert shown.count("| item-kNN |") == (2 if "--windows" in how else 1)
-    assert "| als |" in shown
+    printed = run("evaluate", *how, "--events", events_file, "--artifact-dir", volume)
+    assert printed.count("| item-kNN |") == (2 if "--windows" in how else 1)
+    assert "| als |" in printed
     assert layout.list_versions(volume) == []
 
 
@@ -112,9 +112,9 @@ def test_evaluate_takes_a_given_pair_of_files(tmp_path: Path) -> None:
         "".join(f"{user} {' '.join(str(i) for i in range(user % 2, 40, 2) if i != user)}\n" for user in range(40))
     )
     test.write_text("".join(f"{user} {user}\n" for user in range(40)))
-    shown = run("evaluate", "--pair", train, test)
-    assert "40 test pairs, 40 users × 40 items" in shown
-    assert "| spectral | 5 | 1.0000" in shown
+    printed = run("evaluate", "--pair", train, test)
+    assert "40 test pairs, 40 users × 40 items" in printed
+    assert "| spectral | 5 | 1.0000" in printed
 
 
 def test_validate_counts_and_keeps_what_it_rejects(tmp_path: Path, events_file: Path) -> None:
@@ -137,10 +137,10 @@ def test_validate_ends_with_status_1_where_day_and_month_are_swapped(tmp_path: P
     days = "".join(f"u,i,05/{day:02}/2024\n" for day in range(1, 31))
     mapping_file = tmp_path / "mapping.toml"
     mapping_file.write_text('[timestamp]\nformat = "%d/%m/%Y"\n')
-    status, shown = validated(tmp_path, f"user_id,item_id,timestamp\n{days}", "--mapping", str(mapping_file))
+    status, printed = validated(tmp_path, f"user_id,item_id,timestamp\n{days}", "--mapping", str(mapping_file))
     assert status == 1
-    assert "events: 60% of the rows were rejected, of at most 30%" in shown
-    assert 'hint: they begin with the month: under [timestamp] put format = "%m/%d/%Y"' in shown
+    assert "events: 60% of the rows were rejected, of at most 30%" in printed
+    assert 'hint: they begin with the month: under [timestamp] put format = "%m/%d/%Y"' in printed
 
 
 def test_how_many_rows_may_be_rejected_is_an_option(tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_how_many_rows_may_be_rejected_is_an_option(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["user_id,item_id,timestamp\n", "", "\n\n"])
 def test_a_file_without_events_is_valid_and_validate_says_so(tmp_path: Path, content: str) -> None:
-    status, shown = validated(tmp_path, content)
-    assert (status, "no events yet" in shown) == (0, True)
+    status, printed = validated(tmp_path, content)
+    assert (status, "no events yet" in printed) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["events.csv", "events.jsonl", "events.csv.gz"])

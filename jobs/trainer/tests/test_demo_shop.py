@@ -10,13 +10,13 @@ import pytest
 
 from recsys.errors import DataError
 from trainer.choosing import recipe as recipes
-from trainer.choosing.candidates import default_candidates
+from trainer.choosing.default_recipes import default_recipes
 from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.metrics import gini
 from trainer.evaluation.windows import rolling
 from trainer.models.baselines import popularity
-from trainer.shop_data import catalogue, demo_shop, events
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import demo_shop, event_files, item_table
+from trainer.shop_data.mapping import ColumnMapping
 
 USERS, ITEMS = 800, 400
 Shop = tuple[pl.DataFrame, pl.DataFrame]
@@ -41,8 +41,8 @@ def test_a_seed_gives_the_same_bytes_on_every_machine() -> None:
 
 
 def test_the_tables_have_the_columns_of_a_loaded_shop(shop: Shop) -> None:
-    assert shop[0].schema == events.SCHEMA
-    assert shop[1].drop(cs.starts_with("attr:")).schema == catalogue.SCHEMA
+    assert shop[0].schema == event_files.SCHEMA
+    assert shop[1].drop(cs.starts_with("attr:")).schema == item_table.SCHEMA
     assert shop[0]["timestamp"].is_sorted()
     assert shop[1]["item_id"].is_sorted()
     assert set(shop[0]["item_id"]) <= set(shop[1]["item_id"])
@@ -77,10 +77,10 @@ def test_every_item_has_the_material_and_the_style_that_its_title_names(shop: Sh
 
 
 def test_a_personal_model_beats_popularity_by_a_wide_margin_but_does_not_know_everything(shop: Shop) -> None:
-    window = rolling(shop[0], weights=Mapping().event_weights, windows=1)[0]
+    window = rolling(shop[0], weights=ColumnMapping().event_weights, windows=1)[0]
     recent = window.train.recent_users(recipes.recent_since(window.train, 30))
     popular = evaluate(popularity(recent, n_users=len(window.train.user_ids)), window, ks=(20,)).mean("recall@20")
-    recipe = default_candidates(USERS, ITEMS)[0].model_copy(update={"recency_strength": 1.0})
+    recipe = default_recipes(window.train)[0].model_copy(update={"recency_strength": 1.0})
     personal = evaluate(recipes.fit(recipe, window.train, recent_days=30, seed=0), window, ks=(20,)).mean("recall@20")
     assert personal > 1.5 * popular
     assert personal < 0.6

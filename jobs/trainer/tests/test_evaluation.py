@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
-from trainer.evaluation import full_ranking as evaluation
+from trainer.evaluation import full_ranking
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
 from trainer.shop_data.interactions import Interactions
@@ -57,13 +57,13 @@ def split_of(
     )
 
 
-def segments(judged: evaluation.Evaluation) -> dict[str, evaluation.Segment]:
+def segments(judged: full_ranking.Evaluation) -> dict[str, full_ranking.Segment]:
     return {segment.name: segment for segment in judged.segments}
 
 
 def test_train_items_are_masked_and_the_rest_is_ranked() -> None:
     split = split_of(train=[[1, 0, 0, 0], [0, 1, 0, 0]], test=[[0, 1, 0, 1], [0, 0, 1, 0]])
-    judged = evaluation.evaluate(Fixed([[9, 3, 2, 1], [1, 9, 2, 3]]), split, ks=[1, 2])
+    judged = full_ranking.evaluate(Fixed([[9, 3, 2, 1], [1, 9, 2, 3]]), split, ks=[1, 2])
     assert judged.ranked.tolist() == [[1, 2], [3, 2]]
     assert judged.hits.tolist() == [[True, False], [False, True]]
     assert judged.per_user["recall@1"].tolist() == [1 / 2, 0]
@@ -74,13 +74,13 @@ def test_train_items_are_masked_and_the_rest_is_ranked() -> None:
 
 
 def test_users_without_test_items_are_not_judged() -> None:
-    judged = evaluation.evaluate(Fixed([[1, 2], [1, 2]]), split_of([[1, 0], [1, 0]], [[0, 0], [0, 1]]), ks=[1])
+    judged = full_ranking.evaluate(Fixed([[1, 2], [1, 2]]), split_of([[1, 0], [1, 0]], [[0, 0], [0, 1]]), ks=[1])
     assert judged.user_rows.tolist() == [1]
 
 
 def test_test_items_that_train_lacks_count_as_missed() -> None:
     split = split_of(train=[[1, 0, 0], [1, 0, 0]], test=[[0, 1, 0], [0, 0, 0]], unknown=[3, 2])
-    judged = evaluation.evaluate(Fixed([[0, 1, 0], [0, 1, 0]]), split, ks=[1])
+    judged = full_ranking.evaluate(Fixed([[0, 1, 0], [0, 1, 0]]), split, ks=[1])
     assert judged.per_user["recall@1"].tolist() == [1 / 4, 0]
     assert judged.relevant.tolist() == [4, 2]
     assert judged.reachable == 1 / 6
@@ -92,7 +92,7 @@ def test_every_figure_equals_that_of_a_plain_loop_over_users() -> None:
     parts = rng.choice(3, size=(n_users, n_items), p=[0.8, 0.1, 0.1])
     split = split_of((parts == 1).astype(np.int64), (parts == 2).astype(np.int64))
     table = rng.integers(12, size=(n_users, n_items)).astype(np.float32)  # many ties
-    judged = evaluation.evaluate(Fixed(table), split, ks=[k])
+    judged = full_ranking.evaluate(Fixed(table), split, ks=[k])
 
     for position, user in enumerate(judged.user_rows):
         unseen = [item for item in range(n_items) if parts[user, item] != 1]
@@ -114,7 +114,7 @@ def test_embeddings_are_judged_like_the_table_of_their_dot_products() -> None:
         user=rng.integers(-4, 5, (30, 6)).astype(np.float32), item=rng.integers(-4, 5, (50, 6)).astype(np.float32)
     )
     by_vector, by_table = (
-        evaluation.evaluate(scorer, split, ks=[10]) for scorer in (model, Fixed(model.user @ model.item.T))
+        full_ranking.evaluate(scorer, split, ks=[10]) for scorer in (model, Fixed(model.user @ model.item.T))
     )
     assert (by_vector.ranked == by_table.ranked).all()
 
@@ -122,14 +122,14 @@ def test_embeddings_are_judged_like_the_table_of_their_dot_products() -> None:
 def test_the_oracle_reaches_one_and_its_opposite_zero() -> None:
     test = np.eye(4, 6, k=1, dtype=np.int64)
     split = split_of(np.eye(4, 6, dtype=np.int64), test)
-    assert evaluation.evaluate(Fixed(test.astype(np.float32)), split, ks=[1]).mean("ndcg@1") == 1
-    assert evaluation.evaluate(Fixed(-test.astype(np.float32)), split, ks=[4]).mean("recall@4") == 0
+    assert full_ranking.evaluate(Fixed(test.astype(np.float32)), split, ks=[1]).mean("ndcg@1") == 1
+    assert full_ranking.evaluate(Fixed(-test.astype(np.float32)), split, ks=[4]).mean("recall@4") == 0
 
 
 def test_users_are_cut_into_thirds_by_their_history() -> None:
     train = [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]]
     test = [[0, 0, 0, 0, 1]] * 3
-    judged = evaluation.evaluate(
+    judged = full_ranking.evaluate(
         Fixed([[0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 1, 1]]), split_of(train, test), ks=[1]
     )
     recalls = {name: segment.per_user["recall@1"].tolist() for name, segment in segments(judged).items()}
@@ -139,7 +139,7 @@ def test_users_are_cut_into_thirds_by_their_history() -> None:
 
 
 def test_users_who_all_have_the_same_history_make_one_segment() -> None:
-    judged = evaluation.evaluate(Fixed([[0, 1], [0, 1]]), split_of([[1, 0], [1, 0]], [[0, 1], [0, 1]]), ks=[1])
+    judged = full_ranking.evaluate(Fixed([[0, 1], [0, 1]]), split_of([[1, 0], [1, 0]], [[0, 1], [0, 1]]), ks=[1])
     assert "light users" in segments(judged)
     assert "medium users" not in segments(judged)
     assert "heavy users" not in segments(judged)
@@ -153,11 +153,11 @@ def test_new_users_are_shown_what_is_popular() -> None:
         new_unknown=[1, 0, 2],
     )
     scorer = Fixed([[0, 0, 0]] * 3)
-    by_train = segments(evaluation.evaluate(scorer, split, ks=[1, 2]))["new users"]
+    by_train = segments(full_ranking.evaluate(scorer, split, ks=[1, 2]))["new users"]
     assert by_train.per_user["recall@1"].tolist() == [1 / 2, 0, 0]  # item 0 has three users
     assert by_train.per_user["recall@2"].tolist() == [1 / 2, 1, 0]
     recent = np.array([0, 0, 5], dtype=np.float32)
-    by_recent = segments(evaluation.evaluate(scorer, split, ks=[1], popularity=recent))["new users"]
+    by_recent = segments(full_ranking.evaluate(scorer, split, ks=[1], popularity=recent))["new users"]
     assert by_recent.per_user["recall@1"].tolist() == [0, 1, 0]
 
 
@@ -168,7 +168,7 @@ def test_head_and_tail_split_the_recall_by_the_popularity_of_the_test_item() -> 
     test = np.zeros((4, 5), dtype=np.int64)
     test[3, 0] = test[3, 2] = test[0, 2] = 1
     judged = segments(
-        evaluation.evaluate(Fixed([[0, 0, 9, 0, 0]] * 3 + [[9, 0, 0, 5, 0]]), split_of(train, test), ks=[2])
+        full_ranking.evaluate(Fixed([[0, 0, 9, 0, 0]] * 3 + [[9, 0, 0, 5, 0]]), split_of(train, test), ks=[2])
     )
     assert judged["head items"].per_user["recall@2"].tolist() == [1]
     assert judged["tail items"].per_user["recall@2"].tolist() == [1, 0]
@@ -177,17 +177,17 @@ def test_head_and_tail_split_the_recall_by_the_popularity_of_the_test_item() -> 
 def test_a_sample_judges_that_many_users_and_the_same_ones_each_time() -> None:
     split = split_of(np.eye(40, dtype=np.int64), np.eye(40, k=1, dtype=np.int64))
     scorer = Fixed(np.zeros((40, 40), dtype=np.float32))
-    first = evaluation.evaluate(scorer, split, ks=[1], max_users=10, seed=1)
-    again = evaluation.evaluate(scorer, split, ks=[1], max_users=10, seed=1)
+    first = full_ranking.evaluate(scorer, split, ks=[1], max_users=10, seed=1)
+    again = full_ranking.evaluate(scorer, split, ks=[1], max_users=10, seed=1)
     assert len(first.user_rows) == 10
     assert first.user_rows.tolist() == again.user_rows.tolist() == sorted(set(first.user_rows.tolist()))
 
 
 def test_a_test_without_anybody_to_judge_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="nobody to judge"):
-        evaluation.evaluate(Fixed([[1, 2]]), split_of([[1, 0]], [[0, 0]]))
+        full_ranking.evaluate(Fixed([[1, 2]]), split_of([[1, 0]], [[0, 0]]))
 
 
 def test_list_lengths_below_one_are_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="1 or more"):
-        evaluation.evaluate(Fixed([[1, 2]]), split_of([[1, 0]], [[0, 1]]), ks=[0, 5])
+        full_ranking.evaluate(Fixed([[1, 2]]), split_of([[1, 0]], [[0, 1]]), ks=[0, 5])

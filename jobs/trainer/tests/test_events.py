@@ -8,8 +8,8 @@ import pytest
 from shop_folder import NOW, Shop
 
 from recsys.errors import DataError
-from trainer.shop_data import events, mapping
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import event_files, mapping
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import ROW
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -28,7 +28,7 @@ def test_events_in_our_own_columns_need_no_mapping_and_come_out_sorted_by_time(s
         "u1,i1,view,2024-05-01T10:00:00Z,,\n",
     )
     loaded = shop.load(path)
-    assert loaded.frame.schema == events.SCHEMA
+    assert loaded.frame.schema == event_files.SCHEMA
     assert loaded.frame.rows() == [
         ("u1", "i1", "view", datetime(2024, 5, 1, 10, tzinfo=UTC), None, None),
         ("u2", "i2", "purchase", datetime(2024, 5, 2, 10, tzinfo=UTC), 2.0, 19.9),
@@ -328,7 +328,7 @@ def test_the_quarantine_file_never_overwrites_what_is_read(shop: Shop) -> None:
     path = shop.file("events.csv", "user_id,item_id,timestamp\nu,i,2024-05-01\n")
     before = path.read_bytes()
     with pytest.raises(DataError, match="expected another quarantine file"):
-        events.load(shop.folder, mapping=Mapping(), quarantine_path=path, now=NOW)
+        event_files.load(shop.folder, mapping=ColumnMapping(), quarantine_path=path, now=NOW)
     assert path.read_bytes() == before
 
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import DataError
-from trainer.shop_data import events, mapping
+from trainer.shop_data import event_files, mapping
 
 fuzzed = settings(
     max_examples=int(os.environ.get("INPUT_FUZZ_EXAMPLES", "120")),
@@ -131,7 +131,7 @@ def read(name: str, content: bytes, mapping_text: str, catalogue: bytes | None =
         if catalogue is not None:
             items.write_bytes(catalogue)
         try:
-            loaded = events.load(
+            loaded = event_files.load(
                 path,
                 mapping=mapping.read(Path(folder, "mapping.toml")),
                 quarantine_path=Path(folder, "quarantine.csv"),

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trainer.shop_data import events, records
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import event_files, records
+from trainer.shop_data.mapping import ColumnMapping
 
 Ids = list[tuple[str, str]]
 
@@ -48,7 +48,7 @@ def test_any_ids_survive_every_format_unchanged(name: str, write: Callable[[Ids,
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         write(ids, path)
-        loaded = events.load(path, mapping=Mapping(), quarantine_path=Path(folder, "quarantine.csv"))
+        loaded = event_files.load(path, mapping=ColumnMapping(), quarantine_path=Path(folder, "quarantine.csv"))
     assert loaded.frame.select("user_id", "item_id").rows() == ids
     assert loaded.catalogue["item_id"].to_list() == sorted({item for _, item in ids}, key=str.encode)
 

@@ -19,8 +19,8 @@ from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.publishing import fold_in
-from trainer.publishing.fold_in import Foldable
+from trainer.publishing import foldable
+from trainer.publishing.foldable import Foldable
 from trainer.shop_data.interactions import Interactions
 
 DAY = 86_400
@@ -71,7 +71,7 @@ def seasons(long_tail: Interactions) -> Interactions:
 
 
 def published(one: Recipe, known: Interactions) -> Foldable:
-    return fold_in.export(one, recipe.fit_model(one, known, seed=0), known, recent_days=30, seed=0)
+    return foldable.export(one, recipe.fit_model(one, known, seed=0), known, recent_days=30, seed=0)
 
 
 @pytest.mark.parametrize("one", RECIPES)
@@ -128,6 +128,6 @@ def test_a_model_of_nothing_but_zero_vectors_divides_by_nothing() -> None:
     zeros = recipe.fit_model(ALSRecipe(settings=ALSSettings(dim=2)), known, seed=0)
     zeros = replace(zeros, user=zeros.user * 0, item=zeros.item * 0)
     one = ALSRecipe(settings=ALSSettings(dim=2, regularization=0))
-    made = fold_in.export(one, zeros, known, recent_days=30, seed=0)
+    made = foldable.export(one, zeros, known, recent_days=30, seed=0)
     assert (made.fold_in.spectrum > 0).all()
     np.testing.assert_array_equal(reference(made, np.array([1]), np.ones(1, np.float32)), [0, 0])

@@ -7,6 +7,7 @@ import pytest
 from recsys.vectors import unit
 from trainer.models.embeddings import Embeddings
 from trainer.publishing import index
+from trainer.publishing.index import IndexSpec
 
 
 def random_embeddings(n_items: int, *, dim: int = 8, n_users: int = 50) -> Embeddings:
@@ -18,9 +19,7 @@ def random_embeddings(n_items: int, *, dim: int = 8, n_users: int = 50) -> Embed
 
 
 def test_half_precision_finds_nearly_all_of_what_exact_search_finds() -> None:
-    built = index.build_retrieval(
-        random_embeddings(500), factory="SQfp16", metric="inner_product", search_effort=None, seed=0
-    )
+    built = index.build_retrieval(random_embeddings(500), IndexSpec("SQfp16", "inner_product", None), seed=0)
     assert built.recall > 0.99
     assert built.index.ntotal == 500
 
@@ -28,8 +27,7 @@ def test_half_precision_finds_nearly_all_of_what_exact_search_finds() -> None:
 def test_more_effort_finds_more() -> None:
     embeddings = random_embeddings(6_000)
     narrow, wide = (
-        index.build_retrieval(embeddings, factory="IVF64,SQ8", metric="inner_product", search_effort=effort, seed=0)
-        for effort in (1, 60)
+        index.build_retrieval(embeddings, IndexSpec("IVF64,SQ8", "inner_product", effort), seed=0) for effort in (1, 60)
     )
     assert narrow.recall < 0.8
     assert wide.recall > 0.95
@@ -37,7 +35,7 @@ def test_more_effort_finds_more() -> None:
 
 def test_a_small_catalogue_is_searched_exactly_and_everything_is_found() -> None:
     built = index.choose(random_embeddings(500), recall_floor=1.0, seed=0)
-    assert (built.factory, built.metric, built.recall) == ("Flat", "inner_product", 1.0)
+    assert (built.spec.factory, built.spec.metric, built.recall) == ("Flat", "inner_product", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,7 @@ def test_a_small_catalogue_is_searched_exactly_and_everything_is_found() -> None
     [(65_536, 64, "Flat", 1), (65_537, 64, "HNSW32", 4), (10**6, 64, "IVF4096,SQ8", 15)],
 )
 def test_what_is_tried_first_follows_from_the_size_alone(n_items: int, dim: int, first: str, count: int) -> None:
-    tried = index.candidates(n_items, dim)
+    tried = index.specs(n_items, dim)
     assert (tried[0].factory, tried[-1].factory, len(tried)) == (first, "Flat", count)
     cost = [index.bytes_read(one, n_items, dim) for one in tried]
     assert cost[:-1] == sorted(cost[:-1])
@@ -54,12 +52,12 @@ def test_what_is_tried_first_follows_from_the_size_alone(n_items: int, dim: int,
 def test_the_cheapest_that_finds_enough_is_chosen_else_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings = random_embeddings(6_000)
     tried = [
-        index.Candidate("IVF64,SQ8", "inner_product", 1),
-        index.Candidate("IVF64,SQ8", "inner_product", 60),
+        IndexSpec("IVF64,SQ8", "inner_product", 1),
+        IndexSpec("IVF64,SQ8", "inner_product", 60),
         index.EXACT,
     ]
-    monkeypatch.setattr(index, "candidates", lambda n_items, dim: tried)
-    assert [index.choose(embeddings, recall_floor=floor, seed=0).candidate for floor in (0.1, 0.95, 1.0)] == tried
+    monkeypatch.setattr(index, "specs", lambda n_items, dim: tried)
+    assert [index.choose(embeddings, recall_floor=floor, seed=0).spec for floor in (0.1, 0.95, 1.0)] == tried
 
 
 def test_an_index_is_not_blamed_for_the_order_of_equal_items() -> None:
@@ -76,7 +74,7 @@ def test_users_without_a_vector_ask_no_index() -> None:
 
 @pytest.mark.parametrize(("n_items", "factory"), [(200_000, "SQfp16"), (200_001, "IVF2048,SQ8")])
 def test_where_nothing_was_measured_large_catalogues_get_inverted_lists(n_items: int, factory: str) -> None:
-    assert index.default_factory(n_items)[0] == factory
+    assert index.default_spec(n_items).factory == factory
 
 
 def test_recall_is_the_share_of_the_exact_first_items_that_the_index_has() -> None:
@@ -105,5 +103,5 @@ def test_a_zero_vector_stays_zero_when_normalised() -> None:
 
 def test_the_same_seed_builds_the_same_index() -> None:
     items = random_embeddings(3_000).item
-    one, two = (index.build(items, factory="IVF16,SQ8", search_effort=4, seed=3) for _ in range(2))
+    one, two = (index.build(items, IndexSpec("IVF16,SQ8", "inner_product", 4), seed=3) for _ in range(2))
     np.testing.assert_array_equal(faiss.serialize_index(one), faiss.serialize_index(two))

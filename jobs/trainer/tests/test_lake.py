@@ -12,29 +12,29 @@ from two_tastes import two_tastes
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError
-from recsys.lake import COMMITTED
+from recsys.lake import COMMITTED, count_after
 from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.settings import Settings
-from trainer.shop_data import events, lake
+from trainer.shop_data import event_files, lake
 from trainer.shop_data.lake import LakeReport
-from trainer.shop_data.mapping import Mapping, Timestamp
+from trainer.shop_data.mapping import ColumnMapping, Timestamp
 from trainer.shop_data.shop import Shop
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
-NOTHING = Shop(events.SCHEMA.to_frame(), two_tastes().catalogue.head(0), Mapping().event_weights)
+NOTHING = Shop(event_files.SCHEMA.to_frame(), two_tastes().catalogue.head(0), ColumnMapping().event_weights)
 
 
 def added(folder: Path, shop: Shop = NOTHING) -> tuple[Shop, LakeReport]:
-    return lake.add(shop, folder, mapping=Mapping(), now=NOW)
+    return lake.add(shop, folder, mapping=ColumnMapping(), now=NOW)
 
 
 def test_events_of_the_lake_lie_among_those_of_the_files_by_time(tmp_path: Path) -> None:
     write_lake(tmp_path, [event(1, day=-100, user_id="new", value=2.5)], [event(2, item_id="i777")])
     shop = two_tastes()
     now, report = added(tmp_path, shop)
-    assert now.events.schema == events.SCHEMA
+    assert now.events.schema == event_files.SCHEMA
     assert now.events.height == shop.events.height + 2
     assert now.events["timestamp"].is_sorted()
     row = now.events.filter(pl.col("user_id") == "new").row(0, named=True)
@@ -173,15 +173,15 @@ def test_a_committed_part_that_is_missing_is_an_error(tmp_path: Path) -> None:
 
 
 def test_new_events_are_those_behind_a_place_of_the_stream(tmp_path: Path) -> None:
-    assert lake.new_events(tmp_path, after_sequence=0) == 0
+    assert count_after(tmp_path, "events", sequence=0) == 0
     write_lake(tmp_path, [event(1), event(2)], [event(7)])
-    assert [lake.new_events(tmp_path, after_sequence=n) for n in (0, 2, 7)] == [3, 1, 0]
+    assert [count_after(tmp_path, "events", sequence=n) for n in (0, 2, 7)] == [3, 1, 0]
 
 
 def test_counting_new_events_reads_nothing_of_the_parts_before_them(tmp_path: Path) -> None:
     write_lake(tmp_path, [event(1), event(2)], [event(7)])
     (tmp_path / "events/date=2026-07-01/part-1-2.0.parquet").write_text("no Parquet")
-    assert lake.new_events(tmp_path, after_sequence=2) == 1
+    assert count_after(tmp_path, "events", sequence=2) == 1
 
 
 def test_the_next_model_after_an_erasure_does_not_know_the_user(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_an_event_of_the_api_far_before_all_the_rest_is_left_out_and_one_long_af
     now, report = added(tmp_path, two_tastes())
     assert now.events.height == two_tastes().events.height + 1
     assert [(one.reason, one.rows) for one in report.rows.rejected] == [("timestamp far before the others", 1)]
-    keeping = Mapping(timestamp=Timestamp(farthest=0))
+    keeping = ColumnMapping(timestamp=Timestamp(farthest=0))
     assert lake.add(two_tastes(), tmp_path, mapping=keeping, now=NOW)[1].rows.kept == 2
 
 
@@ -224,5 +224,5 @@ def test_events_of_a_type_without_a_weight_are_never_left_out_silently(
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "types without a weight" in warning.getMessage()
     caplog.clear()
-    lake.add(NOTHING, tmp_path, mapping=Mapping(weights={"wishlist": 2}), now=NOW)
+    lake.add(NOTHING, tmp_path, mapping=ColumnMapping(weights={"wishlist": 2}), now=NOW)
     assert caplog.records == []

@@ -6,7 +6,7 @@ import pytest
 
 from recsys.errors import DataError
 from trainer.shop_data import mapping
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.mapping import ColumnMapping
 
 ONLINE_RETAIL = Path(__file__).parents[3] / "examples" / "online_retail.toml"
 
@@ -25,7 +25,7 @@ def refusal(file: Path, text: str) -> str:
 
 def test_an_empty_file_means_what_no_file_means(mapping_file: Path) -> None:
     mapping_file.write_text("")
-    assert mapping.read(mapping_file) == Mapping()
+    assert mapping.read(mapping_file) == ColumnMapping()
 
 
 def test_the_example_for_online_retail_reads_invoices_as_purchases_and_cancellations_as_removals() -> None:

@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainer import threads
 from trainer.models import als
 from trainer.shop_data.interactions import Interactions
 
 
 def test_the_number_of_threads_does_not_change_the_vectors(long_tail: Interactions) -> None:
     settings = als.ALSSettings(dim=8)
-    one = als.fit(long_tail, settings, seed=0, threads=1)
-    two = als.fit(long_tail, settings, seed=0, threads=2)
+    with threads.limited(1):
+        one = als.fit(long_tail, settings, seed=0)
+    with threads.limited(2):
+        two = als.fit(long_tail, settings, seed=0)
     np.testing.assert_array_equal(one.item, two.item)
 
 

@@ -25,6 +25,6 @@ def test_item_knn_adds_up_the_cosines_to_the_users_items() -> None:
         first_seen=np.zeros(3, dtype=np.int64),
         event_types=["view"],
     )
-    fitted = item_knn.fit(known, item_knn.ItemKNNSettings(neighbours=3))
+    fitted = item_knn.fit(known, neighbours=3)
     # Columns (1,0,0), (1,1,1), (0,1,0): cosine 1/√3 of x and y and of y and z, 0 of x and z.
     np.testing.assert_allclose(fitted.scores(np.array([2])), [[3**-0.5, 1, 3**-0.5]], rtol=1e-5)

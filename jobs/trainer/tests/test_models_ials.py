@@ -6,10 +6,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from trainer.models import ials
-from trainer.models.ials_solver import Penalty, RowSolver
+from trainer.models.ials import IALSSettings, RowSolver
 from trainer.shop_data.interactions import Interactions
 
-PENALTY = Penalty(unobserved_weight=0.05, regularization=0.02, frequency_exponent=0.7)
+PENALTY = IALSSettings(unobserved_weight=0.05, regularization=0.02, frequency_exponent=0.7)
 
 
 def dense_solution(vectors: NDArray[np.float32], confidences: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -34,7 +34,7 @@ def test_rows_shorter_and_longer_than_the_dimension_solve_the_normal_equations(l
 
 def test_one_observed_pair_in_one_dimension_is_what_paper_and_pencil_give() -> None:
     # Items 2 and 1, the first observed with c=1: x = 2 / (.5 (4 + 1) + 4 + .1 (1 + .5·2)) = 2 / 6.7.
-    penalty = Penalty(unobserved_weight=0.5, regularization=0.1, frequency_exponent=1.0)
+    penalty = IALSSettings(unobserved_weight=0.5, regularization=0.1, frequency_exponent=1.0)
     solver = RowSolver.of(np.array([[2.0], [1.0]], dtype=np.float32), penalty)
     solved = solver.solve(sp.csr_matrix(np.array([[1.0, 0.0]], dtype=np.float32)))
     np.testing.assert_allclose(solved, [[2 / 6.7]], rtol=1e-6)
@@ -42,7 +42,7 @@ def test_one_observed_pair_in_one_dimension_is_what_paper_and_pencil_give() -> N
 
 def test_confidences_shrink_with_the_length_of_the_history_and_have_mean_one() -> None:
     weights = sp.csr_matrix(np.array([[1, 0, 0, 0], [1, 1, 1, 1]], dtype=np.float32))
-    settings = ials.IALSSettings(user_length_exponent=0.5)
+    settings = IALSSettings(user_length_exponent=0.5)
     scale = ials.confidence_scale(weights, settings)
     confidences = ials.weights_to_confidences(weights, settings, scale=scale)
     # Unscaled 1 and four times 4^-.5 = .5: mean .6.
@@ -50,13 +50,14 @@ def test_confidences_shrink_with_the_length_of_the_history_and_have_mean_one() -
 
 
 def test_folding_in_the_history_of_a_known_user_gives_the_vector_that_they_have(long_tail: Interactions) -> None:
-    settings = ials.IALSSettings(dim=8)
+    settings = IALSSettings(dim=8)
     fitted = ials.fit(long_tail, settings, seed=0)
-    fold_in = ials.FoldIn.of(fitted.item, long_tail, settings)
-    np.testing.assert_allclose(fold_in.users(long_tail.weights[10:20]), fitted.user[10:20], rtol=1e-4, atol=1e-5)
+    folded = ials.fold_in(long_tail.weights[10:20], fitted.item, long_tail, settings)
+    np.testing.assert_allclose(folded, fitted.user[10:20], rtol=1e-4, atol=1e-5)
 
 
 def test_folding_in_an_empty_history_gives_zeros(long_tail: Interactions) -> None:
-    settings = ials.IALSSettings(dim=8)
-    fold_in = ials.FoldIn.of(ials.fit(long_tail, settings, seed=0).item, long_tail, settings)
-    np.testing.assert_array_equal(fold_in.users(sp.csr_matrix(np.zeros((1, 40), dtype=np.float32))), np.zeros((1, 8)))
+    settings = IALSSettings(dim=8)
+    item = ials.fit(long_tail, settings, seed=0).item
+    folded = ials.fold_in(sp.csr_matrix(np.zeros((1, 40), dtype=np.float32)), item, long_tail, settings)
+    np.testing.assert_array_equal(folded, np.zeros((1, 8)))

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import torch
 
 from trainer.models.lightgcn import Graph, LightGCN
-from trainer.models.lightgcn_sampler import Batch
+from trainer.models.lightgcn_sampler import TrainingBatch
 from trainer.models.lightgcn_training import bpr_loss, hardest_triples
 
 DENSE = np.array([[1, 1], [0, 1]], dtype=np.float32)
@@ -58,11 +58,11 @@ def test_the_loss_of_two_triples_is_what_paper_and_pencil_give() -> None:
 
 def test_the_negative_of_a_triple_is_the_highest_scored_one_that_is_not_the_users_own() -> None:
     final = torch.tensor([[1.0], [1.0], [5.0], [7.0], [9.0]])  # two users, three items
-    batch = Batch(
+    batch = TrainingBatch(
         users=torch.tensor([0, 1]),
         positives=torch.tensor([2, 0]),
         negatives=torch.tensor([[0, 1, 2], [0, 0, 0]]),
         seen=torch.tensor([[False, False, True], [True, True, True]]),
     )
-    # User 0 has item 2, so item 1 counts; user 1 was offered nothing but their own item and is left out.
+    # User 0 has item 2, so item 1 counts; user 1 was offered nothing but their own item and is skipped.
     assert hardest_triples(final, batch, n_users=2).tolist() == [[0, 4, 3]]

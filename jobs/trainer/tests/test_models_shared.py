@@ -45,7 +45,7 @@ def test_the_held_out_diagonal_of_the_checkerboard_comes_first(fit: Fit, checker
 
 
 def test_item_knn_finds_the_held_out_diagonal_too(checkerboard: Interactions) -> None:
-    fitted = item_knn.fit(checkerboard, item_knn.ItemKNNSettings(neighbours=10))
+    fitted = item_knn.fit(checkerboard, neighbours=10)
     assert best_unseen(fitted, checkerboard) == list(range(20))
 
 

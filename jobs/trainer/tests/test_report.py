@@ -14,8 +14,7 @@ from trainer.evaluation.bootstrap import Interval, PairedDifference
 from trainer.evaluation.full_ranking import Evaluation, Segment
 from trainer.evaluation.hard_negatives import HardNegatives
 from trainer.publishing.two_stage import BudgetRow, LossBudget
-from trainer.report import figures
-from trainer.report import page as report
+from trainer.report import figures, page
 from trainer.report.figures import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
 
 METRICS = ("recall@2", "ndcg@2", "hit_rate@2", "mrr@2", "novelty@2")
@@ -104,12 +103,12 @@ class Page(HTMLParser):
 
 def written(content: RunReport, folder: Path) -> tuple[str, Page]:
     path = folder / "report.html"
-    report.write(content, path)
+    page.write(content, path)
     html = path.read_text(encoding="utf-8")
-    page = Page()
-    page.feed(html)
-    assert page.open == []
-    return html, page
+    parsed = Page()
+    parsed.feed(html)
+    assert parsed.open == []
+    return html, parsed
 
 
 def test_the_page_shows_every_part_of_the_run(full: RunReport, tmp_path: Path) -> None:

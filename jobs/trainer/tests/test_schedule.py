@@ -16,7 +16,6 @@ from trainer import pipeline, schedule
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Outcome
-from trainer.schedule import Schedule
 from trainer.settings import Settings
 
 HOUR_S = 3600.0
@@ -49,10 +48,11 @@ def run(
     waits = Waits(runs)
     moment = now or datetime.now(UTC)
     schedule.run(
-        Schedule(every=timedelta(hours=1), min_new_events=min_new_events),
+        train,
+        every=timedelta(hours=1),
+        min_new_events=min_new_events,
         volume=volume,
         lake_dir=volume / "lake",
-        train=train,
         stop=waits,
         now=lambda: moment,
     )

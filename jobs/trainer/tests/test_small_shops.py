@@ -23,7 +23,7 @@ from trainer.shop_data.shop import Shop
 
 RUNS = 10
 # of the kinds that are tried by default, and quicker
-CANDIDATES: list[Recipe] = [
+RECIPES: list[Recipe] = [
     ALSRecipe(settings=ALSSettings(dim=8, alpha=0.5, regularization=10, iterations=3)),
     SpectralRecipe(settings=SpectralSettings(dim=16)),
 ]
@@ -31,7 +31,7 @@ CANDIDATES: list[Recipe] = [
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "default_candidates", lambda n_users, n_items: CANDIDATES)
+    monkeypatch.setattr(pipeline, "default_recipes", lambda known: RECIPES)
     monkeypatch.setattr("trainer.report.page.write", lambda content, path: None)  # plots cost more than the training
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,22 +16,20 @@ from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError
 from trainer.choosing import blending, decision, tuning
 from trainer.choosing import recipe as recipes
-from trainer.choosing.candidates import default_candidates
 from trainer.choosing.decision import Decision
+from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import PopularityRecipe, Recipe
-from trainer.choosing.tuning import ModelName
 from trainer.evaluation import bootstrap, windows
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
-from trainer.publishing import fold_in, index, publish, retention, two_stage
-from trainer.publishing.index import EXACT, BuiltIndex, Candidate
-from trainer.report import page as report
-from trainer.report import run_report
+from trainer.publishing import foldable, index, publish, two_stage
+from trainer.publishing.index import EXACT, BuiltIndex, IndexSpec
+from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
-from trainer.settings import Settings
+from trainer.settings import ModelName, Settings
 from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
 from trainer.shop_data.shop import Shop
@@ -51,6 +49,17 @@ class Outcome:
     activated: bool
     report: Path | None  # HTML, with the same as JSON beside it
 
+    def summary(self) -> str:
+        """Lines for a terminal."""
+        lines = [f"recipe: {self.recipe.model_dump_json()}"]
+        if self.judgement is not None:
+            new, popular = self.judgement.new, self.judgement.popularity
+            lines += [f"{m}: {new.mean(m):.4f} (popularity {popular.mean(m):.4f})" for m in ("recall@20", "ndcg@20")]
+        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons]
+        if self.report is not None:
+            lines.append(f"report: {self.report}")
+        return "\n".join([*lines, f"{self.version} is {'live' if self.activated else 'refused, and not live'}"])
+
 
 def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool) -> Outcome:
     """Choose a recipe (unless one is given), judge it, fit it on everything, and publish it through the gate.
@@ -69,12 +78,12 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     with step("hold out"):
         held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
-    decided = decision.decide(given, held_out, candidates_for(known), live=live, force=force, settings=settings)
+    decided = decision.decide(given, held_out, default_recipes(known), live=live, force=force, settings=settings)
     with step("fit on everything"):
         fitted_model = recipes.fit_model(
             decided.recipe, known, seed=settings.seed, checkpoint_dir=settings.checkpoint_dir
         )
-        ready = fold_in.export(
+        ready = foldable.export(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
     with step("index"):
@@ -100,7 +109,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         if verdict.passed or force:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
             writer.activate(volume, version)
-        writer.prune(volume, keep=retention.worth_keeping(volume, settings.keep_versions))
+        writer.prune(volume, keep=publish.worth_keeping(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     path = _report(version, decided, retrieval, settings=settings)
     return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)
@@ -129,7 +138,7 @@ def _report(version: str, decided: Decision, retrieval: BuiltIndex, *, settings:
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, retrieval, settings=settings)
         content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)
-        report.write(content, path)
+        page.write(content, path)
     return path
 
 
@@ -146,26 +155,19 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     return tuning.tune(
         held_out[:-1],
         models=models or ("als", "ials", "spectral"),
-        start_with=[one for one in candidates_for(held_out[-1].train) if not models or one.model in models],
+        start_with=[one for one in default_recipes(held_out[-1].train) if not models or one.model in models],
         budget_s=budget_s,
         settings=settings,
     )
-
-
-def candidates_for(known: Interactions) -> list[Recipe]:
-    """The default recipes for data of this size."""
-    return default_candidates(len(known.user_ids), len(known.item_ids))
 
 
 def measure_serving(judgement: Judgement, chosen: BuiltIndex, *, settings: Settings) -> TwoStageFigures | None:
     """What the chosen index, exact search and cosine lose on the judged window; none where no vector is asked with."""
     if isinstance(judgement.recipe, PopularityRecipe):
         return None
-    compared = dict.fromkeys([EXACT, chosen.candidate, Candidate("SQfp16", "cosine", None)])
-    budget = two_stage.measure(judgement.embeddings, judgement.window, candidates=list(compared), seed=settings.seed)
-    of_chosen = [
-        row for row in budget.rows if Candidate(row.factory, row.metric, row.search_effort) == chosen.candidate
-    ]
+    specs = list(dict.fromkeys([EXACT, chosen.spec, IndexSpec("SQfp16", "cosine", None)]))
+    budget = two_stage.measure(judgement.embeddings, judgement.window, specs=specs, seed=settings.seed)
+    of_chosen = [row for row in budget.rows if row.spec == chosen.spec]
     served = [row for row in of_chosen if row.n <= blending.CANDIDATES] or of_chosen[:1]
     return TwoStageFigures(budget=budget, chosen=served[-1])
 
@@ -182,11 +184,8 @@ def popularity_of(
 
 def metric_values(evaluation: Evaluation, *, seed: int) -> dict[str, MetricValue]:
     """The manifest's figures: means with 95 % intervals of what lies between 0 and 1."""
-    shown = {name: values for name, values in evaluation.per_user.items() if name.startswith(_IN_THE_MANIFEST)}
-    return {
-        name: MetricValue(value=interval.value, low=interval.low, high=interval.high)
-        for name, interval in bootstrap.intervals(shown, seed=seed).items()
-    }
+    told = {name: values for name, values in evaluation.per_user.items() if name.startswith(_IN_THE_MANIFEST)}
+    return {name: MetricValue(**asdict(one)) for name, one in bootstrap.intervals(told, seed=seed).items()}
 
 
 def live_manifest(volume: Path) -> Manifest | None:

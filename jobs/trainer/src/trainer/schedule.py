@@ -7,32 +7,21 @@ version was trained. A refused version counts too, since the same events would b
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from recsys.artifact import layout
-from recsys.artifact.manifest import Manifest
-from recsys.artifact.reader import read_manifest
+from recsys.artifact.verdict import newest_manifest
 from recsys.background import Failures, Pauses, Stop, keep_turning
-from recsys.errors import ArtifactError, InvalidArgumentError
+from recsys.errors import InvalidArgumentError
+from recsys.lake import count_after
 from trainer.pipeline import Outcome
 from trainer.settings import MAX_DAYS
-from trainer.shop_data import lake
 
 _log = logging.getLogger(__name__)
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FIRST_PAUSE_S: Final = 60.0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When to train."""
-
-    every: timedelta
-    min_new_events: int  # fewer in the lake since the newest version: not this time
 
 
 def interval(text: str) -> timedelta:
@@ -45,32 +34,39 @@ def interval(text: str) -> timedelta:
 
 
 def run(
-    schedule: Schedule,
+    train: Callable[[], Outcome],
     *,
+    every: timedelta,
+    min_new_events: int,
     volume: Path,
     lake_dir: Path,
-    train: Callable[[], Outcome],
     stop: Stop,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Train when due, until `stop` is set; a run that has begun is brought to its end. A failed one is tried again
-    after a minute, two, four, and at most one interval."""
-    every_s = schedule.every.total_seconds()
+    after a minute, two, four, and at most one interval.
+
+    Args:
+        min_new_events: with fewer in the lake since the newest version, there is no run this time.
+    """
+    every_s = every.total_seconds()
+    newest = newest_manifest(volume)
+    due = now() if newest is None else newest.trained_at + every
     keep_turning(
-        lambda: _train_if_new(schedule, volume, lake_dir, train),
+        lambda: _train_if_new(train, min_new_events, volume, lake_dir),
         failures=Failures("training", Pauses(first_s=min(_FIRST_PAUSE_S, every_s), longest_s=every_s)),
-        first_s=_until_due(schedule, volume, now()).total_seconds(),
+        first_s=max((due - now()).total_seconds(), 0.0),
         every_s=every_s,
         stop=stop,
     )
 
 
-def _train_if_new(schedule: Schedule, volume: Path, lake_dir: Path, train: Callable[[], Outcome]) -> None:
-    newest = _newest(volume)
+def _train_if_new(train: Callable[[], Outcome], min_new_events: int, volume: Path, lake_dir: Path) -> None:
+    newest = newest_manifest(volume)
     if newest is not None:
-        new = lake.new_events(lake_dir, after_sequence=newest.stream_sequence)
-        if new < schedule.min_new_events:
-            _log.info("nothing to train", extra={"new_events": new, "min_new_events": schedule.min_new_events})
+        new = count_after(lake_dir, "events", sequence=newest.stream_sequence)
+        if new < min_new_events:
+            _log.info("nothing to train", extra={"new_events": new, "min_new_events": min_new_events})
             return
     outcome = train()
     verdict = outcome.verdict
@@ -79,19 +75,3 @@ def _train_if_new(schedule: Schedule, volume: Path, lake_dir: Path, train: Calla
         _log.info("version live", extra=result)
     else:
         _log.warning("version refused", extra=result)
-
-
-def _until_due(schedule: Schedule, volume: Path, now: datetime) -> timedelta:
-    newest = _newest(volume)
-    due = now if newest is None else newest.trained_at + schedule.every
-    return max(due - now, timedelta())
-
-
-def _newest(volume: Path) -> Manifest | None:
-    """Of the newest version that can be read, live or refused."""
-    for version in reversed(layout.list_versions(volume)):
-        try:
-            return read_manifest(layout.version_dir(volume, version))
-        except ArtifactError:
-            continue
-    return None

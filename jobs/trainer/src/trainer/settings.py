@@ -1,11 +1,13 @@
-"""Settings of the trainer, from the environment (TRAINER_…) and overridden by the command line."""
+"""What a run is told: settings, from the environment (TRAINER_…) and the command line, and the shop's files."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
 
 
@@ -28,3 +30,13 @@ class Settings(BaseSettings):
     def checkpoint_dir(self) -> Path:
         """Where a model that takes long keeps its progress until the run is over."""
         return self.artifact_dir / "checkpoints"
+
+
+@dataclass(frozen=True)
+class ShopFiles:
+    """The files that the command line names."""
+
+    events: Path | None  # none: the demo shop
+    mapping: Path | None
+    catalogue: Path | None
+    lake: Path | None  # none: that of the volume, if it is there

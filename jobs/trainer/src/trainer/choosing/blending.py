@@ -27,7 +27,6 @@ from trainer.shop_data.interactions import Interactions
 CANDIDATES: Final = 200
 _WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # of popularity and of recency, beside 1 for the personal score
 _K: Final = 20  # the weights are chosen by NDCG at this length
-_USERS_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,7 @@ class ChosenBlend:
     gain: PairedDifference | None  # of the best weights over the personal score alone; none where nothing was tried
 
 
-@dataclass(frozen=True)
-class Demand:
-    """What a blend knows of items beside their vectors."""
-
-    popularity: NDArray[np.float32]  # [n_items] users in the recent window
-    first_seen: NDArray[np.int64]  # [n_items] Unix seconds; 0: never
-    half_life_days: float
+NO_BLEND: Final = ChosenBlend(BlendInfo(), None)  # the personal score ranks alone
 
 
 @dataclass(frozen=True)
@@ -58,17 +51,28 @@ class Values:
 
     @classmethod
     def of(
-        cls, embeddings: Embeddings, known: Interactions, user_rows: NDArray[np.int64], *, demand: Demand
+        cls,
+        embeddings: Embeddings,
+        known: Interactions,
+        user_rows: NDArray[np.int64],
+        *,
+        recent_users: NDArray[np.float32],
+        half_life_days: float,
     ) -> "Values":
-        """Of each user's best items that `known` does not have."""
+        """Of each user's best items that `known` does not have.
+
+        Args:
+            recent_users: float32 [n_items], users in the recent window.
+            half_life_days: of newness.
+        """
         k = min(CANDIDATES, len(known.item_ids))
         items = ranking.top_unseen(embeddings, seen=known.weights, user_rows=user_rows, k=k)
         real = np.where(items >= 0, items, items[:, :1])  # the first once more in place of none: no extreme changes
         return cls(
             items=items,
-            personal=_personal(embeddings, user_rows, real),
-            popularity=log_popularity(demand.popularity)[real],
-            recency=decayed_recency(demand.first_seen[real], half_life_days=demand.half_life_days),
+            personal=embeddings.pair_scores(user_rows, real),
+            popularity=log_popularity(recent_users)[real],
+            recency=decayed_recency(known.first_seen[real], half_life_days=half_life_days),
         )
 
     def blended(self, info: BlendInfo) -> NDArray[np.float64]:
@@ -89,12 +93,18 @@ class Blended:
 
     embeddings: Embeddings
     known: Interactions
-    demand: Demand
+    recent_users: NDArray[np.float32]  # [n_items] in the recent window
     info: BlendInfo
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 [len(user_rows), n_items]"""
-        values = Values.of(self.embeddings, self.known, user_rows, demand=self.demand)
+        values = Values.of(
+            self.embeddings,
+            self.known,
+            user_rows,
+            recent_users=self.recent_users,
+            half_life_days=self.info.recency_half_life_days,
+        )
         scores = np.full((len(user_rows), len(self.known.item_ids)), -np.inf, np.float32)
         rows, places = np.nonzero(values.items >= 0)
         scores[rows, values.items[rows, places]] = values.blended(self.info)[rows, places]
@@ -110,7 +120,7 @@ def scorer(embeddings: Embeddings, known: Interactions, info: BlendInfo, *, rece
     """What a list is ranked by that is served with this blend."""
     if not is_more_than_personal(info):
         return embeddings
-    return Blended(embeddings, known, _demand(known, info, recent_days=recent_days), info)
+    return Blended(embeddings, known, known.recent_users(recipes.recent_since(known, recent_days)), info)
 
 
 def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> ChosenBlend:
@@ -124,31 +134,17 @@ def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Setti
         recipe: with its strength of recency.
         fitted: its model, fitted on `window.train` by `recipe.fit_model`.
     """
-    alone = BlendInfo()
     users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
     if len(users) < 2:
-        return ChosenBlend(alone, None)
+        return NO_BLEND
     scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
-    demand = _demand(window.train, alone, recent_days=settings.recent_days)
-    values = Values.of(scaled, window.train, users, demand=demand)
+    recent = window.train.recent_users(recipes.recent_since(window.train, settings.recent_days))
+    half_life_days = BlendInfo().recency_half_life_days
+    values = Values.of(scaled, window.train, users, recent_users=recent, half_life_days=half_life_days)
     relevant = np.diff(window.test.indptr)[users] + window.test_unknown_items[users]
     grid = [BlendInfo(popularity=popularity, recency=recency) for popularity, recency in product(_WEIGHTS, _WEIGHTS)]
     ndcg = [metrics.ndcg(find_hits(values.ranked(info, _K), window.test[users]), relevant, _K) for info in grid]
     choosing = np.random.default_rng(settings.seed).permutation(len(users)) % 2 == 0
     best = max(range(1, len(grid)), key=lambda one: float(ndcg[one][choosing].mean()))
     gain = bootstrap.paired(ndcg[best][~choosing], ndcg[0][~choosing], seed=settings.seed)
-    return ChosenBlend(grid[best] if gain.low > 0 else alone, gain)
-
-
-def _demand(known: Interactions, info: BlendInfo, *, recent_days: float) -> Demand:
-    recent = known.recent_users(recipes.recent_since(known, recent_days))
-    return Demand(recent, known.first_seen, half_life_days=info.recency_half_life_days)
-
-
-def _personal(embeddings: Embeddings, user_rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
-    """user · item of each user's items, in blocks that bound what is gathered."""
-    scores = np.empty(items.shape, np.float32)
-    for start in range(0, len(items), _USERS_AT_ONCE):
-        block = slice(start, start + _USERS_AT_ONCE)
-        scores[block] = np.einsum("ud,ukd->uk", embeddings.user[user_rows[block]], embeddings.item[items[block]])
-    return scores
+    return ChosenBlend(grid[best] if gain.low > 0 else grid[0], gain)

@@ -1,7 +1,7 @@
-"""Events in, what a run fits on everything out: a personal recipe that was shown to be good, or the baseline.
+"""Events in, what a run fits on everything out: a personal recipe that was proved good, or the baseline.
 
-Where too few users can be judged, nothing is shown: a shop begins with the baseline, and later keeps the recipe that is
-live. Where no personal recipe beats the baseline by more than noise, a shop that has no personal version yet gets the
+Where too few users can be judged, nothing is proved: a shop begins with the baseline, and later keeps the live recipe.
+Where no personal recipe beats the baseline by more than noise, a shop that has no personal version yet gets the
 baseline as its model.
 """
 
@@ -44,7 +44,7 @@ class Decision:
 def decide(
     given: Recipe | None,
     windows: Sequence[Split],
-    candidates: Sequence[Recipe],
+    to_try: Sequence[Recipe],
     *,
     live: Manifest | None,
     force: bool,
@@ -54,7 +54,7 @@ def decide(
 
     Args:
         windows: held out, newest last; none where the events are too few.
-        candidates: recipes to choose from, the safest first.
+        to_try: recipes to choose from, the safest first.
         force: what was chosen stays chosen, however it is judged.
     """
     users = windows[-1].judged_users if windows else 0
@@ -64,7 +64,7 @@ def decide(
         return Decision(recipe, blend, None, None, users, live)
     earlier = windows[-2] if len(windows) > 1 and windows[-2].judged_users >= ENOUGH_USERS else None
     with step("choose a recipe and a blend"):
-        choice = selection.choose(given, earlier, candidates, settings=settings)
+        choice = selection.choose(given, earlier, to_try, settings=settings)
     with step("judge"):
         judgement = judging.judge(
             choice.recipe,
@@ -80,7 +80,7 @@ def decide(
 
 
 def _unjudged(given: Recipe | None, live: Manifest | None) -> tuple[Recipe, BlendInfo]:
-    """What is fitted where nothing can be shown: what was asked for, what is live, or the baseline."""
+    """What is fitted where nothing can be proved: what was asked for, what is live, or the baseline."""
     live_recipe = judging.recipe_of(live) if live else None
     if live and live_recipe and given in (None, live_recipe):
         return live_recipe, live.blend

@@ -41,32 +41,20 @@ def decide(
         ann_recall_floor: the least that is acceptable.
         seed: of the bootstrap.
     """
-    checks = []
-    if baseline is not None:
-        checks.append(_beats_baseline(paired(new.per_user[METRIC], baseline.per_user[METRIC], seed=seed)))
+    needed = f"at least {ann_recall_floor:.3f} is needed"
+    checks = [(ann_recall >= ann_recall_floor, f"index recall {ann_recall:.3f}, {needed}")]
     if live is not None:
-        checks.append(_not_worse_than_live(paired(new.per_user[METRIC], live.per_user[METRIC], seed=seed)))
-    checks.append(
-        (ann_recall >= ann_recall_floor, f"index recall {ann_recall:.3f}, at least {ann_recall_floor:.3f} is needed")
-    )
-    users = len(new.per_user[METRIC])
-    reasons = tuple(f"{_word(ok)}: {text}" for ok, text in checks)
-    return Verdict(passed=all(ok for ok, _ in checks), reasons=reasons, users=users)
+        gain = paired(new.per_user[METRIC], live.per_user[METRIC], seed=seed)
+        found = f"{METRIC} minus the live version's {with_interval(gain)}"
+        # worse means proved to be worse; a tie within the noise may replace an older model
+        checks.insert(0, (gain.high >= 0, f"{found}, an interval below 0 is worse"))
+    if baseline is not None:
+        gain = paired(new.per_user[METRIC], baseline.per_user[METRIC], seed=seed)
+        checks.insert(0, (gain.value > 0, f"{METRIC} minus popularity's {with_interval(gain)}, more than 0 is needed"))
+    reasons = tuple(f"{'passed' if ok else 'failed'}: {text}" for ok, text in checks)
+    return Verdict(passed=all(ok for ok, _ in checks), reasons=reasons, users=len(new.per_user[METRIC]))
 
 
-def shown(difference: PairedDifference) -> str:
+def with_interval(difference: PairedDifference) -> str:
     """A difference with its 95 % interval."""
     return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
-
-
-def _beats_baseline(difference: PairedDifference) -> tuple[bool, str]:
-    return difference.value > 0, f"{METRIC} minus popularity's {shown(difference)}, more than 0 is needed"
-
-
-def _not_worse_than_live(difference: PairedDifference) -> tuple[bool, str]:
-    # worse means shown to be worse: the whole interval below zero; a tie within the noise may replace an older model
-    return difference.high >= 0, f"{METRIC} minus the live version's {shown(difference)}, an interval below 0 is worse"
-
-
-def _word(ok: bool) -> str:
-    return "passed" if ok else "failed"

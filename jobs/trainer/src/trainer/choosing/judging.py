@@ -3,12 +3,13 @@
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from recsys.artifact.manifest import BlendInfo, Manifest
 from recsys.errors import DataError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
-from trainer.choosing.gate import METRIC, Verdict, decide, shown
+from trainer.choosing.gate import METRIC, Verdict, decide, with_interval
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.evaluation.bootstrap import paired
 from trainer.evaluation.full_ranking import Evaluation, evaluate
@@ -58,16 +59,15 @@ def judge(
     train = window.train
     recent = train.recent_users(recipes.recent_since(train, settings.recent_days))
     everybody = baselines.fit(train)
-    neighbours = item_knn.fit(train, item_knn.ItemKNNSettings())
+    neighbours = item_knn.fit(train)
 
-    def fitted(one: Recipe) -> Embeddings:
-        return recipes.fit(
-            one,
-            train,
-            recent_days=settings.recent_days,
-            seed=settings.seed,
-            checkpoint_dir=settings.checkpoint_dir,
-        )
+    fit = partial(
+        recipes.fit,
+        known=train,
+        recent_days=settings.recent_days,
+        seed=settings.seed,
+        checkpoint_dir=settings.checkpoint_dir,
+    )
 
     def judged(scorer: Scorer) -> Evaluation:
         return evaluate(scorer, window, ks=KS, popularity=recent, max_users=settings.judging_users, seed=settings.seed)
@@ -76,7 +76,7 @@ def judge(
         return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
 
     started = time.perf_counter()
-    embeddings = fitted(recipe)
+    embeddings = fit(recipe)
     fit_s = time.perf_counter() - started
     new = served(embeddings, blend)
     live_recipe = recipe_of(live) if live else None
@@ -84,7 +84,7 @@ def judge(
     if live and live_recipe:
         is_same = live_recipe == recipe
         is_new = is_same and live.blend == blend
-        of_live = new if is_new else served(embeddings if is_same else fitted(live_recipe), live.blend)
+        of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), live.blend)
     return Judgement(
         window=window,
         recipe=recipe,
@@ -94,7 +94,7 @@ def judge(
         new=new,
         personal=judged(embeddings) if blending.is_more_than_personal(blend) else None,
         live=of_live,
-        popularity=judged(fitted(baseline)),
+        popularity=judged(fit(baseline)),
         baselines={
             "popularity": judged(everybody),
             "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),
@@ -135,8 +135,8 @@ def with_stand_in(judgement: Judgement, baseline: PopularityRecipe, *, settings:
         new=popular,
         personal=None,
         baselines={**judgement.baselines, f"{judgement.recipe.model}, chosen by the window before": judgement.new},
-        stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise ({METRIC} {shown(gain)}): "
-        "the popular items are the model",
+        stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise "
+        f"({METRIC} {with_interval(gain)}): the popular items are the model",
     )
 
 

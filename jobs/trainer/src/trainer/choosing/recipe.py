@@ -51,7 +51,7 @@ class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
 
 
 class PopularityRecipe(_Recipe, frozen=True, extra="forbid"):
-    """The baseline as a model of its own: the same items for everybody, what they had left out."""
+    """The baseline as a model of its own: the same items for everybody, without those that the user has seen."""
 
     model: Literal["popularity"] = "popularity"
     recency_strength: float = Field(default=1.0, ge=0)  # 0: users of all time

@@ -3,14 +3,12 @@
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
-from recsys.artifact.manifest import BlendInfo
 from recsys.errors import InvalidArgumentError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
-from trainer.choosing.blending import ChosenBlend
+from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.gate import METRIC
 from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
 from trainer.evaluation.full_ranking import evaluate
@@ -21,93 +19,69 @@ from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-RECENCY_STRENGTHS: Final = (0.0, 0.5, 1.0, 1.5)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a recipe was worth on the validation window."""
-
-    recipe: Recipe
-    score: float
-    fit_s: float  # of the model, on the part of the data before the window
-
-
-@dataclass(frozen=True)
-class Compared:
-    """All trials, best first, and the model of the best as it was fitted for them, without recency."""
-
-    trials: list[Trial]
-    fitted: Embeddings
-
 
 @dataclass(frozen=True)
 class Choice:
     """What a run goes by."""
 
     recipe: Recipe
-    blend: ChosenBlend
-    baseline: PopularityRecipe  # what goes live where the recipe turns out to be no better
-    curve: list[Epoch]  # LightGCN's on the validation window; empty for other models
+    blend: ChosenBlend = NO_BLEND
+    baseline: PopularityRecipe = field(
+        default_factory=PopularityRecipe
+    )  # what goes live where the recipe turns out to be no better
+    curve: Sequence[Epoch] = ()  # LightGCN's on the validation window; empty for other models
 
 
-def choose(given: Recipe | None, window: Split | None, candidates: Sequence[Recipe], *, settings: Settings) -> Choice:
-    """The given recipe, or the best candidate on the validation window; and the blend that is best there.
+def choose(given: Recipe | None, window: Split | None, to_try: Sequence[Recipe], *, settings: Settings) -> Choice:
+    """The given recipe, or the best of `to_try` on the validation window; and the blend that is best there.
 
-    Of LightGCN the window also tells how many epochs are enough. Without a window the first candidate is as good as
+    Of LightGCN the window also tells how many epochs are enough. Without a window the first is as good as
     any, and the personal score ranks alone.
     """
     if window is None:
-        return Choice(given or candidates[0], ChosenBlend(BlendInfo(), None), PopularityRecipe(), [])
-    strengths = compare(window, [PopularityRecipe()], settings=settings).trials
-    baseline = PopularityRecipe(recency_strength=strengths[0].recipe.recency_strength)
-    recipe = given
+        return Choice(given or to_try[0])
+    if isinstance(given, PopularityRecipe):
+        return Choice(given, baseline=given)
+    strength = best_of([PopularityRecipe()], window, settings=settings)[0].recency_strength
+    recipe: Recipe | None = given
     curve: list[Epoch] = []
-    if isinstance(recipe, PopularityRecipe):
-        return Choice(recipe, ChosenBlend(BlendInfo(), None), recipe, [])
     if isinstance(recipe, LightGCNRecipe):
         recipe, curve, fitted = stop_early(recipe, window, settings=settings)
     elif recipe is None:
-        compared = compare(window, candidates, settings=settings)
-        recipe, fitted = compared.trials[0].recipe, compared.fitted
+        recipe, fitted = best_of(to_try, window, settings=settings)
     else:
         fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
-    return Choice(recipe, blending.choose(recipe, fitted, window, settings=settings), baseline, curve)
+    blend = blending.choose(recipe, fitted, window, settings=settings)
+    return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve)
 
 
-def compare(
-    window: Split,
-    candidates: Iterable[Recipe],
-    *,
-    strengths: Sequence[float] = RECENCY_STRENGTHS,
-    settings: Settings,
-) -> Compared:
-    """Fit every candidate on what was known before the window and judge it there with every strength of recency.
+def best_of(to_try: Iterable[Recipe], window: Split, *, settings: Settings) -> tuple[Recipe, Embeddings]:
+    """The recipe and the strength of recency that do best on a window, and its model, fitted on what was known before.
 
-    A fit costs seconds and a strength costs none, so all strengths are tried with each fit. Best first; of equals, the
-    one tried first.
+    A fit costs seconds and a strength costs none, so all strengths are tried with each fit. Of equals, the one tried
+    first is the best. The model is without recency.
 
     Raises:
-        InvalidArgumentError: there is no candidate.
+        InvalidArgumentError: there is no recipe.
     """
-    trials: list[Trial] = []
-    winner: tuple[float, Embeddings] | None = None
-    for candidate in candidates:
+    winner: tuple[float, Recipe, Embeddings] | None = None
+    for one in to_try:
         started = time.perf_counter()
-        fitted = recipes.fit_model(candidate, window.train, seed=settings.seed)
+        fitted = recipes.fit_model(one, window.train, seed=settings.seed)
         fit_s = time.perf_counter() - started
-        of_candidate = []
-        for strength in strengths:
-            tried = candidate.model_copy(update={"recency_strength": strength})
-            of_candidate.append(Trial(tried, score(tried, fitted, window, settings=settings), fit_s))
-        best = max(of_candidate, key=lambda trial: trial.score)
-        _log.info("recipe tried", extra={"recipe": best.recipe.model_dump(), METRIC: best.score, "fit_s": fit_s})
-        trials += of_candidate
-        if winner is None or best.score > winner[0]:
-            winner = best.score, fitted
+        scores = {tried: score(tried, fitted, window, settings=settings) for tried in with_strengths(one)}
+        best = max(scores, key=scores.__getitem__)
+        _log.info("recipe tried", extra={"recipe": best.model_dump(), METRIC: scores[best], "fit_s": fit_s})
+        if winner is None or scores[best] > winner[0]:
+            winner = scores[best], best, fitted
     if winner is None:
         raise InvalidArgumentError("expected recipes to compare, found none")
-    return Compared(sorted(trials, key=lambda trial: -trial.score), winner[1])
+    return winner[1:]
+
+
+def with_strengths(recipe: Recipe) -> list[Recipe]:
+    """The recipe with each strength of recency that is tried."""
+    return [recipe.model_copy(update={"recency_strength": strength}) for strength in (0.0, 0.5, 1.0, 1.5)]
 
 
 def stop_early(

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import optuna
@@ -16,17 +16,16 @@ import optuna
 from trainer.choosing import recipe as recipes
 from trainer.choosing.gate import METRIC
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.choosing.selection import RECENCY_STRENGTHS, score
+from trainer.choosing.selection import score, with_strengths
 from trainer.evaluation.split import Split
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.settings import Settings
+from trainer.settings import ModelName, Settings
 
 _log = logging.getLogger(__name__)
 
-ModelName = Literal["als", "ials", "spectral", "lightgcn"]
 DIMS: Final = (16, 32, 64, 128, 256, 512)
 _RECIPE: Final = "recipe"
 # Settings at the edge of the space may make a system that cannot be solved; that is a trial lost, not a study.
@@ -132,7 +131,7 @@ def _score(
     trial: optuna.Trial, recipe: Recipe, windows: Sequence[Split], *, settings: Settings
 ) -> tuple[float, Recipe]:
     """Mean over the windows with the best strength of recency, and the recipe with that strength."""
-    tried = [recipe.model_copy(update={"recency_strength": strength}) for strength in RECENCY_STRENGTHS]
+    tried = with_strengths(recipe)
     scores = np.zeros((len(windows), len(tried)))
     for number, window in enumerate(windows):
         fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recsys.errors import InvalidArgumentError
 
 _CELLS_PER_CHUNK = 4 << 20
+_TAILS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)  # between these shares of the draws lies the interval
 
 
 @dataclass(frozen=True)
@@ -25,24 +26,20 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
+class PairedDifference(Interval):
     """Mean of a − b over the same users, its interval, and the two-sided bootstrap p-value of "no difference"."""
 
-    value: float
-    low: float
-    high: float
     p_value: float
 
 
 def intervals(
-    per_user: Mapping[str, NDArray[np.float64]], *, resamples: int = 1000, confidence: float = 0.95, seed: int = 0
+    per_user: Mapping[str, NDArray[np.float64]], *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """The mean of each metric over the same users, with its interval.
+    """The mean of each metric over the same users, with its 95 % interval.
 
     Args:
         per_user: float64 [n_users] for each metric; all of the same length. All metrics share the resamples.
         resamples: number of bootstrap draws.
-        confidence: share of the draws between `low` and `high`.
         seed: of the draws.
 
     Raises:
@@ -50,24 +47,11 @@ def intervals(
     """
     if not per_user:
         return {}
-    values = np.column_stack(list(per_user.values()))
-    means = _resampled_means(values, resamples=resamples, seed=seed)
-    low, high = _percentiles(means, confidence)
-    centre = values.mean(axis=0)
-    return {
-        name: Interval(value=float(centre[i]), low=float(low[i]), high=float(high[i]))
-        for i, name in enumerate(per_user)
-    }
+    found, _ = _resampled(np.column_stack(list(per_user.values())), resamples=resamples, seed=seed)
+    return dict(zip(per_user, found, strict=True))
 
 
-def paired(
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    *,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> PairedDifference:
+def paired(a: NDArray[np.float64], b: NDArray[np.float64], *, resamples: int = 2000, seed: int = 0) -> PairedDifference:
     """Compare two models on the same users: the mean of a − b, float64 [n_users] each.
 
     The p-value is twice the smaller share of draws on one side of zero, draws at zero on both, with one draw added to
@@ -78,25 +62,24 @@ def paired(
     """
     if a.shape != b.shape:
         raise InvalidArgumentError(f"a paired comparison needs the same users: found {a.shape} and {b.shape} figures")
-    difference = (a - b)[:, None]
-    means = _resampled_means(difference, resamples=resamples, seed=seed)
-    low, high = _percentiles(means, confidence)
+    [found], means = _resampled((a - b)[:, None], resamples=resamples, seed=seed)
     smaller_side = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
-    return PairedDifference(
-        value=float(difference.mean()),
-        low=float(low[0]),
-        high=float(high[0]),
-        p_value=float(min(1.0, 2 * (smaller_side + 1) / (resamples + 1))),
-    )
+    p_value = min(1.0, 2 * (smaller_side + 1) / (resamples + 1))
+    return PairedDifference(found.value, found.low, found.high, p_value=float(p_value))
 
 
-def _resampled_means(values: NDArray[np.float64], *, resamples: int, seed: int) -> NDArray[np.float64]:
-    """Means over users drawn with replacement: float64 [resamples, n_metrics] from [n_users, n_metrics]."""
+def _resampled(values: NDArray[np.float64], *, resamples: int, seed: int) -> tuple[list[Interval], NDArray[np.float64]]:
+    """The interval of each column of [n_users, n_metrics], and the means over users drawn with replacement.
+
+    The means are float64 [resamples, n_metrics].
+    """
     n_users = len(values)
     if n_users == 0:
         raise InvalidArgumentError("the bootstrap needs at least one user, found none")
-    weights = _draw_counts(n_users, resamples=resamples, seed=seed)
-    return np.concatenate([chunk @ values for chunk in weights]) / n_users
+    means = np.concatenate([c @ values for c in _draw_counts(n_users, resamples=resamples, seed=seed)]) / n_users
+    low, high = np.quantile(means, _TAILS, axis=0)
+    columns = zip(values.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True)
+    return [Interval(*column) for column in columns], means
 
 
 def _draw_counts(n_users: int, *, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -108,8 +91,3 @@ def _draw_counts(n_users: int, *, resamples: int, seed: int) -> Iterator[NDArray
         drawn = rng.integers(n_users, size=(rows, n_users))
         drawn += n_users * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * n_users).reshape(rows, n_users).astype(np.float64)
-
-
-def _percentiles(means: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
-    tail = (1 - confidence) / 2
-    return np.quantile(means, [tail, 1 - tail], axis=0)

@@ -70,7 +70,7 @@ def evaluate(
         scorer: fitted on `split.train` only.
         split: what it may know and what it is judged by.
         ks: list lengths.
-        popularity: float32 [n_items], the order in which unknown users are shown items; train's user counts if None.
+        popularity: float32 [n_items], the order of the list that unknown users get; train's user counts if None.
         max_users: judge a random sample of that many users; all of them if None.
         seed: of the sample.
 
@@ -89,7 +89,7 @@ def evaluate(
     item_users = np.bincount(split.train.weights.indices, minlength=n_items)
     information = metrics.self_information(item_users, n_users)
     per_user = _figures(ranked, hits, relevant, ks=ks, information=information)
-    shown = {k: metrics.exposures(ranked, k, n_items=n_items) for k in ks}
+    exposures = {k: metrics.exposures(ranked, k, n_items=n_items) for k in ks}
     return Evaluation(
         ks=ks,
         user_rows=user_rows,
@@ -98,8 +98,8 @@ def evaluate(
         relevant=relevant,
         reachable=float(_row_counts(split.test)[user_rows].sum() / relevant.sum()),
         per_user=per_user,
-        list_level={f"coverage@{k}": metrics.coverage(shown[k]) for k in ks}
-        | {f"gini@{k}": metrics.gini(shown[k]) for k in ks},
+        list_level={f"coverage@{k}": metrics.coverage(exposures[k]) for k in ks}
+        | {f"gini@{k}": metrics.gini(exposures[k]) for k in ks},
         segments=(
             *_by_history(per_user, _row_counts(split.train.weights)[user_rows]),
             *_new_users(split, item_users if popularity is None else popularity, ks=ks, information=information),
@@ -123,15 +123,12 @@ def judged_users(split: Split, *, max_users: int | None = None, seed: int = 0) -
 
 
 def find_hits(ranked: NDArray[np.int32], test: sp.csr_matrix) -> NDArray[np.bool_]:
-    """bool, the shape of `ranked`: whether `test` (a row for each list) stores a value at the item shown there."""
-    n_items = test.shape[1]
-    rows = np.arange(len(ranked), dtype=np.int64)
-    wanted = np.sort(np.repeat(rows, _row_counts(test)) * n_items + test.indices)
-    if len(wanted) == 0:
+    """bool, the shape of `ranked`: whether `test` (a row for each list) has the item that is ranked there."""
+    if test.nnz == 0:
         return np.zeros(ranked.shape, dtype=np.bool_)
-    shown = rows[:, None] * n_items + ranked
-    nearest = wanted[np.minimum(np.searchsorted(wanted, shown), len(wanted) - 1)]
-    return np.asarray((nearest == shown) & (ranked >= 0), dtype=np.bool_)
+    rows = np.broadcast_to(np.arange(len(ranked))[:, None], ranked.shape)
+    stored = np.asarray(test[rows.ravel(), np.maximum(ranked, 0).ravel()]).reshape(ranked.shape)
+    return np.asarray((stored != 0) & (ranked >= 0), dtype=np.bool_)
 
 
 def _figures(
@@ -153,7 +150,7 @@ def _figures(
 
 
 def _by_history(per_user: dict[str, NDArray[np.float64]], history: NDArray[np.int64]) -> list[Segment]:
-    """The judged users in three parts by how many items they had in train; a part that ties leave empty is left out."""
+    """The judged users in three parts by how many items they had in train; one that ties leave empty is omitted."""
     first, second = (int(np.quantile(history, share, method="lower")) for share in (1 / 3, 2 / 3))
     members = {
         ("light users", f"at most {first} items in train"): history <= first,

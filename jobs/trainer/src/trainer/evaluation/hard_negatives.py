@@ -9,7 +9,7 @@ it:
 - drawn by another model: the same negatives for all models judged, so comparable, but kind to models that err
   differently from the one that drew;
 - uniform at random: most negatives are items that nobody would show. The figures come out high and flatter every model;
-  they are shown only to show by how much.
+  they are given only to tell by how much.
 
 An untouched item is not a disliked one: some negatives are items that the user would have liked.
 """
@@ -20,8 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trainer.evaluation import full_ranking as evaluation
-from trainer.evaluation import ranking
+from trainer.evaluation import full_ranking, ranking
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Scorer
 
@@ -65,7 +64,7 @@ def judge(
         DataError: a scorer gave NaN.
     """
     touched = sp.csr_matrix(split.train.weights + split.test)
-    rows = evaluation.judged_users(split, max_users=max_users, seed=seed)
+    rows = full_ranking.judged_users(split, max_users=max_users, seed=seed)
     rng = np.random.default_rng(seed)
     if negatives_by is None:
         negatives = _uniform(touched[rows], negative_count, rng=rng)
@@ -75,15 +74,10 @@ def judge(
     judged = (np.diff(split.test[rows].indptr) > 0) & (negatives >= 0).any(axis=1)
     rows, negatives = rows[judged], negatives[judged]
     recall, auc = np.zeros(len(rows)), np.zeros(len(rows))
-    start = 0
-    for batch in ranking.batches(rows, n_items=split.test.shape[1]):
-        scores = scorer.scores(batch)
-        for offset, row in enumerate(batch):
-            place = start + offset
-            items = split.test.indices[split.test.indptr[row] : split.test.indptr[row + 1]]
-            beaten_by, auc[place] = _against(scores[offset], items, negatives[place])
+    for places in ranking.batches(np.arange(len(rows)), n_items=split.test.shape[1]):
+        for place, scores in zip(places, scorer.scores(rows[places]), strict=True):
+            beaten_by, auc[place] = _against(scores, split.test[rows[place]].indices, negatives[place])
             recall[place] = np.mean(beaten_by < k)
-        start += len(batch)
     return HardNegatives(user_rows=rows, recall=recall, auc=auc, k=k)
 
 

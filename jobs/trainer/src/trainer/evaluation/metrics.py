@@ -25,8 +25,8 @@ def ndcg(hits: NDArray[np.bool_], relevant: NDArray[np.int64], k: int) -> NDArra
     """
     discounts = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.cumsum(discounts)[np.minimum(relevant, k) - 1]
-    shown = hits[:, :k]
-    return np.asarray(shown @ discounts[: shown.shape[1]] / ideal, dtype=np.float64)
+    first = hits[:, :k]
+    return np.asarray(first @ discounts[: first.shape[1]] / ideal, dtype=np.float64)
 
 
 def hit_rate(hits: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
@@ -36,8 +36,8 @@ def hit_rate(hits: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
 
 def mrr(hits: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
     """1 / rank of the first hit among the first k, 0 without one; float64 [n_users] (Voorhees 1999)."""
-    shown = hits[:, :k]
-    return np.where(shown.any(axis=1), 1.0 / (shown.argmax(axis=1) + 1), 0.0)
+    first = hits[:, :k]
+    return np.where(first.any(axis=1), 1.0 / (first.argmax(axis=1) + 1), 0.0)
 
 
 def self_information(item_users: NDArray[np.int64], n_users: int) -> NDArray[np.float64]:
@@ -47,16 +47,16 @@ def self_information(item_users: NDArray[np.int64], n_users: int) -> NDArray[np.
 
 def novelty(ranked: NDArray[np.int32], information: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     """Mean self-information (bits) of the first k items, float64 [n_users]; 0 for an empty list (Zhou et al. 2010)."""
-    shown = ranked[:, :k]
-    present = shown >= 0
-    total = np.where(present, information[shown], 0.0).sum(axis=1)
+    first = ranked[:, :k]
+    present = first >= 0
+    total = np.where(present, information[first], 0.0).sum(axis=1)
     return np.asarray(total / np.maximum(present.sum(axis=1), 1), dtype=np.float64)
 
 
 def exposures(ranked: NDArray[np.int32], k: int, *, n_items: int) -> NDArray[np.int64]:
     """In how many of the lists each item stands among the first k: int64 [n_items]."""
-    shown = ranked[:, :k]
-    return np.bincount(shown[shown >= 0], minlength=n_items)
+    first = ranked[:, :k]
+    return np.bincount(first[first >= 0], minlength=n_items)
 
 
 def coverage(exposure: NDArray[np.int64]) -> float:
@@ -65,9 +65,9 @@ def coverage(exposure: NDArray[np.int64]) -> float:
 
 
 def gini(exposure: NDArray[np.int64]) -> float:
-    """Gini coefficient of the exposures: 0 when all items are shown equally often, near 1 when one item takes all.
+    """Gini coefficient of the exposures: 0 when all items stand equally often in a list, near 1 when one takes all.
 
-    G = sum of (2 i - n - 1) x_i / (n sum of x_i) over the exposures x_1 ≤ … ≤ x_n; 0 when nothing is shown.
+    G = sum of (2 i - n - 1) x_i / (n sum of x_i) over the exposures x_1 ≤ … ≤ x_n; 0 when every list is empty.
     """
     n, total = len(exposure), exposure.sum()
     if total == 0:

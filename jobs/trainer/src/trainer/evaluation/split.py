@@ -27,7 +27,7 @@ from trainer.shop_data.interactions import Interactions
 class Split:
     """A train part and the held-out items that are new to each user.
 
-    `test` has the shape of `train.weights`; a stored value means that the user had the item after the cut and not
+    `test` has the shape of `train.weights`; a stored value means that the user took the item after the cut and not
     before. Items that train lacks cannot be recommended, yet the user took them: a recall that counts them divides by
     `test` row sums + `test_unknown_items`.
     """
@@ -49,7 +49,7 @@ class Split:
 def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | None) -> Split:
     """Line held-out pairs up with train's rows and columns.
 
-    Pairs that train has too are not new and left out. `test_sizes_outside` counts them as `already_in_train`, and the
+    Pairs that train has too are not new, and excluded. `test_sizes_outside` counts them as `already_in_train`, and the
     others as `unknown_item` (of users in train), `new_user` (items in train), `new_user_unknown_item`.
     """
     pairs = held_out.weights.tocoo()
@@ -59,7 +59,8 @@ def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | Non
     known_user, known_item = user >= 0, item >= 0
     repeated = np.zeros(len(user), dtype=bool)
     both = known_user & known_item
-    repeated[both] = np.isin(user[both] * n_items + item[both], _keys(train.weights))
+    if both.any():
+        repeated[both] = np.asarray(train.weights[user[both], item[both]]).ravel() != 0
 
     new_rows, new_user = np.unique(pairs.row[~known_user], return_inverse=True)
     new_user_knows = known_item[~known_user]
@@ -111,13 +112,15 @@ def leave_last_out(frame: pl.DataFrame, *, weights: Mapping[str, float]) -> Spli
     """
     pair = ["user_id", "item_id"]
     everything = interactions.build(frame, weights=weights)
-    lasting = everything.weights.tocoo()
+    pairs = everything.weights.tocoo()
+    users, items = (pl.Series(ids, dtype=pl.String) for ids in (everything.user_ids, everything.item_ids))
+    lasting = pl.DataFrame({"user_id": users.gather(pairs.row), "item_id": items.gather(pairs.col)})
     counted = [name for name, weight in weights.items() if weight > 0 and name != REMOVE]
     first_events = (
         frame.filter(pl.col("event_type").cast(pl.String).is_in(counted))
         .group_by(pair)
         .agg(first=pl.col("timestamp").min())
-        .join(_frame_of_pairs(everything, lasting.row, lasting.col), on=pair, how="semi")
+        .join(lasting, on=pair, how="semi")
         .with_columns(user_first=pl.col("first").min().over("user_id"))
     )
     last_new = (
@@ -168,28 +171,15 @@ def _read_lists(path: Path) -> Interactions:
         .with_columns(
             event_type=pl.lit("interaction"),
             timestamp=pl.lit(datetime.fromtimestamp(0, UTC)).dt.cast_time_unit("us"),
-            quantity=pl.lit(1.0),
-            value=pl.lit(None, dtype=pl.Float64),
         )
     )
     return interactions.build(frame, weights={"interaction": 1.0})
-
-
-def _frame_of_pairs(known: Interactions, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> pl.DataFrame:
-    users, items = pl.Series(known.user_ids, dtype=pl.String), pl.Series(known.item_ids, dtype=pl.String)
-    return pl.DataFrame({"user_id": users.gather(rows), "item_id": items.gather(columns)})
 
 
 def _positions(ids: list[str], known: list[str]) -> NDArray[np.int64]:
     """int64 [len(ids)]: the position of each id in `known`, -1 where it is not there."""
     position = {one: index for index, one in enumerate(known)}
     return np.fromiter((position.get(one, -1) for one in ids), dtype=np.int64, count=len(ids))
-
-
-def _keys(matrix: sp.csr_matrix) -> NDArray[np.int64]:
-    """int64 [nnz]: row × n_columns + column of every stored value."""
-    pairs = matrix.tocoo()
-    return pairs.row.astype(np.int64) * matrix.shape[1] + pairs.col
 
 
 def _ones(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> sp.csr_matrix:

@@ -75,20 +75,14 @@ def rolling(
     splits: list[Split] = []
     for _ in range(windows):
         before_end = frame.filter(pl.col("timestamp") < end)
-        parts, end = _window_ending(before_end, end, weights, timedelta(days=horizon_days), enough_users)
+        for cut in _cuts(before_end["timestamp"], end, timedelta(days=horizon_days)):
+            length_days = (end - cut) / timedelta(days=1)
+            parts = split.temporal(before_end, weights=weights, cut=cut, horizon_days=length_days)
+            if parts.judged_users >= enough_users:
+                break
         splits.append(parts)
+        end = cut
     return splits[::-1]
-
-
-def _window_ending(
-    frame: pl.DataFrame, end: datetime, weights: Mapping[str, float], horizon: timedelta, enough_users: int
-) -> tuple[Split, datetime]:
-    """The shortest window at the end of the frame that judges enough users, else the longest; and where it begins."""
-    for cut in _cuts(frame["timestamp"], end, horizon):
-        parts = split.temporal(frame, weights=weights, cut=cut, horizon_days=(end - cut) / timedelta(days=1))
-        if parts.judged_users >= enough_users:
-            break
-    return parts, cut
 
 
 def _cuts(times: pl.Series, end: datetime, horizon: timedelta) -> Iterator[datetime]:

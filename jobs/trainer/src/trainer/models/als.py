@@ -13,7 +13,7 @@ from trainer.threads import allowed
 
 
 class ALSSettings(BaseModel, frozen=True, extra="forbid"):
-    """The defaults suit a small, dense shop; `candidates.default_candidates` goes by the size of the data."""
+    """The defaults suit a small, dense shop; `choosing.default_recipes` goes by the size of the data."""
 
     dim: int = Field(default=64, ge=1)
     alpha: float = Field(default=1.0, gt=0)  # confidence of an observed pair is alpha × its BM25 weight
@@ -23,23 +23,24 @@ class ALSSettings(BaseModel, frozen=True, extra="forbid"):
     iterations: int = Field(default=15, ge=1)
 
 
-def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads: int = 0) -> Embeddings:
+def fit(interactions: Interactions, settings: ALSSettings, *, seed: int) -> Embeddings:
     """Vectors of all users and items; zeros for a user or an item without interactions.
 
     `implicit` ends a sweep with the items and solves in part. Users are solved once more here, exactly and last, so
-    that a fold-in gives a known user the vector that they have.
-
-    Args:
-        threads: 0 means as many as the run may have. Rows are solved one by one, so the result does not depend on it.
+    that a fold-in gives a known user the vector that they have. Rows are solved one by one, so the result does not
+    depend on the number of threads.
     """
-    weights = bm25.confidence(_of_mean_one(interactions.weights), k1=settings.k1, b=settings.b)
+    raw = interactions.weights
+    of_mean_one = (raw.data * weight_scale(raw)).astype(np.float32)
+    weights = sp.csr_matrix((of_mean_one, raw.indices, raw.indptr), shape=raw.shape)
+    weights = bm25.confidence(weights, k1=settings.k1, b=settings.b)
     with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
         model = AlternatingLeastSquares(
             factors=settings.dim,
             regularization=settings.regularization,
             alpha=settings.alpha,
             iterations=settings.iterations,
-            num_threads=threads or allowed(),
+            num_threads=allowed(),
             random_state=seed,
         )
         model.fit(weights, show_progress=False)
@@ -50,8 +51,3 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int, threads
 def weight_scale(weights: sp.csr_matrix) -> float:
     """What makes the mean weight 1, so that one alpha means the same whatever unit a shop weighs in."""
     return 1 / float(weights.data.mean(dtype=np.float64)) if weights.nnz else 1.0
-
-
-def _of_mean_one(weights: sp.csr_matrix) -> sp.csr_matrix:
-    scaled = (weights.data * weight_scale(weights)).astype(np.float32)
-    return sp.csr_matrix((scaled, weights.indices, weights.indptr), shape=weights.shape)

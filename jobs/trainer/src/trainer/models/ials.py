@@ -1,19 +1,22 @@
 """Implicit ALS with frequency-scaled regularisation (Rendle et al. 2021, "Revisiting the performance of iALS").
 
 Minimises Σ_observed c_ui (1 − u·i)² + α₀ Σ_all (u·i)² + Σ_u λ_u |u|² + Σ_i λ_i |i|², where
-λ_u = λ (Σ_i c_ui + α₀ n_items)^ν and likewise for items. `ials_solver` does the linear algebra, exactly.
+λ_u = λ (Σ_i c_ui + α₀ n_items)^ν and likewise for items. One side, given the other, is many small exact problems.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+from torch import Tensor
 
 from trainer.models.embeddings import Embeddings
-from trainer.models.ials_solver import Penalty, RowSolver
 from trainer.shop_data.interactions import Interactions
+
+_BATCH_FLOATS = 1 << 22  # of gathered vectors held at once, or of systems: 16 MiB
 
 
 class IALSSettings(BaseModel, frozen=True, extra="forbid"):
@@ -25,15 +28,12 @@ class IALSSettings(BaseModel, frozen=True, extra="forbid"):
     user_length_exponent: float = Field(default=0.7, ge=0)  # a user's confidences ∝ (number of items)^-this
     init_std: float = Field(default=0.1, gt=0)  # of a random vector's length
 
-    def penalty(self) -> Penalty:
-        return Penalty(self.unobserved_weight, self.regularization, self.frequency_exponent)
-
 
 def fit(interactions: Interactions, settings: IALSSettings, *, seed: int) -> Embeddings:
     """Vectors of all users and items; zeros for a user or an item without interactions.
 
     Random item vectors come first: from random user vectors it takes twice the sweeps (Gowalla). Users come last, so
-    that `FoldIn` gives a known user the vector that they have.
+    that `fold_in` gives a known user the vector that they have.
     """
     weights = interactions.weights
     by_user = weights_to_confidences(weights, settings, scale=confidence_scale(weights, settings))
@@ -41,11 +41,24 @@ def fit(interactions: Interactions, settings: IALSSettings, *, seed: int) -> Emb
     rng = np.random.default_rng(seed)
     item = rng.standard_normal((weights.shape[1], settings.dim), dtype=np.float32)
     item *= np.float32(settings.init_std / np.sqrt(settings.dim))
-    user = RowSolver.of(item, settings.penalty()).solve(by_user)
+    user = RowSolver.of(item, settings).solve(by_user)
     for _ in range(settings.sweeps):
-        item = RowSolver.of(user, settings.penalty()).solve(by_item)
-        user = RowSolver.of(item, settings.penalty()).solve(by_user)
+        item = RowSolver.of(user, settings).solve(by_item)
+        user = RowSolver.of(item, settings).solve(by_user)
     return Embeddings(user=user, item=item)
+
+
+def fold_in(
+    histories: sp.csr_matrix, item: NDArray[np.float32], interactions: Interactions, settings: IALSSettings
+) -> NDArray[np.float32]:
+    """The vectors of users that the model was not trained on, without retraining: float32 [n, dim].
+
+    Args:
+        histories: float32 [n, n_items], a row a user.
+        item: float32 [n_items, dim], as `fit` made them of `interactions` and `settings`.
+    """
+    scale = confidence_scale(interactions.weights, settings)
+    return RowSolver.of(item, settings).solve(weights_to_confidences(histories, settings, scale=scale))
 
 
 def weights_to_confidences(weights: sp.csr_matrix, settings: IALSSettings, *, scale: float) -> sp.csr_matrix:
@@ -63,19 +76,80 @@ def confidence_scale(weights: sp.csr_matrix, settings: IALSSettings) -> float:
 
 
 @dataclass(frozen=True)
-class FoldIn:
-    """Vectors of users that the model was not trained on, without retraining."""
+class RowSolver:
+    """Minimises Σ_j c_j (1 − x·y_j)² + α₀ Σ_all (x·y)² + λ (Σ_j c_j + α₀ n)^ν |x|² over x, for rows of entries j, c.
 
-    solver: RowSolver
-    scale: float
+    With Y the other side's vectors and YᵀY = QΛQᵀ (once a half-sweep), rotating Z = YQ makes α₀YᵀY + λ_u I diagonal for
+    every row u, whatever its λ_u. A row with n < dim entries then needs an n × n system only (Woodbury identity).
+    """
+
+    rotated: Tensor  # float32 [n, dim]: Z = YQ
+    rotation: Tensor  # float32 [dim, dim]: Q
+    spectrum: Tensor  # float32 [dim]: α₀Λ
     settings: IALSSettings
 
     @classmethod
-    def of(cls, item: NDArray[np.float32], interactions: Interactions, settings: IALSSettings) -> "FoldIn":
-        """Args: item: float32 [n_items, dim], as `fit` made them; interactions and settings: what it made them of."""
-        solver = RowSolver.of(item, settings.penalty())
-        return cls(solver, scale=confidence_scale(interactions.weights, settings), settings=settings)
+    def of(cls, vectors: NDArray[np.float32], settings: IALSSettings) -> "RowSolver":
+        """Args: vectors: the other side's, float32 [n, dim]."""
+        y = torch.from_numpy(vectors)
+        eigenvalues, rotation = torch.linalg.eigh((y.T @ y).double())
+        spectrum = (settings.unobserved_weight * eigenvalues.clamp(min=0)).float()
+        return cls(y @ rotation.float(), rotation.float(), spectrum, settings)
 
-    def users(self, weights: sp.csr_matrix) -> NDArray[np.float32]:
-        """The vector of each row of histories, float32 [n, n_items]: float32 [n, dim]."""
-        return self.solver.solve(weights_to_confidences(weights, self.settings, scale=self.scale))
+    def solve(self, rows: sp.csr_matrix) -> NDArray[np.float32]:
+        """One vector a row of confidences, zeros for an empty row: float32 [n_rows, dim].
+
+        Args:
+            rows: float32 [n_rows, n], every stored value > 0.
+        """
+        lengths = np.diff(rows.indptr)
+        ridge = self._ridge(rows)
+        solved = torch.zeros((rows.shape[0], self.rotated.shape[1]))
+        by_length = np.argsort(lengths, kind="stable")
+        start = int(np.searchsorted(lengths[by_length], 1))
+        while start < len(by_length):
+            stop = self._batch_end(lengths[by_length], start)
+            batch = by_length[start:stop]
+            entries, confidences = _padded(rows, batch)
+            solved[batch] = self._solve_batch(entries, confidences, ridge[batch])
+            start = stop
+        return np.ascontiguousarray((solved @ self.rotation.T).numpy())
+
+    def _ridge(self, rows: sp.csr_matrix) -> Tensor:
+        observed = np.asarray(rows.sum(axis=1), dtype=np.float64).ravel()
+        frequency = observed + self.settings.unobserved_weight * rows.shape[1]
+        return torch.from_numpy(self.settings.regularization * frequency**self.settings.frequency_exponent).float()
+
+    def _batch_end(self, lengths: NDArray[np.int32], start: int) -> int:
+        """As many rows of about one length as fit: little padding, bounded memory."""
+        dim = self.rotated.shape[1]
+        longest = int(lengths[start]) * 17 // 16 + 1
+        rows = _BATCH_FLOATS // (max(longest, dim if longest >= dim else 0) * dim)
+        return min(start + max(rows, 1), int(np.searchsorted(lengths, longest, side="right")))
+
+    def _solve_batch(self, entries: Tensor, confidences: Tensor, ridge: Tensor) -> Tensor:
+        diagonal = self.spectrum + ridge[:, None]  # [batch, dim]
+        real = confidences > 0  # [batch, length]; the rest is padding
+        z = self.rotated[entries] * real[:, :, None]  # [batch, length, dim]
+        if entries.shape[1] >= self.rotated.shape[1]:
+            weighted = z * confidences[:, :, None]
+            return _solve(weighted.mT @ z, diagonal, weighted.sum(dim=1))
+        scaled = z / diagonal[:, None, :]
+        inverse = torch.where(real, 1 / confidences, 1.0)
+        return (_solve(scaled @ z.mT, inverse, real.float())[:, None, :] @ scaled)[:, 0, :]
+
+
+def _solve(systems: Tensor, diagonal: Tensor, right: Tensor) -> Tensor:
+    """x of (system + diag(diagonal)) x = right, for each of a batch; overwrites the systems."""
+    systems.diagonal(dim1=1, dim2=2).add_(diagonal)
+    return torch.cholesky_solve(right[:, :, None], torch.linalg.cholesky(systems))[:, :, 0]
+
+
+def _padded(rows: sp.csr_matrix, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Entries and confidences of some rows, [batch, longest]; confidence 0 marks padding."""
+    starts, ends = rows.indptr[batch], rows.indptr[batch + 1]
+    at = starts[:, None] + np.arange((ends - starts).max())
+    inside = at < ends[:, None]
+    at = np.where(inside, at, 0)
+    confidences = np.where(inside, rows.data[at], np.float32(0))
+    return torch.from_numpy(rows.indices[at].astype(np.int64)), torch.from_numpy(confidences)

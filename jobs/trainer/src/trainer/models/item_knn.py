@@ -6,14 +6,9 @@ import numpy as np
 import scipy.sparse as sp
 from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
 from trainer.shop_data.interactions import Interactions
 from trainer.threads import allowed
-
-
-class ItemKNNSettings(BaseModel, frozen=True, extra="forbid"):
-    neighbours: int = Field(default=200, ge=1)
 
 
 @dataclass(frozen=True)
@@ -28,11 +23,11 @@ class ItemKNN:
         return np.asarray((self.weights[user_rows] @ self.similarity).toarray(), dtype=np.float32)
 
 
-def fit(interactions: Interactions, settings: ItemKNNSettings, *, threads: int = 0) -> ItemKNN:
-    """Similarities of items; nothing is random. threads: 0 means as many as the run may have."""
+def fit(interactions: Interactions, *, neighbours: int = 200) -> ItemKNN:
+    """Similarities of items; nothing is random."""
     weights = interactions.weights
     lengths = np.sqrt(np.bincount(weights.indices, weights=weights.data.astype(np.float64) ** 2))
     unit = sp.csr_matrix((weights.data / lengths[weights.indices], weights.indices, weights.indptr), weights.shape)
-    model = ItemItemRecommender(K=settings.neighbours, num_threads=threads or allowed())
+    model = ItemItemRecommender(K=neighbours, num_threads=allowed())
     model.fit(unit, show_progress=False)
     return ItemKNN(weights=weights, similarity=sp.csr_matrix(model.similarity, dtype=np.float32))

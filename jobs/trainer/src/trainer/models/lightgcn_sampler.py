@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """Rows of users and items. A random item can turn out to be one of the user's own: `seen` says where."""
 
     users: Tensor  # int64 [size]
@@ -32,7 +32,7 @@ class Sampler:
         self._pairs = torch.as_tensor(np.sort(rows * self._n_items + interactions.indices), device=device)
         self.generator = torch.Generator(device=device).manual_seed(seed)
 
-    def draw(self, size: int, *, negatives: int) -> Batch:
+    def draw(self, size: int, *, negatives: int) -> TrainingBatch:
         """One batch; the generator's state is all that it depends on."""
         device = self._items.device
         users = self._active[torch.randint(len(self._active), (size,), generator=self.generator, device=device)]
@@ -41,4 +41,4 @@ class Sampler:
         drawn = torch.randint(self._n_items, (size, negatives), generator=self.generator, device=device)
         pairs = users[:, None] * self._n_items + drawn
         at = torch.searchsorted(self._pairs, pairs).clamp_(max=len(self._pairs) - 1)
-        return Batch(users, positives, drawn, seen=self._pairs[at] == pairs)
+        return TrainingBatch(users, positives, drawn, seen=self._pairs[at] == pairs)

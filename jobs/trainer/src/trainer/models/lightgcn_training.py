@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,13 +21,11 @@ from trainer.models import lightgcn_checkpoint as checkpoints
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn import Graph, LightGCN
 from trainer.models.lightgcn_checkpoint import Progress
-from trainer.models.lightgcn_sampler import Batch, Sampler
+from trainer.models.lightgcn_sampler import Sampler, TrainingBatch
 from trainer.shop_data.interactions import Interactions
 
 _COLD_STD = 0.1  # of each component, as in He et al.'s code
-_WARM_LENGTH = (
-    2.0  # mean length of the vectors of a warm start: least-squares factors are too short for a logistic loss
-)
+_WARM_LENGTH = 2.0  # mean, of a warm start's vectors: least-squares factors are too short for a logistic loss
 
 
 class LightGCNSettings(BaseModel, frozen=True, extra="forbid"):
@@ -100,10 +99,10 @@ def bpr_loss(final: Tensor, layer0: Tensor, triples: Tensor, *, l2: float) -> Te
 
 
 @torch.no_grad()
-def hardest_triples(final: Tensor, batch: Batch, *, n_users: int) -> Tensor:
+def hardest_triples(final: Tensor, batch: TrainingBatch, *, n_users: int) -> Tensor:
     """Of each user's random items that are not their own, the highest-scored: int64 [≤ size, 3] nodes.
 
-    A user whose random items are all their own is left out.
+    A user whose random items are all their own is skipped.
     """
     scores = torch.einsum("bd,bkd->bk", final[batch.users], final[n_users + batch.negatives])
     hardest = scores.masked_fill_(batch.seen, -torch.inf).argmax(dim=1)
@@ -135,9 +134,7 @@ class _Training:
         self.progress = Progress(
             of=f"{settings.model_dump_json()} seed {seed} data {interactions.fingerprint()} warm {start is not None}",
             epoch=0,
-            layer0=self._model.layer0.detach(),
-            optimizer=self._optimizer.state_dict(),
-            sampler=self._sampler.generator.get_state(),
+            **self._state(),
             best_score=-math.inf,
             best_epoch=0,
             best_layer0=self._model.layer0.detach().clone(),
@@ -160,14 +157,13 @@ class _Training:
     def run_epoch(self) -> float:
         """One epoch. Returns the mean loss."""
         loss = math.fsum(self._step() for _ in range(self._steps)) / max(self._steps, 1)
-        self.progress = replace(
-            self.progress,
-            epoch=self.progress.epoch + 1,
-            layer0=self._model.layer0.detach(),
-            optimizer=self._optimizer.state_dict(),
-            sampler=self._sampler.generator.get_state(),
-        )
+        self.progress = replace(self.progress, epoch=self.progress.epoch + 1, **self._state())
         return loss
+
+    def _state(self) -> dict[str, Any]:
+        """What `Progress` keeps of the model, the optimiser and the sampler."""
+        state = {"optimizer": self._optimizer.state_dict(), "sampler": self._sampler.generator.get_state()}
+        return {"layer0": self._model.layer0.detach(), **state}
 
     def _step(self) -> float:
         final = self._model()

@@ -4,7 +4,7 @@ Which index serves follows from the vectors and the seed alone: times differ fro
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import faiss
@@ -33,15 +33,15 @@ _EQUAL: Final = 1e-5  # scores that differ by less than this share of the best o
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An index that might serve."""
+class IndexSpec:
+    """How an index is built and searched."""
 
     factory: str  # FAISS index factory string
     metric: Metric  # cosine searches L2-normalised item vectors
     search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
 
 
-EXACT: Final = Candidate("Flat", "inner_product", None)
+EXACT: Final = IndexSpec("Flat", "inner_product", None)
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,8 @@ class BuiltIndex:
     """An index over item vectors, and how well it searches."""
 
     index: faiss.Index
-    factory: str
-    metric: Metric
-    search_effort: int | None  # nprobe or efSearch; none for an exhaustive index
+    spec: IndexSpec
     recall: float  # share of the exact first 100 that the index finds, over sampled users
-
-    @property
-    def candidate(self) -> Candidate:
-        """Which of the candidates it is."""
-        return Candidate(self.factory, self.metric, self.search_effort)
 
 
 def choose(embeddings: Embeddings, *, recall_floor: float, seed: int) -> BuiltIndex:
@@ -66,45 +59,39 @@ def choose(embeddings: Embeddings, *, recall_floor: float, seed: int) -> BuiltIn
     Enough is `recall_floor` of the exact first 100 over sampled users, as the gate asks for. Where no other does, exact
     search serves all the same.
     """
-    for candidate in candidates(*embeddings.item.shape):
-        built = build_retrieval(
-            embeddings,
-            factory=candidate.factory,
-            metric=candidate.metric,
-            search_effort=candidate.search_effort,
-            seed=seed,
-        )
+    for spec in specs(*embeddings.item.shape):
+        built = build_retrieval(embeddings, spec, seed=seed)
         if built.recall >= recall_floor:
             break
     return built
 
 
-def candidates(n_items: int, dim: int) -> list[Candidate]:
+def specs(n_items: int, dim: int) -> list[IndexSpec]:
     """Indexes for so many vectors, the one that reads least of them first; the last is exact search."""
     if bytes_read(EXACT, n_items, dim) <= EXACT_UP_TO_BYTES:
         return [EXACT]
     if n_items <= EXHAUSTIVE_UP_TO:
-        approximate = [Candidate(_GRAPH, "inner_product", 128)]
+        approximate = [IndexSpec(_GRAPH, "inner_product", 128)]
     else:
         lists = inverted_lists(n_items)
         approximate = [
-            Candidate(f"IVF{lists},{codec}", metric, effort)
+            IndexSpec(f"IVF{lists},{codec}", metric, effort)
             for codec in ("SQ8", "SQfp16")
             for effort in (32, 64, 128)
             for metric in ("inner_product", "cosine")
         ]
-    exhaustive = [Candidate(codec, "inner_product", None) for codec in ("SQ8", "SQfp16")]
+    exhaustive = [IndexSpec(codec, "inner_product", None) for codec in ("SQ8", "SQfp16")]
     return [*sorted([*approximate, *exhaustive], key=lambda one: bytes_read(one, n_items, dim)), EXACT]
 
 
-def bytes_read(candidate: Candidate, n_items: int, dim: int) -> int:
+def bytes_read(spec: IndexSpec, n_items: int, dim: int) -> int:
     """Bytes of vectors that one query is compared with: what a search costs, whatever the machine is doing.
 
     Of a graph an upper bound, with every neighbour of every node that is looked at.
     """
-    lists, _, codec = candidate.factory.rpartition(",")
-    effort = candidate.search_effort or 0
-    if candidate.factory == _GRAPH:
+    lists, _, codec = spec.factory.rpartition(",")
+    effort = spec.search_effort or 0
+    if spec.factory == _GRAPH:
         return min(n_items, effort * _GRAPH_NEIGHBOURS) * dim * _BYTES_A_VALUE["Flat"]
     if not lists:
         return n_items * dim * _BYTES_A_VALUE[codec]
@@ -112,27 +99,25 @@ def bytes_read(candidate: Candidate, n_items: int, dim: int) -> int:
     return n_lists * dim * _BYTES_A_VALUE["Flat"] + n_items * effort // n_lists * dim * _BYTES_A_VALUE[codec]
 
 
-def build_retrieval(
-    embeddings: Embeddings, *, factory: str, metric: Metric, search_effort: int | None, seed: int
-) -> BuiltIndex:
+def build_retrieval(embeddings: Embeddings, spec: IndexSpec, *, seed: int) -> BuiltIndex:
     """The index that answers users with items, built and measured."""
-    items = unit(embeddings.item) if metric == "cosine" else embeddings.item
-    index = build(items, factory=factory, search_effort=search_effort, seed=seed)
+    index = build(embeddings.item, spec, seed=seed)
     # against inner product whatever the index searches by: what cosine loses must show in its recall
-    recall = measure_recall(index, embeddings.item, _sample(embeddings.user, seed=seed))
-    return BuiltIndex(index, factory, metric, search_effort, recall)
+    return BuiltIndex(index, spec, measure_recall(index, embeddings.item, _sample(embeddings.user, seed=seed)))
 
 
 def build_similar(item_embeddings: NDArray[np.float32], *, seed: int) -> faiss.Index:
-    """The index that answers items with items: cosine, so over L2-normalised vectors."""
+    """The index that answers items with items, by cosine."""
     is_cheap = bytes_read(EXACT, *item_embeddings.shape) <= EXACT_UP_TO_BYTES
-    factory, effort = (EXACT.factory, None) if is_cheap else default_factory(len(item_embeddings))
-    return build(unit(item_embeddings), factory=factory, search_effort=effort, seed=seed)
+    spec = EXACT if is_cheap else default_spec(len(item_embeddings))
+    return build(item_embeddings, replace(spec, metric="cosine"), seed=seed)
 
 
-def default_factory(n_items: int) -> tuple[str, int | None]:
-    """FAISS factory string and search effort where nothing is measured."""
-    return ("SQfp16", None) if n_items <= EXHAUSTIVE_UP_TO else (f"IVF{inverted_lists(n_items)},SQ8", 64)
+def default_spec(n_items: int) -> IndexSpec:
+    """The index where nothing is measured."""
+    if n_items <= EXHAUSTIVE_UP_TO:
+        return IndexSpec("SQfp16", "inner_product", None)
+    return IndexSpec(f"IVF{inverted_lists(n_items)},SQ8", "inner_product", 64)
 
 
 def inverted_lists(n_items: int) -> int:
@@ -157,19 +142,20 @@ def measure_recall(index: faiss.Index, items: NDArray[np.float32], users: NDArra
     return hits / exact.size
 
 
-def build(items: NDArray[np.float32], *, factory: str, search_effort: int | None, seed: int) -> faiss.Index:
-    """An inner-product index of items, float32 [n_items, dim]; the seed draws what it is trained on."""
-    index = faiss.index_factory(items.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+def build(items: NDArray[np.float32], spec: IndexSpec, *, seed: int) -> faiss.Index:
+    """An index of items, float32 [n_items, dim]; the seed draws what it is trained on."""
+    vectors = unit(items) if spec.metric == "cosine" else items
+    index = faiss.index_factory(items.shape[1], spec.factory, faiss.METRIC_INNER_PRODUCT)
     if not index.is_trained:
         lists = faiss.try_extract_index_ivf(index)
         count = min(len(items), max(_LEAST_TRAINING_VECTORS, lists.nlist * _TRAINING_VECTORS_PER_LIST if lists else 0))
-        index.train(items[np.random.default_rng(seed).choice(len(items), size=count, replace=False)])
+        index.train(vectors[np.random.default_rng(seed).choice(len(items), size=count, replace=False)])
     # several threads would order a graph by chance
-    with threadpool_limits(1 if factory == _GRAPH else None, user_api="openmp"):
-        index.add(items)
-    if search_effort is not None:
+    with threadpool_limits(1 if spec.factory == _GRAPH else None, user_api="openmp"):
+        index.add(vectors)
+    if spec.search_effort is not None:
         effort = "nprobe" if faiss.try_extract_index_ivf(index) else "efSearch"
-        faiss.ParameterSpace().set_index_parameter(index, effort, search_effort)
+        faiss.ParameterSpace().set_index_parameter(index, effort, spec.search_effort)
     return index
 
 

@@ -1,8 +1,8 @@
-"""A fitted model in, a version on the volume out: written whole, and not yet live."""
+"""A fitted model in, a version on the volume out: written whole, and not yet live. And which versions stay there."""
 
 import importlib.metadata
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,11 +12,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact import writer
+from recsys.artifact import layout, writer
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
+from recsys.artifact.reader import read_manifest
+from recsys.artifact.verdict import verdict_of
+from recsys.errors import ArtifactError
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
 from trainer.shop_data.interactions import Interactions
@@ -29,7 +32,7 @@ class Fitted:
     """All that a version is made of. Rows of every part follow `known`."""
 
     known: Interactions
-    catalogue: pl.DataFrame  # Events.catalogue, with its attributes; items that it lacks are published without a title
+    catalogue: pl.DataFrame  # Shop.catalogue; items that it lacks are published without a title
     embeddings: Embeddings
     fold_in: FoldIn
     retrieval: BuiltIndex
@@ -59,12 +62,7 @@ def publish(volume: Path, fitted: Fitted) -> str:
         item_count=len(fitted.known.item_ids),
         interaction_count=fitted.known.weights.nnz,
         event_types=fitted.known.event_types,
-        index=IndexInfo(
-            factory=fitted.retrieval.factory,
-            metric=fitted.retrieval.metric,
-            search_effort=fitted.retrieval.search_effort,
-            recall=fitted.retrieval.recall,
-        ),
+        index=IndexInfo(**asdict(fitted.retrieval.spec), recall=fitted.retrieval.recall),
         blend=fitted.blend,
         stream_sequence=fitted.stream_sequence,
         metrics=fitted.metrics,
@@ -77,6 +75,16 @@ def publish(volume: Path, fitted: Fitted) -> str:
     )
     writer.write_version(volume, manifest=manifest, contents=_contents(fitted))
     return version
+
+
+def worth_keeping(volume: Path, count: int) -> set[str]:
+    """The newest versions, and as many that the gate let pass: refused runs must not push out what to roll back to.
+
+    `writer.prune` keeps the live version and those held besides.
+    """
+    versions = layout.list_versions(volume)
+    passed = [version for version in versions if _passed(volume, version)]
+    return {*versions[-count:], *passed[-count:]}
 
 
 def history_of(known: Interactions) -> History:
@@ -121,3 +129,11 @@ def _code_revision() -> str:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _passed(volume: Path, version: str) -> bool:
+    try:
+        verdict = verdict_of(read_manifest(layout.version_dir(volume, version)))
+    except ArtifactError:
+        return False
+    return verdict is not None and (verdict.passed or verdict.forced)

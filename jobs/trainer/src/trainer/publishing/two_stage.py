@@ -1,4 +1,4 @@
-"""Embeddings and candidate indexes in, what each of the two stages loses or wins back out.
+"""Embeddings and indexes in, what each of the two stages loses or wins back out.
 
 Stage one takes N unseen candidates from a FAISS index; stage two, the reranker, sorts them by the exact dot product.
 A row of the budget says what is lost on the way: through a search that is not exact, through cosine instead of inner
@@ -8,7 +8,7 @@ decides nothing: which index serves, `trainer.publishing.index` chooses by what 
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import faiss
@@ -17,12 +17,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from recsys.vectors import unit
-from trainer.evaluation import full_ranking as evaluation
-from trainer.evaluation import ranking
+from trainer.evaluation import full_ranking, ranking
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.publishing.index import Candidate, Metric, build
+from trainer.publishing.index import IndexSpec, build
 
 K: Final = 20  # the list length that is judged
 _TIMED_QUERIES: Final = 100
@@ -30,12 +28,9 @@ _SEARCH_ROWS: Final = 256
 
 
 @dataclass(frozen=True)
-class BudgetRow:
+class BudgetRow(IndexSpec):
     """One index asked for one number of candidates; every share is a mean over the same sampled users."""
 
-    factory: str
-    metric: Metric
-    search_effort: int | None
     n: int
     candidate_recall: float  # share of the user's test items among the N candidates: what the reranker can reach
     overlap: float  # share of the exact first 20 among the N candidates
@@ -43,6 +38,11 @@ class BudgetRow:
     recall_after_rerank: float  # Recall@20 after the exact re-ranking
     search_us: float  # median of one query on one thread, microseconds
     bytes: int  # of the index as it is stored
+
+    @property
+    def spec(self) -> IndexSpec:
+        """Which index it is."""
+        return IndexSpec(self.factory, self.metric, self.search_effort)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def measure(
     embeddings: Embeddings,
     split: Split,
     *,
-    candidates: Sequence[Candidate],
+    specs: Sequence[IndexSpec],
     ns: Sequence[int] = (50, 100, 200, 500, 1000),
     max_users: int = 1000,
     seed: int = 0,
@@ -71,55 +71,44 @@ def measure(
     Raises:
         InvalidArgumentError: nobody to judge.
     """
-    rows = evaluation.judged_users(split, max_users=max_users, seed=seed)
-    judged = _Judged(embeddings, split, rows)
+    rows = full_ranking.judged_users(split, max_users=max_users, seed=seed)
+    test = split.test[rows]
+    relevant = np.diff(test.indptr) + split.test_unknown_items[rows]
+    exact = ranking.top_unseen(embeddings, seen=split.train.weights, user_rows=rows, k=K)
     ns = sorted({min(n, len(embeddings.item)) for n in ns})
+
+    def recall(lists: NDArray[np.int32]) -> float:
+        return float((full_ranking.find_hits(lists, test).sum(axis=1) / relevant).mean())
+
     table = []
-    for candidate in candidates:
-        vectors = unit(embeddings.item) if candidate.metric == "cosine" else embeddings.item
-        index = build(vectors, factory=candidate.factory, search_effort=candidate.search_effort, seed=seed)
+    for spec in specs:
+        index = build(embeddings.item, spec, seed=seed)
         found = _search_unseen(index, embeddings, split, rows=rows, n=ns[-1])
-        reranked = _exact_scores(embeddings, rows, found)
+        scores = np.where(found < 0, -np.inf, embeddings.pair_scores(rows, np.maximum(found, 0)))
         size = len(faiss.serialize_index(index))
-        for n in ns:
-            in_order, exact = judged.hits(found[:, :n]), judged.hits(_sorted_by(found[:, :n], reranked[:, :n]))
-            table.append(
-                BudgetRow(
-                    factory=candidate.factory,
-                    metric=candidate.metric,
-                    search_effort=candidate.search_effort,
-                    n=n,
-                    candidate_recall=judged.recall(in_order),
-                    overlap=judged.overlap(found[:, :n]),
-                    recall_before_rerank=judged.recall(in_order[:, :K]),
-                    recall_after_rerank=judged.recall(exact[:, :K]),
-                    search_us=_search_us(index, embeddings.user[rows], n=n),
-                    bytes=size,
-                )
+        table += [
+            BudgetRow(
+                **asdict(spec),
+                n=n,
+                candidate_recall=recall(found[:, :n]),
+                overlap=_overlap(exact, found[:, :n], n_items=len(embeddings.item)),
+                recall_before_rerank=recall(found[:, : min(n, K)]),
+                recall_after_rerank=recall(_sorted_by(found[:, :n], scores[:, :n])[:, :K]),
+                search_us=_search_us(index, embeddings.user[rows], n=n),
+                bytes=size,
             )
-    return LossBudget(exact_recall=judged.exact_recall, users=len(rows), rows=tuple(table))
+            for n in ns
+        ]
+    return LossBudget(exact_recall=recall(exact), users=len(rows), rows=tuple(table))
 
 
-class _Judged:
-    """The sampled users with their exact lists, against which candidates are held."""
-
-    def __init__(self, embeddings: Embeddings, split: Split, rows: NDArray[np.int64]) -> None:
-        self._test = split.test[rows]
-        self._relevant = np.diff(self._test.indptr) + split.test_unknown_items[rows]
-        self._exact = ranking.top_unseen(embeddings, seen=split.train.weights, user_rows=rows, k=K)
-        self.exact_recall = self.recall(self.hits(self._exact))
-
-    def hits(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
-        return evaluation.find_hits(items, self._test)
-
-    def recall(self, hits: NDArray[np.bool_]) -> float:
-        return float((hits.sum(axis=1) / self._relevant).mean())
-
-    def overlap(self, items: NDArray[np.int32]) -> float:
-        present = np.nonzero(items >= 0)
-        found = sp.csr_matrix((np.ones(len(present[0])), (present[0], items[present])), shape=self._test.shape)
-        shared = evaluation.find_hits(self._exact, found)
-        return float(shared.sum() / max(1, np.count_nonzero(self._exact >= 0)))
+def _overlap(exact: NDArray[np.int32], candidates: NDArray[np.int32], *, n_items: int) -> float:
+    """Share of the exact first items among the candidates."""
+    present = np.nonzero(candidates >= 0)
+    found = sp.csr_matrix(
+        (np.ones(len(present[0])), (present[0], candidates[present])), shape=(len(candidates), n_items)
+    )
+    return float(full_ranking.find_hits(exact, found).sum() / max(1, np.count_nonzero(exact >= 0)))
 
 
 def _search_unseen(
@@ -134,23 +123,14 @@ def _search_unseen(
         batch = by_history[start : start + _SEARCH_ROWS]
         count = min(n + int(history[batch].max()), len(embeddings.item))
         answers = index.search(embeddings.user[rows[batch]], count)[1].astype(np.int32)
-        fresh = (answers >= 0) & ~evaluation.find_hits(answers, seen[batch])
+        fresh = (answers >= 0) & ~full_ranking.find_hits(answers, seen[batch])
         for place, items, is_fresh in zip(batch, answers, fresh, strict=True):
             kept = items[is_fresh][:n]
             found[place, : len(kept)] = kept
     return found
 
 
-def _exact_scores(embeddings: Embeddings, rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Dot products of each user with the items of its row: float32 [len(rows), n], -inf for -1."""
-    scores = np.empty(items.shape, dtype=np.float32)
-    for batch in ranking.batches(np.arange(len(rows)), n_items=len(embeddings.item)):
-        scores[batch] = np.take_along_axis(embeddings.scores(rows[batch]), np.maximum(items[batch], 0), axis=1)
-    scores[items < 0] = -np.inf
-    return scores
-
-
-def _sorted_by(items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.int32]:
+def _sorted_by(items: NDArray[np.int32], scores: NDArray[np.floating]) -> NDArray[np.int32]:
     """Each row by falling score, ties by item row."""
     order = np.lexsort((items, -scores), axis=1)
     return np.take_along_axis(items, order, axis=1)

@@ -36,7 +36,7 @@ class ModelFigures:
     metrics: dict[str, Interval]
     list_level: dict[str, float]
     recall_by_n: list[float]  # mean recall at list length 1, 2, …
-    exposure_shares: list[float]  # share of all places that the most shown 1 %, 2 %, … 100 % of the items take
+    exposure_shares: list[float]  # share of all places that the most exposed 1 %, 2 %, … 100 % of the items take
     segments: list[SegmentFigures]
     seeds: dict[str, list[float]]  # metric → its figure with each training seed; empty for a single seed
 

@@ -29,11 +29,5 @@ def write(report: RunReport, path: Path) -> None:
     )
     page = templates.get_template("report.html.j2").render(report=report, plots=plots.draw(report))
     path.write_text(page, encoding="utf-8")
-    content = json.dumps(asdict(report), indent=1, ensure_ascii=False, default=_iso)
+    content = json.dumps(asdict(report), indent=1, ensure_ascii=False, default=datetime.isoformat)
     path.with_suffix(".json").write_text(content + "\n", encoding="utf-8")
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"a report holds plain values, found {type(value).__name__}")

@@ -3,8 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Final
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -20,10 +19,32 @@ _SERIES: Final = ("#010211", "#010212", "#010213", "#010214", "#010215", "#01021
 _DASHES: Final = ("-", "--", ":", "-.")  # six colours, then the same ones with another dash
 
 
+_STYLE: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
+    "svg.hashsalt": "report",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.parse_math": False,
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": _INK,
+    "grid.alpha": 0.12,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 2.0,
+}
+
+
 def draw(report: RunReport) -> dict[str, Markup]:
     """SVG by name: `metrics`, `recall_by_n`, `exposure`, `training` and `two_stage`, those that there is data for."""
     plots = {}
-    with _style():
+    with mpl.rc_context(_STYLE):
         if report.models:
             plots["metrics"] = _metrics(report.models, k=report.k)
             plots["recall_by_n"] = _recall_by_n(report.models)
@@ -35,32 +56,7 @@ def draw(report: RunReport) -> dict[str, Markup]:
     return plots
 
 
-def _style() -> AbstractContextManager[None]:
-    return mpl.rc_context(
-        {
-            "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
-            "svg.hashsalt": "report",
-            "font.family": "sans-serif",
-            "font.size": 10,
-            "text.parse_math": False,
-            "text.color": _INK,
-            "axes.edgecolor": _INK,
-            "axes.labelcolor": _INK,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": _INK,
-            "grid.alpha": 0.12,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
-            "legend.frameon": False,
-            "legend.fontsize": 9,
-            "lines.linewidth": 2.0,
-        }
-    )
-
-
-def _metrics(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
+def _metrics(models: Sequence[ModelFigures], *, k: int) -> Markup:
     figure = Figure(figsize=(8.4, 0.9 + 0.34 * len(models)), layout="constrained")
     for axes, metric in zip(figure.subplots(1, 2, sharey=True), (f"recall@{k}", f"ndcg@{k}"), strict=True):
         for place, model in enumerate(models):
@@ -76,62 +72,54 @@ def _metrics(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
     return _svg(figure, f"Recall and NDCG at {k} with 95 % intervals, one row a model")
 
 
-def _recall_by_n(models: "Sequence[ModelFigures]") -> Markup:
-    figure, axes = _one_plot()
+def _recall_by_n(models: Sequence[ModelFigures]) -> Markup:
+    figure, axes = _one_plot(xlabel="list length N", ylabel="Recall@N")
     for place, model in enumerate(models):
         _line(axes, range(1, len(model.recall_by_n) + 1), model.recall_by_n, name=model.name, place=place)
-    axes.set_xlabel("list length N")
-    axes.set_ylabel("Recall@N")
     axes.set_ylim(bottom=0)
-    axes.legend()
-    return _svg(figure, "Recall against list length")
+    return _svg(figure, "Recall against list length", legend="best")
 
 
-def _exposure(models: "Sequence[ModelFigures]", *, k: int) -> Markup:
-    figure, axes = _one_plot()
+def _exposure(models: Sequence[ModelFigures], *, k: int) -> Markup:
+    figure, axes = _one_plot(
+        xlabel="most exposed items, share of the catalogue", ylabel=f"share of the places in lists of {k}"
+    )
     axes.plot([0, 100], [0, 1], color=_INK, linewidth=1, alpha=0.35, label="all items alike")
     for place, model in enumerate(models):
         _line(axes, range(101), [0.0, *model.exposure_shares], name=model.name, place=place)
-    axes.set_xlabel("most shown items, share of the catalogue")
-    axes.set_ylabel(f"share of the places in lists of {k}")
     axes.xaxis.set_major_formatter(PercentFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.legend(loc="lower right")
-    return _svg(figure, "How few items take how many of the places")
+    return _svg(figure, "How few items take how many of the places", legend="lower right")
 
 
 def _training(report: RunReport) -> Markup:
-    figure, axes = _one_plot()
+    figure, axes = _one_plot(xlabel="epoch")
     for place, curve in enumerate(report.training_curves):
         _line(axes, curve.epochs, curve.values, name=f"{curve.model}: {_title(curve.metric)}", place=place)
-    axes.set_xlabel("epoch")
-    axes.legend()
-    return _svg(figure, "Training curves")
+    return _svg(figure, "Training curves", legend="best")
 
 
 def _two_stage(two_stage: TwoStageFigures) -> Markup:
-    figure, axes = _one_plot()
+    figure, axes = _one_plot(xlabel="candidates N", ylabel="Recall@20 after re-ranking")
     budget = two_stage.budget
     axes.axhline(budget.exact_recall, color=_INK, linewidth=1, alpha=0.5, label="exact search")
-    kinds = list(dict.fromkeys((row.factory, row.metric, row.search_effort) for row in budget.rows))
-    for place, kind in enumerate(kinds):
-        rows = [row for row in budget.rows if (row.factory, row.metric, row.search_effort) == kind]
-        factory, metric, effort = kind
-        name = f"{factory} {metric.replace('_', ' ')}" + ("" if effort is None else f", effort {effort}")
+    for place, spec in enumerate(dict.fromkeys(row.spec for row in budget.rows)):
+        rows = [row for row in budget.rows if row.spec == spec]
+        effort = "" if spec.search_effort is None else f", effort {spec.search_effort}"
+        name = f"{spec.factory} {spec.metric.replace('_', ' ')}{effort}"
         _line(axes, [row.n for row in rows], [row.recall_after_rerank for row in rows], name=name, place=place, dot="o")
     axes.set_xscale("log")
     candidate_counts = sorted({row.n for row in budget.rows})
     axes.set_xticks(candidate_counts, [str(n) for n in candidate_counts], minor=False)
     axes.minorticks_off()
-    axes.set_xlabel("candidates N")
-    axes.set_ylabel("Recall@20 after re-ranking")
-    axes.legend(loc="lower right")
-    return _svg(figure, "Recall after re-ranking against the number of candidates")
+    return _svg(figure, "Recall after re-ranking against the number of candidates", legend="lower right")
 
 
-def _one_plot() -> tuple[Figure, Axes]:
+def _one_plot(*, xlabel: str, ylabel: str = "") -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    return figure, figure.subplots()
+    axes = figure.subplots()
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    return figure, axes
 
 
 def _line(axes: Axes, x: Sequence[int], y: Sequence[float], *, name: str, place: int, dot: str = "") -> None:
@@ -152,8 +140,10 @@ def _title(metric: str) -> str:
     return f"{words}@{k}" if k else words
 
 
-def _svg(figure: Figure, description: str) -> Markup:
+def _svg(figure: Figure, description: str, *, legend: Literal["best", "lower right"] | None = None) -> Markup:
     """The figure's <svg> element without a background, with a description for screen readers."""
+    if legend is not None:
+        figure.axes[0].legend(loc=legend)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from trainer.choosing.blending import ChosenBlend
-from trainer.choosing.gate import METRIC, shown
+from trainer.choosing.gate import METRIC, with_interval
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
@@ -27,36 +27,39 @@ _ASKED_USERS = 2_000  # of the hard negatives
 
 
 def describe(
-    version: str,
-    choice: Choice,
-    judgement: Judgement,
-    *,
-    two_stage: TwoStageFigures | None,
-    settings: Settings,
+    version: str, choice: Choice, judgement: Judgement, *, two_stage: TwoStageFigures | None, settings: Settings
 ) -> RunReport:
     """Everything that the run measured on its newest window."""
     window, recipe = judgement.window, judgement.recipe
+    is_baseline = isinstance(recipe, PopularityRecipe)
+    name = f"{recipe.model}, as published" if is_baseline else recipe.model  # the table has popularity among the others
+    of_run = {
+        "its personal score alone": judgement.personal,
+        "live version's recipe": judgement.live,
+        "popular items, as they would go live": None if is_baseline else judgement.popularity,
+    }
+    beside = {other: evaluation for other, evaluation in of_run.items() if evaluation is not None}
     return RunReport(
         title=version,
         made_at=datetime.now(UTC),
         split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it.",
         k=20,
-        models=_models(recipe, judgement, settings=settings),
-        comparisons=_comparisons(recipe, judgement, settings=settings),
+        models=_models({name: judgement.new, **beside, **judgement.baselines}, name, judgement, settings=settings),
+        comparisons=_comparisons(judgement.baselines | beside, name, judgement, settings=settings),
         training_curves=_curves(recipe, choice.curve),
-        hard_negatives=_hard_negatives(recipe, judgement, settings=settings),
+        hard_negatives=_hard_negatives(judgement, settings=settings),
         two_stage=two_stage,
         data={
             "users who judged": len(judgement.new.user_rows),
             "users before the window": len(window.train.user_ids),
             "items before the window": len(window.train.item_ids),
             "pairs before the window": window.train.weights.nnz,
-            **{f"test pairs: {name.replace('_', ' ')}": count for name, count in window.test_sizes_outside.items()},
+            **{f"test pairs: {kind.replace('_', ' ')}": count for kind, count in window.test_sizes_outside.items()},
         },
         settings={
             "model": recipe.model,
             "recency_strength": recipe.recency_strength,
-            **_hyper_parameters(recipe),
+            **({} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump()),
             **_blend(ChosenBlend(judgement.blend, None) if judgement.stands_in else choice.blend),
             "seed": settings.seed,
             "recent_days": settings.recent_days,
@@ -65,88 +68,55 @@ def describe(
     )
 
 
-def _beside(judgement: Judgement) -> dict[str, Evaluation]:
-    """What the new model is compared with beside the baselines."""
-    is_baseline = isinstance(judgement.recipe, PopularityRecipe)
-    beside = {
-        "its personal score alone": judgement.personal,
-        "live version's recipe": judgement.live,
-        "popular items, as they would go live": None if is_baseline else judgement.popularity,
-    }
-    return {name: evaluation for name, evaluation in beside.items() if evaluation is not None}
-
-
 def _blend(chosen: ChosenBlend) -> dict[str, str | float]:
     """What lists are ranked by, and what the best blend was worth on the validation window, taken or not."""
     told: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
     if chosen.gain is not None:
-        told[f"best blend tried, {METRIC} over the personal score alone"] = shown(chosen.gain)
+        told[f"best blend tried, {METRIC} over the personal score alone"] = with_interval(chosen.gain)
     return told
 
 
-def _name(recipe: Recipe) -> str:
-    """What the report calls it; the table has popularity among the baselines too."""
-    return f"{recipe.model}, as published" if isinstance(recipe, PopularityRecipe) else recipe.model
-
-
-def _hyper_parameters(recipe: Recipe) -> dict[str, str | int | float | bool | None]:
-    """Of the model; the baseline has none beside the strength of recency."""
-    return {} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump()
-
-
-def _models(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[ModelFigures]:
-    n_items = len(judgement.window.train.item_ids)
-    name_of_new = _name(recipe)
-    judged: dict[str, Evaluation] = {name_of_new: judgement.new, **_beside(judgement)}
-    dims: dict[str, int] = {name_of_new: judgement.embeddings.item.shape[1]}
+def _models(
+    judged: dict[str, Evaluation], name_of_new: str, judgement: Judgement, *, settings: Settings
+) -> list[ModelFigures]:
     return [
         figures_of(
             name,
             evaluation,
-            n_items=n_items,
+            n_items=len(judgement.window.train.item_ids),
             k=20,
-            dim=dims.get(name),
+            dim=judgement.embeddings.item.shape[1] if name == name_of_new else None,
             fit_s=judgement.fit_s if name == name_of_new else None,
             seeds={},
             seed=settings.seed,
         )
-        for name, evaluation in (judged | judgement.baselines).items()
+        for name, evaluation in judged.items()
     ]
 
 
-def _comparisons(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[Comparison]:
+def _comparisons(
+    others: dict[str, Evaluation], name_of_new: str, judgement: Judgement, *, settings: Settings
+) -> list[Comparison]:
+    new = judgement.new.per_user[METRIC]
     return [
-        Comparison(
-            model=_name(recipe),
-            baseline=name,
-            metric=METRIC,
-            difference=bootstrap.paired(judgement.new.per_user[METRIC], other.per_user[METRIC], seed=settings.seed),
-        )
-        for name, other in (judgement.baselines | _beside(judgement)).items()
+        Comparison(name_of_new, name, METRIC, bootstrap.paired(new, other.per_user[METRIC], seed=settings.seed))
+        for name, other in others.items()
     ]
 
 
-def _hard_negatives(recipe: Recipe, judgement: Judgement, *, settings: Settings) -> list[HardNegativeFigures]:
-    sources = {recipe.model: judgement.embeddings, "item-kNN": judgement.other, "uniform random": None}
+def _hard_negatives(judgement: Judgement, *, settings: Settings) -> list[HardNegativeFigures]:
+    model = judgement.recipe.model
     figures = []
-    for drawn_by, source in sources.items():
+    for drawn_by, source in {model: judgement.embeddings, "item-kNN": judgement.other, "uniform random": None}.items():
         judged = hard_negatives.judge(
             judgement.embeddings, judgement.window, negatives_by=source, max_users=_ASKED_USERS, seed=settings.seed
         )
         if len(judged.user_rows):
-            figures.append(hard_negative_figures(recipe.model, drawn_by, judged, seed=settings.seed))
+            figures.append(hard_negative_figures(model, drawn_by, judged, seed=settings.seed))
     return figures
 
 
 def _curves(recipe: Recipe, curve: Sequence[Epoch]) -> list[TrainingCurve]:
     scored = [(epoch.number, epoch.score) for epoch in curve if epoch.score is not None]
-    if not scored:
-        return []
-    return [
-        TrainingCurve(
-            model=recipe.model,
-            metric=METRIC,
-            epochs=[number for number, _ in scored],
-            values=[score for _, score in scored],
-        )
-    ]
+    epochs, values = [number for number, _ in scored], [score for _, score in scored]
+    return [TrainingCurve(recipe.model, METRIC, epochs, values)] if scored else []

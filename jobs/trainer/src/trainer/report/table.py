@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from trainer.choosing import recipe as recipes
+from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.evaluation import bootstrap
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
-from trainer.models import item_knn
-from trainer.models.baselines import popularity
+from trainer.models import baselines, item_knn
 from trainer.models.embeddings import Scorer
+from trainer.settings import Settings
 
 METRICS: Final = ("recall@20", "ndcg@20")
 HEADER: Final = "| model | dim | Recall@20 | NDCG@20 | fit |\n|---|---|---|---|---|"
@@ -44,16 +43,16 @@ def judged(name: str, dim: int | None, window: Split, fit: Callable[[], Scorer])
     return Row(name, dim, fit_s, evaluate(scorer, window, ks=(20,)))
 
 
-def baselines(window: Split, *, recent_days: float) -> Iterator[Row]:
+def of_baselines(window: Split, *, recent_days: float) -> Iterator[Row]:
     """What every personal model must beat. Without times there is no recent popularity."""
     train = window.train
-    n_users = len(train.user_ids)
-    everybody = np.bincount(train.weights.indices, minlength=len(train.item_ids)).astype(np.float32)
-    yield judged("popularity", None, window, lambda: popularity(everybody, n_users=n_users))
+    yield judged("popularity", None, window, lambda: baselines.fit(train))
     if window.cut is not None:
         recent = train.recent_users(recipes.recent_since(train, recent_days))
-        yield judged("recent popularity", None, window, lambda: popularity(recent, n_users=n_users))
-    yield judged("item-kNN", None, window, lambda: item_knn.fit(train, item_knn.ItemKNNSettings()))
+        yield judged(
+            "recent popularity", None, window, lambda: baselines.popularity(recent, n_users=len(train.user_ids))
+        )
+    yield judged("item-kNN", None, window, lambda: item_knn.fit(train))
 
 
 def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 0) -> Row:
@@ -64,3 +63,22 @@ def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 
         return recipes.fit(recipe, window.train, recent_days=recent_days, seed=seed)
 
     return judged(name, None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim, window, fit)
+
+
+def rows(window: Split, recipe: Recipe | None, *, settings: Settings) -> Iterator[Row]:
+    """The baselines and the recipe; none: every default recipe, without recency and with it where there are times."""
+    yield from of_baselines(window, recent_days=settings.recent_days)
+    judged_recipes = [recipe] if recipe else default_recipes(window.train)
+    if recipe is None and window.cut is not None:
+        judged_recipes += [one.model_copy(update={"recency_strength": 1.0}) for one in judged_recipes]
+    for one in judged_recipes:
+        yield of_recipe(one, window, recent_days=settings.recent_days, seed=settings.seed)
+
+
+def described(window: Split) -> str:
+    """What a window tests, and by how many users."""
+    tested = (
+        f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items, "
+        f"judged by {window.judged_users:,} users"
+    )
+    return f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested

@@ -6,19 +6,20 @@ Used for events and for the catalogue alike, so that both are read and rejected 
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
-from pydantic import BaseModel
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
-from trainer.shop_data.mapping import ItemColumns, Mapping
+from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
+from trainer.shop_data.mapping import ColumnMapping, EventColumns, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
-from trainer.shop_data.rows import Batch, Source
+from trainer.shop_data.rows import RowBatch, Source
+from trainer.shop_data.timestamps import UTC_MICROSECONDS
 
-TOO_LONG: Final = f"{{}} longer than {MAX_ID_LENGTH} characters"
 LARGEST: Final = 1e12
 """Of amounts and quantities, as of the API's: sums of them stay finite."""
 
@@ -29,7 +30,7 @@ class Checked:
 
     source: Source
     columns: dict[str, str]  # our names → the file's
-    batch: Batch
+    batch: RowBatch
     ours: pl.DataFrame  # as high as batch.frame; has REASON
 
     def good(self) -> pl.DataFrame:
@@ -49,30 +50,25 @@ class Checked:
         tally.add(read=malformed.height, rejected=malformed)
 
 
-def columns_in(source: Source, table: BaseModel, *, required: tuple[str, ...]) -> dict[str, str]:
-    """Our names → the file's names, of the columns that it has.
+def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: tuple[str, ...]) -> dict[str, str]:
+    """Our names → the file's names, of the columns that it has; `attr:NAME` are those of attributes.
 
-    A column that is required, or that the mapping names, must be there; any other may be missing.
+    A column that is required, or that the mapping names, must be there; any other may be missing. An attribute is one
+    that the mapping names or that has our name already.
 
     Raises:
         DataError: it is not there.
     """
+    wanted = {name: getattr(table, name) for name in type(table).model_fields if name != "attributes"}
     present = {}
-    for ours, shops in table.model_dump(include=set(type(table).model_fields), exclude={"attributes"}).items():
+    for ours, shops in wanted.items():
         if shops in source.columns or (ours not in required and source.has(shops)):
             present[ours] = shops
         elif ours in required or ours in table.model_fields_set:
             raise missing_column(source, shops, meaning=ours)
-    return present
-
-
-def attributes_in(source: Source, table: ItemColumns) -> dict[str, str]:
-    """`attr:NAME` → the file's column, of the attributes that the mapping names or that have our name already.
-
-    Raises:
-        DataError: one that the mapping names is not there.
-    """
-    present = {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
+    if isinstance(table, EventColumns):
+        return present
+    present |= {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
     for name in table.attributes:
         if not source.has(name):
             raise missing_column(source, name, meaning="an attribute")
@@ -94,6 +90,28 @@ def text(column: str | None) -> pl.Expr:
         return pl.lit(None, dtype=pl.String)
     field = pl.col(column).cast(pl.String)
     return pl.when(field != "").then(field)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Between which an event may lie."""
+
+    latest: datetime
+    earliest: datetime | None = None
+
+    @classmethod
+    def until(cls, now: datetime | None) -> "Times":
+        """Up to a day after `now`, or the clock's time: clocks differ, and a local time may be read as UTC."""
+        return cls((now or datetime.now(UTC)) + timedelta(days=1))
+
+    def reasons(self) -> list[tuple[pl.Expr, str]]:
+        """To reject a row with this `timestamp`, as `first_reason` takes them."""
+        timestamp = pl.col("timestamp")
+        return [
+            (timestamp.is_null(), UNREADABLE_TIMESTAMP),
+            (timestamp > self.latest, "timestamp in the future"),
+            (timestamp < pl.lit(self.earliest, UTC_MICROSECONDS), FAR_BEFORE),
+        ]
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,7 @@ class Numbers:
         return rf"^[+-]?(\d+{groups})?({re.escape(self.decimal)}\d*)?([eE][+-]?\d+)?$"
 
 
-def numbers_of(source: Source, mapping: Mapping) -> Numbers:
+def numbers_of(source: Source, mapping: ColumnMapping) -> Numbers:
     """JSON and Parquet have numbers of their own; what the mapping says is of text alone."""
     return Numbers(mapping.decimal, mapping.thousands) if source.format == "csv" else Numbers()
 
@@ -130,6 +148,7 @@ def first_reason(*reasons: tuple[pl.Expr, str]) -> pl.Expr:
     return pl.coalesce(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons).alias(REASON)
 
 
-def is_too_long(identifier: str) -> pl.Expr:
-    """Whether no request could name this id."""
-    return pl.col(identifier).str.len_chars() > MAX_ID_LENGTH
+def too_long(identifier: str) -> tuple[pl.Expr, str]:
+    """The reason to reject a row with an id that no request could name."""
+    reason = f"{identifier} longer than {MAX_ID_LENGTH} characters"
+    return pl.col(identifier).str.len_chars() > MAX_ID_LENGTH, reason

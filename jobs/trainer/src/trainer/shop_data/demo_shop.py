@@ -48,7 +48,7 @@ class _Sessions:
 def generate(
     *, seed: int = 0, users: int = 5_000, items: int = 2_000, days: int = 365, end: datetime = END
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events as `Events.frame` and a catalogue as `Events.catalogue`, of the `days` before `end`.
+    """Events as `LoadedEvents.frame` and a catalogue as `LoadedEvents.catalogue`, of the `days` before `end`.
 
     About 80 events a user.
     """

@@ -69,7 +69,7 @@ def build(
 ) -> Interactions:
     """Sum the weights of each user–item pair's events.
 
-    Events of weight 0 are left out as if they had not been. `last_seen` and `last_type` tell of the pair's last event
+    Events of weight 0 are ignored. `last_seen` and `last_type` tell of the pair's last event
     that is neither a removal nor wholly taken back; at the same time the heavier type wins. The order of the frame's
     rows does not matter.
 
@@ -154,7 +154,7 @@ def _weighted_types(frame: pl.DataFrame, weights: Mapping[str, float]) -> list[s
     if missing := sorted(present - weights.keys()):
         raise InvalidArgumentError(
             f"event weights: the events have types {missing}, found weights for {sorted(weights)}; "
-            "give each a weight, 0 to leave it out"
+            "give each a weight, 0 to ignore it"
         )
     types = sorted(name for name in present if weights[name] > 0)
     if len(types) > 256:

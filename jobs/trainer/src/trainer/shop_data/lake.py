@@ -10,7 +10,7 @@ are dropped from the shop's files; the sink has removed them from the lake.
 import json
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +18,12 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
-from recsys.lake import count_after, read_erasures, read_items, read_table, with_owners
+from recsys.lake import read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
-from trainer.shop_data import catalogue, events, timestamps
-from trainer.shop_data.checks import first_reason
-from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import event_files, item_table, timestamps
+from trainer.shop_data.checks import Times, first_reason
+from trainer.shop_data.hints import UNKNOWN_TYPE
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import FILE, REASON, ROW, RowCounts, Tally
 from trainer.shop_data.shop import Shop
 
@@ -50,14 +50,14 @@ class LakeReport:
         return "\n".join(
             [
                 *self.rows.lines("lake"),
-                f"  {self.single_item_sessions:>12,}  of those kept: left out, of sessions with one item",
+                f"  {self.single_item_sessions:>12,}  of those kept: not learnt from, of sessions with one item",
                 f"lake: up to {self.sequence} of the stream; {self.items_changed:,} items changed; "
                 f"{self.erased_users:,} users erased",
             ]
         )
 
 
-def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None) -> tuple[Shop, LakeReport]:
+def add(shop: Shop, lake: Path, *, mapping: ColumnMapping, now: datetime | None = None) -> tuple[Shop, LakeReport]:
     """The shop as it is now: events of the lake behind those of the files, the catalogue as the API changed it.
 
     Raises:
@@ -68,19 +68,19 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
     stream = owned.with_columns(pl.coalesce("user_id", "owner")).collect()
     erased = frozenset(read_erasures(lake)["user_hash"])
     files = without(shop.events, erased)
-    latest = (now or datetime.now(UTC)) + events.FUTURE_TOLERANCE
-    kept, counts = _checked(stream, lake, mapping=mapping, times=events.Times(None, latest))
+    times = Times.until(now)
+    kept, counts = _checked(stream, lake, mapping=mapping, times=times)
     all_times = pl.concat([files["timestamp"], kept["timestamp"]]).sort()
     earliest = timestamps.earliest_likely(all_times, farthest=mapping.timestamp.farthest)
     if earliest is not None:
-        kept, counts = _checked(stream, lake, mapping=mapping, times=events.Times(earliest, latest))
+        kept, counts = _checked(stream, lake, mapping=mapping, times=replace(times, earliest=earliest))
     _warn_of_unknown_types(counts)
     trained = _with_sessions(kept)
     records = read_items(lake)
-    added = trained.select(events.SCHEMA.names())
-    everything = pl.concat([files.cast(events.SCHEMA), added]).sort("timestamp", maintain_order=True)
+    added = trained.select(event_files.SCHEMA.names())
+    everything = pl.concat([files.cast(event_files.SCHEMA), added]).sort("timestamp", maintain_order=True)
     items = pl.concat([shop.catalogue["item_id"], added["item_id"]])
-    listed = catalogue.merge(items, from_events=catalogue.SCHEMA.to_frame(), from_file=shop.catalogue)
+    listed = item_table.merge(items, from_events=item_table.SCHEMA.to_frame(), from_file=shop.catalogue)
     report = LakeReport(
         rows=counts,
         sequence=committed.sequence,
@@ -90,11 +90,6 @@ def add(shop: Shop, lake: Path, *, mapping: Mapping, now: datetime | None = None
     )
     changed = with_changes(listed, records)
     return replace(shop, events=everything, catalogue=changed, stream_sequence=committed.sequence), report
-
-
-def new_events(lake: Path, *, after_sequence: int) -> int:
-    """How many events the lake has behind a place of the stream; 0 where there is no lake. Raises: DataError."""
-    return count_after(lake, "events", sequence=after_sequence)
 
 
 def without(frame: pl.DataFrame, erased: frozenset[str]) -> pl.DataFrame:
@@ -109,17 +104,18 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """The catalogue as the API changed it.
 
     Args:
-        listed: columns of `catalogue.SCHEMA` and attributes, one row an item.
+        listed: columns of `item_table.SCHEMA` and attributes, one row an item.
         records: columns of `recsys.lake.ITEMS`.
 
     Returns:
-        Columns of `catalogue.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
+        Columns of `item_table.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
     """
     if records.is_empty():
         return listed
     changed = records.select("item_id")
     trained = {row["item_id"]: _item(row) for row in listed.join(changed, on="item_id").rows(named=True)}
-    now = [_record(row).over(trained.get(row["item_id"])) for row in records.rows(named=True)]
+    changes = [ItemRecord(**(row | {"fields": json.loads(row["fields"])})) for row in records.rows(named=True)]
+    now = [change.over(trained.get(change.item_id)) for change in changes]
     new = sorted({f"{ATTRIBUTE}{name}" for item in now for name in item.attributes} - set(listed.columns))
     schema = {**listed.schema, **dict.fromkeys(new, pl.String())}
     rows = pl.DataFrame([_row(item) for item in now], schema=schema)
@@ -128,9 +124,9 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checked(
-    stream: pl.DataFrame, lake: Path, *, mapping: Mapping, times: events.Times
+    stream: pl.DataFrame, lake: Path, *, mapping: ColumnMapping, times: Times
 ) -> tuple[pl.DataFrame, RowCounts]:
-    """Rows to keep, in columns of `events.SCHEMA` and user_id or session_id; and what became of all."""
+    """Rows to keep, in columns of `event_files.SCHEMA` and user_id or session_id; and what became of all."""
     known_type = pl.col("event_type").is_in(mapping.event_types)
     in_time = pl.col("unix_ms").is_between(*_MS_RANGE)
     moment = pl.from_epoch(pl.when(in_time).then("unix_ms"), time_unit="ms").dt.replace_time_zone("UTC")
@@ -141,7 +137,7 @@ def _checked(
         "session_id",
         "item_id",
         pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
-        moment.cast(events.SCHEMA["timestamp"]).alias("timestamp"),
+        moment.cast(event_files.SCHEMA["timestamp"]).alias("timestamp"),
         pl.lit(None, pl.Float64).alias("quantity"),
         "value",
         "unix_ms",
@@ -149,11 +145,9 @@ def _checked(
     ).with_columns(
         first_reason(
             (~pl.col("event_id").is_first_distinct(), "repeated event_id, the first counts"),
-            (_is_empty("user_id") & _is_empty("session_id"), "missing user_id"),
-            (_is_empty("item_id"), "missing item_id"),
-            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
-            (pl.col("timestamp") > times.latest, "timestamp in the future"),
-            (pl.col("timestamp") < pl.lit(times.earliest, events.SCHEMA["timestamp"]), FAR_BEFORE),
+            (pl.concat_str("user_id", "session_id", ignore_nulls=True) == "", "missing user_id"),
+            (pl.col("item_id").fill_null("") == "", "missing item_id"),
+            *times.reasons(),
             (pl.col("event_type").is_null(), UNKNOWN_TYPE),
             (~pl.col("value").is_finite(), "unreadable value"),
         )
@@ -176,10 +170,6 @@ def _warn_of_unknown_types(counts: RowCounts) -> None:
             )
 
 
-def _is_empty(column: str) -> pl.Expr:
-    return pl.col(column).fill_null("") == ""
-
-
 def _with_sessions(kept: pl.DataFrame) -> pl.DataFrame:
     """Sessions that have two different items stand for users; of the others nothing is left."""
     items = pl.col("item_id").n_unique().over("session_id")
@@ -187,16 +177,12 @@ def _with_sessions(kept: pl.DataFrame) -> pl.DataFrame:
     return kept.with_columns(pl.coalesce("user_id", stands)).drop_nulls("user_id")
 
 
-def _record(row: dict[str, Any]) -> ItemRecord:
-    return ItemRecord(**{**row, "fields": json.loads(row["fields"])})
-
-
 def _item(row: dict[str, Any]) -> Item:
-    facts = {name: row[name] for name in catalogue.SCHEMA.names()}
+    facts = {name: row[name] for name in item_table.SCHEMA.names()}
     told = {name.removeprefix(ATTRIBUTE): value for name, value in row.items() if name not in facts}
     return Item(**facts, attributes={name: value for name, value in told.items() if value is not None})
 
 
 def _row(item: Item) -> dict[str, Any]:
-    facts = {name: item.value(name) for name in catalogue.SCHEMA.names()}
+    facts = {name: item.value(name) for name in item_table.SCHEMA.names()}
     return facts | {f"{ATTRIBUTE}{name}": value for name, value in item.attributes.items()}

@@ -1,7 +1,8 @@
 """How a shop's columns and words become ours.
 
-In: a small TOML file, or nothing (the columns already have our names). Out: a frozen `Mapping` that `events.load` and
-`interactions.build` read. Every error is a `DataError` that names file, key, what was expected and what was found.
+In: a small TOML file, or nothing (the columns already have our names). Out: a frozen `ColumnMapping`, for
+`event_files.load` and `interactions.build`. Every error is a `DataError` that names file, key, what was expected and
+what was found.
 """
 
 import codecs
@@ -106,8 +107,8 @@ class Timestamp(_Table):
         return name
 
 
-class Mapping(_Table):
-    """A shop's files in our terms. `Mapping()` fits files whose columns already have our names."""
+class ColumnMapping(_Table):
+    """A shop's files in our terms. `ColumnMapping()` fits files whose columns already have our names."""
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n\x80-\U0010ffff]$')] = ","
     encoding: str = "utf-8"  # of text files
@@ -161,10 +162,10 @@ class Mapping(_Table):
         return self
 
 
-def read(path: Path) -> Mapping:
-    """Read a mapping file.
+def read(path: Path | None) -> ColumnMapping:
+    """What a mapping file says; without one, columns already have our names.
 
     Raises:
         DataError: the file cannot be read, is not TOML, or says something that a mapping does not have.
     """
-    return settings_file.read(path, Mapping, form="TOML")
+    return settings_file.read(path, ColumnMapping, form="TOML") if path else ColumnMapping()

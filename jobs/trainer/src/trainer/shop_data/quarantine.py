@@ -3,11 +3,11 @@
 The quarantine file has the shop's own columns after ours, as text, so that its rows can be mended and read again.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import polars as pl
@@ -71,6 +71,14 @@ class LoadReport:
     exact_duplicates: int  # kept all the same: buying the same thing twice is real
     like_floats: tuple[str, ...] = ()  # the columns of ids that all end in .0
 
+    def too_many_rejected(self, most: float) -> list[str]:
+        """A sentence for each kind of file of which a larger share of the rows than this was rejected."""
+        return [
+            f"{name}: {counts.share_rejected:.0%} of the rows were rejected, of at most {most:.0%} (--max-rejected)"
+            for name, counts in (("events", self.events), ("catalogue", self.catalogue))
+            if counts is not None and counts.share_rejected > most
+        ]
+
     def render(self) -> str:
         """The report as lines of text for a terminal."""
         text = self.events.lines("events")
@@ -90,14 +98,14 @@ class LoadReport:
         return "\n".join(text)
 
 
-@dataclass
 class Tally:
     """Counts the rows of one kind of file while they are read."""
 
-    read: int = 0
-    _rows: dict[str, int] = field(default_factory=dict)
-    _examples: dict[str, list[str]] = field(default_factory=dict)
-    _blamed: dict[str, list[str]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._read = 0
+        self._rows: Counter[str] = Counter()
+        self._examples: defaultdict[str, list[str]] = defaultdict(list)
+        self._blamed: defaultdict[str, list[str]] = defaultdict(list)
 
     def add(self, *, read: int, rejected: pl.DataFrame, columns: Mapping[str, str] | None = None) -> None:
         """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them).
@@ -105,25 +113,23 @@ class Tally:
         Args:
             columns: our names → the shop's; a reason names the field that is to blame as we do.
         """
-        self.read += read
+        self._read += read
         for (reason,), group in rejected.group_by([REASON], maintain_order=True):
             name = str(reason)
-            self._rows[name] = self._rows.get(name, 0) + group.height
-            examples, blamed = self._examples.setdefault(name, []), self._blamed.setdefault(name, [])
+            self._rows[name] += group.height
             column = _blamed(name, columns or {})
-            for row in group.head(EXAMPLES_PER_REASON - len(examples)).rows(named=True):
-                examples.append(_example(row, first=column))
+            for row in group.head(EXAMPLES_PER_REASON - len(self._examples[name])).rows(named=True):
+                self._examples[name].append(_example(row, first=column))
                 if row.get(column) is not None:
-                    blamed.append(str(row[column]))
+                    self._blamed[name].append(str(row[column]))
 
     def counts(self) -> RowCounts:
         """The counts so far."""
-        by_frequency = sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
         rejected = tuple(
             Rejection(name, rows, tuple(self._examples[name]), hint(name, self._blamed[name]))
-            for name, rows in by_frequency
+            for name, rows in sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
         )
-        return RowCounts(self.read, self.read - sum(self._rows.values()), rejected)
+        return RowCounts(self._read, self._read - self._rows.total(), rejected)
 
 
 class Quarantine:
@@ -147,9 +153,7 @@ class Quarantine:
             raise DataError(f"{self.path}: cannot write the quarantine file: {error.strerror}") from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         if not self.rows:
             self.path.unlink()

@@ -63,7 +63,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Batch:
+class RowBatch:
     """Some rows of one file."""
 
     frame: pl.DataFrame  # the shop's columns: str, of Parquet any type
@@ -74,7 +74,7 @@ class Batch:
 def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
     """The files that a path means: a file, all below a directory, or those that a pattern matches; sorted by name.
 
-    Text files without a single line, which have no rows and no columns, are left out.
+    Text files without a single line, which have no rows and no columns, are skipped.
 
     Raises:
         DataError: there is none, or one cannot be opened.
@@ -89,7 +89,7 @@ def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
     return [source for source in opened if source is not None]
 
 
-def batches(source: Source, *, also: list[str]) -> Iterator[Batch]:
+def batches(source: Source, *, also: list[str]) -> Iterator[RowBatch]:
     """Rows of a file, in order. `also` names columns that JSON lines may have beyond those of the first lines.
 
     Raises:
@@ -150,7 +150,7 @@ def _keys(path: Path, lines: list[str]) -> list[str]:
     return list(keys)
 
 
-def _csv_batches(source: Source) -> Iterator[Batch]:
+def _csv_batches(source: Source) -> Iterator[RowBatch]:
     width = len(source.columns)
     schema = {f"c{n}": pl.String() for n in range(width)}
     # A header of our own in front of each block: polars would take a byte order mark off an id that starts with one.
@@ -168,10 +168,10 @@ def _csv_batches(source: Source) -> Iterator[Batch]:
         frame, readable = _parse_where_possible(rows, fits & valid, parse)
         frame.columns = source.columns
         reason = np.select([~fits, ~valid], [WRONG_FIELDS, _invalid(source)], WRONG_QUOTES)
-        yield Batch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
+        yield RowBatch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
 
 
-def _json_batches(source: Source, keys: list[str]) -> Iterator[Batch]:
+def _json_batches(source: Source, keys: list[str]) -> Iterator[RowBatch]:
     schema = {key: pl.String() for key in keys}
 
     def parse(body: bytes) -> pl.DataFrame:
@@ -183,7 +183,7 @@ def _json_batches(source: Source, keys: list[str]) -> Iterator[Batch]:
         begins = np.isin(rows.data[rows.starts], np.frombuffer(b"{ \t", dtype=np.uint8))
         frame, readable = _parse_where_possible(rows, valid & whole & begins, parse)
         reason = np.select([~valid, ~whole], [_invalid(source), HALF_CHARACTER], NOT_JSON)
-        yield Batch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
+        yield RowBatch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
 
 
 def _invalid(source: Source) -> str:
@@ -199,10 +199,10 @@ def _whole_characters(lines: Records) -> NDArray[np.bool_]:
     return whole
 
 
-def _parquet_batches(source: Source) -> Iterator[Batch]:
+def _parquet_batches(source: Source) -> Iterator[RowBatch]:
     start = 0
     for frame in parquet.frames(source.path, source.columns):
-        yield Batch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
+        yield RowBatch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
         start += frame.height
 
 

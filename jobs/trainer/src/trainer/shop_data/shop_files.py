@@ -1,28 +1,16 @@
 """The paths that a command was given in, the shop to learn from out: its files, and the lake over them."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from recsys.errors import DataError
 from recsys.lake import lake_dir, read_committed, read_erasures
-from trainer.settings import Settings
-from trainer.shop_data import demo_shop, kept_events, lake, mapping
-from trainer.shop_data.mapping import Mapping
+from trainer.settings import Settings, ShopFiles
+from trainer.shop_data import demo_shop, event_cache, lake, mapping
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.shop import Shop
 
 QUARANTINE: Final = "quarantine.csv"
 """Where, on the volume, rows of the shop's files go that were rejected."""
-
-
-@dataclass(frozen=True)
-class ShopFiles:
-    """What the command line names."""
-
-    events: Path | None  # none: the demo shop
-    mapping: Path | None
-    catalogue: Path | None
-    lake: Path | None  # none: that of the volume, if it is there
 
 
 def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
@@ -31,7 +19,7 @@ def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
     Raises:
         DataError: a file cannot be read, every row of it is rejected, or there is no lake where one is named.
     """
-    terms = mapping.read(files.mapping) if files.mapping else Mapping()
+    terms = mapping.read(files.mapping)
     found = files.lake or lake_dir(settings.artifact_dir)
     committed = read_committed(found)
     if files.lake is not None and committed is None:
@@ -43,16 +31,18 @@ def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
     return shop, reports
 
 
-def _read_files(files: ShopFiles, terms: Mapping, erased: frozenset[str], settings: Settings) -> tuple[Shop, list[str]]:
+def _read_files(
+    files: ShopFiles, terms: ColumnMapping, erased: frozenset[str], settings: Settings
+) -> tuple[Shop, list[str]]:
     if files.events is None:
         frame, catalogue = demo_shop.generate()
         return Shop(frame, catalogue, terms.event_weights), []
-    loaded = kept_events.load(
+    loaded = event_cache.load(
         files.events,
         mapping=terms,
         catalogue_path=files.catalogue,
         quarantine_path=settings.artifact_dir / QUARANTINE,
-        cache_dir=settings.artifact_dir / kept_events.CACHE,
+        cache_dir=settings.artifact_dir / event_cache.CACHE,
         erased=erased,
     )
     report, counts = loaded.report.render(), loaded.report.events

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from recsys.errors import InvalidArgumentError
+
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 
 # Year, month, day in this order mean one instant; day and month first could mean two, and are not here.
@@ -69,6 +71,14 @@ def parse(column: pl.Series, *, format: str, timezone: str) -> pl.Series:
             break
         parsed = parsed.scatter(unread, _to_utc(_strptime(text.gather(unread), form), timezone))
     return parsed
+
+
+def read_one(text: str, *, name: str) -> datetime:
+    """A time as files write one, in UTC where it names no zone. Raises: InvalidArgumentError, saying the `name`."""
+    moment = parse(pl.Series([text]), format="auto", timezone="UTC")[0]
+    if not isinstance(moment, datetime):
+        raise InvalidArgumentError(f"{name}: expected a time such as 2024-01-31T18:00:00+02:00, found {text!r}")
+    return moment
 
 
 def representable(times: pl.Series) -> pl.Series:

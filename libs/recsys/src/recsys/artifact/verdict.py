@@ -39,10 +39,16 @@ def verdict_of(manifest: Manifest) -> RunVerdict | None:
 
 
 def newest_verdict(volume: Path) -> RunVerdict | None:
-    """Of the last run whose version can be read, live or refused: refused versions stay until newer ones come."""
+    """Of the last run whose version can be read."""
+    newest = newest_manifest(volume)
+    return verdict_of(newest) if newest else None
+
+
+def newest_manifest(volume: Path) -> Manifest | None:
+    """Of the newest version that can be read, live or refused: refused ones stay until newer ones come."""
     for version in reversed(layout.list_versions(volume)):
         try:
-            return verdict_of(read_manifest(layout.version_dir(volume, version)))
+            return read_manifest(layout.version_dir(volume, version))
         except ArtifactError:
             continue
     return None

@@ -7,23 +7,22 @@ attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import accumulate
 
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from trainer.shop_data import rows
 from trainer.shop_data.checks import (
-    TOO_LONG,
     Checked,
     Numbers,
-    attributes_in,
     columns_in,
     first_reason,
-    is_too_long,
     numbers_of,
     text,
+    too_long,
 )
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import REASON, Quarantine, Tally
 from trainer.shop_data.rows import Source
 from trainer.shop_data.timestamps import UTC_MICROSECONDS
@@ -86,12 +85,12 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
     Returns:
         Columns of `SCHEMA`, then the attributes of both, the file's first.
     """
-    attributes = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
-    attributes = list(dict.fromkeys(attributes))
-    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_events.columns]
-    from_events = from_events.with_columns(none)
-    none = [pl.lit(None, dtype=pl.String).alias(name) for name in attributes if name not in from_file.columns]
-    from_file = from_file.with_columns(none)
+    named = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
+    attributes = list(dict.fromkeys(named))
+    from_file, from_events = (  # with the columns of the other
+        pl.concat([one, other.clear()], how="diagonal")
+        for one, other in ((from_file, from_events), (from_events, from_file))
+    )
     ids = pl.concat([item_ids, from_file["item_id"]]).unique().sort().alias("item_id").to_frame()
     told = ids.join(from_file, on="item_id", how="left").join(
         from_events, on="item_id", how="left", suffix="_of_events"
@@ -103,7 +102,7 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
     ).select(*SCHEMA.names(), *attributes)
 
 
-def load(files: list[Source], *, mapping: Mapping, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
+def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantine: Quarantine) -> pl.DataFrame:
     """Read the separate catalogue. Of an item that stands there several times, the last row counts.
 
     Returns:
@@ -112,8 +111,7 @@ def load(files: list[Source], *, mapping: Mapping, tally: Tally, quarantine: Qua
     Raises:
         DataError: a file cannot be read or lacks a column that the mapping names.
     """
-    columns = mapping.catalogue
-    named = [columns_in(source, columns, required=("item_id",)) | attributes_in(source, columns) for source in files]
+    named = [columns_in(source, mapping.catalogue, required=("item_id",)) for source in files]
     attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
     checked = [
         Checked(source, theirs, batch, _in_our_terms(batch.frame, theirs, attributes, numbers_of(source, mapping)))
@@ -128,11 +126,8 @@ def load(files: list[Source], *, mapping: Mapping, tally: Tally, quarantine: Qua
     judged = everything.with_columns(
         pl.when(overruled).then(pl.lit("repeated item_id, a later row counts")).otherwise(REASON).alias(REASON)
     )
-    start = 0
-    for part in checked:
-        height = part.ours.height
-        replace(part, ours=judged.slice(start, height)).set_aside(tally, quarantine)
-        start += height
+    for part, start in zip(checked, accumulate((one.ours.height for one in checked), initial=0), strict=False):
+        replace(part, ours=judged.slice(start, part.ours.height)).set_aside(tally, quarantine)
     return judged.filter(kept).drop(REASON)
 
 
@@ -153,7 +148,7 @@ def _in_our_terms(
         *attributes,
         first_reason(
             (pl.col("item_id").is_null(), "missing item_id"),
-            (is_too_long("item_id"), TOO_LONG.format("item_id")),
+            too_long("item_id"),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
             (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
         ),

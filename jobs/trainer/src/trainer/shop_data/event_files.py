@@ -6,8 +6,8 @@ be read is a reason. Nothing is dropped silently, nothing is guessed.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -15,22 +15,21 @@ import polars as pl
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.shop.events import REMOVE
-from trainer.shop_data import catalogue, rows, timestamps
-from trainer.shop_data.catalogue import ItemFacts
+from trainer.shop_data import item_table, rows, timestamps
 from trainer.shop_data.checks import (
-    TOO_LONG,
     Checked,
     Numbers,
-    attributes_in,
+    Times,
     columns_in,
     first_reason,
-    is_too_long,
     missing_column,
     numbers_of,
     text,
+    too_long,
 )
-from trainer.shop_data.hints import FAR_BEFORE, UNKNOWN_TYPE, UNREADABLE_TIMESTAMP
-from trainer.shop_data.mapping import Mapping, TypeRule
+from trainer.shop_data.hints import UNKNOWN_TYPE
+from trainer.shop_data.item_table import ItemFacts
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
 from trainer.shop_data.rows import Source
 
@@ -48,31 +47,26 @@ SCHEMA = pl.Schema(
 )
 
 _TEXTS = ("user_id", "item_id", "quantity", "value", "title", "category", "price", "image_url")
-# Clocks differ, and a local time that is taken for UTC may be 14 hours ahead.
-FUTURE_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Events:
+class LoadedEvents:
     """What happened in the shop, and what it sells."""
 
-    frame: (
-        pl.DataFrame
-    )  # columns of SCHEMA; quantity and value null where absent; sorted by timestamp, ties in file order
-    catalogue: (
-        pl.DataFrame
-    )  # columns of catalogue.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
+    frame: pl.DataFrame  # columns of SCHEMA; quantity, value null where absent; by timestamp, ties in file order
+    # columns of item_table.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
+    catalogue: pl.DataFrame
     report: LoadReport
 
 
 def load(
     path: Path,
     *,
-    mapping: Mapping,
+    mapping: ColumnMapping,
     quarantine_path: Path,
     catalogue_path: Path | None = None,
     now: datetime | None = None,
-) -> Events:
+) -> LoadedEvents:
     """Read and check a shop's events.
 
     Args:
@@ -95,31 +89,22 @@ def load(
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
     needed = [(source, _columns(source, mapping)) for source in event_files]
-    latest = (now or datetime.now(UTC)) + FUTURE_TOLERANCE
+    times = Times.until(now)
 
-    def read(earliest: datetime | None) -> Events:
-        return _read(needed, item_files, mapping, quarantine_path, Times(earliest, latest))
-
-    loaded = read(None)
+    loaded = _read(needed, item_files, mapping, quarantine_path, times)
     earliest = timestamps.earliest_likely(loaded.frame["timestamp"], farthest=mapping.timestamp.farthest)
-    return loaded if earliest is None else read(earliest)
-
-
-@dataclass(frozen=True)
-class Times:
-    """Between which an event may lie."""
-
-    earliest: datetime | None
-    latest: datetime
+    if earliest is None:
+        return loaded
+    return _read(needed, item_files, mapping, quarantine_path, replace(times, earliest=earliest))
 
 
 def _read(
     event_files: list[tuple[Source, dict[str, str]]],
     item_files: list[Source],
-    mapping: Mapping,
+    mapping: ColumnMapping,
     quarantine_path: Path,
     times: Times,
-) -> Events:
+) -> LoadedEvents:
     named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
     attributes = list(dict.fromkeys(named))
     facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
@@ -132,9 +117,9 @@ def _read(
                 good = checked.good()
                 facts.add(good)
                 kept.append(good.select(SCHEMA.names()))
-        items = catalogue.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
+        items = item_table.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
     frame = pl.concat(kept).sort("timestamp", maintain_order=True)
-    items = catalogue.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
+    items = item_table.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
     report = LoadReport(
         events=tally.counts(),
         catalogue=item_tally.counts() if item_files else None,
@@ -149,21 +134,20 @@ def _read(
             name for name in ("user_id", "item_id") if frame.height and frame[name].str.ends_with(".0").all()
         ),
     )
-    return Events(frame, items, report)
+    return LoadedEvents(frame, items, report)
 
 
-def _columns(source: Source, mapping: Mapping) -> dict[str, str]:
+def _columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
     """Our names → the file's names, of the columns that describe an event or its item."""
     columns = columns_in(source, mapping.columns, required=("user_id", "item_id", "timestamp"))
     for rule in mapping.event_type.rules:
         if not source.has(rule.column):
             raise missing_column(source, rule.column, meaning="a rule of event_type")
-    described = columns_in(source, mapping.item_columns, required=()) | attributes_in(source, mapping.item_columns)
-    return columns | described
+    return columns | columns_in(source, mapping.item_columns, required=())
 
 
 def _checked(
-    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: Mapping, times: Times
+    source: Source, columns: dict[str, str], *, attributes: list[str], mapping: ColumnMapping, times: Times
 ) -> Iterator[Checked]:
     also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
     numbers = numbers_of(source, mapping)
@@ -179,17 +163,14 @@ def _checked(
         yield Checked(source, columns, batch, ours)
 
 
-def _event_type(column: str | None, mapping: Mapping) -> pl.Expr:
+def _event_type(column: str | None, mapping: ColumnMapping) -> pl.Expr:
     names = mapping.event_type.names
     event_type = text(column).replace(names).fill_null(mapping.event_type.default)
     for rule in reversed(mapping.event_type.rules):
-        event_type = pl.when(_holds(rule)).then(pl.lit(rule.type)).otherwise(event_type)
+        field = pl.col(rule.column).cast(pl.String)
+        holds = field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
+        event_type = pl.when(holds).then(pl.lit(rule.type)).otherwise(event_type)
     return event_type
-
-
-def _holds(rule: TypeRule) -> pl.Expr:
-    field = pl.col(rule.column).cast(pl.String)
-    return field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
 
 
 def _in_our_terms(
@@ -214,10 +195,9 @@ def _in_our_terms(
         first_reason(
             (pl.col("user_id").is_null(), "missing user_id"),
             (pl.col("item_id").is_null(), "missing item_id"),
-            *((is_too_long(name), TOO_LONG.format(name)) for name in ("user_id", "item_id")),
-            (pl.col("timestamp").is_null(), UNREADABLE_TIMESTAMP),
-            (pl.col("timestamp") > times.latest, "timestamp in the future"),
-            (pl.col("timestamp") < pl.lit(times.earliest, SCHEMA["timestamp"]), FAR_BEFORE),
+            too_long("user_id"),
+            too_long("item_id"),
+            *times.reasons(),
             (~known_type, UNKNOWN_TYPE),
             (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),
             (quantity <= 0, "quantity not above 0"),

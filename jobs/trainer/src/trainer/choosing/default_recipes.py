@@ -10,13 +10,14 @@ from trainer.choosing.recipe import ALSRecipe, IALSRecipe, Recipe, SpectralRecip
 from trainer.models.als import ALSSettings
 from trainer.models.ials import IALSSettings
 from trainer.models.spectral import SpectralSettings
+from trainer.shop_data.interactions import Interactions
 
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
 
 
-def default_candidates(n_users: int, n_items: int) -> list[Recipe]:
+def default_recipes(known: Interactions) -> list[Recipe]:
     """Recipes to try, the safest first. About a minute of two cores for a million pairs, seconds for a small shop."""
-    smaller_side = min(n_users, n_items)
+    smaller_side = min(len(known.user_ids), len(known.item_ids))
     if smaller_side <= _SMALL_UP_TO:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
         return [

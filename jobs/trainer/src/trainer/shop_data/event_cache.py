@@ -17,9 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys.durable_file import replacing
 from recsys.errors import DataError
-from trainer.shop_data import events, lake, rows
-from trainer.shop_data.events import Events
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import event_files, lake, rows
+from trainer.shop_data.event_files import LoadedEvents
+from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.quarantine import LoadReport
 
 _log = logging.getLogger(__name__)
@@ -32,22 +32,22 @@ _report: Final = TypeAdapter(LoadReport)
 def load(
     path: Path,
     *,
-    mapping: Mapping,
+    mapping: ColumnMapping,
     quarantine_path: Path,
     catalogue_path: Path | None,
     cache_dir: Path,
     erased: frozenset[str],
-) -> Events:
-    """What `events.load` returns for these files, less the events of erased users, who do not stay in what is kept.
+) -> LoadedEvents:
+    """What `event_files.load` returns for these files, without the events of erased users, whom nothing kept has.
 
     Raises:
-        DataError: as `events.load`; or what is to be kept cannot be written.
+        DataError: as `event_files.load`; or what is to be kept cannot be written.
     """
     kept = cache_dir / _name(path, catalogue_path, mapping)
     _forget(kept, erased)
     loaded = _read(kept)
     if loaded is None:
-        loaded = events.load(path, mapping=mapping, quarantine_path=quarantine_path, catalogue_path=catalogue_path)
+        loaded = event_files.load(path, mapping=mapping, quarantine_path=quarantine_path, catalogue_path=catalogue_path)
     elif lake.without(loaded.frame, erased).height == loaded.frame.height:
         return loaded
     loaded = replace(loaded, frame=lake.without(loaded.frame, erased))
@@ -55,7 +55,7 @@ def load(
     return loaded
 
 
-def _name(path: Path, catalogue_path: Path | None, mapping: Mapping) -> str:
+def _name(path: Path, catalogue_path: Path | None, mapping: ColumnMapping) -> str:
     """`<which files, by which mapping>-<as they are now>`."""
     asked = [f"{path.resolve()} {catalogue_path and catalogue_path.resolve()} {mapping.model_dump_json()}"]
     said = [f"{_FORMAT} {pl.__version__}"]
@@ -66,12 +66,12 @@ def _name(path: Path, catalogue_path: Path | None, mapping: Mapping) -> str:
     return "-".join(hashlib.sha256("\n".join(part).encode()).hexdigest()[:16] for part in (asked, said))
 
 
-def _read(kept: Path) -> Events | None:
+def _read(kept: Path) -> LoadedEvents | None:
     """What was kept; none where nothing was, or where it cannot be read any more: then the files are read again."""
     try:
         report = _report.validate_json(kept.with_suffix(".json").read_bytes())
-        frame = pl.read_parquet(kept.with_suffix(".events.parquet")).cast(events.SCHEMA)
-        return Events(frame, pl.read_parquet(kept.with_suffix(".items.parquet")), report)
+        frame = pl.read_parquet(kept.with_suffix(".events.parquet")).cast(event_files.SCHEMA)
+        return LoadedEvents(frame, pl.read_parquet(kept.with_suffix(".items.parquet")), report)
     except FileNotFoundError:
         return None
     except (OSError, ValidationError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -79,7 +79,7 @@ def _read(kept: Path) -> Events | None:
         return None
 
 
-def _write(kept: Path, loaded: Events) -> None:
+def _write(kept: Path, loaded: LoadedEvents) -> None:
     """The report comes last: without it nothing is there. What was kept of these files as they were before goes."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     for old in kept.parent.glob(f"{kept.name.partition('-')[0]}-*"):

@@ -49,22 +49,23 @@ def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_da
 
     `seed` draws the users whom LightGCN's fold-in is chosen by.
     """
+    n_items, dim = fitted.item.shape
     match recipe:
         case ALSRecipe():
-            plain = _of_als(recipe.settings, fitted, known)
+            vectors, info, item_weights, spectrum = _of_als(recipe.settings, fitted, known)
         case IALSRecipe():
-            plain = _of_ials(recipe.settings, fitted, known)
-        case SpectralRecipe():
-            weights = spectral.history_weights(known.weights, recipe.settings)
-            plain = _foldable(fitted, SumFoldIn(), item_weights=weights, spectrum=np.zeros(fitted.item.shape[1]))
+            vectors, info, item_weights, spectrum = _of_ials(recipe.settings, fitted, known)
         case LightGCNRecipe():
-            plain = _of_ials(nearest_ials(fitted, known, seed=seed), fitted, known)
+            vectors, info, item_weights, spectrum = _of_ials(nearest_ials(fitted, known, seed=seed), fitted, known)
+        case SpectralRecipe():
+            vectors, info, spectrum = fitted, SumFoldIn(), np.zeros(dim)
+            item_weights = spectral.history_weights(known.weights, recipe.settings)
         case PopularityRecipe():  # zeros, which say that nothing personal is known: the services then go by popularity
-            nothing = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
-            plain = _foldable(nothing, SumFoldIn(), item_weights=np.zeros(len(fitted.item)), spectrum=np.zeros(1))
+            vectors = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
+            info, item_weights, spectrum = SumFoldIn(), np.zeros(n_items), np.zeros(1)
     factors = recipes.recency_factors(known, recipe.recency_strength, recent_days=recent_days)
-    scaled = FoldIn(plain.fold_in.info, plain.fold_in.item_weights, np.float32(1) / factors, plain.fold_in.spectrum)
-    return Foldable(recency.scale(plain.embeddings, factors), scaled)
+    fold_in = FoldIn(info, item_weights.astype(np.float32), np.float32(1) / factors, spectrum.astype(np.float32))
+    return Foldable(recency.scale(vectors, factors), fold_in)
 
 
 def rotated(embeddings: Embeddings) -> tuple[Embeddings, NDArray[np.float64]]:
@@ -90,7 +91,7 @@ def nearest_ials(fitted: Embeddings, known: Interactions, *, seed: int) -> IALSS
         return ranking.top_unseen(model, seen=histories, user_rows=everybody, k=_LIST_LENGTH)
 
     def shared(settings: IALSSettings) -> float:
-        folded = lists(ials.FoldIn.of(fitted.item, known, settings).users(histories))
+        folded = lists(ials.fold_in(histories, fitted.item, known, settings))
         return float((folded[:, :, None] == own[:, None, :]).any(axis=2).mean())
 
     own = lists(fitted.user[users])
@@ -101,8 +102,11 @@ def nearest_ials(fitted: Embeddings, known: Interactions, *, seed: int) -> IALSS
     return max(tried, key=shared)
 
 
-def _of_als(settings: ALSSettings, fitted: Embeddings, known: Interactions) -> Foldable:
-    turned, eigenvalues = rotated(fitted)
+Parts = tuple[Embeddings, FoldInInfo, NDArray[np.float64], NDArray[np.float64]]  # …, item weights, diagonal
+
+
+def _of_als(settings: ALSSettings, fitted: Embeddings, known: Interactions) -> Parts:
+    vectors, eigenvalues = rotated(fitted)
     scale = als.weight_scale(known.weights)
     info = ALSFoldIn(
         weight_scale=scale,
@@ -113,25 +117,13 @@ def _of_als(settings: ALSSettings, fitted: Embeddings, known: Interactions) -> F
     )
     spectrum = eigenvalues + settings.regularization
     least = max(spectrum.max() * _LEAST_DIAGONAL, float(np.finfo(np.float32).tiny))
-    idf = bm25.inverse_document_frequency(known.weights)
-    return _foldable(turned, info, item_weights=idf, spectrum=np.maximum(spectrum, least))
+    return vectors, info, bm25.inverse_document_frequency(known.weights), np.maximum(spectrum, least)
 
 
-def _of_ials(settings: IALSSettings, fitted: Embeddings, known: Interactions) -> Foldable:
-    turned, eigenvalues = rotated(fitted)
+def _of_ials(settings: IALSSettings, fitted: Embeddings, known: Interactions) -> Parts:
+    vectors, eigenvalues = rotated(fitted)
+    same = ("user_length_exponent", "unobserved_weight", "regularization", "frequency_exponent")
     info = IALSFoldIn(
-        scale=ials.confidence_scale(known.weights, settings),
-        user_length_exponent=settings.user_length_exponent,
-        unobserved_weight=settings.unobserved_weight,
-        regularization=settings.regularization,
-        frequency_exponent=settings.frequency_exponent,
+        scale=ials.confidence_scale(known.weights, settings), **{name: getattr(settings, name) for name in same}
     )
-    ones = np.ones(len(fitted.item))
-    return _foldable(turned, info, item_weights=ones, spectrum=settings.unobserved_weight * eigenvalues)
-
-
-def _foldable(
-    embeddings: Embeddings, info: FoldInInfo, *, item_weights: NDArray[np.float64], spectrum: NDArray[np.float64]
-) -> Foldable:
-    scale = np.ones(len(embeddings.item), np.float32)
-    return Foldable(embeddings, FoldIn(info, item_weights.astype(np.float32), scale, spectrum.astype(np.float32)))
+    return vectors, info, np.ones(known.weights.shape[1]), settings.unobserved_weight * eigenvalues

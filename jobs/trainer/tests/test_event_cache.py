@@ -10,9 +10,9 @@ from two_tastes import two_tastes
 
 from recsys.errors import DataError
 from recsys.ids import user_hash
-from trainer.shop_data import events, kept_events
-from trainer.shop_data.events import Events
-from trainer.shop_data.mapping import Mapping
+from trainer.shop_data import event_cache, event_files
+from trainer.shop_data.event_files import LoadedEvents
+from trainer.shop_data.mapping import ColumnMapping
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def load(file: Path, mapping: Mapping | None = None, erased: tuple[str, ...] = ()) -> Events:
-    return kept_events.load(
+def load(file: Path, mapping: ColumnMapping | None = None, erased: tuple[str, ...] = ()) -> LoadedEvents:
+    return event_cache.load(
         file,
-        mapping=mapping or Mapping(),
+        mapping=mapping or ColumnMapping(),
         quarantine_path=file.parent / "quarantine.csv",
         catalogue_path=None,
         cache_dir=file.parent / "cache",
@@ -39,13 +39,13 @@ def load(file: Path, mapping: Mapping | None = None, erased: tuple[str, ...] = (
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every file that is read as files are."""
     paths: list[Path] = []
-    read = events.load
+    read = event_files.load
 
-    def noted(path: Path, **named: object) -> Events:
+    def noted(path: Path, **named: object) -> LoadedEvents:
         paths.append(path)
         return read(path, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(events, "load", noted)
+    monkeypatch.setattr(event_files, "load", noted)
     return paths
 
 
@@ -63,12 +63,12 @@ def test_another_time_of_change_or_another_mapping_is_read_again(file: Path, rea
     os.utime(file, ns=(1, 1))
     load(file)
     assert len(list((file.parent / "cache").iterdir())) == 3  # events, items and report of the last
-    load(file, Mapping(weights={"wish": 2}))
+    load(file, ColumnMapping(weights={"wish": 2}))
     assert len(readings) == 3
 
 
 def test_runs_with_other_mappings_do_not_push_out_what_the_others_keep(file: Path, readings: list[Path]) -> None:
-    other = Mapping(weights={"wish": 2})
+    other = ColumnMapping(weights={"wish": 2})
     for mapping in (None, other, None, other):
         load(file, mapping)
     assert len(readings) == 2
@@ -76,7 +76,7 @@ def test_runs_with_other_mappings_do_not_push_out_what_the_others_keep(file: Pat
 
 def test_nobody_erased_stays_in_what_another_run_keeps(file: Path, readings: list[Path]) -> None:
     load(file)
-    load(file, Mapping(weights={"wish": 2}), erased=("u001",))
+    load(file, ColumnMapping(weights={"wish": 2}), erased=("u001",))
     kept = [pl.read_parquet(path) for path in (file.parent / "cache").glob("*.events.parquet")]
     assert len(kept) == 1
     assert "u001" not in kept[0]["user_id"]
