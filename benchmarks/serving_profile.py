@@ -23,8 +23,9 @@ import uvloop
 
 from benchmarks import serving_volume
 from benchmarks.one_process_service import CANDIDATES
-from candidate_gen.retriever import Retriever, SourceCounts
+from candidate_gen.retriever import Retriever
 from candidate_gen.servicer import CandidateGenServicer
+from candidate_gen.sources import SourceCounts
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
 from recsys.artifact.watcher import Watcher

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tiny_artifact
 
-from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
+from candidate_gen.retriever import Asker, Conditions, Retriever
+from candidate_gen.sources import SourceCounts
 from recsys.artifact.manifest import FORMAT_VERSION, BlendInfo
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState

@@ -9,7 +9,8 @@ import pytest
 from live_shop import change, record, set_trending
 from two_services import System
 
-from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
+from candidate_gen.retriever import Asker, Conditions, Retriever
+from candidate_gen.sources import SourceCounts
 from candidate_gen.users import history, page
 from recsys.artifact import layout
 from recsys.artifact.reader import Artifact, open_artifact

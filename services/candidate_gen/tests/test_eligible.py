@@ -12,8 +12,9 @@ from tiny_artifact import checkerboard, publish
 
 from candidate_gen import eligible as eligible
 from candidate_gen.eligible import EligibleItems
-from candidate_gen.retriever import Conditions, Retriever, SourceCounts
+from candidate_gen.retriever import Conditions, Retriever
 from candidate_gen.search.item_set import ItemSet
+from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.catalogue import LiveCatalogue

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from tiny_artifact import publish, random_shop, serialized_index
 
-from candidate_gen.retriever import Retriever, SourceCounts
+from candidate_gen.retriever import Retriever
 from candidate_gen.search.item_index import ItemIndex
+from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.errors import ArtifactError
 from recsys.feature_store.follower import LiveState

@@ -19,8 +19,9 @@ from live_shop import Did, change, erase, record, set_trending
 from numpy.typing import NDArray
 from tiny_artifact import Shop, publish, random_shop, with_als_fold_in
 
-from candidate_gen.retriever import Retriever, SourceCounts
+from candidate_gen.retriever import Retriever
 from candidate_gen.servicer import CandidateGenServicer
+from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.artifact.watcher import Watcher
 from recsys.errors import ItemNotFoundError

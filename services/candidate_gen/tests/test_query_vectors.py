@@ -10,7 +10,8 @@ from tiny_artifact import checkerboard, publish, random_shop, with_als_fold_in
 
 from candidate_gen.excluded import Seen
 from candidate_gen.query.query_vectors import VectorOrigin
-from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever, SourceCounts
+from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever
+from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
 from recsys.v1.candidate_gen_service_pb2 import VectorOrigin as WireVectorOrigin

@@ -10,7 +10,8 @@ from tiny_artifact import Shop, checkerboard, publish
 
 from candidate_gen.candidates import Candidates
 from candidate_gen.excluded import Seen
-from candidate_gen.retriever import Asker, Conditions, Retriever, SourceCounts
+from candidate_gen.retriever import Asker, Conditions, Retriever
+from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.filter import Filter

@@ -5,9 +5,10 @@ from functools import partial
 import faiss
 
 from candidate_gen.campaigns.campaign_servicer import CampaignServicer
-from candidate_gen.retriever import Retriever, SourceCounts
+from candidate_gen.retriever import Retriever
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
+from candidate_gen.sources import SourceCounts
 from candidate_gen.user_servicer import UserServicer
 from recsys.artifact.verdict import newest_verdict
 from recsys.artifact.watcher import Watcher

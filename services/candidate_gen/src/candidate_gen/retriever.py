@@ -23,14 +23,7 @@ from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
 from candidate_gen.search.item_set import ItemSet
 from candidate_gen.search.nearest import ExactScores, Space, few_of
-from candidate_gen.sources import (
-    RECENT_ITEMS,
-    PopularItems,
-    SessionNeighbours,
-    new_items,
-    trending_in_rows,
-    trending_items,
-)
+from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
 from candidate_gen.users import is_erased
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
@@ -45,16 +38,6 @@ from recsys.shop.sources import Source
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
 _WARMING_REQUESTS: Final = 16
 _WARMING_COUNT: Final = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCounts:
-    """At most so many candidates of each source beside the index."""
-
-    session: int = 20  # for each of the most recent items
-    popular: int = 20
-    trending: int = 20
-    new: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +84,6 @@ class Retriever:
         self.artifact = artifact
         self.manifest = artifact.manifest
         self.live = live
-        self._counts = counts
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
         # a plain view of the map: every slice of numpy's own memmap class costs microseconds
         embeddings: NDArray[np.float32] = np.asarray(artifact.item_embeddings)
@@ -120,8 +102,7 @@ class Retriever:
         if self.is_popularity:  # yet those with events are known
             is_trained = np.asarray(artifact.first_seen) != 0
         self.queries = QueryVectors(artifact, row_of=self._row_of)
-        self.popular_items = PopularItems(artifact.popularity)
-        self._session = SessionNeighbours(self._similar, count=counts.session)
+        self.sources = Sources(self.retrieval, self._similar, popularity=artifact.popularity, counts=counts)
         self._taking = threading.Lock()
         with self._taking:  # a change that comes between waits, and is taken in after the state that it changes
             self._eligible = EligibleItems(
@@ -150,18 +131,22 @@ class Retriever:
         return self.artifact.users.row_of(user_id)
 
     def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
-        """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match.
-
-        For whom there is no vector, popular items take the place of the index.
-        """
+        """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match."""
         eligible = self._eligible
         user_row = self.user_row(asker.user_id, erased_sequence=asker.erased_sequence)
         excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
         items = eligible.matching(conditions.filter).without(excluded.rows)
         query = self.queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
-        proposals = self._proposals(asker, query, eligible, items, count=count)
+        asked = Asked(
+            user_id=asker.user_id,
+            vector=None if query.origin is VectorOrigin.NONE else query.vector,
+            recent=self._recent(asker),
+            eligible=eligible,
+            items=items,
+            count=count,
+        )
         return Retrieved(
-            candidates=candidates_of(proposals, eligible, with_lists=explain),
+            candidates=candidates_of(self.sources.propose(asked), eligible, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
@@ -192,25 +177,7 @@ class Retriever:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        return candidates_of([Proposals(Source.POPULAR, self.popular_items.best(items, count))], eligible)
-
-    def _proposals(
-        self, asker: Asker, query: QueryVector, eligible: EligibleItems, items: ItemSet, *, count: int
-    ) -> list[Proposals]:
-        """What each source proposes, the most personal first."""
-        counts = self._counts
-        has_vector = query.origin is not VectorOrigin.NONE
-        popular = self.popular_items.best(items, counts.popular if has_vector else max(count, counts.popular))
-        found = [Proposals(Source.ANN, self.nearest(query.vector, items, count))] if has_vector else []
-        is_short = len((found[0].found if has_vector else popular).rows) < count
-        new = new_items(eligible.unknown_to_model, items, count if is_short else counts.new, user_id=asker.user_id)
-        return [
-            *found,
-            Proposals(Source.SESSION, self._session.best(self._recent(asker), items.rows)),
-            Proposals(Source.POPULAR, popular),
-            Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),
-            Proposals(Source.NEW, new),
-        ]
+        return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible)
 
     def nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
         """What the index gives for a user's vector, float32 [dim], out of a set of items."""

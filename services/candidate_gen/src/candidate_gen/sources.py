@@ -1,9 +1,11 @@
-"""What proposes candidates beside the index: each source gives rows of items and their scores, best first.
+"""What proposes candidates for somebody: each source gives rows of items and their scores, best first.
 
-Every source proposes only items of the set that it is given.
+Every source proposes only items of the set that it is given. A new one is a line of `recsys.shop.sources`, a line of
+`Sources.propose`, and what that line calls.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -11,10 +13,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.candidates import Proposals
+from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import ItemSet, RowSet, first_of
 from candidate_gen.search.nearest import Space
 from recsys.feature_store.interface import TrendingItem
+from recsys.shop.sources import Source
 
 RECENT_ITEMS: Final = 3
 
@@ -23,6 +28,64 @@ RECENT_ITEMS: Final = 3
 _FETCH_FACTOR: Final = 3
 _MOST_ITEMS_HELD: Final = 10_000
 _EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCounts:
+    """At most so many candidates of each source beside the index."""
+
+    session: int = 20  # for each of the most recent items
+    popular: int = 20
+    trending: int = 20
+    new: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What all sources are asked for somebody."""
+
+    user_id: str
+    vector: NDArray[np.float32] | None  # [dim]; none: nothing is known of them
+    recent: Sequence[int]  # rows of the items that they looked at last, most recent first
+    eligible: EligibleItems
+    items: ItemSet  # those of them that may be an answer to this request
+    count: int  # so many of the index
+
+
+class Sources:
+    """All sources of one version."""
+
+    def __init__(
+        self, retrieval: Space, similar: Space, *, popularity: NDArray[np.float32], counts: SourceCounts
+    ) -> None:
+        """`popularity` is float32 [n_items]."""
+        self.popular = PopularItems(popularity)
+        self._retrieval = retrieval
+        self._session = SessionNeighbours(similar, count=counts.session)
+        self._counts = counts
+
+    def propose(self, asked: Asked) -> list[Proposals]:
+        """What each source proposes, the most personal first.
+
+        Without a vector, popular items take the place of the index.
+        """
+        counts, items = self._counts, asked.items
+        popular_count = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
+        popular = self.popular.best(items, popular_count)
+        found = popular
+        proposals = []
+        if asked.vector is not None:
+            found = self._retrieval.nearest(self._retrieval.exact.comparable(asked.vector), items, asked.count)
+            proposals = [Proposals(Source.ANN, found)]
+        new_count = asked.count if len(found.rows) < asked.count else counts.new
+        new = new_items(asked.eligible.unknown_to_model, items, new_count, user_id=asked.user_id)
+        return [
+            *proposals,
+            Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
+            Proposals(Source.POPULAR, popular),
+            Proposals(Source.TRENDING, trending_items(asked.eligible.trending, items, counts.trending)),
+            Proposals(Source.NEW, new),
+        ]
 
 
 class SessionNeighbours:

@@ -65,7 +65,7 @@ class PopularRanking:
     """By popularity, the same for every user."""
 
     def __init__(self, retriever: Retriever, items: ItemSet) -> None:
-        self._popular = retriever.popular_items
+        self._popular = retriever.sources.popular
         self._popularity = np.asarray(retriever.artifact.popularity)
         self._items = items
         self.size = items.rows.size_below(len(self._popularity))
