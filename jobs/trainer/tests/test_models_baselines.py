@@ -26,5 +26,5 @@ def test_item_knn_adds_up_the_cosines_to_the_users_items() -> None:
         event_types=["view"],
     )
     fitted = item_knn.fit(known, neighbours=3)
-    # Columns (1,0,0), (1,1,1), (0,1,0): cosine 1/√3 of x and y and of y and z, 0 of x and z.
-    np.testing.assert_allclose(fitted.scores(np.array([2])), [[3**-0.5, 1, 3**-0.5]], rtol=1e-5)
+    # Users of length 1: columns (1,0,0)/√2, (1,1,√2)/√2, (0,1,0)/√2: cosine ½ of x and y and of y and z, 0 of x and z.
+    np.testing.assert_allclose(fitted.scores(np.array([2])), [[0.5, 1, 0.5]], rtol=1e-5)

@@ -1,7 +1,9 @@
 """The recipes that are tried on a held-out window when none is given: few, and spread over what shops of a size need.
 
-Small dense shops want few dimensions, a mild confidence and strong regularisation; large sparse ones the opposite
-(DESIGN.md, section 6). What is right in between is left to the window.
+From almost popularity (few dimensions, strong regularisation), which a grocer's dense baskets want, to many dimensions
+and a mild one, which large sparse catalogues want. What is right in between is left to the window. Of iALS the weight
+of unobserved pairs falls with the catalogue: it is summed over all items, and would drown the data of a large one.
+docs/evaluation.md has what each was worth where.
 """
 
 from typing import Final
@@ -13,6 +15,10 @@ from trainer.models.spectral import SpectralSettings
 from trainer.shop_data.interactions import Interactions
 
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
+_NEAR_POPULARITY: Final = (
+    SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8)),
+    IALSRecipe(settings=IALSSettings(dim=32, unobserved_weight=1, regularization=0.1, user_length_exponent=0.3)),
+)
 
 
 def default_recipes(known: Interactions) -> list[Recipe]:
@@ -22,16 +28,20 @@ def default_recipes(known: Interactions) -> list[Recipe]:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
         return [
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=10)),
-            ALSRecipe(settings=ALSSettings(dim=min(32, most), alpha=0.5, regularization=10)),
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=2, regularization=1)),
             ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=10, regularization=0.1)),
-            IALSRecipe(settings=IALSSettings(dim=min(64, most), unobserved_weight=0.3, user_length_exponent=0.3)),
+            IALSRecipe(
+                settings=IALSSettings(
+                    dim=min(128, most), sweeps=8, unobserved_weight=0.3, regularization=0.01, user_length_exponent=0.3
+                )
+            ),
             SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
+            *_NEAR_POPULARITY,
         ]
     return [
         ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),
-        ALSRecipe(settings=ALSSettings(dim=128, alpha=0.5, regularization=1)),
-        IALSRecipe(settings=IALSSettings(dim=256, unobserved_weight=0.1)),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=10)),
         IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=0.02)),
         SpectralRecipe(settings=SpectralSettings(dim=512)),
+        SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8)),
     ]
