@@ -26,7 +26,7 @@ def default_recipes(known: Interactions) -> list[Recipe]:
     smaller_side = min(len(known.user_ids), len(known.item_ids))
     if smaller_side <= _SMALL_UP_TO:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
-        return [
+        small: list[Recipe] = [
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=10)),
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=2, regularization=1)),
             ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=10, regularization=0.1)),
@@ -38,6 +38,7 @@ def default_recipes(known: Interactions) -> list[Recipe]:
             SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
             *_NEAR_POPULARITY,
         ]
+        return list(dict.fromkeys(small))  # a small catalogue makes some of them one
     return [
         ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),
         ALSRecipe(settings=ALSSettings(dim=256, alpha=10)),
