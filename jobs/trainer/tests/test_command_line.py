@@ -101,8 +101,14 @@ def test_evaluate_prints_baselines_and_models_and_publishes_nothing(
 ) -> None:
     volume = tmp_path / "volume"
     printed = run("evaluate", *how, "--events", events_file, "--artifact-dir", volume)
-    assert printed.count("| item-kNN |") == (2 if "--windows" in how else 1)
+    windows = 2 if "--windows" in how else 1
+    assert printed.count("| item-kNN |") == windows
     assert "| als |" in printed
+    assert "alpha 0.5, regularization 10 |" in printed
+    assert printed.count("`train` would have chosen") == windows - 1
+    first_window = printed.split("judged by")[1]
+    models = [re.sub(r"\d+ s", "", line) for line in first_window.splitlines() if line.startswith("| ")]
+    assert len(models) == len(set(models))  # no recipe stands there twice
     assert layout.list_versions(volume) == []
 
 

@@ -154,10 +154,8 @@ def evaluate(
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        for window in splits:
-            typer.echo(f"\n{table.described(window)}\n\n{table.HEADER}")
-            for row in table.rows(window, recipes.read(recipe) if recipe else None, settings=settings):
-                typer.echo(row.line())
+        for line in table.lines(splits, recipes.read(recipe) if recipe else None, settings=settings):
+            typer.echo(line)
 
 
 @app.command()
