@@ -18,7 +18,9 @@ from ui.visitor import Visitor
 HOME_PAGE = "views/recommendations.py"
 ITEM_PAGE = "views/item.py"
 CATALOGUE_PAGE = "views/catalogue.py"
-CLIPPED_FROM = 40  # characters: a title of a history's line may not fit in two rows, see style.css
+# characters from which a title may not fit, see style.css
+CLIPPED_FROM = 40  # in two rows of the history
+CLIPPED_IN_CARD_FROM = 60  # in four rows of a card
 LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 
 SOURCE_LABELS = {
@@ -50,7 +52,8 @@ def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | N
             with st.container(key=f"card-{name}-{position}", gap=None):
                 st.html(tile_html(item))
                 origin = {"list": list_id, "position": str(position + 1)} if list_id else {}
-                item_link(item, visitor=visitor, origin=origin)
+                is_clipped = len(name_of(item)) >= CLIPPED_IN_CARD_FROM
+                item_link(item, visitor=visitor, is_clipped=is_clipped, origin=origin)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
                 _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
 
