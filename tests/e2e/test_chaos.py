@@ -14,7 +14,7 @@ from tools.chaos.load import Load
 from tools.chaos.play import Fault, Played, Scenario, play
 from tools.chaos.system import System
 
-# Levels that answers fall to while a service is away: some do, or the fault was not felt.
+# Levels that answers fall to while a service is unavailable: some do, or the fault was not felt.
 BELOW = {
     "candidate-gen": {"popular_in_category"},
     "reranker": {"without_rerank"},
@@ -50,7 +50,7 @@ def played(fault: Fault, system: System, load: Load, *, service: str, lasting_s:
 
 
 def expect_felt(outcome: Played, service: str) -> None:
-    """There were answers of a level that says that the service was away."""
+    """There were answers of a level that says that the service was unavailable."""
     assert BELOW[service] & set(outcome.row.levels), outcome.row.line()
 
 

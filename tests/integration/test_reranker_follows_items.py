@@ -1,4 +1,4 @@
-"""The reranker beside a real feature store: what the shop changes shows; a store that is away keeps nobody waiting."""
+"""The reranker beside a real feature store: what the shop changes shows; an unavailable store keeps nobody waiting."""
 
 import asyncio
 from collections.abc import Iterator

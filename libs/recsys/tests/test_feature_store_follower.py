@@ -37,7 +37,7 @@ async def store(tmp_path: Path) -> AsyncIterator[FeatureStore]:
 
 
 class Wrapped:
-    """A store that something happens to before each page of item changes, and that can be away."""
+    """A store that something happens to before each page of item changes, and that can be unavailable."""
 
     def __init__(self, store: FeatureStore) -> None:
         self._store = store

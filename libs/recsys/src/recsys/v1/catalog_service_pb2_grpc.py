@@ -59,7 +59,7 @@ class CatalogServiceServicer:
     """
 
     def GetItems(self, request, context):
-        """The items of these ids that the catalogue has, in the order asked for; unknown and deleted ones are left out.
+        """The items of these ids that the catalogue has, in the order asked for; unknown and deleted ones are not in it.
         What the shop changed since the version was trained shows.
         INVALID_ARGUMENT: more ids than the server's limit.
         """

@@ -28,7 +28,7 @@ if _version_not_supported:
 class LaneServiceStub:
     """Unary calls of one client, many to a message, over a stream that stays open. Served by candidate_gen and by the
     reranker beside their own services, whose every unary method can be called so: a hop costs half of a call's own, and
-    calls that wait together travel together. A client that has no lane makes the call itself.
+    calls that wait together travel together. A client that has no call stream makes the call itself.
     """
 
     def __init__(self, channel):
@@ -47,7 +47,7 @@ class LaneServiceStub:
 class LaneServiceServicer:
     """Unary calls of one client, many to a message, over a stream that stays open. Served by candidate_gen and by the
     reranker beside their own services, whose every unary method can be called so: a hop costs half of a call's own, and
-    calls that wait together travel together. A client that has no lane makes the call itself.
+    calls that wait together travel together. A client that has no call stream makes the call itself.
     """
 
     def Carry(self, request_iterator, context):
@@ -77,7 +77,7 @@ def add_LaneServiceServicer_to_server(servicer, server):
 class LaneService:
     """Unary calls of one client, many to a message, over a stream that stays open. Served by candidate_gen and by the
     reranker beside their own services, whose every unary method can be called so: a hop costs half of a call's own, and
-    calls that wait together travel together. A client that has no lane makes the call itself.
+    calls that wait together travel together. A client that has no call stream makes the call itself.
     """
 
     @staticmethod
