@@ -31,7 +31,7 @@ _HEALTHY_WITHIN_S: Final = 60.0
 
 
 async def run(settings: Settings, *, once: bool) -> None:
-    """Move entries until told to end; what passes (a store that is unavailable, a full disk) is waited for, unless `once`."""
+    """Move entries until told to end; what passes (an unavailable store, a full disk) is waited for, unless `once`."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
