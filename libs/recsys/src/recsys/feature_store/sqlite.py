@@ -9,16 +9,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store import (
-    codec,
-    sqlite_events,
-    sqlite_experiments,
-    sqlite_items,
-    sqlite_schema,
-    sqlite_seen,
-    sqlite_sessions,
-    sqlite_trending,
-)
+from recsys.feature_store import codec, sqlite_events, sqlite_items, sqlite_schema, sqlite_subjects
 from recsys.feature_store.interface import (
     SESSION_DAYS,
     Appended,
@@ -59,8 +50,8 @@ class SqliteStore(FeatureStore):
         def append(connection: sqlite3.Connection) -> list[Appended]:
             appended = sqlite_events.append(connection, events, now_ms=now_ms)
             if not self._are_sessions_marked:
-                sqlite_sessions.mark_unmarked(connection)
-            sqlite_sessions.forget_quiet(connection, before_ms=now_ms - self._session_ms)
+                sqlite_subjects.mark_unmarked(connection)
+            sqlite_subjects.forget_quiet(connection, before_ms=now_ms - self._session_ms)
             return appended
 
         appended = await self._write(append)
@@ -68,22 +59,13 @@ class SqliteStore(FeatureStore):
         return appended
 
     async def profile(self, subject: Subject) -> Profile:
-        def look(connection: sqlite3.Connection) -> Profile:
-            resolved = sqlite_sessions.resolve(connection, subject)
-            return Profile(
-                resolved,
-                recent=sqlite_events.recent_of(connection, resolved),
-                seen=sqlite_seen.seen_by(connection, resolved),
-                arms=sqlite_experiments.arms_of(connection, codec.key_of(resolved)),
-            )
-
-        return self._read(look)
+        return self._read(sqlite_subjects.profile, subject)
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         return await self._write(sqlite_events.merge_session, session_id, user_id=user_id, now_ms=now_ms)
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        return self._read(sqlite_trending.heaviest, limit=limit, now_ms=now_ms)
+        return self._read(sqlite_items.trending, limit=limit, now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         return await self._write(sqlite_items.change, changes, now_ms=now_ms)
@@ -116,7 +98,7 @@ class SqliteStore(FeatureStore):
         return await self._execute("DELETE FROM stream WHERE sequence <= ?", up_to_sequence)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        await self._write(sqlite_experiments.record, exposures)
+        await self._write(sqlite_events.record_exposures, exposures)
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         rows = self._rows("SELECT experiment, state FROM experiment_states")

@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,8 +27,7 @@ _OF_ONE_WRITE: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.Inter
 @dataclass(frozen=True)
 class _Write:
     work: Callable[[sqlite3.Connection], Any]
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[Any]
+    done: Future[Any]
 
 
 class SqliteWriter:
@@ -43,10 +43,10 @@ class SqliteWriter:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="feature-store-writer", daemon=True)
             self._thread.start()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Write(work, loop, done))
-        return await done
+        done: Future[T] = Future()
+        done.set_running_or_notify_cancel()  # a caller that waits no more takes nothing back
+        self._queue.put(_Write(work, done))
+        return await asyncio.wrap_future(done)
 
     def close(self) -> None:
         """End the thread after what was given to it."""
@@ -63,12 +63,15 @@ class SqliteWriter:
                 connection = connection or sqlite_schema.connect(self._path)
                 outcomes = _in_one_transaction(connection, writes)
             except sqlite3.Error as error:
-                outcomes = [_unavailable(self._path, error)] * len(writes)
+                outcomes = [StoreUnavailableError(f"{self._path}: nothing was written: {error}")] * len(writes)
                 if connection is not None:
                     connection.close()
                     connection = None
             for write, outcome in zip(writes, outcomes, strict=True):
-                _tell(write, outcome)
+                if isinstance(outcome, Exception):
+                    write.done.set_exception(outcome)
+                else:
+                    write.done.set_result(outcome)
             if is_last:
                 break
         if connection is not None:
@@ -108,22 +111,3 @@ def _in_one_transaction(connection: sqlite3.Connection, writes: list[_Write]) ->
             connection.execute("ROLLBACK")
         raise
     return outcomes
-
-
-def _unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailableError:
-    return StoreUnavailableError(f"{path}: nothing was written: {error}")
-
-
-def _tell(write: _Write, outcome: Any) -> None:
-    def settle() -> None:
-        if write.done.cancelled():
-            return
-        if isinstance(outcome, Exception):
-            write.done.set_exception(outcome)
-        else:
-            write.done.set_result(outcome)
-
-    try:
-        write.loop.call_soon_threadsafe(settle)
-    except RuntimeError:  # the caller's loop has ended: nobody waits any more
-        return
