@@ -5,10 +5,12 @@ What is yielded is a remark for the table, mostly empty.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Concatenate, Final, ParamSpec
 
 from tools.chaos.play import Fault
 from tools.chaos.system import EngineError, System, docker, until
+
+P = ParamSpec("P")
 
 _SHELL_IMAGE: Final = "valkey/valkey:8.1-trixie"  # any image with a shell; this one is here anyway
 _PERIOD_US: Final = 100_000
@@ -16,43 +18,35 @@ _TAKES_LOAD: Final = 20  # calls answered by a replica that is part of it
 _LIVE_WITHIN_S: Final = 10.0
 
 
-def _at_once(do: Callable[[System], str]) -> Fault:
-    """It is done at once, and there is nothing to mend; `do` gives the remark."""
-
-    @contextmanager
-    def fault(system: System) -> Iterator[str]:
-        yield do(system)
-
-    return fault
+def _fault(happens: Callable[Concatenate[System, P], Iterator[str]]) -> Callable[P, Fault]:
+    """What takes the other arguments, and gives what takes the system."""
+    begin = contextmanager(happens)
+    return lambda *args, **kw: lambda system: begin(system, *args, **kw)
 
 
-def _while(service: str, begin: Sequence[str], end: Sequence[str]) -> Fault:
-    """What a command of docker does to the first container of a service, until another one undoes it."""
-
-    @contextmanager
-    def fault(system: System) -> Iterator[str]:
-        container = system.containers(service)[0]
-        docker(*begin, container)
-        yield ""
-        docker(*end, container)
-
-    return fault
+@_fault
+def nothing(_: System) -> Iterator[str]:
+    """Only the load."""
+    yield ""
 
 
-nothing: Final = _at_once(lambda _: "")
-"""Only the load."""
-
-
-def killed(service: str) -> Fault:
+@_fault
+def killed(system: System, service: str) -> Iterator[str]:
     """The first container of a service gets SIGKILL, as when memory runs out; its restart policy brings it back."""
+    # `docker kill` would not do: nothing is restarted after it
+    pid = docker("inspect", "--format", "{{.State.Pid}}", system.containers(service)[0]).strip()
+    isolated = ("run", "--rm", "--pid", "host", "--network", "none", "--user", "0")
+    docker(*isolated, "--entrypoint", "sh", _SHELL_IMAGE, "-c", f"kill -9 {pid}")
+    yield ""
 
-    def kill_9(system: System) -> str:  # `docker kill` would not do: nothing is restarted after it
-        pid = docker("inspect", "--format", "{{.State.Pid}}", system.containers(service)[0]).strip()
-        isolated = ("run", "--rm", "--pid", "host", "--network", "none", "--user", "0")
-        docker(*isolated, "--entrypoint", "sh", _SHELL_IMAGE, "-c", f"kill -9 {pid}")
-        return ""
 
-    return _at_once(kill_9)
+@_fault
+def _while(system: System, service: str, begin: Sequence[str], end: Sequence[str]) -> Iterator[str]:
+    """What a command of docker does to the first container of a service, until another one undoes it."""
+    container = system.containers(service)[0]
+    docker(*begin, container)
+    yield ""
+    docker(*end, container)
 
 
 def paused(service: str) -> Fault:
@@ -71,48 +65,37 @@ def stopped(service: str) -> Fault:
     return _while(service, ["stop"], ["start"])
 
 
-def cut_off(service: str) -> Fault:
+@_fault
+def cut_off(system: System, service: str) -> Iterator[str]:
     """The first container of a service has no network: packets vanish, and nobody is told."""
-
-    @contextmanager
-    def fault(system: System) -> Iterator[str]:
-        container = system.containers(service)[0]
-        names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}\n{{end}}"
-        [network] = docker("inspect", "--format", names, container).split()
-        docker("network", "disconnect", network, container)
-        yield ""
-        docker("network", "connect", "--alias", service, network, container)  # compose finds it by the alias again
-
-    return fault
+    container = system.containers(service)[0]
+    names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}\n{{end}}"
+    [network] = docker("inspect", "--format", names, container).split()
+    docker("network", "disconnect", network, container)
+    yield ""
+    docker("network", "connect", "--alias", service, network, container)  # compose finds it by the alias again
 
 
-def restarted(services: Sequence[str]) -> Fault:
+@_fault
+def restarted(system: System, services: Sequence[str]) -> Iterator[str]:
     """All containers of these services, in this order; a gateway when the one before it answers."""
-
-    def restart(system: System) -> str:
-        for service in services:
-            for container in system.containers(service):
-                docker("restart", container)
-                if service == "gateway":
-                    until(system.all_gateways_answer, "a gateway after its restart")
-        return ""
-
-    return _at_once(restart)
+    for service in services:
+        for container in system.containers(service):
+            docker("restart", container)
+            if service == "gateway":
+                until(system.all_gateways_answer, "a gateway after its restart")
+    yield ""
 
 
-def filled(folder: str) -> Fault:
+@_fault
+def filled(system: System, folder: str) -> Iterator[str]:
     """The volume at this folder of the container `disk` has no byte left."""
-
-    @contextmanager
-    def fault(system: System) -> Iterator[str]:
-        system.on_disk(f"cat /dev/zero > {folder}/filling 2>/dev/null; true")
-        yield ""
-        system.on_disk(f"rm {folder}/filling")
-
-    return fault
+    system.on_disk(f"cat /dev/zero > {folder}/filling 2>/dev/null; true")
+    yield ""
+    system.on_disk(f"rm {folder}/filling")
 
 
-@contextmanager
+@_fault
 def training_on_a_full_disk(system: System) -> Iterator[str]:
     """A training has nowhere to put its model. It must say so, and leave nothing that somebody takes for a model."""
     versions = system.on_disk("ls /artifacts/versions")
@@ -128,7 +111,7 @@ def training_on_a_full_disk(system: System) -> Iterator[str]:
     yield said or "the training failed"
 
 
-@contextmanager
+@_fault
 def bad_version(system: System) -> Iterator[str]:
     """A copy of the live version whose item vectors are cut short is named as the live one."""
     live = system.named_live()
@@ -145,48 +128,35 @@ def bad_version(system: System) -> Iterator[str]:
     system.on_disk(f"rm -r /artifacts/versions/{bad}")
 
 
-def activated(*, dearer: bool) -> Fault:
+@_fault
+def activated(system: System, *, dearer: bool) -> Iterator[str]:
     """The other version goes live."""
-
-    def activate(system: System) -> str:
-        version = system.dearer if dearer else system.cheaper
-        system.activate(version)
-        taken_s = until(lambda: system.live_version() == version, f"{version} live", within_s=_LIVE_WITHIN_S)
-        return f"live {taken_s:.1f} s after `activate`"
-
-    return _at_once(activate)
+    version = system.dearer if dearer else system.cheaper
+    system.activate(version)
+    taken_s = until(lambda: system.live_version() == version, f"{version} live", within_s=_LIVE_WITHIN_S)
+    yield f"live {taken_s:.1f} s after `activate`"
 
 
-def added(service: str, *, replicas: int) -> Fault:
+@_fault
+def added(system: System, service: str, *, replicas: int) -> Iterator[str]:
     """A service has so many replicas, which is more than before, and all take load."""
-
-    def add(system: System) -> str:
-        system.scale(service, replicas)
-        return f"all {replicas} take load {until_all_take_load(system, service):.1f} s after they were started"
-
-    return _at_once(add)
+    system.scale(service, replicas)
+    yield f"all {replicas} take load {until_all_take_load(system, service):.1f} s after they were started"
 
 
-def one_of(service: str, fault: Fault) -> Fault:
+@_fault
+def one_of(system: System, service: str, fault: Fault) -> Iterator[str]:
     """A fault of one replica, while all take load."""
-
-    @contextmanager
-    def begin(system: System) -> Iterator[str]:
-        until_all_take_load(system, service)
-        with fault(system) as remark:
-            yield remark
-
-    return begin
+    until_all_take_load(system, service)
+    with fault(system) as remark:
+        yield remark
 
 
-def removed(service: str, *, replicas: int) -> Fault:
+@_fault
+def removed(system: System, service: str, *, replicas: int) -> Iterator[str]:
     """A service has so many replicas, which is fewer than before."""
-
-    def remove(system: System) -> str:
-        system.scale(service, replicas)
-        return ""
-
-    return _at_once(remove)
+    system.scale(service, replicas)
+    yield ""
 
 
 def until_all_take_load(system: System, service: str) -> float:

@@ -16,13 +16,13 @@ _SERVICES: Final = ("candidate-gen", "reranker")
 def all_scenarios() -> list[Scenario]:
     """Every one."""
     return [
-        Scenario("no fault", faults.nothing),
+        Scenario("no fault", faults.nothing()),
         *_of_one_container(),
         Scenario("kill -9 one of two gateways", faults.killed("gateway"), ends_gateways=True),
         Scenario("one of two gateways stopped, 3 s", faults.stopped("gateway"), _LASTING_S, ends_gateways=True),
         Scenario("valkey's disk full, 3 s", faults.filled("/features"), _LASTING_S, stops_writes=True),
-        Scenario("models' disk full, and a training", faults.training_on_a_full_disk),
-        Scenario("a truncated model goes live", faults.bad_version),
+        Scenario("models' disk full, and a training", faults.training_on_a_full_disk()),
+        Scenario("a truncated model goes live", faults.bad_version()),
         Scenario("a new model goes live", faults.activated(dearer=True)),
         Scenario("it is rolled back", faults.activated(dearer=False)),
         *_of_restarts(),
@@ -32,12 +32,10 @@ def all_scenarios() -> list[Scenario]:
 
 def _of_one_container() -> Iterator[Scenario]:
     for service in (*_SERVICES, "valkey"):
-        store = service == "valkey"
+        store, slowed = service == "valkey", faults.slowed(service, cores=_SLOW_CORES)
         yield Scenario(f"kill -9 {service}", faults.killed(service), stops_writes=store)
         yield Scenario(f"SIGSTOP {service}, 3 s", faults.paused(service), _LASTING_S, stops_writes=store)
-        yield Scenario(
-            f"{service} at 1/20 core, 3 s", faults.slowed(service, cores=_SLOW_CORES), _LASTING_S, stops_writes=store
-        )
+        yield Scenario(f"{service} at 1/20 core, 3 s", slowed, _LASTING_S, stops_writes=store)
         yield Scenario(f"{service} without network, 3 s", faults.cut_off(service), _LASTING_S, stops_writes=store)
         yield Scenario(f"{service} stopped, 3 s", faults.stopped(service), _LASTING_S, stops_writes=store)
 
@@ -45,9 +43,8 @@ def _of_one_container() -> Iterator[Scenario]:
 def _of_restarts() -> Iterator[Scenario]:
     for number, order in enumerate(itertools.permutations((*_SERVICES, "gateway"))):
         services = ("valkey", *order) if number % 2 == 0 else (*order, "valkey")
-        yield Scenario(
-            f"restart {', '.join(services)}", faults.restarted(services), ends_gateways=True, stops_writes=True
-        )
+        name = f"restart {', '.join(services)}"
+        yield Scenario(name, faults.restarted(services), ends_gateways=True, stops_writes=True)
 
 
 def _of_replicas() -> Iterator[Scenario]:
