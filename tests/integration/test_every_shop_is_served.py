@@ -13,8 +13,7 @@ from candidate_gen.retriever import Asker, Conditions, Retriever
 from candidate_gen.sources import SourceCounts
 from candidate_gen.users import history, page
 from recsys.artifact import layout
-from recsys.artifact.reader import Artifact, open_artifact
-from recsys.artifact.verdict import newest_verdict
+from recsys.artifact.reader import Artifact, newest_manifest, open_artifact
 from recsys.feature_store.follower import LiveState
 from recsys.v1.candidate_gen_service_pb2 import VECTOR_ORIGIN_NONE
 from reranker.ranker import Ranker
@@ -151,7 +150,7 @@ def test_a_refused_run_is_told_by_the_service_that_goes_on_with_the_version_befo
     refused_run(system.volume)
     system.poll()
     info = system.model_infos()[0]
-    newest = newest_verdict(system.volume)
+    newest = newest_manifest(system.volume)
     assert newest is not None
     assert info.artifact_version != info.last_run.artifact_version == newest.version
     assert not info.last_run.passed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lake_in_folder import Lake, StreamInMemory
 
-from event_sink import lake_writer, merging
+from event_sink import lake_writer
 from recsys.lake import read_committed, read_erasures, read_items
 
 
@@ -71,7 +71,7 @@ async def finish(lake: Lake, store: StreamInMemory) -> None:
 def test_killed_before_any_step_nothing_is_lost_and_nothing_is_there_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    monkeypatch.setattr(merging, "MOST_SMALL_PARTS", 1)
+    monkeypatch.setattr(lake_writer, "MOST_SMALL_PARTS", 1)
     tried = 0
     while True:
         store = StreamInMemory()

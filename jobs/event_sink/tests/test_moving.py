@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from lake_in_folder import Lake, StreamInMemory
 
-from event_sink import merging
+from event_sink import lake_writer
 from recsys.errors import DataError
 from recsys.feature_store.interface import Event, Subject
 from recsys.lake import COMMITTED, read_committed, read_items
@@ -72,7 +72,7 @@ def test_an_event_of_no_possible_time_stops_nothing(lake: Lake, store: StreamInM
 
 
 def test_small_parts_of_a_day_become_one(lake: Lake, store: StreamInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "MOST_SMALL_PARTS", 3)
+    monkeypatch.setattr(lake_writer, "MOST_SMALL_PARTS", 3)
     for n in range(9):
         store.event(f"e{n}", user="u", day=n % 2)
         asyncio.run(lake.drain())
@@ -86,7 +86,7 @@ def test_small_parts_of_a_day_become_one(lake: Lake, store: StreamInMemory, monk
 def test_a_part_with_many_rows_is_left_as_it_is(
     lake: Lake, store: StreamInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "SMALL_ROWS", 2)
+    monkeypatch.setattr(lake_writer, "SMALL_ROWS", 2)
     for n in range(6):
         store.event(f"e{n}", user="u")
         if n % 2:

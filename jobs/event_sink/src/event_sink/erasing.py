@@ -25,49 +25,42 @@ class Rewritten:
     rows: dict[str, int] = field(default_factory=dict)  # user_hash → rows
 
 
-class Forgotten:
-    """Which rows are of users, or of sessions merged into them, who have been erased since."""
+def erased_owner(erasures: Iterable[Erasure], *, ids: pl.DataFrame) -> pl.Expr:
+    """The user_hash of whom a row was, where it must go; null where it stays.
 
-    def __init__(self, erasures: Iterable[Erasure], *, ids: pl.DataFrame) -> None:
-        """`ids`: columns user_id and session_id, all that may occur in the rows asked about; repeats allowed."""
-        of_users: dict[str, Erasure] = {}
-        of_sessions: dict[str, Erasure] = {}
-        for erasure in sorted(erasures, key=lambda one: one.sequence):
-            of_users[erasure.user_hash] = erasure
-            of_sessions.update(dict.fromkeys(erasure.session_hashes, erasure))
+    A row must go that is of a user, or of a session merged into one, who has been erased since.
+
+    Args:
+        ids: columns user_id and session_id, all that may occur in the rows asked about; repeats allowed.
+    """
+    in_order = sorted(erasures, key=lambda one: one.sequence)
+    of_users = {one.user_hash: one for one in in_order}
+    of_sessions = {session: one for one in in_order for session in one.session_hashes}
+    owners = []
+    for column, erasure_of in (("user_id", of_users), ("session_id", of_sessions)):
         # ids are hashed, since a hash names no id: once each, however many rows they have
-        self._by_column = {
-            "user_id": _named(ids["user_id"], of_users),
-            "session_id": _named(ids["session_id"], of_sessions),
-        }
-
-    def owner(self) -> pl.Expr:
-        """The user_hash of whom a row was, where it must go; null where it stays."""
-        return pl.coalesce(self._owner(column, named) for column, named in self._by_column.items())
-
-    @staticmethod
-    def _owner(column: str, named: dict[str, Erasure]) -> pl.Expr:
+        hashes = {one: user_hash(one) for one in ids[column].drop_nulls().unique()} if erasure_of else {}
+        named = {one: erasure_of[hashed] for one, hashed in hashes.items() if hashed in erasure_of}
         until = {one: erasure.sequence for one, erasure in named.items()}
-        owners = {one: erasure.user_hash for one, erasure in named.items()}
+        owner = {one: erasure.user_hash for one, erasure in named.items()}
         up_to = pl.col(column).replace_strict(until, default=None, return_dtype=pl.Int64)
-        owner = pl.col(column).replace_strict(owners, default=None, return_dtype=pl.String)
-        return pl.when(pl.col("sequence") <= up_to).then(owner)
+        of_row = pl.col(column).replace_strict(owner, default=None, return_dtype=pl.String)
+        owners.append(pl.when(pl.col("sequence") <= up_to).then(of_row))
+    return pl.coalesce(owners)
 
 
 def rewrite(writer: LakeWriter, erasures: list[Erasure]) -> Rewritten:
     """Write every part that has rows to forget again without them. Nothing counts yet."""
     result = Rewritten(rows=dict.fromkeys((erasure.user_hash for erasure in erasures), 0))
-    forgotten = Forgotten(erasures, ids=_ids(writer))
+    owner = erased_owner(erasures, ids=_ids(writer))
     for table in TABLES:
         for path in writer.committed.of(table):
-            if not _rows(writer, path, forgotten):
+            if not _rows(writer, path, owner):
                 continue
-            frame = read_part(writer.path, path, rows=writer.committed.parts[path]).with_columns(
-                owner=forgotten.owner()
-            )
+            frame = read_part(writer.path, path, rows=writer.committed.parts[path]).with_columns(owner=owner)
             kept = frame.filter(pl.col("owner").is_null()).drop("owner")
-            for owner, rows in frame.drop_nulls("owner").group_by("owner").len().iter_rows():
-                result.rows[owner] += rows
+            for user, rows in frame.drop_nulls("owner").group_by("owner").len().iter_rows():
+                result.rows[user] += rows
             result.removed.append(path)
             result.added |= writer.write_part(table, day_of(path), kept)
     return result
@@ -75,9 +68,9 @@ def rewrite(writer: LakeWriter, erasures: list[Erasure]) -> Rewritten:
 
 def verify(writer: LakeWriter, erasures: list[Erasure]) -> None:
     """Read the lake again. Raises: DataError, when a row is left that had to go."""
-    forgotten = Forgotten(erasures, ids=_ids(writer))
+    owner = erased_owner(erasures, ids=_ids(writer))
     for path in writer.committed.parts:
-        if rows := _rows(writer, path, forgotten):
+        if rows := _rows(writer, path, owner):
             raise DataError(f"{writer.path / path}: expected no row of an erased user, found {rows}")
 
 
@@ -85,8 +78,8 @@ def without(frames: dict[Table, pl.DataFrame], erasures: list[Erasure]) -> dict[
     """Rows that are not in the lake yet, less those to forget."""
     if not erasures:
         return frames
-    forgotten = Forgotten(erasures, ids=pl.concat(frame.select(_WHO) for frame in frames.values()))
-    return {table: frame.filter(forgotten.owner().is_null()) for table, frame in frames.items()}
+    owner = erased_owner(erasures, ids=pl.concat(frame.select(_WHO) for frame in frames.values()))
+    return {table: frame.filter(owner.is_null()) for table, frame in frames.items()}
 
 
 def ids_of(writer: LakeWriter, sequences: list[int]) -> set[tuple[int, str]]:
@@ -103,14 +96,6 @@ def _ids(writer: LakeWriter) -> pl.DataFrame:
     return pl.concat(part.select(_WHO) for part in parts).unique().collect()
 
 
-def _rows(writer: LakeWriter, path: str, forgotten: Forgotten) -> int:
+def _rows(writer: LakeWriter, path: str, owner: pl.Expr) -> int:
     part = scan_part(writer.path, path).select("sequence", *_WHO)
-    return int(part.filter(forgotten.owner().is_not_null()).select(pl.len()).collect().item())
-
-
-def _named(ids: pl.Series, erasures: dict[str, Erasure]) -> dict[str, Erasure]:
-    """Id → the erasure that means it."""
-    if not erasures:
-        return {}
-    hashed = ((one, erasures.get(user_hash(one))) for one in ids.drop_nulls().unique())
-    return {one: erasure for one, erasure in hashed if erasure is not None}
+    return int(part.filter(owner.is_not_null()).select(pl.len()).collect().item())

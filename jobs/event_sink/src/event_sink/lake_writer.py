@@ -6,6 +6,7 @@ Whenever the process is killed, the lake is what COMMITTED said last; what else 
 import fcntl
 import os
 from collections.abc import Collection, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,13 @@ import polars as pl
 
 from recsys import durable_file
 from recsys.errors import DataError
-from recsys.lake import COMMITTED, TABLES, Committed, Table, read_committed
+from recsys.lake import COMMITTED, TABLES, Committed, Table, day_of, read_committed, read_part
+
+SMALL_ROWS: Final = 100_000
+"""A part of so many rows stays as it is."""
+
+MOST_SMALL_PARTS: Final = 16
+"""A day may have so many small ones; when it is over, one."""
 
 _LOCK: Final = ".lock"
 
@@ -80,6 +87,24 @@ class LakeWriter:
         )
         for path in removed:
             (self.path / path).unlink()
+
+    def merge_small(self, *, days_before: str | None = None) -> int:
+        """Merge and commit, day by day, where there are too many small parts; returns how many parts that saved.
+
+        So a reader opens few files, and a row is written again a few times at most. Days before `days_before`
+        (YYYY-MM-DD) are over.
+        """
+        saved = 0
+        rows = self.committed.parts
+        small = [(table, path) for table in TABLES for path in self.committed.of(table) if rows[path] < SMALL_ROWS]
+        for (table, day), of_day in groupby(small, key=lambda one: (one[0], day_of(one[1]))):
+            parts = [path for _, path in of_day]
+            is_over = days_before is not None and day < days_before
+            if len(parts) > (1 if is_over else MOST_SMALL_PARTS):
+                frame = pl.concat(read_part(self.path, path, rows=rows[path]) for path in parts).sort("sequence")
+                self.commit(added=self.write_part(table, day, frame), removed=parts)
+                saved += len(parts) - 1
+        return saved
 
     def touch(self) -> None:
         """Say that all is well; see `last_touched`."""

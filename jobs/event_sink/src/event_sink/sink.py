@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from event_sink import erasing, merging, rows
+from event_sink import erasing, rows
 from event_sink.lake_writer import LakeWriter
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure, FeatureStore, StreamEntry
@@ -127,7 +127,7 @@ class Sink:
     def _merge(self) -> None:
         today = datetime.now(UTC).date().isoformat()
         # days that are over are looked at once a day: events that come late gather in small parts meanwhile
-        saved = merging.merge(self._writer, days_before=None if today == self._merged_on else today)
+        saved = self._writer.merge_small(days_before=None if today == self._merged_on else today)
         self._merged_on = today
         if saved:
             _log.info("merged", extra={"parts_saved": saved})

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from recsys.artifact.verdict import newest_manifest
+from recsys.artifact.reader import newest_manifest
 from recsys.background import Failures, Pauses, Stop, keep_turning
 from recsys.errors import InvalidArgumentError
 from recsys.lake import count_after

@@ -8,7 +8,6 @@ import typer
 
 from recsys.artifact import layout, writer
 from recsys.artifact.reader import open_artifact, read_manifest
-from recsys.artifact.verdict import verdict_of
 from recsys.errors import ArtifactError
 from recsys.process import read_settings
 from trainer.settings import Settings
@@ -31,9 +30,9 @@ def activate(version: str, artifact_dir: VolumeOption = None) -> None:
     volume = settings_of(artifact_dir).artifact_dir
     if version in layout.list_versions(volume):  # else activate says what there is
         artifact = open_artifact(layout.version_dir(volume, version))  # what services would refuse stays out
-        verdict = verdict_of(artifact.manifest)
-        if verdict is not None and verdict.refusal:
-            typer.echo(f"warning: {version} was refused: {verdict.refusal}", err=True)
+        gate = artifact.manifest.training.gate
+        if gate is not None and gate.refusal:
+            typer.echo(f"warning: {version} was refused: {gate.refusal}", err=True)
     writer.activate(volume, version)
     typer.echo(f"{version} is live")
 
@@ -66,14 +65,14 @@ def _lines(volume: Path) -> Iterator[str]:
         except ArtifactError as error:
             yield f"? {version}  {error}"
             continue
-        verdict, recall = verdict_of(manifest), manifest.metrics.get("recall@20")
+        gate, recall = manifest.training.gate, manifest.metrics.get("recall@20")
         yield "  ".join(
             [
                 f"{'*' if version == live else ' '} {version}",
                 f"{manifest.user_count:,} users × {manifest.item_count:,} items",
                 f"recall@20 {recall.value:.4f}" if recall else "not judged",
-                *([f"judged by {verdict.users:,} users"] if verdict and verdict.users is not None else []),
-                *([f"refused: {verdict.refusal}"] if verdict and verdict.refusal else []),
+                *([f"judged by {gate.users:,} users"] if gate and gate.users is not None else []),
+                *([f"refused: {gate.refusal}"] if gate and gate.refusal else []),
                 *(["held"] if version in held else []),
             ]
         )

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsError
 
 from recsys.errors import InvalidArgumentError, RecsysError
+from recsys.settings_file import explained
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -49,16 +50,12 @@ def ended_by_a_sentence() -> Iterator[None]:
 
 
 def _explained(detail: ErrorDetails, kind: type[BaseSettings]) -> str:
-    message = detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:  # a check of several settings names them itself
-        return message
+        return detail["msg"].removeprefix("Value error, ")
     top, *below = map(str, detail["loc"])
-    where = ".".join([_variable(kind, top), *below])
-    if detail["type"] == "missing":
-        return f"{where}: expected a value, found none"
     field = kind.model_fields.get(top)
-    found = f", found {detail['input']!r}" if field is None or field.repr else ""
-    return f"{where}: {message}{found}"
+    key = ".".join([_variable(kind, top), *below])
+    return explained(detail, kind, key=key, is_secret=field is not None and not field.repr)
 
 
 def _variable(kind: type[BaseSettings], field: str) -> str:

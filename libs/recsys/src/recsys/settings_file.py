@@ -55,8 +55,11 @@ def check(document: object, model: type[Model], *, where: str, is_secret: bool =
         return model.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        lines = [f"{where}: {_explained(detail, model, is_secret=is_secret)}" for detail in details]
-        raise DataError("\n".join(lines)) from None  # the cause would show what is secret
+        keys = [".".join(map(str, detail["loc"])) for detail in details]
+        lines = [explained(each, model, key=key, is_secret=is_secret) for each, key in zip(details, keys, strict=True)]
+        raise DataError(
+            "\n".join(f"{where}: {line}" for line in lines)
+        ) from None  # the cause would show what is secret
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,8 +79,8 @@ _PARSERS: Final[Mapping[Form, Callable[[str], object]]] = {
 }
 
 
-def _explained(detail: ErrorDetails, model: type[BaseModel], *, is_secret: bool) -> str:
-    key = ".".join(map(str, detail["loc"]))
+def explained(detail: ErrorDetails, model: type[BaseModel], *, key: str, is_secret: bool) -> str:
+    """One mistake as a line: key, what was expected and, unless it `is_secret`, what was found."""
     message = detail["msg"].removeprefix("Value error, ")
     found = "" if is_secret else f", found {_shown(detail['input'])}"
     match detail["type"]:

@@ -10,7 +10,7 @@ from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
 from candidate_gen.sources import SourceCounts
 from candidate_gen.user_servicer import UserServicer
-from recsys.artifact.verdict import newest_verdict
+from recsys.artifact.reader import newest_manifest
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
@@ -32,8 +32,8 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         trending=settings.trending_count,
         new=settings.new_count,
     )
-    last_run = partial(newest_verdict, settings.artifact_dir)
-    metrics.artifact.follow_training(lambda: (verdict := last_run()) is not None and not verdict.passed)
+    last_run = partial(newest_manifest, settings.artifact_dir)
+    metrics.artifact.follow_training(lambda: (newest := last_run()) is not None and newest.is_refused)
     server, watcher = assemble(
         settings,
         metrics,

@@ -18,7 +18,6 @@ from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import read_manifest
-from recsys.artifact.verdict import verdict_of
 from recsys.errors import ArtifactError
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
@@ -133,7 +132,7 @@ def _code_revision() -> str:
 
 def _passed(volume: Path, version: str) -> bool:
     try:
-        verdict = verdict_of(read_manifest(layout.version_dir(volume, version)))
+        gate = read_manifest(layout.version_dir(volume, version)).training.gate
     except ArtifactError:
         return False
-    return verdict is not None and (verdict.passed or verdict.forced)
+    return gate is not None and (gate.passed or gate.forced)

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 FORMAT_VERSION: Final = 2
+_FAILED: Final = "failed: "
 
 
 class _Frozen(BaseModel):
@@ -89,8 +90,16 @@ class GateInfo(_Open):
 
     passed: bool
     forced: bool = False  # it went live whatever the gate said
-    reasons: list[str] = []  # one sentence a check
+    reasons: list[str] = []  # one sentence a check; of one that failed it begins with `failed: `
     users: int | None = None  # that judged; none: a trainer of earlier days did not say
+
+    @property
+    def refusal(self) -> str:
+        """Why the version was refused; empty where it was not."""
+        if self.passed:
+            return ""
+        failed = [reason.removeprefix(_FAILED) for reason in self.reasons if reason.startswith(_FAILED)]
+        return "; ".join(failed) or "no reason is recorded"
 
 
 class TrainingInfo(_Open):
@@ -127,3 +136,8 @@ class Manifest(_Frozen):
     code_revision: str
     trained_at: datetime
     files: dict[str, FileEntry]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the trainer's gate has refused it, also where it went live all the same."""
+        return self.training.gate is not None and not self.training.gate.passed

@@ -98,6 +98,16 @@ def read_manifest(version_dir: Path) -> Manifest:
     return manifest
 
 
+def newest_manifest(volume: Path) -> Manifest | None:
+    """Of the newest version that can be read, live or refused: refused ones stay until newer ones come."""
+    for version in reversed(layout.list_versions(volume)):
+        try:
+            return read_manifest(layout.version_dir(volume, version))
+        except ArtifactError:
+            continue
+    return None
+
+
 def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
     floats = {
         layout.USER_EMBEDDINGS: artifact.user_embeddings,

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 
 from recsys.artifact.manifest import Manifest
-from recsys.artifact.verdict import RunVerdict
 from recsys.artifact.watcher import Watcher
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse, Metric, TrainingRun
 from recsys.v1.model_service_pb2_grpc import ModelServiceServicer
@@ -16,8 +15,8 @@ from recsys.v1.model_service_pb2_grpc import ModelServiceServicer
 class ModelServicer(ModelServiceServicer):
     """Manifest → wire."""
 
-    def __init__(self, watcher: Watcher[Any], *, last_run: Callable[[], RunVerdict | None] = lambda: None) -> None:
-        """Models have a `manifest`. `last_run` tells what became of the newest version on the volume."""
+    def __init__(self, watcher: Watcher[Any], *, last_run: Callable[[], Manifest | None] = lambda: None) -> None:
+        """Models have a `manifest`. `last_run` gives the manifest of the newest version on the volume."""
         self._watcher = watcher
         self._last_run = last_run
 
@@ -41,9 +40,9 @@ class ModelServicer(ModelServiceServicer):
         )
 
 
-def _run(verdict: RunVerdict | None) -> TrainingRun | None:
-    if verdict is None:
+def _run(newest: Manifest | None) -> TrainingRun | None:
+    if newest is None or (gate := newest.training.gate) is None:
         return None
     return TrainingRun(
-        artifact_version=verdict.version, passed=verdict.passed, reasons=verdict.reasons, users_judged=verdict.users
+        artifact_version=newest.version, passed=gate.passed, reasons=gate.reasons, users_judged=gate.users
     )

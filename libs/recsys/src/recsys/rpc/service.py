@@ -14,7 +14,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import Artifact
-from recsys.artifact.verdict import RunVerdict
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import Follower, LiveState, Part
 from recsys.feature_store.opening import without_secrets
@@ -90,7 +89,7 @@ def assemble(
     load: Callable[[Artifact], AnyModel],
     prepare_worker: Callable[[], None] = lambda: None,
     take_after_s: float = 0.0,
-    last_run: Callable[[], RunVerdict | None] = lambda: None,
+    last_run: Callable[[], Manifest | None] = lambda: None,
 ) -> tuple[RpcServer, Watcher[AnyModel]]:
     """A watcher that holds what `load` makes of versions, and a server that says which one is live; neither is started.
 
