@@ -22,7 +22,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsys.rpc.limits import MAX_MESSAGE_BYTES
+from recsys.rpc.requests import MAX_MESSAGE_BYTES
 from recsys.rpc.tls import channel_credentials
 from tests.security.conftest import Closed, messages
 from tests.security.hostile_messages import hostile

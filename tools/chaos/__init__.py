@@ -2,6 +2,6 @@
 
     make chaos      # or: .venv/bin/python -m tools.chaos [--only WORD]
 
-`shop` makes the data, `system` runs the project and breaks it, `load` asks all the while, `answers` judges every
-answer, `scenarios` says what is done, `table` counts. tests/e2e/test_chaos.py is made of the same parts.
+`shop` makes the data, `system` runs the project, `faults` break it, `load` asks all the while, `answers` judges every
+answer, `scenarios` says what is done, `play` does it and counts. tests/e2e/test_chaos.py is made of the same parts.
 """

@@ -5,9 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.chaos import table
 from tools.chaos.load import PER_S, Load
-from tools.chaos.play import Played, play
+from tools.chaos.play import HEADER, Played, play
 from tools.chaos.scenarios import GATEWAYS, all_scenarios
 from tools.chaos.system import System
 
@@ -22,7 +21,7 @@ def main() -> None:
         System(Path(folder), gateways=GATEWAYS) as system,
     ):
         load = Load(system.shop, gateways=system.gateways, dearer=system.dearer)
-        print(f"{PER_S:.0f} requests/s on {GATEWAYS} gateways\n\n{table.HEADER}", flush=True)
+        print(f"{PER_S:.0f} requests/s on {GATEWAYS} gateways\n\n{HEADER}", flush=True)
         played: list[Played] = []
         with load.running():
             for one in all_scenarios():

@@ -11,12 +11,11 @@ from typing import Final, Protocol
 
 from recsys.feature_store.interface import FeatureStore
 from recsys.shop.catalogue import LiveCatalogue
-from recsys.shop.item import Item, ItemChange, JsonScalar
+from recsys.shop.item import ATTRIBUTES, Item, ItemChange, JsonScalar
 
 _log = logging.getLogger(__name__)
 
 _ITEMS_AT_ONCE: Final = 1_000
-_ATTRIBUTE: Final = "attributes."
 
 
 class ItemFeatures(Protocol):
@@ -56,7 +55,7 @@ def _item_ids(catalogue: LiveCatalogue) -> Iterator[str]:
 def _differing(item: Item, fields: Mapping[str, JsonScalar]) -> dict[str, JsonScalar]:
     """The fields whose value the catalogue does not say yet. Attributes are text."""
     ours = {
-        name: str(value) if name.startswith(_ATTRIBUTE) and value is not None else value
+        name: str(value) if name.startswith(ATTRIBUTES) and value is not None else value
         for name, value in fields.items()
     }
     return {name: value for name, value in ours.items() if item.value(name) != value}

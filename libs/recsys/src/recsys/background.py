@@ -131,7 +131,6 @@ class Stop(Protocol):
 
     def wait(self, timeout: float) -> bool:
         """Whether it was set within so many seconds."""
-        ...
 
 
 def keep_turning(

@@ -5,9 +5,8 @@ from functools import partial
 import grpc
 
 from recsys.artifact.watcher import Watcher
-from recsys.rpc.limits import MOST_WORDS
 from recsys.rpc.method import check_time
-from recsys.rpc.requests import check_at_most, check_count
+from recsys.rpc.requests import MOST_WORDS, check_at_most, check_count
 from recsys.shop.item_wire import item_to_wire
 from recsys.shop.search import Wanted
 from recsys.v1.catalog_service_pb2 import (

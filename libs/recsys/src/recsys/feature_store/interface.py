@@ -153,11 +153,9 @@ class FeatureStore(Protocol):
         purchase of the same item that came in before it, and changes nothing where there is none. `now_ms` is also
         the clock by which sessions are forgotten.
         """
-        ...
 
     async def profile(self, subject: Subject) -> Profile:
         """What is known of somebody; empty for a stranger. One round trip."""
-        ...
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         """Make the session's past the user's, and its future too; returns the number of recent events moved.
@@ -165,67 +163,51 @@ class FeatureStore(Protocol):
         Again: moves what is new. A session that belongs to another user by now starts afresh for this one. Of two arms
         of one experiment, that of the earlier exposure stays. The stream says so, too, where it is new.
         """
-        ...
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
         """The heaviest items first, ties by id."""
-        ...
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         """Apply changes in order, all or none, and return the records as they are then."""
-        ...
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
         """Records whose last change is later than this, in that order: a follower's next part."""
-        ...
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
         """Remove everything of a user and of the sessions merged into it, stream included, and enter it there."""
-        ...
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         """Users erased later than this place in the stream, in order."""
-        ...
 
     async def erasure(self, user_id: str) -> Erasure | None:
         """The latest erasure of a user; none: there was none."""
-        ...
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
         """The sink has removed the user from the lake."""
-        ...
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
         """The next entries of the stream. Sequences rise; they may have gaps."""
-        ...
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         """Remove entries up to and including this one; returns how many. The rest of the store keeps what it knows."""
-        ...
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         """Enter recommendations that were shown in the stream; the arm of somebody's first one is kept in the profile.
 
         What was shown to somebody who has been erased since is dropped. One of a merged session is its user's.
         """
-        ...
 
     async def experiment_states(self) -> dict[str, ExperimentState]:
         """Experiment → what the API changed."""
-        ...
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
         """Replace it."""
-        ...
 
     async def write_document(self, name: str, text: str) -> None:
         """Keep a small text by its name, in place of what was there."""
-        ...
 
     async def document(self, name: str) -> str | None:
         """The text of this name; none: nobody wrote it."""
-        ...
 
     async def close(self) -> None:
         """Give back files and connections."""
-        ...

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from recsys.errors import StoreUnavailableError
@@ -57,8 +57,13 @@ class SqliteWriter:
 
     def _serve(self) -> None:
         connection: sqlite3.Connection | None = None
-        while (first := self._queue.get()) is not None:
-            writes, is_last = self._with_those_waiting(first)
+        is_last = False
+        while not is_last:
+            taken = [self._queue.get()]
+            while len(taken) < _MOST_AT_ONCE and not self._queue.empty():  # no other thread takes any
+                taken.append(self._queue.get())
+            writes = [write for write in taken if write is not None]
+            is_last = len(writes) < len(taken)
             try:
                 connection = connection or sqlite_schema.connect(self._path)
                 outcomes = _in_one_transaction(connection, writes)
@@ -72,22 +77,8 @@ class SqliteWriter:
                     write.done.set_exception(outcome)
                 else:
                     write.done.set_result(outcome)
-            if is_last:
-                break
         if connection is not None:
             connection.close()
-
-    def _with_those_waiting(self, first: _Write) -> tuple[list[_Write], bool]:
-        writes = [first]
-        while len(writes) < _MOST_AT_ONCE:
-            try:
-                write = self._queue.get_nowait()
-            except Empty:
-                break
-            if write is None:
-                return writes, True
-            writes.append(write)
-        return writes, False
 
 
 def _in_one_transaction(connection: sqlite3.Connection, writes: list[_Write]) -> list[Any]:

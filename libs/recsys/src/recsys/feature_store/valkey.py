@@ -86,39 +86,21 @@ class ValkeyStore(FeatureStore):
 
     async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         """Append all of them or none."""
-        arguments: list[str | int | float] = [
-            EVENT_ID_DAYS * _DAY_S,
-            RECENT_EVENTS,
-            _MOST_EXPONENT,
-            _LEAST_WEIGHT,
-            HALF_LIFE_S,
-            MOST_TRENDING,
-            now_ms,
-            now_ms - self._session_ms,
-        ]
+        bounds = (EVENT_ID_DAYS * _DAY_S, RECENT_EVENTS, _MOST_EXPONENT, _LEAST_WEIGHT, HALF_LIFE_S, MOST_TRENDING)
+        arguments: list[str | int | float] = [*bounds, now_ms, now_ms - self._session_ms]
         for event in events:
-            arguments += [
-                event.event_id,
-                codec.key_of(event.subject),
-                event.item_id,
-                event.event_type,
-                event.unix_ms,
-                repr(event.weight),
-                codec.event_to_text(event),
-            ]
+            arguments += [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
+            arguments += [event.unix_ms, repr(event.weight), codec.event_to_text(event)]
         outcomes = await self._run(valkey_scripts.APPEND, *arguments)
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
     async def profile(self, subject: Subject) -> Profile:
         key, recent, seen, arms = await self._run(valkey_scripts.PROFILE, codec.key_of(subject))
         resolved = codec.subject_of(key)
-        events = []
-        for member in recent:
-            sequence, _, text = member.partition("|")
-            events.append(StoredEvent(int(sequence), codec.event_from_text(text, resolved)))
+        events = (member.split("|", 1) for member in recent)
         return Profile(
             resolved,
-            codec.by_time(events),
+            codec.by_time([StoredEvent(int(at), codec.event_from_text(text, resolved)) for at, text in events]),
             codec.by_type(member.split("\0", 1) for member in seen),
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
         )
@@ -205,10 +187,8 @@ class ValkeyStore(FeatureStore):
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
         entries = await self._ask(self._client.xrange, "stream", min=f"({after_sequence}-0", max="+", count=limit)
         return [
-            codec.entry_from_text(
-                fields["k"], fields["e"], sequence=int(entry_id.partition("-")[0]), subject_key=fields["s"]
-            )
-            for entry_id, fields in entries
+            codec.entry_from_text(one["k"], one["e"], sequence=int(entry_id.split("-")[0]), subject_key=one["s"])
+            for entry_id, one in entries
         ]
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
@@ -218,14 +198,9 @@ class ValkeyStore(FeatureStore):
         arguments: list[str | int] = [CLOCKS_APART_MS]
         for exposure in exposures:
             who = exposure.subject
-            arguments += [
-                codec.key_of(who) if who else "",
-                codec.hashed_key_of(who) if who else "",
-                exposure.experiment or "",
-                exposure.arm or "",
-                exposure.unix_ms,
-                codec.exposure_to_text(exposure),
-            ]
+            arguments += [codec.key_of(who), codec.hashed_key_of(who)] if who else ["", ""]
+            arguments += [exposure.experiment or "", exposure.arm or "", exposure.unix_ms]
+            arguments.append(codec.exposure_to_text(exposure))
         await self._check_durability()
         await self._run(valkey_scripts.EXPOSE, *arguments)
 

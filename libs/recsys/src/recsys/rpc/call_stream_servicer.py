@@ -16,8 +16,8 @@ import grpc
 from recsys.errors import InvalidArgumentError
 from recsys.observability.logging import request_id
 from recsys.rpc.interceptor import LONGEST_REQUEST_ID
-from recsys.rpc.limits import MOST_CALLS_A_MESSAGE
 from recsys.rpc.method import CallError, Method
+from recsys.rpc.requests import MOST_CALLS_A_MESSAGE
 from recsys.rpc.status import OVERLOADED, UNKNOWN_METHOD
 from recsys.rpc.workers import Workers
 from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import grpc
 
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
-from recsys.rpc.limits import MAX_MESSAGE_BYTES
+from recsys.rpc.requests import MAX_MESSAGE_BYTES
 from recsys.rpc.tls import TlsFiles, channel_credentials
 
 Request = TypeVar("Request")

@@ -1,6 +1,18 @@
-"""Checks of a request's fields that every service makes alike. Raises: InvalidArgumentError."""
+"""What a request may be, for both ends of a connection, and checks that every service makes alike.
+
+The checks raise InvalidArgumentError.
+"""
+
+from typing import Final
 
 from recsys.errors import InvalidArgumentError
+
+MOST_CALLS_A_MESSAGE: Final = 1024
+"""Calls that a message of a call stream may carry; one with more ends the stream."""
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+"""Longest request and longest response; a longer one is RESOURCE_EXHAUSTED, and the connection stays."""
+MOST_WORDS: Final = 16
+"""Words of a search; each looks through the titles once more."""
 
 
 def check_count(field: str, found: int, *, at_most: int) -> None:

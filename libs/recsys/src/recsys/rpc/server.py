@@ -22,8 +22,8 @@ from recsys.errors import InvalidArgumentError
 from recsys.observability.metrics import Metrics
 from recsys.rpc.call_stream_servicer import CallStreamServicer
 from recsys.rpc.interceptor import RpcInterceptor
-from recsys.rpc.limits import MAX_MESSAGE_BYTES
 from recsys.rpc.method import Handler, Method, Policy, ServerLimits
+from recsys.rpc.requests import MAX_MESSAGE_BYTES
 from recsys.rpc.tls import TlsFiles, server_credentials
 from recsys.v1.lane_service_pb2_grpc import add_LaneServiceServicer_to_server
 

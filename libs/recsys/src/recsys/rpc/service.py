@@ -75,7 +75,6 @@ class AnswersModel(Protocol):
 
     def warm(self) -> None:
         """Answer a few requests, so that nobody else's is the first."""
-        ...
 
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)

@@ -14,7 +14,7 @@ from gateway.routes.dependencies import Parts, TheParts, TheStore, keyed_router
 from gateway.routes.parameters import AfterId, ItemId, PageSize, cursor_after
 from gateway.shop.items import as_now, change, change_of, item_json, missing
 from recsys.feature_store.interface import FeatureStore
-from recsys.rpc.limits import MOST_WORDS
+from recsys.rpc.requests import MOST_WORDS
 from recsys.shop.item import ItemChange
 from recsys.v1.item_pb2 import Item
 
