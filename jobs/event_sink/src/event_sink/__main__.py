@@ -6,7 +6,6 @@
 
 import asyncio
 import logging
-import signal
 import sys
 import time
 from typing import Final
@@ -23,7 +22,7 @@ from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.lake import lake_dir
 from recsys.observability.logging import configure
-from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings
+from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings, told_to_end, wait_until_told
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +31,7 @@ _HEALTHY_WITHIN_S: Final = 60.0
 
 async def run(settings: Settings, *, once: bool) -> None:
     """Move entries until told to end; what passes (an unavailable store, a full disk) is waited for, unless `once`."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    ended = told_to_end()
     store = open_store(settings.feature_store_url)
     failures = Failures("event_sink")
     try:
@@ -53,7 +49,7 @@ async def run(settings: Settings, *, once: bool) -> None:
                 if once or isinstance(error, RecsysError):
                     raise
                 pause_s = failures.add()
-            await _wait(ended, pause_s)
+            await wait_until_told(ended, at_most_s=pause_s)
     finally:
         await store.close()
 
@@ -73,17 +69,9 @@ async def _turns(settings: Settings, store: FeatureStore, ended: asyncio.Event, 
             await reporting.turn(sequence=writer.committed.sequence, as_of_ms=as_of_ms)
             if once:
                 return
-            await _wait(ended, settings.interval_s)
+            await wait_until_told(ended, at_most_s=settings.interval_s)
     finally:
         writer.close()
-
-
-async def _wait(ended: asyncio.Event, seconds: float) -> None:
-    """Until then, or until told to end."""
-    try:
-        await asyncio.wait_for(ended.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 async def report(settings: Settings) -> str:

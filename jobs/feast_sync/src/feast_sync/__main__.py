@@ -7,9 +7,7 @@ import argparse
 import asyncio
 import json
 import logging
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from feast_sync.features import FeastFeatures, read_config
@@ -23,7 +21,7 @@ from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.observability.logging import configure
-from recsys.process import ended_by_a_sentence, read_settings
+from recsys.process import ended_by_a_sentence, read_settings, told_to_end, wait_until_told
 from recsys.shop.catalogue import LiveCatalogue
 
 _log = logging.getLogger(__name__)
@@ -50,15 +48,13 @@ class LiveVersion:
 
 async def run(settings: Settings, features: FeastFeatures) -> None:
     """Turn until told to end; what fails is logged and tried again."""
-    told_to_end = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
+    ended = told_to_end()
     store: FeatureStore = open_store(settings.feature_store_url)
     live = LiveState()
     live_version = LiveVersion(settings.artifact_dir, live)
     following = Following(store, live, parts={"items"})
     failures = Failures("feast_sync")
-    while not told_to_end.is_set():
+    while not ended.is_set():
         pause_s = settings.interval_s
         try:
             await following.turn()
@@ -69,8 +65,7 @@ async def run(settings: Settings, features: FeastFeatures) -> None:
             pause_s = failures.add()
         else:
             failures.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(told_to_end.wait(), pause_s)
+        await wait_until_told(ended, at_most_s=pause_s)
     await store.close()
 
 

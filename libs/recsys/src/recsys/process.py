@@ -3,10 +3,12 @@
 The same for every process: what is wrong stands in one line for each mistake, on stderr, and the exit status is 2.
 """
 
+import asyncio
 import re
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -47,6 +49,20 @@ def ended_by_a_sentence() -> Iterator[None]:
     except RecsysError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(CANNOT_START)
+
+
+def told_to_end() -> asyncio.Event:
+    """What SIGTERM and SIGINT set from now on; called in the running loop."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
+
+
+async def wait_until_told(told: asyncio.Event, *, at_most_s: float) -> None:
+    """A pause that ends at once when the process is told to end."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(told.wait(), at_most_s)
 
 
 def _explained(detail: ErrorDetails, kind: type[BaseSettings]) -> str:

@@ -60,7 +60,6 @@ class ArtifactMetrics:
         )
         self._registry = registry
         self._versions: list[str] = []
-        self._reason = ""
 
     def follow_training(self, is_refused: Callable[[], bool]) -> None:
         """Tell with each reading of the page whether the gate refused the trainer's newest version."""
@@ -85,12 +84,10 @@ class ArtifactMetrics:
 
     def refused(self, reason: str) -> None:
         """Why the newest version is not taken; empty: it is."""
-        if self._reason:
-            self._refused.remove(self._reason)
+        self._refused.clear()
         if reason:
             self._refusals.inc()
             self._refused.labels(reason).set(1)
-        self._reason = reason
 
 
 class Metrics:

@@ -32,10 +32,8 @@ _jitter: Final = random.Random()  # its own: the process's may be seeded, and is
 _MOST_CALLS: Final = 8  # in one message: the stream takes others when all of them are answered
 _LONGEST_QUEUE_S: Final = 0.01  # for a stream
 _MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
-_AGE_S: Final = (
-    2.0,
-    4.0,
-)  # a stream is made anew after so long, on the next replica in turn: added ones get their share
+# a stream is made anew after so long, on the next replica in turn: added ones get their share
+_AGE_S: Final = (2.0, 4.0)
 _FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first
 _PAUSE_S: Final = (0.1, 1.0)  # before a stream that could not be made is tried again: at first, and at last
 _OPENING_S: Final = 1.0
