@@ -64,6 +64,8 @@ class SqliteWriter:
                 taken.append(self._queue.get())
             writes = [write for write in taken if write is not None]
             is_last = len(writes) < len(taken)
+            if not writes:
+                break
             try:
                 connection = connection or sqlite_schema.connect(self._path)
                 outcomes = _in_one_transaction(connection, writes)
