@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.artifact.sorted_ids import SortedIds
@@ -15,6 +15,7 @@ def sorted_ids(ids: set[str]) -> SortedIds:
     return SortedIds(pa.array(sorted(ids, key=str.encode), pa.large_string()))
 
 
+@settings(deadline=None)  # the first call imports
 @given(st.sets(any_id), any_id)
 def test_an_id_is_found_exactly_where_it_stands_and_nowhere_else(ids: set[str], other: str) -> None:
     rows = sorted_ids(ids)
@@ -25,6 +26,7 @@ def test_an_id_is_found_exactly_where_it_stands_and_nowhere_else(ids: set[str], 
     assert (rows.row_of(other) is not None) == (other in ids)
 
 
+@settings(deadline=None)  # the first call imports
 @given(st.sets(any_id), any_id)
 def test_the_first_row_from_an_id_splits_the_ids_before_it_from_the_rest(ids: set[str], mark: str) -> None:
     rows = sorted_ids(ids)
