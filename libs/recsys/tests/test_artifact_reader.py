@@ -1,6 +1,8 @@
 """What was written is what is read; whatever is wrong with a version is named."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -87,6 +89,22 @@ def test_a_word_of_a_search_looks_only_at_the_titles_that_hold_the_words_before_
     of_category = list(catalogue.search(query="", category="light", start_row=0))
     assert list(catalogue.search(query="such-a-title lantern red", category="light", start_row=0)) == []
     assert looked_at == [("such-a-title", len(of_category))]  # none is left for the others
+
+
+def test_what_is_asked_of_a_catalogue_imports_no_pandas(volume) -> None:
+    """A second in the middle of the first request, where it is installed; titles, categories and prices have nulls."""
+    script = """
+import sys
+from pathlib import Path
+from recsys.artifact.reader import open_artifact
+catalogue = open_artifact(Path(sys.argv[1])).catalogue
+print(list(catalogue.search(query="lantern red", category="light", start_row=0)))
+catalogue.equal_any("category", ["light", "kitchen"]), catalogue.price_between(0, 3), catalogue.item(0)
+catalogue.equal_any("attributes.brand", ["Lumo"])
+print("pandas" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", script, volume.publish()], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[1] == "False"
 
 
 def test_a_search_ends_between_blocks_when_its_time_is_over(volume, monkeypatch) -> None:

@@ -1,6 +1,6 @@
 """The catalogue of one artifact version: what an item is called and costs, and which items are wanted."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -122,26 +122,17 @@ class Catalogue:
         asked for. `check_time` is called before each block, and ends the search by raising.
         """
         words = sorted(set(query.split()), key=len, reverse=True)  # a long word is in few titles
+        # a comparison in arrow would import pandas for the text, as `pa.array` does for rows
+        of_category = self.equal_any("category", [category]) if category else np.ones_like(self.available)
         for start in range(start_row, self._batch.num_rows, _SEARCH_BLOCK):
             check_time()
-            yield from (start + self._matching(start, words, category)).tolist()
-
-    def _matching(self, start: int, words: Sequence[str], category: str) -> NDArray[np.int64]:
-        """The matching rows of one block, from its start; each condition looks only at what passed those before it."""
-        block = self._batch.slice(start, _SEARCH_BLOCK)
-        rows = np.arange(block.num_rows)
-        if category:
-            rows = rows[as_mask(pc.equal(block.column("category"), category))]
-        titles = block.column("title")
-        if len(rows) < len(titles):
-            titles = titles.take(pa.array(rows))
-        for word in words:
-            if not len(rows):
-                break
-            keep = as_mask(pc.match_substring(titles, word, ignore_case=True))
-            rows = rows[keep]
-            titles = titles.filter(pa.array(keep))
-        return rows
+            rows = np.flatnonzero(of_category[start : start + _SEARCH_BLOCK])
+            titles = self._columns["title"].slice(start, _SEARCH_BLOCK)
+            for word in words:  # each looks only at the titles that hold the words before it
+                if len(rows):
+                    among = titles if len(rows) == len(titles) else titles.take(_indices(rows))
+                    rows = rows[as_mask(pc.match_substring(among, word, ignore_case=True))]
+            yield from (start + rows).tolist()
 
 
 def _encoded(column: pa.Array) -> Texts:
@@ -153,16 +144,20 @@ def _encoded(column: pa.Array) -> Texts:
 
 def _numbers(column: pa.Array, dtype: np.dtype[Number], *, missing: float) -> NDArray[Number]:
     """A column of numbers; a copy with `missing` for each null, where there are any."""
-    # `to_numpy` and `fill_null` import pandas where it is installed, half a second in the middle of a request
     _, values = column.buffers()
     numbers = np.frombuffer(values, dtype, count=len(column), offset=column.offset * dtype.itemsize)
     return np.where(as_mask(column.is_valid()), numbers, dtype.type(missing)) if column.null_count else numbers
 
 
+def _indices(rows: NDArray[np.int64]) -> pa.Int64Array:
+    """The rows as arrow has them, not copied."""
+    return pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
+
+
 def as_mask(matches: pa.BooleanArray) -> NDArray[np.bool_]:
     """A byte for each bit; no value is no match."""
-    # `to_numpy` and `fill_null` import pandas where it is installed: a service does not need it to start
-    known = pc.fill_null(matches, False) if matches.null_count else matches
-    _, bits = known.buffers()
-    end = known.offset + len(known)
-    return np.unpackbits(np.frombuffer(bits, np.uint8), count=end, bitorder="little")[known.offset :].view(np.bool_)
+    # `to_numpy` and `fill_null` import pandas where it is installed, a second in the middle of a request
+    _, bits = matches.buffers()
+    end = matches.offset + len(matches)
+    mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=end, bitorder="little")[matches.offset :].view(np.bool_)
+    return mask & as_mask(matches.is_valid()) if matches.null_count else mask
