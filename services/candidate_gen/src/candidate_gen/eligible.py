@@ -57,17 +57,14 @@ class EligibleItems:
         fresh = [item_id for item_id, row in row_of.items() if row is None]
         row_of_fresh = {item_id: row for row, item_id in enumerate(fresh, self.n_items + len(self.new_ids))}
         row_of_new = {**self.row_of_new, **row_of_fresh}
-        latest = [row_of_new[new.item.item_id] for new in self.catalogue.new_items() if new.item.item_id in row_of_new]
-        untrained = np.flatnonzero(~self.is_trained)
-        now = replace(
-            self,
-            new_ids=[*self.new_ids, *fresh],
-            row_of_new=row_of_new,
-            unknown_to_model=np.concatenate([np.array(latest, np.int64), untrained]),
-            _sets={},
-        )
-        held = self._sets.copy()
         rows = np.array(list((row_of | row_of_fresh).values()), np.int64)
+        unknown = self.unknown_to_model
+        if (rows >= self.n_items).any():
+            new_ids = (new.item.item_id for new in self.catalogue.new_items())
+            latest = [row_of_new[item_id] for item_id in new_ids if item_id in row_of_new]
+            unknown = np.concatenate([np.array(latest, np.int64), np.flatnonzero(~self.is_trained)])
+        now = replace(self, new_ids=[*self.new_ids, *fresh], row_of_new=row_of_new, unknown_to_model=unknown, _sets={})
+        held = self._sets.copy()
         items = [self.catalogue.find(item_id) for item_id in changed] if held else []
         for wanted, before in held.items():
             now._sets[wanted] = now._corrected(before, wanted, rows, items)

@@ -20,11 +20,11 @@ from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, s
 from candidate_gen.query.item_weights import LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
-from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
+from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemSet
 from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
-from candidate_gen.users import is_erased
+from candidate_gen.users import user_row_of
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ItemNotFoundError
@@ -123,17 +123,10 @@ class Retriever:
             self.similar(self.artifact.items.id_of(row), Conditions(), count=_WARMING_COUNT)
         self.popular(Conditions(), count=_WARMING_COUNT)
 
-    def user_row(self, user_id: str, *, erased_sequence: int = 0) -> int | None:
-        """The row of a user; none for one that the version does not know, or must have forgotten."""
-        up_to = self.manifest.stream_sequence
-        if is_erased(self.live, user_id, trained_up_to=up_to, told=erased_sequence):
-            return None
-        return self.artifact.users.row_of(user_id)
-
     def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
         """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match."""
         eligible = self._eligible
-        user_row = self.user_row(asker.user_id, erased_sequence=asker.erased_sequence)
+        user_row = user_row_of(self.artifact, self.live, asker.user_id, erased_sequence=asker.erased_sequence)
         excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
         items = eligible.matching(conditions.filter).without(excluded.rows)
         query = self.queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
@@ -167,7 +160,7 @@ class Retriever:
         if row is None:
             raise ItemNotFoundError(item_id)
         eligible = self._eligible
-        query = self._similar.exact.comparable(self._similar.exact.embeddings[row])
+        query = self._similar.exact.embeddings[row]
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
         found = self._similar.nearest(query, items, count) if query.any() else NONE
@@ -178,10 +171,6 @@ class Retriever:
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
         return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible)
-
-    def nearest(self, vector: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
-        """What the index gives for a user's vector, float32 [dim], out of a set of items."""
-        return self.retrieval.nearest(self.retrieval.exact.comparable(vector), items, count)
 
     def _recent(self, asker: Asker) -> list[int]:
         """Rows of the most recent items of the version, each once: of the cart, then of the events."""

@@ -75,7 +75,7 @@ class Sources:
         found = popular
         proposals = []
         if asked.vector is not None:
-            found = self._retrieval.nearest(self._retrieval.exact.comparable(asked.vector), items, asked.count)
+            found = self._retrieval.nearest(asked.vector, items, asked.count)
             proposals = [Proposals(Source.ANN, found)]
         new_count = asked.count if len(found.rows) < asked.count else counts.new
         new = new_items(asked.eligible.unknown_to_model, items, new_count, user_id=asked.user_id)

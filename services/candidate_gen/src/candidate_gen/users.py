@@ -42,22 +42,26 @@ class UserPage:
     has_more: bool
 
 
-def is_erased(live: LiveState, user_id: str, *, trained_up_to: int, told: int = 0) -> bool:
-    """Whether a version, trained on the stream up to `trained_up_to`, holds what a user asked to be forgotten.
+def user_row_of(artifact: Artifact, live: LiveState, user_id: str, *, erased_sequence: int = 0) -> int | None:
+    """The row of a user; none for one that the version does not know, or must have forgotten.
 
-    What a version says that was trained later is of what they did since. `told` is the place in the stream of an
-    erasure that a caller knows of, perhaps before it is followed here; 0: of none.
+    `erased_sequence`: place in the stream of an erasure that a caller knows of, perhaps before it is followed here.
     """
+    return None if _is_erased(artifact, live, user_id, erased_sequence) else artifact.users.row_of(user_id)
+
+
+def _is_erased(artifact: Artifact, live: LiveState, user_id: str, told: int = 0) -> bool:
+    """Whether the version holds what a user asked to be forgotten; of what they did since, it may have learnt."""
     erased = live.erased
-    return max(told, erased.get(user_hash(user_id), 0) if erased else 0) > trained_up_to
+    followed = erased.get(user_hash(user_id), 0) if erased else 0
+    return max(told, followed) > artifact.manifest.stream_sequence
 
 
 def history(
     artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Iterable[str] = ()
 ) -> UserHistory | None:
     """What a user has seen, most recent first; none for a user that the version does not know."""
-    up_to = artifact.manifest.stream_sequence
-    row = None if is_erased(live, user_id, trained_up_to=up_to) else artifact.users.row_of(user_id)
+    row = user_row_of(artifact, live, user_id)
     if row is None:
         return None
     items = [
@@ -79,7 +83,7 @@ def page(artifact: Artifact, live: LiveState, *, prefix: str, after_user_id: str
         user_id = artifact.users.id_of(row)
         if not user_id.startswith(prefix):
             break  # ids that share a prefix stand together
-        if is_erased(live, user_id, trained_up_to=artifact.manifest.stream_sequence):
+        if _is_erased(artifact, live, user_id):
             continue
         if len(users) == page_size:
             return UserPage(users=users, has_more=True)

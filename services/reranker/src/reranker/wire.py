@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import starmap
 from math import isfinite
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from recsys.blend import BlendWeights
 from recsys.errors import InvalidArgumentError
 from recsys.shop.filter import filter_from_wire
-from recsys.shop.item_wire import item_to_wire
+from recsys.shop.item_wire import item_to_wire, sources_to_wire
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
-from recsys.v1.item_pb2 import CandidateSet, CandidateSource, Explanation
+from recsys.v1.item_pb2 import CandidateSet, Explanation
 from recsys.v1.item_pb2 import RankedItem as WireRankedItem
 from reranker.ranker import RankedItem, RestItem
 from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
@@ -125,7 +125,7 @@ def ranked_to_wire(ranked: RankedItem) -> WireRankedItem:
     return WireRankedItem(
         item=item_to_wire(ranked.item),
         score=ranked.score,
-        sources=_sources(ranked.sources),
+        sources=sources_to_wire(ranked.sources),
         propensity=ranked.propensity,
         # the message's fields are called alike
         explanation=None if ranked.explanation is None else Explanation(**asdict(ranked.explanation)),
@@ -140,8 +140,3 @@ def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:
         sources=[each.sources for each in rest],
         propensities=[each.propensity for each in rest],
     )
-
-
-def _sources(bits: int) -> list[CandidateSource]:
-    numbers = [source for source in range(1, bits.bit_length()) if bits >> source & 1]
-    return cast("list[CandidateSource]", numbers)  # plain numbers in the domain, and on the wire

@@ -1,6 +1,6 @@
-"""Items as the wire has them; what the shop did not give stays absent."""
+"""Items and sources as the wire has them; what the shop did not give stays absent."""
 
-from typing import Any
+from typing import Any, cast
 
 from recsys.shop.item import Item
 from recsys.v1 import item_pb2
@@ -23,3 +23,9 @@ def item_from_wire(message: item_pb2.Item) -> Item:
     """The item of a message."""
     given: dict[str, Any] = {name.name: value for name, value in message.ListFields()}
     return Item(**{**given, "available": message.available, "attributes": dict(message.attributes)})
+
+
+def sources_to_wire(bits: int) -> list[item_pb2.CandidateSource]:
+    """The sources of a set; also those that this process does not know, which another one may."""
+    numbers = [number for number in range(1, bits.bit_length()) if bits >> number & 1]
+    return cast("list[item_pb2.CandidateSource]", numbers)

@@ -22,9 +22,9 @@ class PersonalRanking:
     """By dot products of the embeddings of user and item."""
 
     def __init__(self, retriever: Retriever, items: ItemSet) -> None:
-        self._retriever = retriever
+        self._retrieval = retriever.retrieval
         self._users: NDArray[np.float32] = np.asarray(retriever.artifact.user_embeddings)
-        self._index, self._exact = retriever.retrieval.index, retriever.retrieval.exact
+        self._index, self._exact = self._retrieval.index, self._retrieval.exact
         self.size = items.rows.size_below(self._exact.n_items)  # items of the set that the version knows
         self._among = None if self.size == self._exact.n_items else items.rows.bitmap
         self._effort = effort_among(self._exact.n_items, max(self.size, 1))
@@ -53,7 +53,7 @@ class PersonalRanking:
 
     def alone(self, user: int, items: ItemSet, count: int) -> NDArray[np.int64]:
         """The best of other items for one user, [at most count]."""
-        return self._retriever.nearest(self._users[user], items, count).rows
+        return self._retrieval.nearest(self._users[user], items, count).rows
 
     def scores(self, users: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Exact scores, [n, k]; those of `NO_ROW` mean nothing."""

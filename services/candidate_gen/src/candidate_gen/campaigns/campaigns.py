@@ -8,6 +8,7 @@ few calls of NumPy; only a user who has seen more than a search has room for is 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from candidate_gen.campaigns.campaign_rankings import NO_ROW, PersonalRanking, P
 from candidate_gen.campaigns.many_histories import ManyHistories
 from candidate_gen.retriever import Conditions, Retriever
 from candidate_gen.search.item_set import ItemSet
+from candidate_gen.users import user_row_of
 
 _SLICE: Final = 256  # users in one search: 80 ms at a million items, and more of them would not be faster
 _MOST_EXTRA: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower
@@ -64,7 +66,7 @@ class Campaign:
 
     def _rows_of(self, user_ids: Sequence[str], ranking: Ranking) -> NDArray[np.int64]:
         """Rows of users, int64 [n]; `_NOBODY` for those who have no list."""
-        found = map(self.retriever.user_row, user_ids)
+        found = map(partial(user_row_of, self.retriever.artifact, self.retriever.live), user_ids)
         rows = np.fromiter((_NOBODY if row is None else row for row in found), np.int64, len(user_ids))
         known = np.flatnonzero(rows != _NOBODY)
         rows[known[~ranking.have_list(rows[known])]] = _NOBODY

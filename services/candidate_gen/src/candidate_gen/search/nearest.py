@@ -66,6 +66,7 @@ class Space:
 
     def nearest(self, query: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
         """The `count` best items of a set for a query, float32 [dim], by score, ties by row; all where it has fewer."""
+        query = self.exact.comparable(query)
         if items.few is not None:
             return best(items.few, self.exact.of_rows(query, items.few), count)
         n_items = self.exact.n_items

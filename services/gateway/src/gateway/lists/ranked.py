@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from gateway.lists.list_cursors import ListFacts, RestOfList
 from gateway.schemas import Level
-from recsys.shop.sources import Source
+from recsys.shop.item_wire import sources_to_wire
 from recsys.v1.item_pb2 import Item, RankedItem
 from recsys.v1.reranker_service_pb2 import Remainder
 
@@ -47,8 +47,7 @@ class Page:
 
 def ranked_item(item: Item, score: float, sources: int, propensity: float = 1.0) -> RankedItem:
     """An item that the second stage did not describe. `sources` is a bit set."""
-    numbers = [source.value for source in Source if sources >> source & 1]
-    return RankedItem(item=item, score=score, sources=numbers, propensity=propensity)  # type: ignore[arg-type]
+    return RankedItem(item=item, score=score, sources=sources_to_wire(sources), propensity=propensity)
 
 
 def in_order(
