@@ -15,9 +15,9 @@ from trainer.models.spectral import SpectralSettings
 from trainer.shop_data.interactions import Interactions
 
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
-_NEAR_POPULARITY: Final = (
-    SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8)),
-    IALSRecipe(settings=IALSSettings(dim=32, unobserved_weight=1, regularization=0.1, user_length_exponent=0.3)),
+_FEW_TASTES: Final = SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8))
+_NEARLY_POPULAR: Final = IALSRecipe(
+    settings=IALSSettings(dim=32, unobserved_weight=1, regularization=0.1, user_length_exponent=0.3)
 )
 
 
@@ -36,7 +36,8 @@ def default_recipes(known: Interactions) -> list[Recipe]:
                 )
             ),
             SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
-            *_NEAR_POPULARITY,
+            _FEW_TASTES,
+            _NEARLY_POPULAR,
         ]
         return list(dict.fromkeys(small))  # a small catalogue makes some of them one
     return [
@@ -44,5 +45,5 @@ def default_recipes(known: Interactions) -> list[Recipe]:
         ALSRecipe(settings=ALSSettings(dim=256, alpha=10)),
         IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=0.02)),
         SpectralRecipe(settings=SpectralSettings(dim=512)),
-        SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8)),
+        _FEW_TASTES,
     ]
