@@ -12,6 +12,7 @@ from functools import partial
 
 import grpc
 import pytest
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # it has stubs, but no py.typed
 from grpc_status import rpc_status
 from replica_process import LIMITS, process, replica
 from scripted_servicer import ScriptedServicer, raises, version_1
@@ -22,8 +23,8 @@ from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import open_blocking_channel, open_channel
 from recsys.rpc.method import ServerLimits
 from recsys.rpc.server import RpcServer
-from recsys.v1.lane_service_pb2 import Call, Calls
-from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
+from recsys.v1.call_stream_service_pb2 import Call
+from recsys.v1.call_stream_service_pb2_grpc import CallStreamServiceStub
 from recsys.v1.model_service_pb2 import GetModelRequest, GetModelResponse
 from recsys.v1.model_service_pb2_grpc import (
     ModelServiceStub,
@@ -51,7 +52,7 @@ def server_of(behaviour: Callable[[], GetModelResponse], limits: ServerLimits = 
 async def all_open(streams: CallStreams, count: int) -> AsyncIterator[None]:
     """Begins when so many streams wait for a call."""
     async with asyncio.timeout(TIMEOUT_S):
-        while streams.idle < count:
+        while streams.free < count:
             await asyncio.sleep(0.001)
     yield
 
@@ -129,7 +130,7 @@ def test_a_carried_call_fails_like_a_unary_one(
     assert reason.encode() in rpc_status.from_call(failure).details[0].value
 
 
-def test_calls_of_one_message_are_answered_each_at_its_place_with_its_own_status_before_the_next_message() -> None:
+def test_calls_of_one_stream_are_answered_in_order_each_with_its_own_status() -> None:
     calls = [
         Call(method=GET_MODEL, timeout_ms=5000),
         Call(method=GET_MODEL, timeout_ms=0),
@@ -137,28 +138,38 @@ def test_calls_of_one_message_are_answered_each_at_its_place_with_its_own_status
         Call(method=GET_MODEL, timeout_ms=5000, request=b"\xff\xff"),
     ]
     with server_of(version_1) as target, open_blocking_channel(target) as channel:
-        stream = LaneServiceStub(channel).Carry(iter([Calls(calls=calls)] * 2), timeout=TIMEOUT_S)
-        found = [answer for answers in stream for answer in answers.answers]
-    assert len(found) == 8
-    for message in (found[:4], found[4:]):
-        by_place = sorted(message, key=lambda answer: answer.place)
-        assert [(answer.place, answer.code) for answer in by_place] == [
-            (0, grpc.StatusCode.OK.value[0]),
-            (1, grpc.StatusCode.DEADLINE_EXCEEDED.value[0]),
-            (2, grpc.StatusCode.UNIMPLEMENTED.value[0]),
-            (3, grpc.StatusCode.INVALID_ARGUMENT.value[0]),
-        ]
-        assert GetModelResponse.FromString(by_place[0].response).artifact_version == "v1"
+        answers = list(CallStreamServiceStub(channel).Carry(iter(calls * 2), timeout=TIMEOUT_S))
+    assert [Status.FromString(answer.status).code for answer in answers] == [
+        grpc.StatusCode.OK.value[0],
+        grpc.StatusCode.DEADLINE_EXCEEDED.value[0],
+        grpc.StatusCode.UNIMPLEMENTED.value[0],
+        grpc.StatusCode.INVALID_ARGUMENT.value[0],
+    ] * 2
+    assert [GetModelResponse.FromString(answers[n].response).artifact_version for n in (0, 4)] == ["v1", "v1"]
 
 
-def test_more_calls_than_a_server_takes_are_refused() -> None:
-    few = ServerLimits(worker_threads=1, maximum_concurrent_rpcs=3, default_deadline_s=TIMEOUT_S, grace_s=TIMEOUT_S)
-    with server_of(version_1, few) as target, open_blocking_channel(target) as channel:
-        many = Calls(calls=[Call(method=GET_MODEL, timeout_ms=5000)] * 4)
-        [answers] = LaneServiceStub(channel).Carry(iter([many]), timeout=TIMEOUT_S)
-        assert {answer.code for answer in answers.answers} == {grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]}
-        stream = LaneServiceStub(channel).Carry(iter([Calls(calls=many.calls[:3])]), timeout=TIMEOUT_S)
-        assert [answer.code for answers in stream for answer in answers.answers] == [0, 0, 0]
+def test_a_stream_more_than_a_server_takes_is_refused() -> None:
+    one = ServerLimits(
+        worker_threads=1,
+        maximum_concurrent_rpcs=3,
+        default_deadline_s=TIMEOUT_S,
+        grace_s=TIMEOUT_S,
+        call_stream_threads=1,
+    )
+    ends = threading.Event()
+
+    def waits_for_the_end() -> Iterator[Call]:
+        yield Call(method=GET_MODEL, timeout_ms=5000)
+        ends.wait(TIMEOUT_S)
+
+    with server_of(version_1, one) as target, open_blocking_channel(target) as channel:
+        stub = CallStreamServiceStub(channel)
+        first = stub.Carry(waits_for_the_end(), timeout=TIMEOUT_S)
+        assert next(first).status == b""
+        with pytest.raises(grpc.RpcError) as refused:
+            next(stub.Carry(iter([Call(method=GET_MODEL, timeout_ms=5000)]), timeout=TIMEOUT_S))
+        ends.set()
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 def test_calls_that_are_made_at_once_are_all_answered_with_one_stream_too() -> None:

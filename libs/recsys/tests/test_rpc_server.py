@@ -121,7 +121,7 @@ def test_reflection_names_every_service() -> None:
     assert sorted(names) == [
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
-        "recsys.v1.LaneService",
+        "recsys.v1.CallStreamService",
         "recsys.v1.ModelService",
     ]
 

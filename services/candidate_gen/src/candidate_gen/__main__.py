@@ -1,5 +1,8 @@
 """`python -m candidate_gen`: answers until SIGTERM."""
 
+import recsys.rpc  # noqa: F401 # first: before grpc is imported
+
+# isort: split
 from candidate_gen.app import create
 from candidate_gen.settings import Settings
 from recsys.feature_store.follower import EVERYTHING

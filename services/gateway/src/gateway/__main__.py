@@ -1,5 +1,8 @@
 """Starts the gateway: `python -m gateway`. Settings come from the environment, see `settings`."""
 
+import recsys.rpc  # noqa: F401 # first: before grpc is imported
+
+# isort: split
 import gc
 
 import uvicorn

@@ -37,9 +37,9 @@ class Settings(TlsSettings, BaseSettings):
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
     call_streams: int = Field(
-        4,
+        16,
         ge=0,
-        le=16,
+        le=64,
         validation_alias=AliasChoices("GATEWAY_CALL_STREAMS", "GATEWAY_LANES"),
         description="streams kept open to each service; 0: a call for each request (GATEWAY_LANES holds too)",
     )

@@ -1,37 +1,34 @@
-"""Calls of one process to one service over streams that stay open: `recsys.v1.LaneService` as its client.
+"""Calls of one process to one service over streams that stay open: `recsys.v1.CallStreamService` as its client.
 
-A hop costs half of a unary call's. Calls that come while every stream is busy travel together in the next message, and
-each is answered as soon as it is done. A call that has found no stream within some milliseconds is made as a unary one,
-so that no slow call keeps another waiting. A stream is a fast way and gives no guarantee: where there is none, where
-one breaks, or where one does not answer within half of a call's time, the call is made as a unary one too, on another
-replica if there is one. Every method of ours is idempotent.
+A stream carries one call at a time, for a third of what a unary call costs. A call that finds no free stream within
+some milliseconds is made as a unary one, so that no slow call keeps another waiting. A stream is a fast way and gives
+no guarantee: where there is none, where one breaks, or where one does not answer within half of a call's time, the call
+is made as a unary one too, on another replica if there is one. Every method of ours is idempotent.
 """
 
 import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from math import ceil
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # it has stubs, but no py.typed
 
 from recsys.background import running
 from recsys.observability.logging import request_id
 from recsys.rpc.channel import call_unary
-from recsys.v1.lane_service_pb2 import Call, CallAnswer, CallAnswers, Calls
-from recsys.v1.lane_service_pb2_grpc import LaneServiceStub
+from recsys.v1.call_stream_service_pb2 import Call, CallAnswer
+from recsys.v1.call_stream_service_pb2_grpc import CallStreamServiceStub
 
 _log = logging.getLogger(__name__)
 
 _jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
-_MOST_CALLS: Final = 8  # in one message: the stream takes others when all of them are answered
-_LONGEST_QUEUE_S: Final = 0.01  # for a stream
-_MOST_BYTES: Final = 1024 * 1024  # the same; what is longer goes as a unary call
+_LONGEST_WAIT_S: Final = 0.01  # for a free stream
 # a stream is made anew after so long, on the next replica in turn: added ones get their share
 _AGE_S: Final = (2.0, 4.0)
 _FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first
@@ -44,7 +41,7 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
-_Stream: TypeAlias = "grpc.aio.StreamStreamCall[Calls, CallAnswers]"
+_Carrier: TypeAlias = "grpc.aio.StreamStreamCall[Call, CallAnswer]"
 
 
 @dataclass(frozen=True)
@@ -57,70 +54,62 @@ class UnaryMethod(Generic[Request, Response]):
 
 
 class _BrokenError(Exception):
-    """The stream has ended without an answer."""
+    """The stream has ended."""
 
 
-@dataclass(eq=False)
-class _Waiting:
-    """A call on its way."""
+class _Stream:
+    """An open stream, free or with a call on it."""
 
-    method: str
-    request: bytes
-    request_id: str
-    until_s: float  # on the loop's clock, the caller's time is over
-    patience_s: float  # on the loop's clock, it is made as a unary call
-    answer: "asyncio.Future[CallAnswer]"
-    limit: asyncio.Timeout  # of the wait for a stream, and then for the answer
-    is_taken: bool = False  # by a stream
+    def __init__(self, carrier: _Carrier) -> None:
+        self.carrier = carrier
+        self.is_old = False  # takes no further call
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        carrier.add_done_callback(lambda _: self.end())
 
-    def take(self) -> None:
-        self.is_taken = True
-        if not self.limit.expired():
-            self.limit.reschedule(self.patience_s)
+    def end(self) -> None:
+        """Have no further call on it."""
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class CallStreams:
     """The streams to one service, and the calls that wait for one."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = LaneServiceStub(channel)
-        self._calls: deque[_Waiting] = deque()
-        self._idle: list[asyncio.Future[None]] = []  # streams that wait for a call
+        self._stub = CallStreamServiceStub(channel)
+        self._free: deque[_Stream] = deque()  # taken in turn, so that all replicas are
+        self._waiting: deque[asyncio.Future[_Stream]] = deque()  # calls
         self._open = 0  # streams
-        self._busy = 0  # of these
         self._tokens = _TOKENS
 
     @property
-    def idle(self) -> int:
+    def free(self) -> int:
         """How many streams take a call at once."""
-        return self._open - self._busy
+        return len(self._free)
 
     async def call(self, method: UnaryMethod[Request, Response], request: Request, *, timeout_s: float) -> Response:
         """The answer to one call. Raises: grpc.aio.AioRpcError."""
-        content = request.SerializeToString()
-        if self._open == 0 or timeout_s <= 0 or len(content) > _MOST_BYTES:
+        if self._open == 0 or timeout_s <= 0:
             return await call_unary(method.call, request, timeout_s=timeout_s)
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        until_s = now_s + timeout_s
-        patience_s = now_s + timeout_s / 2
-        limit = asyncio.timeout_at(min(now_s + _LONGEST_QUEUE_S, patience_s))
-        waiting = _Waiting(method.name, content, request_id.get(), until_s, patience_s, loop.create_future(), limit)
-        try:
-            async with limit:
-                self._calls.append(waiting)
-                self._wake_one()
-                answer = await waiting.answer
-        except (_BrokenError, TimeoutError):
-            if not waiting.is_taken:
-                return await call_unary(method.call, request, timeout_s=until_s - loop.time())
+        until_s = asyncio.get_running_loop().time() + timeout_s
+        stream = await self._free_stream(min(_LONGEST_WAIT_S, timeout_s / 2))
+        if stream is None:
+            return await call_unary(method.call, request, timeout_s=_left_s(until_s))
+        call = Call(
+            method=method.name,
+            request=request.SerializeToString(),
+            timeout_ms=max(round(_left_s(until_s) * 1000), 0),
+            request_id=request_id.get(),
+        )
+        answer = await self._answer(stream, call, until_s=until_s - timeout_s / 2)
+        if answer is None:
             if self._tokens < _TOKENS / 2:
-                raise _error(grpc.StatusCode.UNAVAILABLE, "the call stream broke, as too many others did") from None
+                raise _error(Status(code=_UNAVAILABLE, message="the call stream broke, as too many others did"))
             self._tokens -= 1
-            return await call_unary(method.call, request, timeout_s=until_s - loop.time())
+            return await call_unary(method.call, request, timeout_s=_left_s(until_s))
         self._tokens = min(self._tokens + _TOKENS_OF_AN_ANSWER, _TOKENS)
-        if answer.code:
-            raise _error(_CODES[answer.code], answer.message, status=answer.status)
+        if answer.status:
+            raise _error(Status.FromString(answer.status))
         return method.response.FromString(answer.response)
 
     async def run(self) -> None:
@@ -137,67 +126,72 @@ class CallStreams:
                 pause_s = min(2 * pause_s, longest_s)
 
     async def _one_stream(self, age_s: float) -> None:
-        stream: _Stream = self._stub.Carry()
-        stream.add_done_callback(lambda _: self._wake_all())
+        carrier: _Carrier = self._stub.Carry()
         try:
             async with asyncio.timeout(_OPENING_S):
-                await stream.wait_for_connection()
+                await carrier.wait_for_connection()
             self._open += 1
+            stream = _Stream(carrier)
             try:
-                until_s = asyncio.get_running_loop().time() + age_s
-                while calls := await self._next_calls(stream, until_s):
-                    self._busy += 1
-                    try:
-                        await _carry(stream, calls)
-                    finally:
-                        self._busy -= 1
-                if stream.done():
-                    raise _BrokenError("the server ended it")
-                await _end(stream)
+                self._set_free(stream)
+                await asyncio.wait([stream.over], timeout=age_s)
+                stream.is_old = True
+                if stream not in self._free:  # there is a call on it
+                    await stream.over
             finally:
+                with suppress(ValueError):
+                    self._free.remove(stream)
                 self._open -= 1
-                if self._open == 0:
-                    _fail(self._calls)
-                    self._calls.clear()
+            if carrier.done():
+                raise _BrokenError("the server ended it")
+            async with asyncio.timeout(_OPENING_S):  # the server ends a stream without a call
+                await carrier.done_writing()
+                await carrier.read()
         finally:
-            stream.cancel()
-            await stream.code()  # grpc's thread must not find the loop closed
+            carrier.cancel()
+            await carrier.code()  # grpc's thread must not find the loop closed
 
-    async def _next_calls(self, stream: _Stream, until_s: float) -> list[_Waiting]:
-        """What waits; nothing when the stream's time is over or it has ended."""
-        loop = asyncio.get_running_loop()
-        while not stream.done() and loop.time() < until_s:
-            taken: list[_Waiting] = []
-            size = 0
-            share = ceil(len(self._calls) / max(self.idle, 1))  # other streams, of other replicas, have theirs
-            while self._calls and len(taken) < min(share, _MOST_CALLS) and size < _MOST_BYTES:
-                call = self._calls.popleft()
-                if not call.answer.done():  # nobody waits any more
-                    call.take()
-                    taken.append(call)
-                    size += len(call.request)
-            if taken:
-                return taken
-            told = loop.create_future()
-            timer = loop.call_at(until_s, _tell, told)
-            self._idle.append(told)
-            try:
-                await told
-            finally:
-                timer.cancel()
-        return []
+    async def _free_stream(self, wait_s: float) -> _Stream | None:
+        """A stream without a call, for one; none where there was none for so long."""
+        while self._free:
+            stream = self._free.popleft()
+            if not stream.over.done():
+                return stream
+        waiting: asyncio.Future[_Stream] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            await asyncio.wait([waiting], timeout=wait_s)
+        except asyncio.CancelledError:
+            if not waiting.cancel():
+                self._set_free(waiting.result())
+            raise
+        return None if waiting.cancel() else waiting.result()
 
-    def _wake_one(self) -> None:
-        while self._idle:
-            told = self._idle.pop()
-            if not told.done():
-                told.set_result(None)
+    def _set_free(self, stream: _Stream) -> None:
+        if stream.is_old:
+            stream.end()
+            return
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(stream)
                 return
+        self._free.append(stream)
 
-    def _wake_all(self) -> None:
-        for told in self._idle:
-            _tell(told)
-        self._idle.clear()
+    async def _answer(self, stream: _Stream, call: Call, *, until_s: float) -> CallAnswer | None:
+        """The answer to a call on a stream; none where it breaks or is silent until then."""
+        answer: object = None
+        try:
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
+                async with asyncio.timeout_at(until_s):
+                    await stream.carrier.write(call)
+                    answer = await stream.carrier.read()
+        finally:
+            if isinstance(answer, CallAnswer):
+                self._set_free(stream)
+            else:  # what may still come would be taken for the next call's
+                stream.end()
+        return answer if isinstance(answer, CallAnswer) else None
 
 
 @asynccontextmanager
@@ -208,60 +202,14 @@ async def open_call_streams(channel: grpc.aio.Channel, *, count: int) -> AsyncIt
         yield streams
 
 
-async def _carry(stream: _Stream, waiting: Sequence[_Waiting]) -> None:
-    """Send calls and give each its answer. Raises what broke the stream, after each caller has been told."""
-    now_s = asyncio.get_running_loop().time()
-    calls = [
-        Call(
-            method=each.method,
-            request=each.request,
-            timeout_ms=max(round((each.until_s - now_s) * 1000), 0),
-            request_id=each.request_id,
-        )
-        for each in waiting
-    ]
-    try:
-        async with asyncio.timeout_at(max(each.patience_s for each in waiting)):
-            await stream.write(Calls(calls=calls))
-            left = len(waiting)
-            while left > 0:
-                answers = await stream.read()
-                if not isinstance(answers, CallAnswers):
-                    raise _BrokenError("the stream ended")
-                for answer in answers.answers:
-                    _give(waiting, answer)
-                left -= len(answers.answers)
-    finally:
-        _fail(waiting)
+def _left_s(until_s: float) -> float:
+    return until_s - asyncio.get_running_loop().time()
 
 
-def _give(waiting: Sequence[_Waiting], answer: CallAnswer) -> None:
-    if answer.place >= len(waiting):
-        raise _BrokenError("an answer to no call")
-    told = waiting[answer.place].answer
-    if not told.done():
-        told.set_result(answer)
+_UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE.value[0]
 
 
-async def _end(stream: _Stream) -> None:
-    """Let the server end a stream on which nothing is under way."""
-    async with asyncio.timeout(_OPENING_S):
-        await stream.done_writing()
-        await stream.read()
-
-
-def _fail(waiting: Sequence[_Waiting] | deque[_Waiting]) -> None:
-    """Tell those that have no answer."""
-    for each in waiting:
-        if not each.answer.done():
-            each.answer.set_exception(_BrokenError())
-
-
-def _tell(told: "asyncio.Future[None]") -> None:
-    if not told.done():
-        told.set_result(None)
-
-
-def _error(code: grpc.StatusCode, message: str, *, status: bytes = b"") -> grpc.aio.AioRpcError:
-    trailing = grpc.aio.Metadata(("grpc-status-details-bin", status)) if status else grpc.aio.Metadata()
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details=message)
+def _error(status: Status) -> grpc.aio.AioRpcError:
+    """What a unary call that fails so raises."""
+    trailing = grpc.aio.Metadata(("grpc-status-details-bin", status.SerializeToString()))
+    return grpc.aio.AioRpcError(_CODES[status.code], grpc.aio.Metadata(), trailing, details=status.message)

@@ -16,7 +16,7 @@ from recsys.rpc.method import Handler, Method, Policy, arrived_s
 from recsys.rpc.status import OVERLOADED
 from recsys.rpc.workers import Workers
 
-_CALL_STREAMS: Final = "/recsys.v1.LaneService/"
+_CALL_STREAMS: Final = "/recsys.v1.CallStreamService/"
 LONGEST_REQUEST_ID: Final = 128
 
 

@@ -63,7 +63,7 @@ class ServerLimits:
     default_deadline_s: float  # bounds a unary call that came without a deadline, and any longer one
     grace_s: float  # for calls in flight when the server is told to end
     slow_s: float = 0.25  # a call that took longer is logged although it went well
-    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has a few
+    call_stream_threads: int = 128  # streams at once that carry unary calls; each gateway has some
     stream_threads: int = 4  # other streaming calls at once, in threads of their own
     stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
     # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
@@ -120,9 +120,12 @@ class Method:
         return self.request_streaming or self.response_streaming
 
     def carried(self, raw: bytes, context: grpc.ServicerContext, *, came_s: float, timeout_s: float) -> bytes:
-        """One response to a call that came at `came_s` in a message with others. Raises: CallError."""
-        _until_s.set(came_s + min(timeout_s, self._deadline_s))
-        return self._one(raw, context, came_s)
+        """One response to a call that came at `came_s` over a stream. Raises: CallError."""
+        of_the_stream = _until_s.set(came_s + min(timeout_s, self._deadline_s))
+        try:
+            return self._one(raw, context, came_s)
+        finally:
+            _until_s.reset(of_the_stream)
 
     def answer_one(self, raw: Any, context: grpc.ServicerContext) -> bytes:
         """One response; `raw` is the request's bytes, or an iterator of those of many."""

@@ -25,7 +25,7 @@ from recsys.rpc.interceptor import RpcInterceptor
 from recsys.rpc.method import Handler, Method, Policy, ServerLimits
 from recsys.rpc.requests import MAX_MESSAGE_BYTES
 from recsys.rpc.tls import TlsFiles, server_credentials
-from recsys.v1.lane_service_pb2_grpc import add_LaneServiceServicer_to_server
+from recsys.v1.call_stream_service_pb2_grpc import add_CallStreamServiceServicer_to_server
 
 _log = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ class RpcServer:
             + _BESIDES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._call_streams = CallStreamServicer(self._methods, policy.workers, most=limits.maximum_concurrent_rpcs)
-        self.add(add_LaneServiceServicer_to_server, self._call_streams)
+        self._call_streams = CallStreamServicer(self._methods)
+        self.add(add_CallStreamServiceServicer_to_server, self._call_streams)
         self._set_health(HealthCheckResponse.NOT_SERVING)  # HealthServicer calls the whole SERVING unasked
 
     def add(self, register: Callable[[Servicer, Any], None], servicer: Servicer) -> None:
