@@ -37,11 +37,11 @@ class Settings(TlsSettings, BaseSettings):
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
     call_streams: int = Field(
-        16,
+        8,
         ge=0,
         le=64,
         validation_alias=AliasChoices("GATEWAY_CALL_STREAMS", "GATEWAY_LANES"),
-        description="streams kept open to each service; 0: a call for each request (GATEWAY_LANES holds too)",
+        description="streams kept open to each service, no fewer than it has replicas; 0: none (GATEWAY_LANES holds too)",
     )
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")

@@ -1,8 +1,8 @@
 """Calls of one process to one service over streams that stay open: `recsys.v1.CallStreamService` as its client.
 
-A stream carries one call at a time, for a third of what a unary call costs. A call that finds no free stream within
-some milliseconds is made as a unary one, so that no slow call keeps another waiting. A stream is a fast way and gives
-no guarantee: where there is none, where one breaks, or where one does not answer within half of a call's time, the call
+A stream carries one call at a time, for a third of what a unary call costs. Where no stream was set free for some
+milliseconds, a call that waits for one is made as a unary call, so that no slow call keeps another waiting. A stream is
+a fast way and gives no guarantee: where there is none, where one breaks, or where one does not answer within half of a call's time, the call
 is made as a unary one too, on another replica if there is one. Every method of ours is idempotent.
 """
 
@@ -28,7 +28,7 @@ from recsys.v1.call_stream_service_pb2_grpc import CallStreamServiceStub
 _log = logging.getLogger(__name__)
 
 _jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
-_LONGEST_WAIT_S: Final = 0.01  # for a free stream
+_LONGEST_WAIT_S: Final = 0.004  # for a stream to be set free, whoever gets it
 # a stream is made anew after so long, on the next replica in turn: added ones get their share
 _AGE_S: Final = (2.0, 4.0)
 _FIRST_AGE_S: Final = (0.2, 1.0)  # at the start all are made on the replica that is there first
@@ -79,6 +79,7 @@ class CallStreams:
         self._stub = CallStreamServiceStub(channel)
         self._free: deque[_Stream] = deque()  # taken in turn, so that all replicas are
         self._waiting: deque[asyncio.Future[_Stream]] = deque()  # calls
+        self._set_free_s = 0.0  # on the loop's clock, when a stream was set free last
         self._open = 0  # streams
         self._tokens = _TOKENS
 
@@ -92,7 +93,8 @@ class CallStreams:
         if self._open == 0 or timeout_s <= 0:
             return await call_unary(method.call, request, timeout_s=timeout_s)
         until_s = asyncio.get_running_loop().time() + timeout_s
-        stream = await self._free_stream(min(_LONGEST_WAIT_S, timeout_s / 2))
+        patience_s = until_s - timeout_s / 2
+        stream = await self._free_stream(patience_s)
         if stream is None:
             return await call_unary(method.call, request, timeout_s=_left_s(until_s))
         call = Call(
@@ -101,7 +103,7 @@ class CallStreams:
             timeout_ms=max(round(_left_s(until_s) * 1000), 0),
             request_id=request_id.get(),
         )
-        answer = await self._answer(stream, call, until_s=until_s - timeout_s / 2)
+        answer = await self._answer(stream, call, until_s=patience_s)
         if answer is None:
             if self._tokens < _TOKENS / 2:
                 raise _error(Status(code=_UNAVAILABLE, message="the call stream broke, as too many others did"))
@@ -151,8 +153,8 @@ class CallStreams:
             carrier.cancel()
             await carrier.code()  # grpc's thread must not find the loop closed
 
-    async def _free_stream(self, wait_s: float) -> _Stream | None:
-        """A stream without a call, for one; none where there was none for so long."""
+    async def _free_stream(self, until_s: float) -> _Stream | None:
+        """A stream without a call, for one; none where there is none until then, or none was set free for too long."""
         while self._free:
             stream = self._free.popleft()
             if not stream.over.done():
@@ -160,7 +162,9 @@ class CallStreams:
         waiting: asyncio.Future[_Stream] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         try:
-            await asyncio.wait([waiting], timeout=wait_s)
+            await asyncio.wait([waiting], timeout=_LONGEST_WAIT_S)
+            while not waiting.done() and _left_s(self._set_free_s + _LONGEST_WAIT_S) > 0 and _left_s(until_s) > 0:
+                await asyncio.wait([waiting], timeout=_LONGEST_WAIT_S)
         except asyncio.CancelledError:
             if not waiting.cancel():
                 self._set_free(waiting.result())
@@ -174,6 +178,7 @@ class CallStreams:
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
+                self._set_free_s = asyncio.get_running_loop().time()
                 waiting.set_result(stream)
                 return
         self._free.append(stream)

@@ -51,6 +51,7 @@ _OPTIONS: Final = [
     ("grpc.max_reconnect_backoff_ms", 1_000),
     # servers end their connections from time to time, and with each the name service is asked again, but not more often
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
+    ("grpc.http2.bdp_probe", 0),  # it pings with the data to learn how far away the other end is
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]

@@ -36,6 +36,7 @@ _OPTIONS: Final = [
     # accept the pings of recsys.rpc.channel instead of hanging up on them
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 2_500),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.bdp_probe", 0),  # as in recsys.rpc.channel
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]
