@@ -167,6 +167,12 @@ async def test_a_key_that_asks_too_often_waits_and_another_does_not(client: http
     assert (await client.get("/v1/model", headers=bearer(READ))).status_code == 200
 
 
+async def test_a_request_counts_once_also_where_its_body_is_read_a_second_time(client: httpx.AsyncClient) -> None:
+    bodies = [{"cuont": 1}, {"user_id": "anna"}, {"user_id": "anna"}]
+    answers = [await client.post("/v1/recommendations", json=body, headers=bearer(SLOW)) for body in bodies]
+    assert [answer.status_code for answer in answers] == [422, 200, 429]
+
+
 async def test_a_request_line_names_the_key_that_asked(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -56,5 +56,5 @@ def test_the_call_streams_are_set_by_their_old_name_too(monkeypatch: pytest.Monk
     monkeypatch.setenv("GATEWAY_CALL_STREAMS", "2")
     assert Settings().call_streams == 2
     monkeypatch.setenv("GATEWAY_CALL_STREAMS", "99")
-    with pytest.raises(InvalidArgumentError, match=r"^GATEWAY_CALL_STREAMS: .*less than or equal to 16, found '99'"):
+    with pytest.raises(InvalidArgumentError, match=r"^GATEWAY_CALL_STREAMS: .*less than or equal to 64, found '99'"):
         read_settings(Settings)

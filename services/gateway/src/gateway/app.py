@@ -17,8 +17,10 @@ from gateway.lists.fallbacks import Fallbacks
 from gateway.lists.list_cursors import ListCursors
 from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
+from gateway.lists.stage_requests import rule_to_wire
 from gateway.routes import events, experiments, health, items, model, recommendations, users
 from gateway.routes.dependencies import Parts
+from gateway.routes.quick_lists import quick_routes
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
 
@@ -55,7 +57,7 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.access = guard
-    shop_wide = rules.read(settings.rules_file) if settings.rules_file else ()
+    shop_wide = tuple(map(rule_to_wire, rules.read(settings.rules_file))) if settings.rules_file else ()
     app.state.parts = Parts(
         settings=settings,
         clients=clients,
@@ -67,6 +69,7 @@ def create_app(
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
     for routes in (recommendations, events, items, users, experiments, model, health):
         app.include_router(routes.router)
+    app.router.routes[:0] = quick_routes(recommendations.router)
     app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes, arrives_within_s=ARRIVES_WITHIN_S)
     if settings.cors_origins:
         app.add_middleware(

@@ -41,7 +41,7 @@ class Settings(TlsSettings, BaseSettings):
         ge=0,
         le=64,
         validation_alias=AliasChoices("GATEWAY_CALL_STREAMS", "GATEWAY_LANES"),
-        description="streams kept open to each service, no fewer than it has replicas; 0: none (GATEWAY_LANES holds too)",
+        description="streams kept open to each service, no fewer than its replicas; 0: none (GATEWAY_LANES holds too)",
     )
     candidates: int = Field(200, ge=1, le=1000, description="candidates that the reranker chooses from")
     timeout_s: float = Field(1.0, gt=0, description="budget of one request over all its calls")

@@ -2,8 +2,9 @@
 
 A stream carries one call at a time, for a third of what a unary call costs. Where no stream was set free for some
 milliseconds, a call that waits for one is made as a unary call, so that no slow call keeps another waiting. A stream is
-a fast way and gives no guarantee: where there is none, where one breaks, or where one does not answer within half of a call's time, the call
-is made as a unary one too, on another replica if there is one. Every method of ours is idempotent.
+a fast way and gives no guarantee: where there is none, where one breaks, or where one does not answer within half of a
+call's time, the call is made as a unary one too, on another replica if there is one. Every method of ours is
+idempotent.
 """
 
 import asyncio

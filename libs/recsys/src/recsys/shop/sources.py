@@ -1,6 +1,7 @@
 """What may propose a candidate: the one table of sources, numbered as on the wire (protos/recsys/v1/item.proto)."""
 
 from enum import IntEnum
+from functools import lru_cache
 
 
 class Source(IntEnum):
@@ -23,9 +24,10 @@ class Source(IntEnum):
 SOURCES = frozenset(Source)
 
 
-def labels(bits: int) -> list[str]:
+@lru_cache(1 << (max(Source) + 1))
+def labels(bits: int) -> tuple[str, ...]:
     """The labels of a set of sources; a newer service may know a source that this process does not: it stays out."""
-    return [source.label for source in Source if bits >> source & 1]
+    return tuple(source.label for source in Source if bits >> source & 1)
 
 
 def label_of(number: int) -> str | None:

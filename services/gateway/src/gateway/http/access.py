@@ -27,6 +27,8 @@ from recsys.errors import InvalidArgumentError
 
 KEY_NAME: Final = "api_key_name"
 """Where the name of the caller's key stands in the ASGI scope, once it has one."""
+_ADMITTED: Final = "admitted_to"
+"""Where the route stands in the ASGI scope that its caller was let through to."""
 _SCHEME: Final = "api_key"
 _BEARER: Final = b"bearer "
 
@@ -86,11 +88,17 @@ class KeyedRoute(KnownParametersRoute):
         self._needed = scope_of(self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.expect_access(scope)
+        await super().handle(scope, receive, send)
+
+    def expect_access(self, scope: Scope) -> None:
+        """Let the caller through, once for each request. Raises: HTTPException, as `Access.check`."""
         if self._needed is None:
             raise RuntimeError(f"{self.path} does not say which scope it needs")  # a test finds it first
         access: Access = scope["app"].state.access
-        access.check(scope, self._needed)
-        await super().handle(scope, receive, send)
+        if scope.get(_ADMITTED) is not self:
+            access.check(scope, self._needed)
+            scope[_ADMITTED] = self
 
 
 @asynccontextmanager

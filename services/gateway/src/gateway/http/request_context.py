@@ -13,7 +13,6 @@ import uuid
 from dataclasses import dataclass
 
 from fastapi.routing import APIRoute
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.access import KEY_NAME
@@ -40,9 +39,9 @@ class AnsweredList:
     list_id: str = ""  # as in the answer, where it has one
 
 
-def tell(request: Request, answered: AnsweredList) -> None:
+def tell(scope: Scope, answered: AnsweredList) -> None:
     """Have it in the request's log line, and counted."""
-    request.scope[_LIST] = answered
+    scope[_LIST] = answered
 
 
 class RequestContextMiddleware:

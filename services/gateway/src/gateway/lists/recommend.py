@@ -19,14 +19,14 @@ from gateway.lists import stage_requests
 from gateway.lists.fallbacks import Fallbacks, is_of_the_caller
 from gateway.lists.list_cursors import ListFacts
 from gateway.lists.ranked import Page, RankedList
-from gateway.requests import Filter, RecommendationRequest, Rule
+from gateway.requests import Filter, RecommendationRequest
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Profile, Subject
 from recsys.observability.logging import request_id
 from recsys.v1 import candidate_gen_service_pb2 as first_stage
-from recsys.v1.reranker_service_pb2 import RerankRequest
+from recsys.v1 import reranker_service_pb2 as second_stage
 
 Candidates = TypeVar("Candidates", bound=stage_requests.Found)
 
@@ -46,7 +46,7 @@ class Recommender:
     settings: Settings
     live: LiveShop
     fallbacks: Fallbacks
-    rules: tuple[Rule, ...] = ()  # shop-wide
+    rules: tuple[second_stage.Rule, ...] = ()  # shop-wide
 
     async def for_somebody(self, asked: RecommendationRequest) -> Page:
         """Items for a user, a session, a cart, or nobody in particular."""
@@ -60,7 +60,7 @@ class Recommender:
         erased = self.live.erased_sequence(subject.id) if subject is not None and subject.kind == "user" else 0
         to_find = stage_requests.candidates_request(asked, profile, count=candidates, erased_sequence=erased)
         seed = int.from_bytes(sha256(request_id.get().encode()).digest()[:8])
-        to_rank = stage_requests.rerank_request(asked, arm, rules=self.rules, settings=self.settings, seed=seed)
+        to_rank = stage_requests.rerank_request(asked, arm, shop_wide=self.rules, settings=self.settings, seed=seed)
         ask, wanted = self.clients.candidate_gen.get_candidates, (arm.artifact_version if arm else None) or ""
         try:
             found, ranked = await self._both_stages(
@@ -100,7 +100,7 @@ class Recommender:
         request = first_stage.GetSimilarItemsRequest(
             item_id=item_id, count=max(count, self.settings.candidates), filter=stage_requests.filter_of(only)
         )
-        to_rank = RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
+        to_rank = second_stage.RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
         ask, deadline = self.clients.candidate_gen.get_similar_items, Deadline.after(self.settings.timeout_s)
         try:
             return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]
@@ -110,7 +110,7 @@ class Recommender:
     async def popular(self, *, count: int, only: Filter) -> RankedList:
         """Popular items, which keep their order in the second stage."""
         request = first_stage.GetPopularItemsRequest(count=count, filter=stage_requests.filter_of(only))
-        to_rank = RerankRequest(blend=stage_requests.PERSONAL_ALONE)
+        to_rank = second_stage.RerankRequest(blend=stage_requests.PERSONAL_ALONE)
         ask, deadline = self.clients.candidate_gen.get_popular_items, Deadline.after(self.settings.timeout_s)
         try:
             return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]
@@ -121,7 +121,7 @@ class Recommender:
         self,
         ask: Callable[..., Awaitable[Candidates]],
         to_find: stage_requests.ToFind,
-        to_rank: RerankRequest,
+        to_rank: second_stage.RerankRequest,
         *,
         count: int,
         deadline: Deadline,
@@ -147,7 +147,7 @@ class Recommender:
         self,
         ask: Callable[..., Awaitable[Candidates]],
         to_find: stage_requests.ToFind,
-        to_rank: RerankRequest,
+        to_rank: second_stage.RerankRequest,
         *,
         count: int,
         deadline: Deadline,
@@ -173,7 +173,7 @@ class Recommender:
         self.fallbacks.popular.remember(ranked.artifact_version, (each.item for each in ranked.items))
         return found, ranked
 
-    async def _best(self, request: RerankRequest, *, count: int, deadline: Deadline) -> RankedList:
+    async def _best(self, request: second_stage.RerankRequest, *, count: int, deadline: Deadline) -> RankedList:
         """The best `count` that may be recommended.
 
         Where a service does not know yet what is off sale, it is asked for as many more as had to be hidden. It is not

@@ -1,5 +1,6 @@
 """Requests of the services out of what a caller asked for and what the feature store knows. Nothing is sent here."""
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from gateway.experiments.file import Arm
@@ -66,7 +67,12 @@ def filter_of(only: Filter) -> item_pb2.Filter | None:
 
 
 def rerank_request(
-    asked: RecommendationRequest, arm: Arm | None, *, rules: tuple[Rule, ...], settings: Settings, seed: int
+    asked: RecommendationRequest,
+    arm: Arm | None,
+    *,
+    shop_wide: Sequence[second_stage.Rule],
+    settings: Settings,
+    seed: int,
 ) -> second_stage.RerankRequest:
     """What the second stage is asked, but for candidates and count.
 
@@ -83,11 +89,17 @@ def rerank_request(
         request.diversity.max_per_category = diversity.max_per_category or 0
     if share:
         request.exploration.CopyFrom(second_stage.Exploration(share=share, seed=seed))
-    request.rules.extend(second_stage.Rule(**dict(rule)) for rule in (*rules, *asked.rules))  # named alike
+    request.rules.extend(shop_wide)
+    request.rules.extend(map(rule_to_wire, asked.rules))
     only = filter_of(asked.filter)
     if only is not None and request.rules:  # a pinned item need not be a candidate, but it must pass too
         request.filter.CopyFrom(only)
     return request
+
+
+def rule_to_wire(rule: Rule) -> second_stage.Rule:
+    """The message of a rule."""
+    return second_stage.Rule(**dict(rule))  # named alike
 
 
 def hand_over(found: Found, request: second_stage.RerankRequest) -> None:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Query, Request, Response
+from starlette.types import Scope
 
 from gateway import schemas
 from gateway.http.access import needs
@@ -26,28 +27,24 @@ _ANYTHING = Filter()
 
 
 @router.post("/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
-async def recommend(request: Request, asked: RecommendationRequest, parts: TheParts) -> Response:
+async def recommend(request: Request, asked: RecommendationRequest) -> Response:
     """Items for a user, an anonymous session, a cart, or nobody in particular, best first.
 
     What was done a moment ago counts. Filters hold inside the search, so that a narrow one still fills the list.
     """
-    return await _page(request, asked, parts)
+    return await page(request.scope, asked)
 
 
 @router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
 async def get_recommendations(
-    request: Request,  # the route that is asked most takes its parts by itself: two dependencies take 60 µs
+    request: Request,
     user_id: UserId,
     count: Count = 10,
     include_seen: Annotated[bool, Query(description="Also items that the user already had.")] = False,
     preview: Annotated[bool, Query(description="To look at only: the list is not logged as shown.")] = False,
 ) -> Response:
     """Items for a user, best first. Somebody of whom nothing is known gets popular ones, and no error."""
-    # a default filter would be copied in depth for each request
-    asked = RecommendationRequest(
-        user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
-    )
-    return await _page(request, asked, request.app.state.parts)
+    return await page(request.scope, for_user(user_id, count=count, include_seen=include_seen, preview=preview))
 
 
 @router.get("/items/popular", response_model=schemas.RankedItems, openapi_extra=needs("read"))
@@ -74,28 +71,39 @@ async def get_similar_items(
 
 
 def _ranked_items(request: Request, ranked: RankedList) -> Response:
-    tell(request, AnsweredList(ranked.level, len(ranked.items)))
+    tell(request.scope, AnsweredList(ranked.level, len(ranked.items)))
     return Response(ranked_items_json(ranked), media_type=_JSON)
 
 
-async def _page(request: Request, asked: RecommendationRequest, parts: Parts) -> Response:
+def for_user(
+    user_id: str, *, count: int = 10, include_seen: bool = False, preview: bool = False
+) -> RecommendationRequest:
+    """What is asked for a user."""
+    # a default filter would be copied in depth for each request
+    return RecommendationRequest(
+        user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
+    )
+
+
+async def page(scope: Scope, asked: RecommendationRequest) -> Response:
     """The first page of a list, or that of a cursor. But for a preview it is an exposure."""
     started_s = time.perf_counter()
+    parts: Parts = scope["app"].state.parts
     recommender = parts.recommender
     if asked.cursor is None:
-        page = await recommender.for_somebody(asked)
+        given = await recommender.for_somebody(asked)
     else:
-        page = await next_page(
+        given = await next_page(
             parts.cursors.decode(asked.cursor),
             count=asked.count,
             clients=parts.clients,
             fallbacks=recommender.fallbacks,
             timeout_s=parts.settings.timeout_s,
         )
-    tell(request, AnsweredList(page.facts.level, len(page.items), page.list_id))
-    if not page.facts.preview:
-        items = ((each.item.item_id, each.propensity) for each in page.items)
+    tell(scope, AnsweredList(given.facts.level, len(given.items), given.list_id))
+    if not given.facts.preview:
+        items = ((each.item.item_id, each.propensity) for each in given.items)
         latency_ms = (time.perf_counter() - started_s) * 1000
-        parts.live.exposures.add(exposure(page.list_id, page.facts, items, unix_ms=now_ms(), latency_ms=latency_ms))
-    answer = page_json(page, asked=asked.count, next_cursor=parts.cursors.encode(page.rest))
+        parts.live.exposures.add(exposure(given.list_id, given.facts, items, unix_ms=now_ms(), latency_ms=latency_ms))
+    answer = page_json(given, asked=asked.count, next_cursor=parts.cursors.encode(given.rest))
     return Response(answer, media_type=_JSON)

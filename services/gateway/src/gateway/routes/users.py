@@ -48,7 +48,7 @@ async def list_users(
 async def get_history(request: Request, user_id: UserId, parts: TheParts, count: Count = 20) -> schemas.History:
     """What a user already had, most recent first, live events too. A stranger has no history, and no error."""
     past = await history.of_user(user_id, count=count, live=parts.live, clients=parts.clients, settings=parts.settings)
-    tell(request, AnsweredList("without_live_state" if past.degraded else "full", len(past.items)))
+    tell(request.scope, AnsweredList("without_live_state" if past.degraded else "full", len(past.items)))
     return past
 
 

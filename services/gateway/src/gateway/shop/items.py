@@ -89,5 +89,5 @@ def item_json(message: item_pb2.Item) -> Json:
         "price": message.price if message.HasField("price") else None,
         "image_url": message.image_url if message.HasField("image_url") else None,
         "available": message.available,
-        "attributes": dict(message.attributes),
+        "attributes": dict(message.attributes) if message.attributes else {},  # most have none, and a copy costs
     }
