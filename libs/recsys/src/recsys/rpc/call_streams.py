@@ -157,7 +157,7 @@ class CallStreams:
     async def _free_stream(self, until_s: float) -> _Stream | None:
         """A stream without a call, for one; none where there is none until then, or none was set free for too long."""
         while self._free:
-            stream = self._free.popleft()
+            stream = self._free.pop()
             if not stream.over.done():
                 return stream
         waiting: asyncio.Future[_Stream] = asyncio.get_running_loop().create_future()
