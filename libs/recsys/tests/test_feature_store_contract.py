@@ -13,7 +13,7 @@ import pytest
 from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
 
 from recsys.errors import InvalidArgumentError
-from recsys.feature_store import sqlite_items, valkey
+from recsys.feature_store import sqlite_writes, valkey
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     HALF_LIFE_S,
@@ -26,6 +26,7 @@ from recsys.feature_store.interface import (
     FeatureStore,
     Merge,
     Profile,
+    RecentEvent,
     Subject,
 )
 from recsys.feature_store.opening import open_store
@@ -68,7 +69,7 @@ async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
     [appended] = await store.append([whole], now_ms=NOW_MS)
     assert not appended.is_duplicate
     profile = await store.profile(ANNA)
-    assert [(stored.sequence, stored.event) for stored in profile.recent] == [(appended.sequence, whole)]
+    assert profile.recent == (RecentEvent(appended.sequence, "ä|\n", "i|\n🛒", "purchase", NOW_MS),)
     assert profile.seen == {"purchase": frozenset({"i|\n🛒"})}
     [entry] = await store.read_stream(after_sequence=0, limit=10)
     assert (entry.sequence, entry.entry) == (appended.sequence, whole)
@@ -90,7 +91,7 @@ async def test_a_repeated_event_id_changes_nothing(store: FeatureStore) -> None:
     assert [each.is_duplicate for each in again] == [True, False, True]
     assert again[2].sequence == again[1].sequence
     assert len(await store.read_stream(after_sequence=0, limit=9)) == 2
-    assert "other" not in {stored.event.item_id for stored in (await store.profile(ANNA)).recent}
+    assert "other" not in {stored.item_id for stored in (await store.profile(ANNA)).recent}
     [after] = await store.trending(limit=5, now_ms=NOW_MS)
     assert after.weight == pytest.approx(2 * before[0].weight, rel=1e-5)
 
@@ -108,7 +109,7 @@ async def test_recent_events_are_the_latest_by_time_and_what_was_seen_is_never_f
         await store.append([event(n, f"i{n}") for n in numbers[start : start + 50]], now_ms=NOW_MS)
     profile = await store.profile(ANNA)
     latest = [f"e{n}" for n in range(2 * RECENT_EVENTS - 1, RECENT_EVENTS - 1, -1)]
-    assert [stored.event.event_id for stored in profile.recent] == latest
+    assert [stored.event_id for stored in profile.recent] == latest
     assert profile.seen["view"] == {f"i{n}" for n in numbers}
 
 
@@ -219,7 +220,7 @@ async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_us
 
 
 async def test_counters_of_unknown_ids_do_not_pile_up(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    for backend in (sqlite_items, valkey):
+    for backend in (sqlite_writes, valkey):
         monkeypatch.setattr(backend, "MOST_TRENDING", 3)
     heavy = [replace(event(n, f"heavy{n}"), weight=9.0 - n) for n in range(3)]
     junk = [event(n, f"junk{n}") for n in range(3, 1_000)]
@@ -235,7 +236,7 @@ async def test_a_session_merges_into_its_user_with_its_past_and_its_future(store
     for subject in (ANNA, GUEST):
         profile = await store.profile(subject)
         assert profile.subject == ANNA
-        assert [stored.event.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
+        assert [stored.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
         assert profile.seen == {"view": {"a", "b", "c", "d"}}
     assert await store.merge_session("guest", user_id="anna", now_ms=NOW_MS) == 0
 
@@ -245,8 +246,8 @@ async def test_a_session_that_gets_another_user_starts_afresh_for_that_one(store
     await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
     assert await store.merge_session("guest", user_id="ben", now_ms=NOW_MS) == 0
     await store.append([event(2, "b", subject=GUEST)], now_ms=NOW_MS)
-    assert [s.event.item_id for s in (await store.profile(ANNA)).recent] == ["a"]
-    assert [s.event.item_id for s in (await store.profile(Subject("user", "ben"))).recent] == ["b"]
+    assert [s.item_id for s in (await store.profile(ANNA)).recent] == ["a"]
+    assert [s.item_id for s in (await store.profile(Subject("user", "ben"))).recent] == ["b"]
 
 
 async def test_a_counter_halves_with_every_half_life(store: FeatureStore) -> None:

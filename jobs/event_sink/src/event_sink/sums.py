@@ -40,8 +40,7 @@ class Rules:
 def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -> dict[str, ExperimentSums]:
     """The sums of these experiments over everything that the lake holds, also while the sink works on it.
 
-    Raises:
-        DataError: a file of the lake cannot be read.
+    Raises: DataError (a file of the lake cannot be read).
     """
     if not metrics:
         return {}

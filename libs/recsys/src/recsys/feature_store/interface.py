@@ -6,12 +6,15 @@ Times are Unix milliseconds. A write has returned only when it would survive the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from recsys.shop.item import ItemChange, ItemRecord
 
 RECENT_EVENTS: Final = 200
 """At most so many recent events are kept of a user or session; what was seen is kept whole."""
+
+LATEST_EVENTS: Final = 16
+"""So many of the latest events by time a profile always has, also those that a model knows."""
 
 EVENT_ID_DAYS: Final = 7
 """So long a repeated event_id is known by the store; the lake and the trainer know it for ever."""
@@ -53,12 +56,14 @@ class Event:
     list_id: str | None = None  # of the recommendation that it answers
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event with its place in the stream."""
+class RecentEvent(NamedTuple):
+    """What a profile says of an event, and its place in the stream."""
 
     sequence: int
-    event: Event
+    event_id: str
+    item_id: str
+    event_type: str
+    unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,10 @@ class Profile:
     """What is known live of somebody. A session that was merged answers as its user."""
 
     subject: Subject
-    recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
+    recent: tuple[RecentEvent, ...]  # most recent first by time, at most RECENT_EVENTS
     seen: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
     arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
+    left_out: int = 0  # recent events that the asker did not want: none of them is among the first LATEST_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +160,12 @@ class FeatureStore(Protocol):
         the clock by which sessions are forgotten.
         """
 
-    async def profile(self, subject: Subject) -> Profile:
-        """What is known of somebody; empty for a stranger. One round trip."""
+    async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
+        """What is known of somebody; empty for a stranger. One statement.
+
+        Recent events of a user up to this place in the stream, which a model knows, are left out, but for the latest
+        ones. Those of a session are all there: no model knows a session by its id.
+        """
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         """Make the session's past the user's, and its future too; returns the number of recent events moved.

@@ -4,6 +4,7 @@ Durable only where the server is: `appendonly yes` and `appendfsync always`, as 
 otherwise is told of in the log.
 """
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from recsys.feature_store import codec, valkey_scripts
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     EVENT_ID_DAYS,
-    HALF_LIFE_S,
+    LATEST_EVENTS,
     MOST_TRENDING,
     RECENT_EVENTS,
     SESSION_DAYS,
@@ -32,7 +33,6 @@ from recsys.feature_store.interface import (
     FeatureStore,
     Merge,
     Profile,
-    StoredEvent,
     StreamEntry,
     Subject,
     TrendingItem,
@@ -48,8 +48,6 @@ _DAY_S: Final = 86_400
 _CONNECT_S: Final = 0.25
 _ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for one another, a tenth of a second each
 _MOST_CONNECTIONS: Final = 64
-_MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
-_LEAST_WEIGHT: Final = 1e-9
 _TRIES: Final = 20
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
 _STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
@@ -86,37 +84,34 @@ class ValkeyStore(FeatureStore):
 
     async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         """Append all of them or none."""
-        bounds = (EVENT_ID_DAYS * _DAY_S, RECENT_EVENTS, _MOST_EXPONENT, _LEAST_WEIGHT, HALF_LIFE_S, MOST_TRENDING)
-        arguments: list[str | int | float] = [*bounds, now_ms, now_ms - self._session_ms]
+        bounds = (EVENT_ID_DAYS * _DAY_S, RECENT_EVENTS, MOST_TRENDING)
+        arguments: list[str | int] = [*bounds, now_ms, now_ms - self._session_ms]
         for event in events:
+            counter = repr(codec.counter_of(event)) if event.weight else ""
             arguments += [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
-            arguments += [event.unix_ms, repr(event.weight), codec.event_to_text(event)]
+            arguments += [event.unix_ms, counter, codec.to_text(event)]
         outcomes = await self._run(valkey_scripts.APPEND, *arguments)
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
-    async def profile(self, subject: Subject) -> Profile:
-        key, recent, seen, arms = await self._run(valkey_scripts.PROFILE, codec.key_of(subject))
-        resolved = codec.subject_of(key)
-        events = (member.split("|", 1) for member in recent)
+    async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
+        found = await self._run(valkey_scripts.PROFILE, codec.key_of(subject), after_sequence, LATEST_EVENTS)
+        key, recent, left_out, seen, arms = found
         return Profile(
-            resolved,
-            codec.by_time([StoredEvent(int(at), codec.event_from_text(text, resolved)) for at, text in events]),
+            codec.subject_of(key),
+            codec.recent_from_texts((int(member[:16]) for member in recent), (member[17:] for member in recent)),
             codec.by_type(member.split("\0", 1) for member in seen),
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
+            left_out=left_out,
         )
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
-        text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
+        text = codec.to_text(Merge(session_id, user_id, now_ms))
         return int(await self._run(valkey_scripts.MERGE, session_id, user_id, RECENT_EVENTS, text, now_ms))
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        landmark = await self._ask(self._client.get, f"landmark:{HALF_LIFE_S}")
-        if landmark is None:
-            return []
-        # weights are kept negative, so that equal ones come by id
-        listed = await self._ask(self._client.zrange, f"trending:{HALF_LIFE_S}", 0, limit - 1, withscores=True)
-        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (HALF_LIFE_S * 1000)))
-        return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
+        # kept negative, so that equal ones come by id
+        listed = await self._ask(self._client.zrange, "counters", 0, limit - 1, withscores=True)
+        return codec.trending_of([(item_id, -counter) for item_id, counter in listed], now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         if not changes:
@@ -146,7 +141,7 @@ class ValkeyStore(FeatureStore):
             hashes = tuple(user_hash(session) for session in sessions)
             erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
             until, removed = await self._erase_from_stream([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
-            text = codec.erasure_to_text(erasure)
+            text = codec.to_text(erasure)
             who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
             entered = await self._run(valkey_scripts.ERASE, text, now_ms, until, removed, *who)
             if entered:
@@ -174,7 +169,7 @@ class ValkeyStore(FeatureStore):
         for erasure in await self._erasures_of(user_hash):
             if erasure.lake_rows is None:
                 noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
-                text = f"{user_hash}|{codec.erasure_to_text(noted)}"
+                text = f"{user_hash}|{codec.to_text(noted)}"
                 await self._ask(self._client.hset, "erasures", str(noted.sequence), text)
 
     async def _erasures_of(self, user_hash: str) -> list[Erasure]:
@@ -200,7 +195,7 @@ class ValkeyStore(FeatureStore):
             who = exposure.subject
             arguments += [codec.key_of(who), codec.hashed_key_of(who)] if who else ["", ""]
             arguments += [exposure.experiment or "", exposure.arm or "", exposure.unix_ms]
-            arguments.append(codec.exposure_to_text(exposure))
+            arguments.append(codec.to_text(exposure))
         await self._check_durability()
         await self._run(valkey_scripts.EXPOSE, *arguments)
 
@@ -209,7 +204,7 @@ class ValkeyStore(FeatureStore):
         return {experiment: codec.state_from_text(text) for experiment, text in states.items()}
 
     async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        await self._ask(self._client.hset, "experiments", experiment, codec.state_to_text(state))
+        await self._ask(self._client.hset, "experiments", experiment, codec.to_text(state))
 
     async def write_document(self, name: str, text: str) -> None:
         await self._ask(self._client.hset, "documents", name, text)
@@ -221,7 +216,7 @@ class ValkeyStore(FeatureStore):
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _run(self, script: str, *arguments: str | int | float) -> Any:
+    async def _run(self, script: str, *arguments: str | int) -> Any:
         """What one of `valkey_scripts` returns; it is sent by its digest."""
         return await self._ask(self._script(script), args=arguments)
 
@@ -261,7 +256,7 @@ def _record(item_id: str, text: str) -> ItemRecord:
         int(sequence),
         is_whole="w" in flags,
         is_deleted="d" in flags,
-        fields=codec.fields_from_text(fields),
+        fields=json.loads(fields),
         created_ms=int(created_ms),
         updated_ms=int(updated_ms),
     )
@@ -269,4 +264,4 @@ def _record(item_id: str, text: str) -> ItemRecord:
 
 def _record_text(record: ItemRecord) -> str:
     flags = ("w" if record.is_whole else "") + ("d" if record.is_deleted else "")
-    return f"{flags}|{record.created_ms}|{record.updated_ms}|{codec.fields_to_text(record.fields)}"
+    return f"{flags}|{record.created_ms}|{record.updated_ms}|{codec.json_text(record.fields)}"

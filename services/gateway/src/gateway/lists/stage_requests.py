@@ -50,9 +50,8 @@ def candidates_request(
     if profile.subject.kind == "user":
         request.user_id = profile.subject.id
         request.erased_sequence = erased_sequence
-    for stored in profile.recent:
-        event = stored.event
-        request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=stored.sequence)
+    for event in profile.recent:
+        request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=event.sequence)
     if not request.include_seen:
         seen = [ids for event_type, ids in profile.seen.items() if not types or event_type in types]
         request.seen_item_ids.extend(sorted(set().union(*seen)))
