@@ -66,25 +66,14 @@ class LakeWriter:
         """Replace items or erasures: these count at once."""
         _write(self.path / name, frame)
 
-    def commit(
-        self,
-        *,
-        sequence: int | None = None,
-        items_sequence: int | None = None,
-        added: Mapping[str, int] | None = None,
-        removed: Collection[str] = (),
-    ) -> None:
-        """Make written parts (path → rows) count and others not, both or neither; then remove the others' files."""
+    def commit(self, *, added: Mapping[str, int] = {}, removed: Collection[str] = (), **reached: int) -> None:
+        """Make written parts (path → rows) count and others not, both or neither; then remove the others' files.
+
+        `reached` is what else COMMITTED says from now on: sequence, items_sequence.
+        """
         old = self.committed
-        parts = {path: rows for path, rows in old.parts.items() if path not in removed}
-        self._replace_committed(
-            Committed(
-                number=old.number + 1,
-                sequence=old.sequence if sequence is None else sequence,
-                items_sequence=old.items_sequence if items_sequence is None else items_sequence,
-                parts=parts | dict(added or {}),
-            )
-        )
+        parts = {path: rows for path, rows in old.parts.items() if path not in removed} | dict(added)
+        self._replace_committed(old.model_copy(update={"number": old.number + 1, "parts": parts, **reached}))
         for path in removed:
             (self.path / path).unlink()
 

@@ -150,7 +150,7 @@ class Follower:
             self._loop.call_soon_threadsafe(self._told_to_stop.set)
             self._thread.join()
             self._loop.close()
-            self._loop = self._thread = None
+            self._loop, self._thread, self._told_to_stop = None, None, asyncio.Event()
 
     async def _follow(self, store: FeatureStore) -> None:
         async with running({"live_state": Following(store, self._state, parts=self._parts).run}):
