@@ -113,6 +113,34 @@ async def test_recent_events_are_the_latest_by_time_and_what_was_seen_is_never_f
     assert profile.seen["view"] == {f"i{n}" for n in numbers}
 
 
+@pytest.mark.parametrize(("after", "kept"), [(0, 40), (10, 30), (24, 16), (39, 16), (99, 16)])
+async def test_events_up_to_a_place_that_a_model_knows_are_left_out_but_for_the_latest(
+    store: FeatureStore, after: int, kept: int
+) -> None:
+    appended = await store.append([event(n, f"i{n}") for n in range(40)], now_ms=NOW_MS)
+    profile = await store.profile(ANNA, after_sequence=appended[0].sequence - 1 + after)
+    assert [recent.event_id for recent in profile.recent] == [f"e{n}" for n in range(39, 39 - kept, -1)]
+    assert profile.left_out == 40 - kept
+    assert profile.seen == {"view": {f"i{n}" for n in range(40)}}
+
+
+async def test_an_event_that_came_late_is_among_those_after_the_place_and_the_latest_by_time_have_no_gap(
+    store: FeatureStore,
+) -> None:
+    [*_, last] = await store.append([event(n) for n in range(20, 60)], now_ms=NOW_MS)
+    await store.append([event(1)], now_ms=NOW_MS)  # of before them
+    profile = await store.profile(ANNA, after_sequence=last.sequence)
+    assert [recent.event_id for recent in profile.recent] == [*(f"e{n}" for n in range(59, 43, -1)), "e1"]
+
+
+async def test_of_a_session_no_event_is_left_out_before_it_is_a_users(store: FeatureStore) -> None:
+    await store.append([event(n, subject=GUEST) for n in range(40)], now_ms=NOW_MS)
+    assert len((await store.profile(GUEST, after_sequence=99)).recent) == 40  # no model knows a session by its id
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    for subject in (GUEST, ANNA):
+        assert len((await store.profile(subject, after_sequence=99)).recent) == 16
+
+
 async def test_had_is_told_by_event_type(store: FeatureStore) -> None:
     await store.append(
         [event(1, "a"), event(2, "b", event_type="cart"), event(3, "a", event_type="cart")], now_ms=NOW_MS

@@ -98,7 +98,9 @@ class Sink:
         if waiting:
             erasing.verify(self._writer, waiting)
         for one in waiting:
-            await self._store.note_lake_erasure(one.user_hash, lake_rows=done[one.sequence], now_ms=_now_ms())
+            await self._store.note_lake_erasure(
+                one.user_hash, lake_rows=done[one.sequence], now_ms=time.time_ns() // 10**6
+            )
             _log.info("erased", extra={"user_hash": one.user_hash, "lake_rows": done[one.sequence]})
 
     async def _take_items(self) -> None:
@@ -122,7 +124,3 @@ class Sink:
         self._merged_on = today
         if saved:
             _log.info("merged", extra={"parts_saved": saved})
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,10 +1,10 @@
 """Entries of the stream, what else is kept as text, and trending counters: the same in both backends."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import log2
 from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from recsys.feature_store.interface import (
     HALF_LIFE_S,
@@ -33,7 +33,11 @@ _FACTS: Final = {
     Erasure: attrgetter("user_hash", "erased_ms", "store_entries", "lake_rows", "lake_erased_ms", "session_hashes"),
     ExperimentState: attrgetter("stopped_ms", "shares"),
 }
+json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=dict).encode
+"""Compact JSON of a value."""
+
 _KINDS: Final[dict[str, Literal["user", "session"]]] = {"u": "user", "s": "session"}
+_TIME_AND_PLACE: Final = attrgetter("unix_ms", "sequence")
 _HALF_LIFE_MS: Final = HALF_LIFE_S * 1000
 _HALVED_TO_NOTHING: Final = 500  # so many times lighter than the heaviest
 
@@ -56,11 +60,6 @@ def subject_of(key: str) -> Subject:
 def to_text(entry: Event | Exposure | Merge | Erasure | ExperimentState) -> str:
     """What is kept of it beside subject and sequence."""
     return json_text(_FACTS[type(entry)](entry))
-
-
-def json_text(value: Any) -> str:
-    """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=dict)
 
 
 def event_from_text(text: str, subject: Subject) -> Event:
@@ -102,18 +101,13 @@ def state_from_text(text: str) -> ExperimentState:
     return ExperimentState(*json.loads(text))
 
 
-def recent_from_texts(sequences: Iterable[int], texts: Iterable[str]) -> tuple[RecentEvent, ...]:
-    """Events of a profile."""
-    facts = json.loads(f"[{','.join(texts)}]")  # at once: that takes half as long as one by one
-    return tuple(RecentEvent(sequence, *each[:4]) for sequence, each in zip(sequences, facts, strict=True))
+def recent_from_text(text: str) -> tuple[RecentEvent, ...]:
+    """Events of a profile, most recent first, of a JSON array of [sequence, what `to_text` makes of the event].
 
-
-def by_type(pairs: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
-    """Event type → ids of items, from pairs of both."""
-    found: dict[str, set[str]] = {}
-    for event_type, item_id in pairs:
-        found.setdefault(event_type, set()).add(item_id)
-    return {event_type: frozenset(ids) for event_type, ids in found.items()}
+    At the same millisecond, the one that came later is first.
+    """
+    events = (RecentEvent(sequence, *facts[:4]) for sequence, facts in json.loads(text))
+    return tuple(sorted(events, key=_TIME_AND_PLACE, reverse=True))
 
 
 def counter_of(event: Event) -> float:

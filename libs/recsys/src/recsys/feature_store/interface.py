@@ -10,26 +10,15 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from recsys.shop.item import ItemChange, ItemRecord
 
-RECENT_EVENTS: Final = 200
-"""At most so many recent events are kept of a user or session; what was seen is kept whole."""
+# Of a user or session.
+RECENT_EVENTS: Final = 200  # are kept at the most; what was seen is kept whole
+LATEST_EVENTS: Final = 16  # by time a profile always has, also those that a model knows
+SESSION_DAYS: Final = 30  # without an event or a merge, then a session is forgotten, unless the opener says otherwise
 
-LATEST_EVENTS: Final = 16
-"""So many of the latest events by time a profile always has, also those that a model knows."""
-
-EVENT_ID_DAYS: Final = 7
-"""So long a repeated event_id is known by the store; the lake and the trainer know it for ever."""
-
-CLOCKS_APART_MS: Final = 5_000
-"""By so much the clocks of two gateways may differ."""
-
-HALF_LIFE_S: Final = 86_400
-"""Of the trending counters: a day."""
-
-MOST_TRENDING: Final = 10_000
-"""So many items have a trending counter; the lightest beyond are dropped, those of ids that no item has among them."""
-
-SESSION_DAYS: Final = 30
-"""After so long without an event or a merge a session is forgotten, unless the opener of the store says otherwise."""
+EVENT_ID_DAYS: Final = 7  # so long a repeated event_id is known by the store; the lake and the trainer know it for ever
+CLOCKS_APART_MS: Final = 5_000  # by so much the clocks of two gateways may differ
+HALF_LIFE_S: Final = 86_400  # of the trending counters: a day
+MOST_TRENDING: Final = 10_000  # counters; the lightest beyond are dropped, those of ids that no item has among them
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,7 @@ class SqliteStore(FeatureStore):
         return await self._write(sqlite_writes.append, events, now_ms=now_ms, forget_before_ms=forget_before_ms)
 
     async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
-        rows = self._rows(sqlite_subjects.PROFILE, codec.key_of(subject))
-        return sqlite_subjects.profile_of(rows, after_sequence=after_sequence)
+        return sqlite_subjects.profile_of(self._rows(sqlite_subjects.PROFILE, codec.key_of(subject), after_sequence))
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         return await self._write(sqlite_writes.merge_session, session_id, user_id=user_id, now_ms=now_ms)

@@ -4,6 +4,7 @@
 in `had`, and in `bought_again` how many times more; a removal takes one back.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
@@ -19,13 +20,17 @@ _FIRST_COUNTS: Final = (
     "WHERE excluded.first_ms < first_ms"
 )
 
-PROFILE: Final = """
+PROFILE: Final = f"""
 WITH owner (key) AS (SELECT 'u:' || user_id FROM sessions WHERE ?1 GLOB 's:*' AND session_id = substr(?1, 3)),
-  who (key) AS (SELECT coalesce((SELECT key FROM owner), ?1))
-SELECT 0, key, NULL, NULL FROM who
-UNION ALL SELECT 1, unix_ms, sequence, event FROM recent, who WHERE subject = key
-UNION ALL SELECT 2, event_type, item_id, NULL FROM had, who WHERE subject = key
-UNION ALL SELECT 3, experiment, arm, NULL FROM assignments, who WHERE subject = key
+  who (key) AS (SELECT coalesce((SELECT key FROM owner), ?1)),
+  latest (from_ms) AS MATERIALIZED (
+    SELECT unix_ms FROM recent, who WHERE subject = key ORDER BY unix_ms DESC LIMIT 1 OFFSET {LATEST_EVENTS - 1})
+SELECT 0, key, NULL FROM who
+UNION ALL SELECT 1, count(*), group_concat('[' || sequence || ',' || event || ']')
+  FILTER (WHERE sequence > ?2 OR key GLOB 's:*' OR unix_ms >= ifnull((SELECT from_ms FROM latest), unix_ms))
+  FROM recent, who WHERE subject = key
+UNION ALL SELECT 2, event_type, json_group_array(item_id) FROM had, who WHERE subject = key GROUP BY event_type
+UNION ALL SELECT 3, experiment, arm FROM assignments, who WHERE subject = key
 """
 """Everything of the subject with a key, or of the user that it was merged into, as of one moment."""
 
@@ -38,21 +43,20 @@ def resolve(connection: sqlite3.Connection, subject: Subject) -> Subject:
     return Subject("user", found[0]) if found else subject
 
 
-def profile_of(rows: Iterable[tuple[int, Any, Any, Any]], *, after_sequence: int) -> Profile:
-    """The profile of what PROFILE found, less recent events up to `after_sequence`."""
-    found: tuple[list[Any], ...] = ([], [], [], [])
-    for part, *values in rows:
-        found[part].append(values)
-    [[key, _, _]], recent, seen, arms = found
-    recent.sort(reverse=True)  # by time; at the same millisecond, the one that came later first
-    after = after_sequence if key.startswith("u:") else 0
-    kept = recent[:LATEST_EVENTS] + [row for row in recent[LATEST_EVENTS:] if row[1] > after]
+def profile_of(rows: Iterable[tuple[int, Any, Any]]) -> Profile:
+    """The profile that PROFILE found."""
+    found: tuple[dict[Any, Any], ...] = ({}, {}, {}, {})
+    for part, key, value in rows:
+        found[part][key] = value
+    who, events, seen, arms = found
+    [(recent_count, texts)] = events.items()
+    recent = codec.recent_from_text(f"[{texts or ''}]")
     return Profile(
-        codec.subject_of(key),
-        codec.recent_from_texts((row[1] for row in kept), (row[2] for row in kept)),
-        codec.by_type(row[:2] for row in seen),
-        {experiment: arm for experiment, arm, _ in arms},
-        left_out=len(recent) - len(kept),
+        codec.subject_of(*who),
+        recent,
+        {event_type: frozenset(json.loads(item_ids)) for event_type, item_ids in seen.items()},
+        arms,
+        left_out=recent_count - len(recent),
     )
 
 

@@ -98,8 +98,8 @@ class ValkeyStore(FeatureStore):
         key, recent, left_out, seen, arms = found
         return Profile(
             codec.subject_of(key),
-            codec.recent_from_texts((int(member[:16]) for member in recent), (member[17:] for member in recent)),
-            codec.by_type(member.split("\0", 1) for member in seen),
+            codec.recent_from_text(recent),
+            {event_type: frozenset(item_ids) for event_type, item_ids in json.loads(seen).items()},
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
             left_out=left_out,
         )
@@ -140,23 +140,17 @@ class ValkeyStore(FeatureStore):
             sessions = sorted(await self._ask(self._client.smembers, f"pasts:{user_id}"))
             hashes = tuple(user_hash(session) for session in sessions)
             erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
-            until, removed = await self._erase_from_stream([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
+            removed, until, last = 0, "", "0-0"
+            while last:  # part by part, so that a long stream holds nobody up
+                until, keys = last, (f"u:{user_id}", *(f"s:{one}" for one in sessions))
+                last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
+                removed += count
             text = codec.to_text(erasure)
             who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
             entered = await self._run(valkey_scripts.ERASE, text, now_ms, until, removed, *who)
             if entered:
                 return replace(erasure, sequence=entered[0], store_entries=entered[1])
         raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
-
-    async def _erase_from_stream(self, keys: list[str]) -> tuple[str, int]:
-        """Remove entries part by part, so that a long stream holds nobody up; up to where, and how many."""
-        until, removed = "0-0", 0
-        while True:
-            last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
-            removed += count
-            if not last:
-                return until, removed
-            until = last
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         found = await self._run(valkey_scripts.AFTER, "erasures", after_sequence, -1)
@@ -224,8 +218,8 @@ class ValkeyStore(FeatureStore):
         try:
             return await command(*arguments, **options)
         except (ValkeyError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise StoreUnavailableError(f"{self._place()}: {reason}") from error
+            place = self._url.partition("?")[0].rpartition("@")[2].removeprefix("valkey://")  # without a password
+            raise StoreUnavailableError(f"{place}: {str(error) or type(error).__name__}") from error
 
     async def _check_durability(self) -> None:
         if self._is_checked:
@@ -239,10 +233,6 @@ class ValkeyStore(FeatureStore):
         self._is_checked = True
         if found != _DURABLE:
             _log.warning("this server may lose what it acknowledges", extra={"expected": _DURABLE, "found": found})
-
-    def _place(self) -> str:
-        """The address without a password."""
-        return self._url.partition("?")[0].rpartition("@")[2].removeprefix("valkey://")
 
 
 def _erasure(sequence: str, text: str) -> Erasure:

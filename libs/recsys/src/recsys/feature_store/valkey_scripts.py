@@ -133,7 +133,8 @@ return outcomes
 )
 
 # ARGV: subject key, place in the stream up to which a user's recent events are left out, but for so many latest ones.
-# Returns {key, recent with nothing but members, how many were left out, seen, assignments}.
+# Returns {key, JSON of recent ones, how many were left out, JSON of seen, assignments}: one long text is read in a
+# fraction of the time of many short ones.
 PROFILE: Final = (
     _COMMON
     + """
@@ -141,9 +142,19 @@ local key = owner(ARGV[1])
 local recent, kept = redis.call("ZREVRANGE", "recent:" .. key, 0, -1), {}
 local after = string.format("%016d", string.sub(key, 1, 2) == "u:" and ARGV[2] or 0)
 for place, member in ipairs(recent) do
-  if place <= tonumber(ARGV[3]) or string.sub(member, 1, 16) > after then kept[#kept + 1] = member end
+  local sequence = string.sub(member, 1, 16)
+  if place <= tonumber(ARGV[3]) or sequence > after then
+    kept[#kept + 1] = string.format("[%d,", sequence) .. string.sub(member, 18) .. "]"
+  end
 end
-return {key, kept, #recent - #kept, redis.call("SMEMBERS", "had:" .. key), redis.call("HGETALL", "assignments:" .. key)}
+local seen = {}
+for _, member in ipairs(redis.call("SMEMBERS", "had:" .. key)) do
+  local event_type, item = string.match(member, "^(%Z*)%z(.*)$")
+  seen[event_type] = seen[event_type] or {}
+  table.insert(seen[event_type], item)
+end
+return {key, "[" .. table.concat(kept, ",") .. "]", #recent - #kept, cjson.encode(seen),
+        redis.call("HGETALL", "assignments:" .. key)}
 """
 )
 

@@ -136,10 +136,8 @@ class Experiments:
     async def stop(self, name: str, *, store: FeatureStore, now_ms: int) -> LiveExperiment:
         """Put nobody into an experiment of the file any more. Once more changes nothing."""
         await self.refresh(store)
-        live = self._live[name]
-        return (
-            live if live.is_stopped else await self._change(name, replace(live.state, stopped_ms=now_ms), store=store)
-        )
+        state = self._live[name].state
+        return await self._change(name, replace(state, stopped_ms=state.stopped_ms or now_ms), store=store)
 
     async def set_shares(self, name: str, changes: Mapping[str, float], *, store: FeatureStore) -> LiveExperiment:
         """Change shares of an experiment of the file, on top of what the store says now.
