@@ -125,10 +125,8 @@ class ValkeyStore(FeatureStore):
             arguments = [part for one in ids for part in (one, before[one] or "", _record_text(records[one]))]
             sequences = await self._run(valkey_scripts.CHANGE_ITEMS, *arguments)
             if sequences:
-                placed = {
-                    one: replace(records[one], sequence=number) for one, number in zip(ids, sequences, strict=True)
-                }
-                return [placed[change.item_id] for change in changes]
+                placed = dict(zip(ids, sequences, strict=True))
+                return [replace(records[one.item_id], sequence=placed[one.item_id]) for one in changes]
         raise StoreUnavailableError(f"{_TRIES} times somebody else changed the same items at the same moment")
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
@@ -140,14 +138,13 @@ class ValkeyStore(FeatureStore):
             sessions = sorted(await self._ask(self._client.smembers, f"pasts:{user_id}"))
             hashes = tuple(user_hash(session) for session in sessions)
             erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
+            who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
             removed, until, last = 0, "", "0-0"
             while last:  # part by part, so that a long stream holds nobody up
                 until, keys = last, (f"u:{user_id}", *(f"s:{one}" for one in sessions))
                 last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
                 removed += count
-            text = codec.to_text(erasure)
-            who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
-            entered = await self._run(valkey_scripts.ERASE, text, now_ms, until, removed, *who)
+            entered = await self._run(valkey_scripts.ERASE, codec.to_text(erasure), now_ms, until, removed, *who)
             if entered:
                 return replace(erasure, sequence=entered[0], store_entries=entered[1])
         raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
@@ -168,9 +165,7 @@ class ValkeyStore(FeatureStore):
 
     async def _erasures_of(self, user_hash: str) -> list[Erasure]:
         sequences = list(await self._ask(self._client.smembers, f"erasures:{user_hash}"))
-        if not sequences:
-            return []
-        texts = await self._ask(self._client.hmget, "erasures", sequences)
+        texts = await self._ask(self._client.hmget, "erasures", sequences) if sequences else []
         return [_erasure(sequence, text) for sequence, text in zip(sequences, texts, strict=True)]
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
@@ -240,16 +235,8 @@ def _erasure(sequence: str, text: str) -> Erasure:
 
 
 def _record(item_id: str, text: str) -> ItemRecord:
-    sequence, flags, created_ms, updated_ms, fields = text.split("|", 4)
-    return ItemRecord(
-        item_id,
-        int(sequence),
-        is_whole="w" in flags,
-        is_deleted="d" in flags,
-        fields=json.loads(fields),
-        created_ms=int(created_ms),
-        updated_ms=int(updated_ms),
-    )
+    sequence, flags, *times, fields = text.split("|", 4)
+    return ItemRecord(item_id, int(sequence), "w" in flags, "d" in flags, json.loads(fields), *map(int, times))
 
 
 def _record_text(record: ItemRecord) -> str:
