@@ -21,7 +21,6 @@ from recsys.feature_store.interface import (
     Appended,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     FeatureStore,
     Merge,
@@ -79,7 +78,7 @@ async def test_nobody_is_a_stranger_enough_for_an_error(store: FeatureStore) -> 
     profile = await store.profile(GUEST)
     assert (profile.subject, profile.recent, dict(profile.seen)) == (GUEST, (), {})
     assert await store.trending(limit=5, now_ms=NOW_MS) == []
-    assert await store.document("nothing") is None
+    assert await store.texts("documents") == await store.texts("experiment_states") == {}
     assert await store.erasure("anna") is None
 
 
@@ -482,18 +481,13 @@ async def test_a_list_that_waited_in_another_gateway_while_its_user_was_erased_i
     assert stream == [erasure, other, later]
 
 
-async def test_a_document_is_kept_in_place_of_the_one_before(store: FeatureStore) -> None:
+async def test_a_text_is_kept_by_its_kind_in_place_of_the_one_before(store: FeatureStore) -> None:
     for text in ("old", "new ä"):
-        await store.write_document("sums", text)
-    assert await store.document("sums") == "new ä"
-    assert await store.document("other") is None
-
-
-async def test_what_the_api_changed_of_experiments_is_kept(store: FeatureStore) -> None:
-    state = ExperimentState(stopped_ms=NOW_MS, shares={"a": 0.5})
-    await store.set_experiment_state("exp", ExperimentState())
-    await store.set_experiment_state("exp", state)
-    assert await store.experiment_states() == {"exp": state}
+        await store.write_text("documents", "sums", text)
+    await store.write_text("experiment_states", "exp", "[]")
+    await store.write_text("experiment_states", "other", "[1]")
+    assert await store.texts("documents") == {"sums": "new ä"}
+    assert await store.texts("experiment_states") == {"exp": "[]", "other": "[1]"}
 
 
 async def test_another_opener_sees_what_was_written(store: FeatureStore, store_url: str) -> None:  # noqa: F811

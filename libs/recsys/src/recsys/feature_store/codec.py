@@ -1,4 +1,4 @@
-"""Entries of the stream, what else is kept as text, and trending counters: the same in both backends."""
+"""Entries of the stream and trending counters as both backends keep them."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from recsys.feature_store.interface import (
     HALF_LIFE_S,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     Merge,
     RecentEvent,
@@ -31,7 +30,6 @@ _FACTS: Final = {
     ),
     Merge: attrgetter("session_id", "unix_ms"),
     Erasure: attrgetter("user_hash", "erased_ms", "store_entries", "lake_rows", "lake_erased_ms", "session_hashes"),
-    ExperimentState: attrgetter("stopped_ms", "shares"),
 }
 json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=dict).encode
 """Compact JSON of a value."""
@@ -57,7 +55,7 @@ def subject_of(key: str) -> Subject:
     return Subject(_KINDS[key[0]], key[2:])
 
 
-def to_text(entry: Event | Exposure | Merge | Erasure | ExperimentState) -> str:
+def to_text(entry: Event | Exposure | Merge | Erasure) -> str:
     """What is kept of it beside subject and sequence."""
     return json_text(_FACTS[type(entry)](entry))
 
@@ -94,11 +92,6 @@ def entry_from_text(kind: str, text: str, *, sequence: int, subject_key: str) ->
         session_id, unix_ms = json.loads(text)
         return StreamEntry(sequence, Merge(session_id, subject.id, unix_ms))
     return StreamEntry(sequence, event_from_text(text, subject))
-
-
-def state_from_text(text: str) -> ExperimentState:
-    """What the API changed of an experiment."""
-    return ExperimentState(*json.loads(text))
 
 
 def recent_from_text(text: str) -> tuple[RecentEvent, ...]:

@@ -128,12 +128,8 @@ class StreamEntry:
     entry: Event | Exposure | Merge | Erasure
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentState:
-    """What the API changed about an experiment of the file."""
-
-    stopped_ms: int | None = None
-    shares: Mapping[str, float] = field(default_factory=dict)  # arm → share; an arm not named keeps the file's
+TextKind = Literal["experiment_states", "documents"]
+"""Of small texts that gateway and sink keep here for each other, see `recsys.experiments`."""
 
 
 class FeatureStore(Protocol):
@@ -196,17 +192,11 @@ class FeatureStore(Protocol):
         What was shown to somebody who has been erased since is dropped. One of a merged session is its user's.
         """
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
-        """Experiment → what the API changed."""
+    async def texts(self, kind: TextKind) -> dict[str, str]:
+        """All small texts of a kind, by name."""
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        """Replace it."""
-
-    async def write_document(self, name: str, text: str) -> None:
-        """Keep a small text by its name, in place of what was there."""
-
-    async def document(self, name: str) -> str | None:
-        """The text of this name; none: nobody wrote it."""
+    async def write_text(self, kind: TextKind, name: str, text: str) -> None:
+        """Keep a small text, in place of what was there by this name."""
 
     async def close(self) -> None:
         """Give back files and connections."""

@@ -15,12 +15,12 @@ from recsys.feature_store.interface import (
     Appended,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     FeatureStore,
     Profile,
     StreamEntry,
     Subject,
+    TextKind,
     TrendingItem,
 )
 from recsys.feature_store.sqlite_writer import SqliteWriter
@@ -93,18 +93,11 @@ class SqliteStore(FeatureStore):
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         await self._write(sqlite_writes.record_exposures, exposures)
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
-        rows = self._rows("SELECT experiment, state FROM experiment_states")
-        return {experiment: codec.state_from_text(text) for experiment, text in rows}
+    async def texts(self, kind: TextKind) -> dict[str, str]:
+        return dict(self._rows(f"SELECT * FROM {kind}"))
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        await self._execute("INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", experiment, codec.to_text(state))
-
-    async def write_document(self, name: str, text: str) -> None:
-        await self._execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, text)
-
-    async def document(self, name: str) -> str | None:
-        return next((text for (text,) in self._rows("SELECT text FROM documents WHERE name = ?", name)), None)
+    async def write_text(self, kind: TextKind, name: str, text: str) -> None:
+        await self._execute(f"INSERT OR REPLACE INTO {kind} VALUES (?, ?)", name, text)
 
     async def close(self) -> None:
         self._writer.close()

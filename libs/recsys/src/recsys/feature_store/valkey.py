@@ -28,13 +28,13 @@ from recsys.feature_store.interface import (
     Appended,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     FeatureStore,
     Merge,
     Profile,
     StreamEntry,
     Subject,
+    TextKind,
     TrendingItem,
 )
 from recsys.ids import user_hash
@@ -51,6 +51,7 @@ _MOST_CONNECTIONS: Final = 64
 _TRIES: Final = 20
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
 _STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
+_TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents"}
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
@@ -188,19 +189,11 @@ class ValkeyStore(FeatureStore):
         await self._check_durability()
         await self._run(valkey_scripts.EXPOSE, *arguments)
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
-        states = await self._ask(self._client.hgetall, "experiments")
-        return {experiment: codec.state_from_text(text) for experiment, text in states.items()}
+    async def texts(self, kind: TextKind) -> dict[str, str]:
+        return dict(await self._ask(self._client.hgetall, _TEXTS[kind]))
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        await self._ask(self._client.hset, "experiments", experiment, codec.to_text(state))
-
-    async def write_document(self, name: str, text: str) -> None:
-        await self._ask(self._client.hset, "documents", name, text)
-
-    async def document(self, name: str) -> str | None:
-        found: str | None = await self._ask(self._client.hget, "documents", name)
-        return found
+    async def write_text(self, kind: TextKind, name: str, text: str) -> None:
+        await self._ask(self._client.hset, _TEXTS[kind], name, text)
 
     async def close(self) -> None:
         await self._client.aclose()

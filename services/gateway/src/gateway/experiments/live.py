@@ -8,6 +8,7 @@ the others with their next `refresh`. What the experiments measure is told to th
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from gateway.experiments.file import Arm, Experiment, check_sum
 from recsys.background import while_store_answers
 from recsys.errors import InvalidArgumentError
 from recsys.experiments import METRICS, MetricsDocument
-from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile, Subject
+from recsys.feature_store.interface import FeatureStore, Profile, Subject
 
 REFRESH_INTERVAL_S: Final = 1.0
 
@@ -31,6 +32,23 @@ class Assignment:
 
     experiment: str
     arm: Arm
+
+
+@dataclass(frozen=True)
+class ExperimentState:
+    """What the API changed about an experiment of the file."""
+
+    stopped_ms: int | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)  # arm → share; an arm not named keeps the file's
+
+    @classmethod
+    def from_text(cls, text: str) -> "ExperimentState":
+        """What `to_text` made a text of."""
+        return cls(*json.loads(text))
+
+    def to_text(self) -> str:
+        """JSON, as the feature store keeps it."""
+        return json.dumps([self.stopped_ms, dict(self.shares)])
 
 
 @dataclass(frozen=True)
@@ -117,13 +135,13 @@ class Experiments:
 
         Raises: StoreUnavailableError (and all stays as it was).
         """
-        states = await store.experiment_states()
+        states = await store.texts("experiment_states")
         if not self._told:
             metrics = {name: live.definition.metrics for name, live in self._live.items()}
-            await store.write_document(METRICS, MetricsDocument.dump_json(metrics).decode())
+            await store.write_text("documents", METRICS, MetricsDocument.dump_json(metrics).decode())
             self._told = True
         self._live = {
-            name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
+            name: LiveExperiment(live.definition, ExperimentState.from_text(states.get(name, "[]")))
             for name, live in self._live.items()
         }
         self._running = tuple(live for live in self._live.values() if not live.is_stopped)
@@ -148,7 +166,7 @@ class Experiments:
         return await self._change(name, self._live[name].with_shares(changes), store=store)
 
     async def _change(self, name: str, state: ExperimentState, *, store: FeatureStore) -> LiveExperiment:
-        await store.set_experiment_state(name, state)
+        await store.write_text("experiment_states", name, state.to_text())
         await self.refresh(store)
         return self._live[name]
 
