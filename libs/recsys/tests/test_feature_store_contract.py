@@ -119,7 +119,7 @@ async def test_events_up_to_a_place_that_a_model_knows_are_left_out_but_for_the_
     appended = await store.append([event(n, f"i{n}") for n in range(40)], now_ms=NOW_MS)
     profile = await store.profile(ANNA, after_sequence=appended[0].sequence - 1 + after)
     assert [recent.event_id for recent in profile.recent] == [f"e{n}" for n in range(39, 39 - kept, -1)]
-    assert profile.left_out == 40 - kept
+    assert profile.omitted == 40 - kept
     assert profile.seen == {"view": {f"i{n}" for n in range(40)}}
 
 

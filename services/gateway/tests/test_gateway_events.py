@@ -156,7 +156,7 @@ async def test_nothing_is_acknowledged_while_the_store_is_unavailable(
 async def test_a_store_that_is_unavailable_costs_an_answer_its_live_part_only(
     client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unavailable(*_: object) -> None:
+    async def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailableError("gone")
 
     monkeypatch.setattr(live.store, "profile", unavailable)
@@ -167,7 +167,7 @@ async def test_a_store_that_is_unavailable_costs_an_answer_its_live_part_only(
 async def test_a_store_that_is_slow_costs_no_more_than_one_that_is_unavailable(
     app: FastAPI, client: httpx.AsyncClient, live: LiveShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(*_: object) -> None:
+    async def slow(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(live.store, "profile", slow)

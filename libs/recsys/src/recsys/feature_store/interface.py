@@ -71,7 +71,7 @@ class Profile:
     recent: tuple[RecentEvent, ...]  # most recent first by time, at most RECENT_EVENTS
     seen: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
     arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
-    left_out: int = 0  # recent events that the asker did not want: none of them is among the first LATEST_EVENTS
+    omitted: int = 0  # recent events that the asker did not want: none of them is among the first LATEST_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class FeatureStore(Protocol):
     async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
         """What is known of somebody; empty for a stranger. One statement.
 
-        Recent events of a user up to this place in the stream, which a model knows, are left out, but for the latest
+        Recent events of a user up to this place in the stream, which a model knows, are omitted, but for the latest
         ones. Those of a session are all there: no model knows a session by its id.
         """
 

@@ -56,7 +56,7 @@ def profile_of(rows: Iterable[tuple[int, Any, Any]]) -> Profile:
         recent,
         {event_type: frozenset(json.loads(item_ids)) for event_type, item_ids in seen.items()},
         arms,
-        left_out=recent_count - len(recent),
+        omitted=recent_count - len(recent),
     )
 
 

@@ -96,13 +96,13 @@ class ValkeyStore(FeatureStore):
 
     async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
         found = await self._run(valkey_scripts.PROFILE, codec.key_of(subject), after_sequence, LATEST_EVENTS)
-        key, recent, left_out, seen, arms = found
+        key, recent, omitted, seen, arms = found
         return Profile(
             codec.subject_of(key),
             codec.recent_from_text(recent),
             {event_type: frozenset(item_ids) for event_type, item_ids in json.loads(seen).items()},
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
-            left_out=left_out,
+            omitted=omitted,
         )
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:

@@ -131,8 +131,8 @@ return outcomes
 """
 )
 
-# ARGV: subject key, place in the stream up to which a user's recent events are left out, but for so many latest ones.
-# Returns {key, JSON of recent ones, how many were left out, JSON of seen, assignments}: one long text is read in a
+# ARGV: subject key, place in the stream up to which a user's recent events are omitted, but for so many latest ones.
+# Returns {key, JSON of recent ones, how many were omitted, JSON of seen, assignments}: one long text is read in a
 # fraction of the time of many short ones.
 PROFILE: Final = (
     _COMMON

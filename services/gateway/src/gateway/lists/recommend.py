@@ -89,7 +89,7 @@ class Recommender:
     async def _candidates(
         self, request: first_stage.GetCandidatesRequest, *, timeout_s: float
     ) -> first_stage.GetCandidatesResponse:
-        """Candidates of a version, which gets all events where it needs some that were left out."""
+        """Candidates of a version, which gets all events where it needs some that were omitted."""
         deadline = Deadline.after(timeout_s)
         found: first_stage.GetCandidatesResponse
         try:

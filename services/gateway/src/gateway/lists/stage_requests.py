@@ -38,7 +38,7 @@ def candidates_request(
     """What the first stage is asked.
 
     Places in the stream, or 0: `erased_sequence`, of the user's latest erasure; `events_after`, up to which the profile
-    leaves events out.
+    omits events.
     """
     types = asked.exclude_seen if isinstance(asked.exclude_seen, list) else []
     request = first_stage.GetCandidatesRequest(
@@ -66,7 +66,7 @@ def give_events(request: first_stage.GetCandidatesRequest, profile: Profile, *, 
     del request.events[:]
     for event in profile.recent:
         request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=event.sequence)
-    request.events_after = after if profile.left_out else 0
+    request.events_after = after if profile.omitted else 0
 
 
 def filter_of(only: Filter) -> item_pb2.Filter | None:

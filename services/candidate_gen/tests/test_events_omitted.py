@@ -11,7 +11,7 @@ from tiny_artifact import publish, random_shop, with_als_fold_in
 from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever
 from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import open_artifact
-from recsys.errors import EventsLeftOutError
+from recsys.errors import EventsOmittedError
 from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import LATEST_EVENTS
 
@@ -53,7 +53,7 @@ def test_the_answer_is_the_same_whatever_was_left_out_up_to_the_versions_place(r
         expected = ask(retriever, user_id, events)
         try:
             found = ask(retriever, user_id, events, after=after)
-        except EventsLeftOutError:
+        except EventsOmittedError:
             continue
         answered += 1
         assert (found.query.origin, found.matching_items, found.dropped) == (
@@ -77,5 +77,5 @@ def test_a_version_that_needs_what_was_left_out_refuses(
 ) -> None:
     events = did(random.Random(1), count=100, items=items)
     ask(retriever, user_id, events)
-    with pytest.raises(EventsLeftOutError, match="needs all of them"):
+    with pytest.raises(EventsOmittedError, match="needs all of them"):
         ask(retriever, user_id, events, after=after)
