@@ -66,14 +66,27 @@ class LakeWriter:
         """Replace items or erasures: these count at once."""
         _write(self.path / name, frame)
 
-    def commit(self, *, added: Mapping[str, int] = {}, removed: Collection[str] = (), **reached: int) -> None:
+    def commit(
+        self,
+        *,
+        added: Mapping[str, int] = {},
+        removed: Collection[str] = (),
+        sequence: int = 0,
+        items_sequence: int = 0,
+    ) -> None:
         """Make written parts (path → rows) count and others not, both or neither; then remove the others' files.
 
-        `reached` is what else COMMITTED says from now on: sequence, items_sequence.
+        The sequences are how far the lake has come by this; they never fall.
         """
         old = self.committed
-        parts = {path: rows for path, rows in old.parts.items() if path not in removed} | dict(added)
-        self._replace_committed(old.model_copy(update={"number": old.number + 1, "parts": parts, **reached}))
+        self._replace_committed(
+            Committed(
+                number=old.number + 1,
+                sequence=max(sequence, old.sequence),
+                items_sequence=max(items_sequence, old.items_sequence),
+                parts={path: rows for path, rows in old.parts.items() if path not in removed} | dict(added),
+            )
+        )
         for path in removed:
             (self.path / path).unlink()
 
