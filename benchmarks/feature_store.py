@@ -1,12 +1,13 @@
 """Durable events a second and latency of profiles of both feature stores, beside what writes the same text plainly.
 
-    .venv/bin/python -m benchmarks.feature_store [--memory [USERS] | --bulk]
+    .venv/bin/python -m benchmarks.feature_store [--memory [USERS] | --bulk | --profiles]
 
 Eight writers at once, batches of 1, 100 and 1000. Everything is flushed to disk before it counts: SQLite in WAL mode
 with synchronous = FULL, Valkey (in a container, by docker) with appendfsync always. Baselines, in the same rounds: one
 INSERT and its commit an event, from eight threads; one XADD an event, from eight tasks. They keep a log and nothing
 else: no profile, no duplicates found, nothing counted. With --memory: bytes that a user with 20 events takes.
-With --bulk: how long a bulk of 1,000 events holds the Valkey server.
+With --bulk: how long a bulk of 1,000 events holds the Valkey server. With --profiles: p50 of the profile of a user with
+0, 20 and 200 events, all of them and those after a model's place, and what an exposure takes in groups of 50.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -25,7 +27,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from benchmarks import feature_store_bulk, feature_store_memory, plain_log
-from recsys.feature_store.interface import Event, FeatureStore, Subject
+from recsys.feature_store.interface import Event, Exposure, FeatureStore, Subject
 from recsys.feature_store.opening import open_store
 
 WRITERS = 8
@@ -55,6 +57,12 @@ class Shop:
             unix_ms=now_ms(),
             weight=1.0,
         )
+
+    def exposures(self, count: int) -> list[Exposure]:
+        """Lists of ten items that were shown to users at random, in an experiment."""
+        items, chances = tuple(f"item-{n}" for n in range(10)), (1.0,) * 10
+        events = [self.event() for _ in range(count)]
+        return [Exposure(one.event_id, one.subject, one.unix_ms, items, chances, "v", "e", "a") for one in events]
 
 
 def now_ms() -> int:
@@ -87,15 +95,9 @@ async def events_per_s(append: Callable[[list[Event]], Awaitable[object]], shop:
     return acknowledged / (time.perf_counter() - begun)
 
 
-async def read_us(read: Callable[[int], Awaitable[object]]) -> float:
+async def read_us(read: Callable[[], Awaitable[object]]) -> float:
     """Median of one read after the other, microseconds."""
-    rng, spent = random.Random(0), []
-    for _ in range(PROFILES):
-        user = rng.randrange(USERS)
-        begun = time.perf_counter()
-        await read(user)
-        spent.append((time.perf_counter() - begun) * 1e6)
-    return statistics.median(spent)
+    return statistics.median([await time_us(read()) for _ in range(PROFILES)])
 
 
 async def measure(name: str, store: FeatureStore, log: plain_log.PlainLog) -> None:
@@ -105,8 +107,9 @@ async def measure(name: str, store: FeatureStore, log: plain_log.PlainLog) -> No
         events = [shop.event(user) for _ in range(20)]
         await store.append(events, now_ms=now_ms())
         await log.fill(user, events)
-    profile_us = await read_us(lambda user: store.profile(Subject("user", f"user-{user}")))
-    plain_us = await read_us(log.read)
+    rng = random.Random(0)
+    profile_us = await read_us(lambda: store.profile(Subject("user", f"user-{rng.randrange(USERS)}")))
+    plain_us = await read_us(lambda: log.read(rng.randrange(USERS)))
     plain: list[float] = []
     found: dict[int, list[float]] = {batch: [] for batch in BATCHES}
     for _ in range(ROUNDS):
@@ -126,6 +129,30 @@ async def measure(name: str, store: FeatureStore, log: plain_log.PlainLog) -> No
         f"| {profile_us / plain_us:.2f} |",
         flush=True,
     )
+
+
+async def profiles(folder: Path, valkey_url: str) -> None:
+    """Print what a profile takes by what is stored of a user, and an exposure in a group."""
+    print("| | stored events | µs, all of them | µs, all known to a model |\n|---|---|---|---|", flush=True)
+    for name, url in (("SQLite", f"sqlite://{folder}/features.db"), ("Valkey", valkey_url)):
+        store, shop = open_store(url), Shop()
+        for stored in (0, 20, 200):
+            who, sequence = Subject("user", f"user-{stored}"), 0
+            for _ in range(stored // 20):
+                sequence = (await store.append([shop.event(stored) for _ in range(20)], now_ms=now_ms()))[-1].sequence
+            every = await read_us(partial(store.profile, who))
+            later = await read_us(partial(store.profile, who, after_sequence=sequence))
+            print(f"| {name} | {stored} | {every:.0f} | {later:.0f} |", flush=True)
+        spent = [await time_us(store.record_exposures(shop.exposures(50))) / 50 for _ in range(200)]
+        print(f"| {name} | an exposure, in groups of 50 | {statistics.median(spent):.0f} | |", flush=True)
+        await store.close()
+
+
+async def time_us(answer: Awaitable[object]) -> float:
+    """Microseconds until it is there."""
+    begun = time.perf_counter()
+    await answer
+    return (time.perf_counter() - begun) * 1e6
 
 
 async def speed(folder: Path, valkey_url: str) -> None:
@@ -148,12 +175,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--memory", type=int, nargs="?", const=20_000, metavar="USERS", help="default 20,000")
+    what.add_argument("--profiles", action="store_true", help="what a profile takes by what is stored")
     what.add_argument("--bulk", action="store_true", help="how long a bulk holds the Valkey server")
     given = parser.parse_args()
     users = given.memory
     with TemporaryDirectory() as folder, valkey() as url:
         if given.bulk:
             asyncio.run(feature_store_bulk.report(url, event=Shop().event))
+        elif given.profiles:
+            asyncio.run(profiles(Path(folder), url))
         elif users is None:
             asyncio.run(speed(Path(folder), url))
         else:

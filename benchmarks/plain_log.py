@@ -49,7 +49,7 @@ class SqliteLog(PlainLog):
         self._connection.execute("CREATE INDEX recent_by_subject ON recent (subject)")
 
     async def fill(self, user: int, events: list[Event]) -> None:
-        rows = [(f"u:user-{user}", codec.event_to_text(event)) for event in events]
+        rows = [(f"u:user-{user}", codec.to_text(event)) for event in events]
         self._connection.execute("BEGIN")
         self._connection.executemany("INSERT INTO recent VALUES (?, ?)", rows)
         self._connection.execute("COMMIT")
@@ -65,7 +65,7 @@ class SqliteLog(PlainLog):
             connection = self._connect()
             while left and time.perf_counter() - begun < seconds:
                 event = left.pop()
-                row = (codec.key_of(event.subject), codec.event_to_text(event))
+                row = (codec.key_of(event.subject), codec.to_text(event))
                 connection.execute("INSERT INTO log (subject, entry) VALUES (?, ?)", row)  # commits by itself
                 written[writer] += 1
             connection.close()
@@ -96,7 +96,7 @@ class ValkeyLog(PlainLog):
         self._client: Any = Valkey.from_url(url, decode_responses=True)
 
     async def fill(self, user: int, events: list[Event]) -> None:
-        await self._client.rpush(f"plain:{user}", *map(codec.event_to_text, events))
+        await self._client.rpush(f"plain:{user}", *map(codec.to_text, events))
 
     async def read(self, user: int) -> None:
         await self._client.lrange(f"plain:{user}", 0, -1)
@@ -109,7 +109,7 @@ class ValkeyLog(PlainLog):
             nonlocal written
             while left and time.perf_counter() - begun < seconds:
                 event = left.pop()
-                fields = {"s": codec.key_of(event.subject), "e": codec.event_to_text(event)}
+                fields = {"s": codec.key_of(event.subject), "e": codec.to_text(event)}
                 await self._client.xadd("plain", fields)
                 written += 1
 

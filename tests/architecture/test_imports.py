@@ -219,7 +219,4 @@ def test_tasks_that_nobody_waits_for_are_made_where_they_are_supervised() -> Non
         for path in (ROOT / folder).glob("*/src/**/*.py")
         if ".create_task(" in path.read_text(encoding="utf-8")
     }
-    assert makers == {
-        "libs/recsys/src/recsys/background.py",
-        "libs/recsys/src/recsys/feature_store/follower.py",  # a supervised one, in a thread of its own
-    }
+    assert makers == {"libs/recsys/src/recsys/background.py"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from statistics import fmean
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import pytest
 from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
@@ -52,7 +52,7 @@ class InMemory:
     users: dict[Subject, Subject] = field(default_factory=dict)
     arms: dict[Subject, tuple[int, str]] = field(default_factory=dict)
 
-    async def profile(self, subject: Subject) -> Profile:
+    async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
         found = self.users.get(subject, subject)
         arm = {SHOP.name: self.arms[found][1]} if found in self.arms else {}
         return Profile(found, recent=(), seen={}, arms=arm)
@@ -157,10 +157,10 @@ def in_memory(lift: float, seed: int, *, people: int, lake: Path) -> tuple[World
     """A world without a server, its lake and its report."""
 
     class Startable(InMemory):
-        async def experiment_states(self) -> dict[str, Any]:
+        async def texts(self, kind: str) -> dict[str, str]:
             return {}
 
-        async def write_document(self, name: str, text: str) -> None:
+        async def write_text(self, kind: str, name: str, text: str) -> None:
             pass
 
     async def live() -> tuple[World, Startable]:
@@ -236,7 +236,7 @@ def test_through_a_real_store_and_the_sink_the_report_is_as_good(
                 pass
             reporting = Reporting(store, writer.path, rules=RULES, interval_s=1)
             await reporting.turn(sequence=writer.committed.sequence, as_of_ms=START_MS)
-            text = await store.document(SUMS)
+            text = (await store.texts("documents")).get(SUMS)
             assert text is not None
             live = world.experiments.get(SHOP.name)
             return world, report.build(live, Sums.model_validate_json(text), now_ms=START_MS + 3_000)

@@ -88,13 +88,14 @@ class StreamInMemory:
         self._answer()
         return [record for record in self.items if record.sequence > after_sequence][:limit]
 
-    async def write_document(self, name: str, text: str) -> None:
+    async def write_text(self, kind: str, name: str, text: str) -> None:
         self._answer()
+        assert kind == "documents"
         self.documents[name] = text
 
-    async def document(self, name: str) -> str | None:
+    async def texts(self, kind: str) -> dict[str, str]:
         self._answer()
-        return self.documents.get(name)
+        return dict(self.documents) if kind == "documents" else {}
 
     def _append(self, entry: Event | Exposure | Merge | Erasure) -> int:
         self.sequence += 1

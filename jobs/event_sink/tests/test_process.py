@@ -17,7 +17,7 @@ ANNA, GUEST = Subject("user", "anna"), Subject("session", "guest")
 async def live(store: FeatureStore) -> None:
     """A gateway starts; a guest is shown a list, signs in and buys."""
     document = MetricsDocument.dump_json({"exp": DEFAULT_METRICS}).decode()
-    await store.write_document(METRICS, document)
+    await store.write_text("documents", METRICS, document)
     await store.record_exposures([Exposure("l", GUEST, NOW_MS, ("i",), (1.0,), "v", "exp", "a")])
     await store.merge_session("guest", user_id="anna", now_ms=NOW_MS + 1)
     bought = Event("e", ANNA, "i", "purchase", NOW_MS + 2, 5.0, value=7.0, list_id="l")
@@ -31,9 +31,9 @@ def test_a_process_leaves_the_sums_in_the_store_and_another_one_works_them_out_a
     async def in_store() -> str | None:
         store = open_store(url)
         try:
-            if await store.document(METRICS) is None:
+            if METRICS not in await store.texts("documents"):
                 await live(store)
-            return await store.document(SUMS)
+            return (await store.texts("documents")).get(SUMS)
         finally:
             await store.close()
 

@@ -13,7 +13,7 @@ import pytest
 from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
 
 from recsys.errors import InvalidArgumentError
-from recsys.feature_store import sqlite_items, valkey
+from recsys.feature_store import sqlite_writes, valkey
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     HALF_LIFE_S,
@@ -21,11 +21,11 @@ from recsys.feature_store.interface import (
     Appended,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     FeatureStore,
     Merge,
     Profile,
+    RecentEvent,
     Subject,
 )
 from recsys.feature_store.opening import open_store
@@ -68,7 +68,7 @@ async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
     [appended] = await store.append([whole], now_ms=NOW_MS)
     assert not appended.is_duplicate
     profile = await store.profile(ANNA)
-    assert [(stored.sequence, stored.event) for stored in profile.recent] == [(appended.sequence, whole)]
+    assert profile.recent == (RecentEvent(appended.sequence, "ä|\n", "i|\n🛒", "purchase", NOW_MS),)
     assert profile.seen == {"purchase": frozenset({"i|\n🛒"})}
     [entry] = await store.read_stream(after_sequence=0, limit=10)
     assert (entry.sequence, entry.entry) == (appended.sequence, whole)
@@ -78,7 +78,7 @@ async def test_nobody_is_a_stranger_enough_for_an_error(store: FeatureStore) -> 
     profile = await store.profile(GUEST)
     assert (profile.subject, profile.recent, dict(profile.seen)) == (GUEST, (), {})
     assert await store.trending(limit=5, now_ms=NOW_MS) == []
-    assert await store.document("nothing") is None
+    assert await store.texts("documents") == await store.texts("experiment_states") == {}
     assert await store.erasure("anna") is None
 
 
@@ -90,7 +90,7 @@ async def test_a_repeated_event_id_changes_nothing(store: FeatureStore) -> None:
     assert [each.is_duplicate for each in again] == [True, False, True]
     assert again[2].sequence == again[1].sequence
     assert len(await store.read_stream(after_sequence=0, limit=9)) == 2
-    assert "other" not in {stored.event.item_id for stored in (await store.profile(ANNA)).recent}
+    assert "other" not in {stored.item_id for stored in (await store.profile(ANNA)).recent}
     [after] = await store.trending(limit=5, now_ms=NOW_MS)
     assert after.weight == pytest.approx(2 * before[0].weight, rel=1e-5)
 
@@ -108,8 +108,36 @@ async def test_recent_events_are_the_latest_by_time_and_what_was_seen_is_never_f
         await store.append([event(n, f"i{n}") for n in numbers[start : start + 50]], now_ms=NOW_MS)
     profile = await store.profile(ANNA)
     latest = [f"e{n}" for n in range(2 * RECENT_EVENTS - 1, RECENT_EVENTS - 1, -1)]
-    assert [stored.event.event_id for stored in profile.recent] == latest
+    assert [stored.event_id for stored in profile.recent] == latest
     assert profile.seen["view"] == {f"i{n}" for n in numbers}
+
+
+@pytest.mark.parametrize(("after", "kept"), [(0, 40), (10, 30), (24, 16), (39, 16), (99, 16)])
+async def test_events_up_to_a_place_that_a_model_knows_are_left_out_but_for_the_latest(
+    store: FeatureStore, after: int, kept: int
+) -> None:
+    appended = await store.append([event(n, f"i{n}") for n in range(40)], now_ms=NOW_MS)
+    profile = await store.profile(ANNA, after_sequence=appended[0].sequence - 1 + after)
+    assert [recent.event_id for recent in profile.recent] == [f"e{n}" for n in range(39, 39 - kept, -1)]
+    assert profile.omitted == 40 - kept
+    assert profile.seen == {"view": {f"i{n}" for n in range(40)}}
+
+
+async def test_an_event_that_came_late_is_among_those_after_the_place_and_the_latest_by_time_have_no_gap(
+    store: FeatureStore,
+) -> None:
+    [*_, last] = await store.append([event(n) for n in range(20, 60)], now_ms=NOW_MS)
+    await store.append([event(1)], now_ms=NOW_MS)  # of before them
+    profile = await store.profile(ANNA, after_sequence=last.sequence)
+    assert [recent.event_id for recent in profile.recent] == [*(f"e{n}" for n in range(59, 43, -1)), "e1"]
+
+
+async def test_of_a_session_no_event_is_left_out_before_it_is_a_users(store: FeatureStore) -> None:
+    await store.append([event(n, subject=GUEST) for n in range(40)], now_ms=NOW_MS)
+    assert len((await store.profile(GUEST, after_sequence=99)).recent) == 40  # no model knows a session by its id
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    for subject in (GUEST, ANNA):
+        assert len((await store.profile(subject, after_sequence=99)).recent) == 16
 
 
 async def test_had_is_told_by_event_type(store: FeatureStore) -> None:
@@ -219,7 +247,7 @@ async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_us
 
 
 async def test_counters_of_unknown_ids_do_not_pile_up(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    for backend in (sqlite_items, valkey):
+    for backend in (sqlite_writes, valkey):
         monkeypatch.setattr(backend, "MOST_TRENDING", 3)
     heavy = [replace(event(n, f"heavy{n}"), weight=9.0 - n) for n in range(3)]
     junk = [event(n, f"junk{n}") for n in range(3, 1_000)]
@@ -235,7 +263,7 @@ async def test_a_session_merges_into_its_user_with_its_past_and_its_future(store
     for subject in (ANNA, GUEST):
         profile = await store.profile(subject)
         assert profile.subject == ANNA
-        assert [stored.event.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
+        assert [stored.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
         assert profile.seen == {"view": {"a", "b", "c", "d"}}
     assert await store.merge_session("guest", user_id="anna", now_ms=NOW_MS) == 0
 
@@ -245,8 +273,8 @@ async def test_a_session_that_gets_another_user_starts_afresh_for_that_one(store
     await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
     assert await store.merge_session("guest", user_id="ben", now_ms=NOW_MS) == 0
     await store.append([event(2, "b", subject=GUEST)], now_ms=NOW_MS)
-    assert [s.event.item_id for s in (await store.profile(ANNA)).recent] == ["a"]
-    assert [s.event.item_id for s in (await store.profile(Subject("user", "ben"))).recent] == ["b"]
+    assert [s.item_id for s in (await store.profile(ANNA)).recent] == ["a"]
+    assert [s.item_id for s in (await store.profile(Subject("user", "ben"))).recent] == ["b"]
 
 
 async def test_a_counter_halves_with_every_half_life(store: FeatureStore) -> None:
@@ -453,18 +481,13 @@ async def test_a_list_that_waited_in_another_gateway_while_its_user_was_erased_i
     assert stream == [erasure, other, later]
 
 
-async def test_a_document_is_kept_in_place_of_the_one_before(store: FeatureStore) -> None:
+async def test_a_text_is_kept_by_its_kind_in_place_of_the_one_before(store: FeatureStore) -> None:
     for text in ("old", "new ä"):
-        await store.write_document("sums", text)
-    assert await store.document("sums") == "new ä"
-    assert await store.document("other") is None
-
-
-async def test_what_the_api_changed_of_experiments_is_kept(store: FeatureStore) -> None:
-    state = ExperimentState(stopped_ms=NOW_MS, shares={"a": 0.5})
-    await store.set_experiment_state("exp", ExperimentState())
-    await store.set_experiment_state("exp", state)
-    assert await store.experiment_states() == {"exp": state}
+        await store.write_text("documents", "sums", text)
+    await store.write_text("experiment_states", "exp", "[]")
+    await store.write_text("experiment_states", "other", "[1]")
+    assert await store.texts("documents") == {"sums": "new ä"}
+    assert await store.texts("experiment_states") == {"exp": "[]", "other": "[1]"}
 
 
 async def test_another_opener_sees_what_was_written(store: FeatureStore, store_url: str) -> None:  # noqa: F811

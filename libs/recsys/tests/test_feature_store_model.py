@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from store_backends import valkey_container, valkey_url  # noqa: F401 # fixtures
 from testcontainers.core.container import DockerContainer
 
-from recsys.feature_store import sqlite_events, valkey
-from recsys.feature_store.interface import Event, FeatureStore, Profile, StoredEvent, Subject
+from recsys.feature_store import sqlite_writes, valkey
+from recsys.feature_store.interface import Event, FeatureStore, Profile, Subject
 from recsys.feature_store.opening import open_store
 
 RECENT = 4  # instead of 200, so that a few events are too many
@@ -37,7 +37,8 @@ class Model:
     """The same by lists: what happened, and whose it is."""
 
     def __init__(self) -> None:
-        self.stream: dict[str, StoredEvent] = {}  # by event id
+        self.stream: dict[str, Event] = {}  # by event id
+        self.places: dict[str, int] = {}  # by event id
         self.owners: dict[str, Subject] = {}  # event id → who it belongs to by now
         self.bought: dict[tuple[Subject, str], int] = {}  # owner and item → purchases not taken back
         self.users: dict[str, str] = {}  # session → user
@@ -53,7 +54,7 @@ class Model:
         for event, sequence in zip(batch, sequences, strict=True):
             duplicates.append(event.event_id in self.stream)
             if not duplicates[-1]:
-                self.stream[event.event_id] = StoredEvent(sequence, event)
+                self.stream[event.event_id], self.places[event.event_id] = event, sequence
                 self.owners[event.event_id] = self.resolve(event.subject)
                 self._note_purchase(self.resolve(event.subject), event)
                 self._cap(self.resolve(event.subject))
@@ -80,15 +81,13 @@ class Model:
     def recent(self, subject: Subject) -> list[str]:
         """Ids, most recent first."""
         of_subject = [one for one, owner in self.owners.items() if owner == subject and one not in self.forgotten]
-        return sorted(
-            of_subject, key=lambda one: (self.stream[one].event.unix_ms, self.stream[one].sequence), reverse=True
-        )
+        return sorted(of_subject, key=lambda one: (self.stream[one].unix_ms, self.places[one]), reverse=True)
 
     def had(self, subject: Subject) -> dict[str, set[str]]:
         had: dict[str, set[str]] = {}
         for one, owner in self.owners.items():
-            if owner == subject and self.stream[one].event.event_type == "view":
-                had.setdefault("view", set()).add(self.stream[one].event.item_id)
+            if owner == subject and self.stream[one].event_type == "view":
+                had.setdefault("view", set()).add(self.stream[one].item_id)
         bought = {item_id for (owner, item_id), units in self.bought.items() if owner == subject and units > 0}
         return had | ({"purchase": bought} if bought else {})
 
@@ -117,7 +116,7 @@ class StoreMachine(RuleBasedStateMachine):
         outcomes = self.runner.run(self.store.append(batch, now_ms=NOW_MS))
         duplicates = self.model.append(batch, [outcome.sequence for outcome in outcomes])
         assert [outcome.is_duplicate for outcome in outcomes] == duplicates
-        places = [self.model.stream[event.event_id].sequence for event in batch]
+        places = [self.model.places[event.event_id] for event in batch]
         assert [outcome.sequence for outcome in outcomes] == places
 
     @rule(session_id=names, user_id=names)
@@ -128,7 +127,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(user_id=names)
     def erase(self, user_id: str) -> None:
         erasure = self.runner.run(self.store.erase_user(user_id, now_ms=NOW_MS))
-        assert erasure.sequence > max((stored.sequence for stored in self.model.stream.values()), default=0)
+        assert erasure.sequence > max(self.model.places.values(), default=0)
         assert self.runner.run(self.store.erasure(user_id)) == erasure
         self.model.erase(user_id)
 
@@ -137,18 +136,17 @@ class StoreMachine(RuleBasedStateMachine):
         profile: Profile = self.runner.run(self.store.profile(subject))
         resolved = self.model.resolve(subject)
         assert profile.subject == resolved
-        assert [stored.event.event_id for stored in profile.recent] == self.model.recent(resolved)
-        for stored in profile.recent:
-            original = self.model.stream[stored.event.event_id]
-            assert stored.sequence == original.sequence
-            assert (stored.event.item_id, stored.event.value) == (original.event.item_id, original.event.value)
+        assert [recent.event_id for recent in profile.recent] == self.model.recent(resolved)
+        for sequence, event_id, *facts in profile.recent:
+            event = self.model.stream[event_id]
+            assert (sequence, facts) == (self.model.places[event_id], [event.item_id, event.event_type, event.unix_ms])
         assert profile.seen == self.model.had(resolved)
 
     @invariant()
     def the_stream_has_every_event_once_and_in_order(self) -> None:
         stream = self.runner.run(self.store.read_stream(after_sequence=0, limit=1000))
         found = [(entry.sequence, entry.entry.event_id) for entry in stream if isinstance(entry.entry, Event)]
-        stored = {one: stored.sequence for one, stored in self.model.stream.items() if one not in self.model.erased}
+        stored = {one: place for one, place in self.model.places.items() if one not in self.model.erased}
         assert found == sorted((sequence, one) for one, sequence in stored.items())
 
     def teardown(self) -> None:
@@ -158,7 +156,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def few_recent_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_events, "RECENT_EVENTS", RECENT)
+    monkeypatch.setattr(sqlite_writes, "RECENT_EVENTS", RECENT)
     monkeypatch.setattr(valkey, "RECENT_EVENTS", RECENT)
 
 

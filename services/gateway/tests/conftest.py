@@ -91,8 +91,13 @@ class FakeCandidateGen:
         self, request: candidate_gen_service_pb2.GetCandidatesRequest, context: Context
     ) -> candidate_gen_service_pb2.GetCandidatesResponse:
         await self.script.take(request, context)
+        version = await self.script.version("candidate_gen", request.artifact_version, context)
+        trained_up_to = self.script.trained_up_to.get(version, 0)
+        if request.events_after > trained_up_to:
+            await context.abort(grpc.StatusCode.OUT_OF_RANGE, "needs all events")
         return candidate_gen_service_pb2.GetCandidatesResponse(
-            artifact_version=await self.script.version("candidate_gen", request.artifact_version, context),
+            artifact_version=version,
+            stream_sequence=trained_up_to,
             candidates=_candidates(request.count, source=item_pb2.CANDIDATE_SOURCE_ANN),
             item_ids=ITEM_IDS[: request.count] if request.with_item_ids else [],
             vector_origin=self._origin(request),

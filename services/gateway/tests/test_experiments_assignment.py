@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from gateway.experiments.assignment import arm_for, position
+from gateway.experiments.live import arm_for, position
 from recsys.feature_store.interface import Subject
 
 USERS = [Subject("user", str(number)) for number in range(100_000)]

@@ -8,11 +8,11 @@ from typing import Literal, cast
 import pytest
 
 from gateway.experiments.file import Arm, Experiment
-from gateway.experiments.live import Experiments, LiveExperiment
+from gateway.experiments.live import Experiments, ExperimentState, LiveExperiment
 from gateway.requests import Blend
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.experiments import METRICS, Metric, MetricsDocument
-from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile, Subject
+from recsys.feature_store.interface import FeatureStore, Profile, Subject
 
 pytestmark = pytest.mark.anyio
 
@@ -34,17 +34,19 @@ class FakeStore:
     asked: int = 0
     documents: dict[str, str] = field(default_factory=dict)
 
-    async def write_document(self, name: str, text: str) -> None:
-        self.documents[name] = text
-
-    async def experiment_states(self) -> dict[str, ExperimentState]:
+    async def texts(self, kind: str) -> dict[str, str]:
+        if kind == "documents":
+            return dict(self.documents)
         self.asked += 1
         if self.is_unavailable:
             raise StoreUnavailableError("no store at 127.0.0.1:6379")
-        return dict(self.states)
+        return {name: state.to_text() for name, state in self.states.items()}
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        self.states[experiment] = state
+    async def write_text(self, kind: str, name: str, text: str) -> None:
+        if kind == "documents":
+            self.documents[name] = text
+        else:
+            self.states[name] = ExperimentState.from_text(text)
 
     @property
     def typed(self) -> FeatureStore:

@@ -7,9 +7,8 @@ import pytest
 
 from gateway.experiments import report, schemas, statistics
 from gateway.experiments.file import Arm, Experiment, Guardrails
-from gateway.experiments.live import LiveExperiment
+from gateway.experiments.live import ExperimentState, LiveExperiment
 from recsys.experiments import DEFAULT_METRICS, ArmSums, ExperimentSums, Metric, MetricSums, Sums
-from recsys.feature_store.interface import ExperimentState
 
 NOW_MS = 1_700_000_000_000
 CONTROL = ArmSums(

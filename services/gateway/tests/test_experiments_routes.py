@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.experiments.file import Arm, Experiment, Guardrails
-from gateway.experiments.live import Experiments
+from gateway.experiments.live import Experiments, ExperimentState
 from gateway.http import problems
 from gateway.http.access import Access
 from gateway.http.metrics import GatewayMetrics
@@ -28,7 +28,7 @@ from recsys.experiments import (
     MetricSums,
     Sums,
 )
-from recsys.feature_store.interface import ExperimentState, Profile, Subject
+from recsys.feature_store.interface import Profile, Subject
 
 pytestmark = pytest.mark.anyio
 
@@ -46,19 +46,18 @@ class FakeStore:
     documents: dict[str, str] = field(default_factory=dict)
     is_unavailable: bool = False
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
+    async def texts(self, kind: str) -> dict[str, str]:
+        if kind == "documents":
+            return dict(self.documents)
         if self.is_unavailable:
             raise StoreUnavailableError("no store at 127.0.0.1:6379")
-        return dict(self.states)
+        return {name: state.to_text() for name, state in self.states.items()}
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        self.states[experiment] = state
-
-    async def write_document(self, name: str, text: str) -> None:
-        self.documents[name] = text
-
-    async def document(self, name: str) -> str | None:
-        return self.documents.get(name)
+    async def write_text(self, kind: str, name: str, text: str) -> None:
+        if kind == "documents":
+            self.documents[name] = text
+        else:
+            self.states[name] = ExperimentState.from_text(text)
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ class HangingStore:
 
     asked = 0
 
-    async def profile(self, _: Subject) -> Profile:
+    async def profile(self, _: Subject, *, after_sequence: int = 0) -> Profile:
         self.asked += 1
         await asyncio.Event().wait()
         raise AssertionError

@@ -51,7 +51,7 @@ requests = st.fixed_dictionaries(
 class StoreThatIsAway:
     """A feature store that cannot be reached."""
 
-    async def profile(self, _: Subject) -> Profile:
+    async def profile(self, _: Subject, *, after_sequence: int = 0) -> Profile:
         raise StoreUnavailableError("unavailable")
 
 

@@ -219,7 +219,7 @@ async def test_who_cannot_be_looked_up_is_given_no_arm(
     live.experiments.__init__([Experiment(name="exp", arms=arms)])  # type: ignore[misc] # as if read from the file
     await live.experiments.refresh(live.store)
 
-    async def unavailable(_subject: Subject) -> Profile:
+    async def unavailable(_subject: Subject, *, after_sequence: int) -> Profile:
         raise StoreUnavailableError("unavailable")
 
     monkeypatch.setattr(live.store, "profile", unavailable)

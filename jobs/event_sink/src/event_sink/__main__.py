@@ -82,8 +82,7 @@ async def report(settings: Settings) -> str:
         found = sums.of_lake(lake, await metrics_in(store), _rules(settings))
     finally:
         await store.close()
-    as_of_ms = round(last_touched(lake) * 1000)
-    return Sums(as_of_ms=as_of_ms, experiments=found).model_dump_json(indent=1)
+    return Sums(as_of_ms=round(last_touched(lake) * 1000), experiments=found).model_dump_json(indent=1)
 
 
 def _rules(settings: Settings) -> sums.Rules:

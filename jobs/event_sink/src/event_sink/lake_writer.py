@@ -69,20 +69,22 @@ class LakeWriter:
     def commit(
         self,
         *,
-        sequence: int | None = None,
-        items_sequence: int | None = None,
-        added: Mapping[str, int] | None = None,
+        added: Mapping[str, int] = {},
         removed: Collection[str] = (),
+        sequence: int = 0,
+        items_sequence: int = 0,
     ) -> None:
-        """Make written parts (path → rows) count and others not, both or neither; then remove the others' files."""
+        """Make written parts (path → rows) count and others not, both or neither; then remove the others' files.
+
+        The sequences are how far the lake has come by this; they never fall.
+        """
         old = self.committed
-        parts = {path: rows for path, rows in old.parts.items() if path not in removed}
         self._replace_committed(
             Committed(
                 number=old.number + 1,
-                sequence=old.sequence if sequence is None else sequence,
-                items_sequence=old.items_sequence if items_sequence is None else items_sequence,
-                parts=parts | dict(added or {}),
+                sequence=max(sequence, old.sequence),
+                items_sequence=max(items_sequence, old.items_sequence),
+                parts={path: rows for path, rows in old.parts.items() if path not in removed} | dict(added),
             )
         )
         for path in removed:

@@ -52,13 +52,14 @@ class Reporting:
         took_s = time.monotonic() - started_s
         self._next_s = time.monotonic() + max(self._interval_s, _PAUSES * took_s)
         if defined:
-            await self._store.write_document(SUMS, Sums(as_of_ms=as_of_ms, experiments=self._made).model_dump_json())
+            made = Sums(as_of_ms=as_of_ms, experiments=self._made)
+            await self._store.write_text("documents", SUMS, made.model_dump_json())
             _log.debug("summed", extra={"experiments": len(defined), "seconds": round(took_s, 3)})
 
 
 async def metrics_in(store: FeatureStore) -> dict[str, tuple[Metric, ...]]:
     """Experiment → metrics, as a gateway has told; empty where none did. Raises: StoreUnavailableError, DataError."""
-    text = await store.document(METRICS)
+    text = (await store.texts("documents")).get(METRICS)
     try:
         return MetricsDocument.validate_json(text) if text else {}
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Entries of the stream in, rows of the lake out: a column is what the entry calls so."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
@@ -11,37 +12,31 @@ from recsys.feature_store.interface import Erasure, Event, Exposure, Merge, Stre
 from recsys.lake import ITEMS, SCHEMAS, Table
 from recsys.shop.item import ItemRecord
 
-_LAST_MS: Final = 253_402_300_799_999  # of the year 9999: no shop's clock may stop the sink
-_KINDS: Final[dict[Table, type]] = {"events": Event, "exposures": Exposure, "merges": Merge}
-_ID: Final[dict[type, str]] = {
-    Event: "event_id",
-    Exposure: "request_id",
-    Merge: "session_id",
-    Erasure: "user_hash",
-}
+ID_COLUMN: Final[dict[Table, str]] = {"events": "event_id", "exposures": "request_id", "merges": "session_id"}
+"""By what an entry is told from another one at the same place of another stream; an erasure, by its user_hash."""
 
-ID_COLUMN: Final = {table: _ID[kind] for table, kind in _KINDS.items()}
-"""Where in a table the `id_of` an entry stands."""
+_LAST_MS: Final = 253_402_300_799_999  # of the year 9999: no shop's clock may stop the sink
+_TABLE_OF: Final[dict[type, Table]] = {Event: "events", Exposure: "exposures", Merge: "merges"}
 
 
 def id_of(entry: Event | Exposure | Merge | Erasure) -> str:
-    """By what an entry is told from another one at the same place of another stream."""
-    return str(getattr(entry, _ID[type(entry)]))
+    """What it says in its ID_COLUMN."""
+    return entry.user_hash if isinstance(entry, Erasure) else str(getattr(entry, ID_COLUMN[_TABLE_OF[type(entry)]]))
 
 
 def frames(entries: Sequence[StreamEntry]) -> dict[Table, pl.DataFrame]:
     """Events, exposures and merges in columns of their schemas, in order; erasures are no rows."""
-    return {
-        table: _frame([one for one in entries if isinstance(one.entry, kind)], SCHEMAS[table])
-        for table, kind in _KINDS.items()
-    }
+    rows: dict[Table, list[list[Any]]] = {table: [] for table in SCHEMAS}
+    for one in entries:
+        if not isinstance(one.entry, Erasure):
+            table = _TABLE_OF[type(one.entry)]
+            rows[table].append(_row(one, SCHEMAS[table].names()))
+    return {table: pl.DataFrame(found, schema=SCHEMAS[table], orient="row") for table, found in rows.items()}
 
 
 def items(records: Iterable[ItemRecord]) -> pl.DataFrame:
     """Columns of ITEMS."""
-    columns = _columns(ITEMS.names(), list(records))
-    columns["fields"] = [codec.fields_to_text(fields) for fields in columns["fields"]]
-    return pl.DataFrame(columns, schema=ITEMS)
+    return pl.DataFrame([asdict(one) | {"fields": codec.json_text(one.fields)} for one in records], schema=ITEMS)
 
 
 def by_day(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -52,26 +47,11 @@ def by_day(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         yield name.isoformat(), rows
 
 
-def _frame(entries: list[StreamEntry], schema: pl.Schema) -> pl.DataFrame:
-    who = [_who(one.entry) for one in entries]
-    columns = {
-        "sequence": [one.sequence for one in entries],
-        "user_id": [user_id for user_id, _ in who],
-        "session_id": [session_id for _, session_id in who],
-    }
-    others = [name for name in schema if name not in columns]
-    return pl.DataFrame(columns | _columns(others, [one.entry for one in entries]), schema=schema)
-
-
-def _columns(names: Iterable[str], of: Sequence[object]) -> dict[str, list[Any]]:
-    return {name: [getattr(one, name) for one in of] for name in names}
-
-
-def _who(entry: Event | Exposure | Merge | Erasure) -> tuple[str | None, str | None]:
-    """user_id and session_id: of a merge both, else one at most."""
-    if isinstance(entry, Merge):
-        return entry.user_id, entry.session_id
-    subject = None if isinstance(entry, Erasure) else entry.subject
-    if subject is None:
-        return None, None
-    return (subject.id, None) if subject.kind == "user" else (None, subject.id)
+def _row(one: StreamEntry, columns: Iterable[str]) -> list[Any]:
+    """A merge has user and session itself, anything else one of them, or nobody, as its subject."""
+    facts: dict[str, Any] = {"sequence": one.sequence}
+    if isinstance(one.entry, Event | Exposure):
+        facts |= {"user_id": None, "session_id": None}
+        if one.entry.subject:
+            facts[f"{one.entry.subject.kind}_id"] = one.entry.subject.id
+    return [facts[name] if name in facts else getattr(one.entry, name) for name in columns]

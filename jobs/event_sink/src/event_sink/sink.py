@@ -6,6 +6,7 @@ happened; killed after it, the next turn finds in the stream what the lake has a
 
 import logging
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Final
 
@@ -64,9 +65,7 @@ class Sink:
 
     def _expect_in_lake(self, entries: list[StreamEntry]) -> None:
         """Entries that were moved before: left by a process that was killed before it trimmed them."""
-        if not entries:
-            return
-        known = erasing.ids_of(self._writer, [entry.sequence for entry in entries])
+        known = erasing.ids_of(self._writer, [entry.sequence for entry in entries]) if entries else ()
         for entry in entries:
             if (place := (entry.sequence, rows.id_of(entry.entry))) not in known:
                 raise DataError(
@@ -76,19 +75,15 @@ class Sink:
                 )
 
     def _commit(self, fresh: list[StreamEntry], erasures: list[Erasure]) -> None:
-        added: dict[str, int] = {}
-        removed: list[str] = []
+        rewritten = erasing.rewrite(self._writer, erasures) if erasures else erasing.Rewritten()
         for table, frame in erasing.without(rows.frames(fresh), erasures).items():
             for day, part in rows.by_day(frame):
-                added |= self._writer.write_part(table, day, part)
+                rewritten.added |= self._writer.write_part(table, day, part)
         if erasures:
-            rewritten = erasing.rewrite(self._writer, erasures)
-            added |= rewritten.added
-            removed = rewritten.removed
             self._writer.write_table(ERASURES_FILE, self._with_erasures(erasures, rewritten.rows))
-        self._writer.commit(sequence=fresh[-1].sequence, added=added, removed=removed)
+        self._writer.commit(sequence=fresh[-1].sequence, added=rewritten.added, removed=rewritten.removed)
 
-    def _with_erasures(self, erasures: list[Erasure], lake_rows: dict[str, int]) -> pl.DataFrame:
+    def _with_erasures(self, erasures: list[Erasure], lake_rows: Counter[str]) -> pl.DataFrame:
         latest = {erasure.user_hash: erasure for erasure in erasures}
         new = [(one.user_hash, one.sequence, one.erased_ms, lake_rows[one.user_hash]) for one in latest.values()]
         both = pl.concat([read_erasures(self._writer.path), pl.DataFrame(new, schema=ERASURES, orient="row")])
@@ -98,16 +93,14 @@ class Sink:
         """Tell the store of every erasure that the lake has behind it, after having looked."""
         done = dict(read_erasures(self._writer.path).select("sequence", "lake_rows").iter_rows())
         moved = self._writer.committed.sequence
-        waiting = [
-            one
-            for one in await self._store.erasures()
-            if one.lake_rows is None and one.sequence <= moved and one.sequence in done
-        ]
-        if not waiting:
-            return
-        erasing.verify(self._writer, waiting)
+        untold = [one for one in await self._store.erasures() if one.lake_rows is None]
+        waiting = [one for one in untold if one.sequence <= moved and one.sequence in done]
+        if waiting:
+            erasing.verify(self._writer, waiting)
         for one in waiting:
-            await self._store.note_lake_erasure(one.user_hash, lake_rows=done[one.sequence], now_ms=_now_ms())
+            await self._store.note_lake_erasure(
+                one.user_hash, lake_rows=done[one.sequence], now_ms=time.time_ns() // 10**6
+            )
             _log.info("erased", extra={"user_hash": one.user_hash, "lake_rows": done[one.sequence]})
 
     async def _take_items(self) -> None:
@@ -131,7 +124,3 @@ class Sink:
         self._merged_on = today
         if saved:
             _log.info("merged", extra={"parts_saved": saved})
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

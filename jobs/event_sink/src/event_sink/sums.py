@@ -20,12 +20,8 @@ _LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
 _ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
 _DAY_MS: Final = 86_400_000
 _METRIC_SUMS: Final = pl.Schema(
-    {
-        **dict.fromkeys(("experiment", "arm", "metric"), pl.String()),
-        "outcomes": pl.UInt32(),
-        "total": pl.Float64(),
-        "squares": pl.Float64(),
-    }
+    dict.fromkeys(("experiment", "arm", "metric"), pl.String())
+    | {"outcomes": pl.UInt32(), "total": pl.Float64(), "squares": pl.Float64()}
 )
 
 
@@ -40,8 +36,7 @@ class Rules:
 def of_lake(lake: Path, metrics: Mapping[str, Sequence[Metric]], rules: Rules) -> dict[str, ExperimentSums]:
     """The sums of these experiments over everything that the lake holds, also while the sink works on it.
 
-    Raises:
-        DataError: a file of the lake cannot be read.
+    Raises: DataError (a file of the lake cannot be read).
     """
     if not metrics:
         return {}
@@ -188,8 +183,7 @@ def _by_arm(shown: pl.DataFrame, units: pl.DataFrame, clicks: pl.DataFrame, rule
         unit_latency_ms_sum=pl.col("latency_ms").sum(),
         unit_latency_ms_squares=(pl.col("latency_ms") ** 2).sum(),
     )
-    both = arms.join(counted, on=["experiment", "arm"], how="left")
-    return both.fill_null(0)
+    return arms.join(counted, on=["experiment", "arm"], how="left").fill_null(0)
 
 
 def _by_metric(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -198,13 +192,8 @@ def _by_metric(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules:
     in_time = events.filter(pl.col("delay_ms").is_between(-rules.clock_skew_s * 1000, longest))
     counts, comes_back = pl.col("event_type").is_in(metric.types), pl.col("event_type").is_in(metric.returns)
     money = pl.col("value").filter(counts).sum() - pl.col("value").filter(comes_back).abs().sum()
-    number = {
-        "clicked": pl.len() > 0,
-        "converted": counts.any(),
-        "count": counts.sum(),
-        "money": money,
-    }[metric.measure]
-    x = pl.col("x")
+    numbers = {"clicked": pl.len() > 0, "converted": counts.any(), "count": counts.sum(), "money": money}
+    number, x = numbers[metric.measure], pl.col("x")
     of_units = in_time.group_by("experiment", "person").agg(x=number.cast(pl.Float64))
     of_arms = of_units.join(units, on=["experiment", "person"]).group_by("experiment", "arm")
     sums = of_arms.agg(metric=pl.lit(metric.name), outcomes=(x != 0).sum(), total=x.sum(), squares=(x * x).sum())

@@ -23,6 +23,13 @@ class VersionNotHeldError(RecsysError):
         super().__init__(f"artifact version {version!r} is not held; held: {', '.join(held) or 'none'}")
 
 
+class EventsOmittedError(RecsysError):
+    """The caller omitted events that the version needs: ask again with all of them."""
+
+    def __init__(self, version: str, *, after: int) -> None:
+        super().__init__(f"events: version {version!r} needs all of them, found those after place {after}")
+
+
 class ModelNotLoadedError(RecsysError):
     """No artifact has been loaded yet."""
 

@@ -50,20 +50,20 @@ DEFAULT_METRICS: Final = (
 )
 
 
-class MetricSums(BaseModel):
-    """Of an arm, over its units: of how many the number x is not 0, Σx, Σx²."""
-
+class _Sums(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class MetricSums(_Sums):
+    """Of an arm, over its units: of how many the number x is not 0, Σx, Σx²."""
 
     outcomes: NonNegativeInt = 0
     total: float = 0.0
     squares: float = 0.0
 
 
-class ArmSums(BaseModel):
+class ArmSums(_Sums):
     """What one arm showed and brought."""
-
-    model_config = ConfigDict(frozen=True)
 
     exposures: NonNegativeInt = 0
     empty_exposures: NonNegativeInt = 0  # without an item
@@ -76,19 +76,15 @@ class ArmSums(BaseModel):
     metrics: dict[str, MetricSums] = {}  # by name
 
 
-class ExperimentSums(BaseModel):
+class ExperimentSums(_Sums):
     """What an experiment has brought, by these metrics."""
-
-    model_config = ConfigDict(frozen=True)
 
     metrics: tuple[Metric, ...]
     arms: dict[str, ArmSums] = {}  # those with an exposure
 
 
-class Sums(BaseModel):
+class Sums(_Sums):
     """The document SUMS."""
-
-    model_config = ConfigDict(frozen=True)
 
     as_of_ms: int  # what was recorded up to then is in them
     experiments: dict[str, ExperimentSums]

@@ -15,7 +15,7 @@ erasures may be a little ahead of COMMITTED, which does no harm: both say what h
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
@@ -28,57 +28,29 @@ ITEMS_FILE: Final = "items.parquet"
 ERASURES_FILE: Final = "erasures.parquet"
 
 Table = Literal["events", "exposures", "merges"]
-TABLES: Final[tuple[Table, ...]] = ("events", "exposures", "merges")
+TABLES: Final[tuple[Table, ...]] = get_args(Table)
 
-_WHO: Final = {"sequence": pl.Int64(), "user_id": pl.String(), "session_id": pl.String()}
+_INT, _FLOAT, _TEXT, _FLAG = pl.Int64(), pl.Float64(), pl.String(), pl.Boolean()
+# Of events exactly one of both ids is given; of an exposure neither where nobody was named; of a merge both.
+_WHO: Final = {"sequence": _INT, "user_id": _TEXT, "session_id": _TEXT}
 EVENTS: Final = pl.Schema(
-    {
-        **_WHO,  # exactly one of user_id and session_id is given
-        "event_id": pl.String(),
-        "item_id": pl.String(),
-        "event_type": pl.String(),
-        "unix_ms": pl.Int64(),
-        "value": pl.Float64(),
-        "request_id": pl.String(),
-        "position": pl.Int64(),
-        "list_id": pl.String(),
-    }
+    {**_WHO, "event_id": _TEXT, "item_id": _TEXT, "event_type": _TEXT, "unix_ms": _INT, "value": _FLOAT}
+    | {"request_id": _TEXT, "position": _INT, "list_id": _TEXT}
 )
+# A list that was shown before there were list_ids has its name in request_id.
 EXPOSURES: Final = pl.Schema(
-    {
-        **_WHO,  # neither: nobody was named
-        "request_id": pl.String(),  # and of a list that was shown before there were list_ids, the name of the list
-        "unix_ms": pl.Int64(),
-        "item_ids": pl.List(pl.String()),
-        "propensities": pl.List(pl.Float64()),
-        "artifact_version": pl.String(),
-        "experiment": pl.String(),
-        "arm": pl.String(),
-        "latency_ms": pl.Float64(),
-        "list_id": pl.String(),
-    }
+    {**_WHO, "request_id": _TEXT, "unix_ms": _INT, "item_ids": pl.List(_TEXT), "propensities": pl.List(_FLOAT)}
+    | {"artifact_version": _TEXT, "experiment": _TEXT, "arm": _TEXT, "latency_ms": _FLOAT, "list_id": _TEXT}
 )
-MERGES: Final = pl.Schema({**_WHO, "unix_ms": pl.Int64()})  # see `with_owners`
+MERGES: Final = pl.Schema({**_WHO, "unix_ms": _INT})  # see `with_owners`
 SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES, "merges": MERGES}
+# An ItemRecord. The sequence is that of the last change, in the items' own count; fields are a JSON object.
 ITEMS: Final = pl.Schema(
-    {
-        "item_id": pl.String(),
-        "sequence": pl.Int64(),  # of the last change, in the items' own count
-        "is_whole": pl.Boolean(),  # the shop's files do not count for this item
-        "is_deleted": pl.Boolean(),
-        "fields": pl.String(),  # JSON object, as ItemRecord.fields
-        "created_ms": pl.Int64(),
-        "updated_ms": pl.Int64(),
-    }
+    {"item_id": _TEXT, "sequence": _INT, "is_whole": _FLAG, "is_deleted": _FLAG, "fields": _TEXT}
+    | {"created_ms": _INT, "updated_ms": _INT}
 )
-ERASURES: Final = pl.Schema(
-    {
-        "user_hash": pl.String(),  # as `recsys.ids.user_hash` makes it
-        "sequence": pl.Int64(),  # rows of the user up to here are gone
-        "erased_ms": pl.Int64(),
-        "lake_rows": pl.Int64(),  # removed from the lake
-    }
-)
+# Rows of the user (see `recsys.ids.user_hash`) up to the sequence are gone: so many, of the lake.
+ERASURES: Final = pl.Schema({"user_hash": _TEXT, "sequence": _INT, "erased_ms": _INT, "lake_rows": _INT})
 
 T = TypeVar("T")
 
@@ -114,8 +86,7 @@ def day_of(part: str) -> str:
 def read_committed(lake: Path) -> Committed | None:
     """What counts; none where nothing has been committed yet.
 
-    Raises:
-        DataError: COMMITTED is there and cannot be read.
+    Raises: DataError (COMMITTED is there and cannot be read).
     """
     path = lake / COMMITTED
     try:
@@ -132,8 +103,7 @@ def read_table(lake: Path, table: Table) -> tuple[Committed, pl.DataFrame]:
     Returns:
         Columns of the table's schema, in the order of the stream.
 
-    Raises:
-        DataError: a file cannot be read, or has not the rows that COMMITTED says.
+    Raises: DataError (a file cannot be read, or has not the rows that COMMITTED says).
     """
 
     def read(committed: Committed) -> tuple[Committed, pl.DataFrame]:
@@ -149,8 +119,7 @@ def read_table(lake: Path, table: Table) -> tuple[Committed, pl.DataFrame]:
 def as_committed(lake: Path, read: Callable[[Committed], T]) -> T:
     """What `read` makes of the lake as it was at one moment; it begins anew where the sink has replaced a part since.
 
-    Raises:
-        DataError: a file cannot be read.
+    Raises: DataError (a file cannot be read).
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -188,8 +157,7 @@ def with_owners(rows: pl.LazyFrame, merges: pl.DataFrame) -> pl.LazyFrame:
 def count_after(lake: Path, table: Table, *, sequence: int) -> int:
     """How many rows a table has behind a place of the stream: of parts that end before it nothing is read.
 
-    Raises:
-        DataError: a file cannot be read.
+    Raises: DataError (a file cannot be read).
     """
 
     def count(committed: Committed) -> int:

@@ -27,8 +27,9 @@ from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, tr
 from candidate_gen.users import user_row_of
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
-from recsys.errors import ItemNotFoundError
+from recsys.errors import EventsOmittedError, ItemNotFoundError
 from recsys.feature_store.follower import LiveState
+from recsys.feature_store.interface import LATEST_EVENTS
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.events import REMOVE
 from recsys.shop.filter import NO_FILTER, Filter
@@ -47,6 +48,7 @@ class Asker:
     user_id: str = ""
     erased_sequence: int = 0  # place in the stream of an erasure that the caller knows of
     events: Sequence[LiveEvent] = ()
+    events_after: int = 0  # not 0: those up to this place in the stream are omitted, but for the latest by time
     basket_item_ids: Sequence[str] = ()
 
 
@@ -124,9 +126,13 @@ class Retriever:
         self.popular(Conditions(), count=_WARMING_COUNT)
 
     def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
-        """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match."""
+        """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match.
+
+        Raises: EventsOmittedError.
+        """
         eligible = self._eligible
         user_row = user_row_of(self.artifact, self.live, asker.user_id, erased_sequence=asker.erased_sequence)
+        self._expect_all_events_needed(asker, user_row)
         excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
         items = eligible.matching(conditions.filter).without(excluded.rows)
         query = self.queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
@@ -171,6 +177,15 @@ class Retriever:
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
         return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible)
+
+    def _expect_all_events_needed(self, asker: Asker, user_row: int | None) -> None:
+        """What was omitted must be part of the user's trained history, and older than the most recent items."""
+        if not asker.events_after:
+            return
+        latest = replace(asker, events=asker.events[:LATEST_EVENTS])
+        is_known = user_row is not None and asker.events_after <= self.manifest.stream_sequence
+        if not is_known or len(self._recent(latest)) < RECENT_ITEMS:
+            raise EventsOmittedError(self.manifest.version, after=asker.events_after)
 
     def _recent(self, asker: Asker) -> list[int]:
         """Rows of the most recent items of the version, each once: of the cart, then of the events."""

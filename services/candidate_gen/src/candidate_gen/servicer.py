@@ -51,6 +51,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
             vector_origin=cast("WireVectorOrigin", int(query.origin)),  # numbered alike; a test sees to it
             query_vector=b"" if query.origin is VectorOrigin.NONE else vector_to_wire(query.vector),
             matching_items=retrieved.matching_items,
+            stream_sequence=retriever.manifest.stream_sequence,
             item_ids=item_ids_of(retrieved.candidates, retriever) if request.with_item_ids else (),
         )
         if request.explain:

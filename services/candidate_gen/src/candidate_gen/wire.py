@@ -21,6 +21,7 @@ def asker_of(request: GetCandidatesRequest) -> Asker:
         user_id=request.user_id,
         erased_sequence=request.erased_sequence,
         events=request.events,
+        events_after=request.events_after,
         basket_item_ids=request.basket_item_ids,
     )
 

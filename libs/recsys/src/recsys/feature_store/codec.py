@@ -1,35 +1,43 @@
-"""Entries of the stream and records of items as text, the same in both backends."""
+"""Entries of the stream and trending counters as both backends keep them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from math import log2
 from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from recsys.feature_store.interface import (
+    HALF_LIFE_S,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     Merge,
-    StoredEvent,
+    RecentEvent,
     StreamEntry,
     Subject,
+    TrendingItem,
 )
 from recsys.ids import user_hash
-from recsys.shop.item import JsonScalar
 
-# In this order an entry is kept; more may come at the end.
-_EVENT: Final = attrgetter(
-    *("event_id", "item_id", "event_type", "unix_ms", "weight", "value", "request_id", "position", "list_id")
-)
-_EXPOSURE: Final = attrgetter(
-    *("list_id", "unix_ms", "item_ids", "propensities", "artifact_version", "experiment", "arm", "latency_ms"),
-    "request_id",
-)
-_ERASURE: Final = attrgetter(
-    *("user_hash", "erased_ms", "store_entries", "lake_rows", "lake_erased_ms", "session_hashes")
-)
+# In this order an entry is kept, without its subject and its sequence, which stand beside it; more may come at the end.
+_FACTS: Final = {
+    Event: attrgetter(
+        *("event_id", "item_id", "event_type", "unix_ms", "weight", "value", "request_id", "position", "list_id")
+    ),
+    Exposure: attrgetter(
+        *("list_id", "unix_ms", "item_ids", "propensities", "artifact_version", "experiment", "arm", "latency_ms"),
+        "request_id",
+    ),
+    Merge: attrgetter("session_id", "unix_ms"),
+    Erasure: attrgetter("user_hash", "erased_ms", "store_entries", "lake_rows", "lake_erased_ms", "session_hashes"),
+}
+json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=dict).encode
+"""Compact JSON of a value."""
+
 _KINDS: Final[dict[str, Literal["user", "session"]]] = {"u": "user", "s": "session"}
+_TIME_AND_PLACE: Final = attrgetter("unix_ms", "sequence")
+_HALF_LIFE_MS: Final = HALF_LIFE_S * 1000
+_HALVED_TO_NOTHING: Final = 500  # so many times lighter than the heaviest
 
 
 def key_of(subject: Subject) -> str:
@@ -47,9 +55,9 @@ def subject_of(key: str) -> Subject:
     return Subject(_KINDS[key[0]], key[2:])
 
 
-def event_to_text(event: Event) -> str:
-    """An event without its subject, which every backend keeps beside it."""
-    return _text(_EVENT(event))
+def to_text(entry: Event | Exposure | Merge | Erasure) -> str:
+    """What is kept of it beside subject and sequence."""
+    return json_text(_FACTS[type(entry)](entry))
 
 
 def event_from_text(text: str, subject: Subject) -> Event:
@@ -58,40 +66,12 @@ def event_from_text(text: str, subject: Subject) -> Event:
     return Event(event_id, subject, *rest)
 
 
-def by_time(events: list[StoredEvent]) -> tuple[StoredEvent, ...]:
-    """Most recent first; at the same millisecond, the one that came later first."""
-    return tuple(sorted(events, key=lambda each: (each.event.unix_ms, each.sequence), reverse=True))
-
-
-def by_type(pairs: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
-    """Event type → ids of items, from pairs of both."""
-    found: dict[str, set[str]] = {}
-    for event_type, item_id in pairs:
-        found.setdefault(event_type, set()).add(item_id)
-    return {event_type: frozenset(ids) for event_type, ids in found.items()}
-
-
-def exposure_to_text(exposure: Exposure) -> str:
-    """An exposure without its subject."""
-    return _text(_EXPOSURE(exposure))
-
-
 def exposure_from_text(text: str, subject: Subject | None) -> Exposure:
     """The exposure again."""
     list_id, unix_ms, item_ids, propensities, *rest = json.loads(text)
     # an older version wrote the request_id, once, in the place of the list_id
     of_request = () if len(rest) == 5 else (list_id,)
     return Exposure(list_id, subject, unix_ms, tuple(item_ids), tuple(propensities), *rest, *of_request)
-
-
-def merge_to_text(merge: Merge) -> str:
-    """A merge without its user."""
-    return _text([merge.session_id, merge.unix_ms])
-
-
-def erasure_to_text(erasure: Erasure) -> str:
-    """An erasure without its sequence."""
-    return _text(_ERASURE(erasure))
 
 
 def erasure_from_text(text: str, sequence: int) -> Erasure:
@@ -114,27 +94,30 @@ def entry_from_text(kind: str, text: str, *, sequence: int, subject_key: str) ->
     return StreamEntry(sequence, event_from_text(text, subject))
 
 
-def state_to_text(state: ExperimentState) -> str:
-    """What the API changed of an experiment."""
-    return _text([state.stopped_ms, dict(state.shares)])
+def recent_from_text(text: str) -> tuple[RecentEvent, ...]:
+    """Events of a profile, most recent first, of a JSON array of [sequence, what `to_text` makes of the event].
+
+    At the same millisecond, the one that came later is first.
+    """
+    events = (RecentEvent(sequence, *facts[:4]) for sequence, facts in json.loads(text))
+    return tuple(sorted(events, key=_TIME_AND_PLACE, reverse=True))
 
 
-def state_from_text(text: str) -> ExperimentState:
-    """The state again."""
-    stopped_ms, shares = json.loads(text)
-    return ExperimentState(stopped_ms, shares)
+def counter_of(event: Event) -> float:
+    """A counter is log2 of a weight as it would be had it decayed from 1970 on: it only rises. That of one event."""
+    return log2(event.weight) + event.unix_ms / _HALF_LIFE_MS
 
 
-def fields_to_text(fields: Mapping[str, JsonScalar]) -> str:
-    """An item's fields."""
-    return _text(dict(fields))
+def counters_together(one: float, other: float) -> float:
+    """The counter of both weights together."""
+    return max(one, other) + log2(1 + 2.0 ** -abs(one - other))
 
 
-def fields_from_text(text: str) -> dict[str, JsonScalar]:
-    """The fields again."""
-    fields: dict[str, JsonScalar] = json.loads(text)
-    return fields
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def trending_of(counters: Sequence[tuple[str, float]], *, now_ms: int) -> list[TrendingItem]:
+    """Items and their counters, the heaviest first, as weights decayed to this moment; less what is as good as none."""
+    least = counters[0][1] - _HALVED_TO_NOTHING if counters else 0
+    return [
+        TrendingItem(item_id, 2.0 ** min(1000.0, max(-1000.0, counter - now_ms / _HALF_LIFE_MS)))
+        for item_id, counter in counters
+        if counter > least
+    ]

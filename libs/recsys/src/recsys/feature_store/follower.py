@@ -10,9 +10,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from recsys.background import supervise, while_store_answers
+from recsys.background import running, while_store_answers
 from recsys.feature_store.interface import FeatureStore, TrendingItem
 from recsys.feature_store.opening import open_store
 from recsys.shop.item import ItemRecord
@@ -24,12 +24,10 @@ TRENDING_INTERVAL_S: Final = 2.0
 TRENDING_ITEMS: Final = 5_000
 _CHANGES_AT_ONCE: Final = 1_000
 
-
 Part = Literal["items", "erasures", "trending"]
 """What a process may follow; it follows only what it reads."""
 
-EVERYTHING: Final[frozenset[Part]] = frozenset({"items", "erasures", "trending"})
-
+EVERYTHING: Final[frozenset[Part]] = frozenset(get_args(Part))
 
 Take = Callable[[Mapping[str, ItemRecord]], None]
 """What is called with the items that changed; with none where something else did."""
@@ -103,13 +101,11 @@ class Following:
 
     async def _read_items(self) -> None:
         changed: dict[str, ItemRecord] = {}
-        until, is_full = self._items_until, True
-        while is_full:
+        until = self._items_until
+        while page := await self._store.item_changes(after_sequence=until, limit=_CHANGES_AT_ONCE):
             # a record that changes while pages are read moves behind them, and is read again there
-            page = await self._store.item_changes(after_sequence=until, limit=_CHANGES_AT_ONCE)
             changed |= {record.item_id: record for record in page}
-            until = page[-1].sequence if page else until
-            is_full = len(page) == _CHANGES_AT_ONCE
+            until = page[-1].sequence
         if changed:
             self._state.change_items(changed)
         self._items_until = until  # not before: a store that becomes unavailable between pages is asked for them again
@@ -132,6 +128,7 @@ class Follower:
         self._store_url = store_url
         self._parts = parts
         self._state = state
+        self._told_to_stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -140,9 +137,9 @@ class Follower:
 
         Raises: InvalidArgumentError (no such kind of store), StoreUnavailableError (its file cannot be opened).
         """
-        store = open_store(self._store_url)
+        following = self._follow(open_store(self._store_url))
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, args=(self._loop, store), name="follower", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(following,), daemon=True)
         self._thread.start()
         if not self._state.caught_up.wait(wait_s):
             _log.warning("serving without the live state: the feature store did not answer in time")
@@ -150,16 +147,12 @@ class Follower:
     def stop(self) -> None:
         """End the thread; the state stays as it is."""
         if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._told_to_stop.set)
             self._thread.join()
-            self._loop = self._thread = None
+            self._loop.close()
+            self._loop, self._thread, self._told_to_stop = None, None, asyncio.Event()
 
-    def _run(self, loop: asyncio.AbstractEventLoop, store: FeatureStore) -> None:
-        following = loop.create_task(supervise("live_state", Following(store, self._state, parts=self._parts).run))
-        try:
-            loop.run_forever()
-        finally:
-            following.cancel()
-            loop.run_until_complete(asyncio.gather(following, return_exceptions=True))
-            loop.run_until_complete(store.close())
-            loop.close()
+    async def _follow(self, store: FeatureStore) -> None:
+        async with running({"live_state": Following(store, self._state, parts=self._parts).run}):
+            await self._told_to_stop.wait()
+        await store.close()

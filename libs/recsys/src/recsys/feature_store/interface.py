@@ -6,27 +6,19 @@ Times are Unix milliseconds. A write has returned only when it would survive the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from recsys.shop.item import ItemChange, ItemRecord
 
-RECENT_EVENTS: Final = 200
-"""At most so many recent events are kept of a user or session; what was seen is kept whole."""
+# Of a user or session.
+RECENT_EVENTS: Final = 200  # are kept at the most; what was seen is kept whole
+LATEST_EVENTS: Final = 16  # by time a profile always has, also those that a model knows
+SESSION_DAYS: Final = 30  # without an event or a merge, then a session is forgotten, unless the opener says otherwise
 
-EVENT_ID_DAYS: Final = 7
-"""So long a repeated event_id is known by the store; the lake and the trainer know it for ever."""
-
-CLOCKS_APART_MS: Final = 5_000
-"""By so much the clocks of two gateways may differ."""
-
-HALF_LIFE_S: Final = 86_400
-"""Of the trending counters: a day."""
-
-MOST_TRENDING: Final = 10_000
-"""So many items have a trending counter; the lightest beyond are dropped, those of ids that no item has among them."""
-
-SESSION_DAYS: Final = 30
-"""After so long without an event or a merge a session is forgotten, unless the opener of the store says otherwise."""
+EVENT_ID_DAYS: Final = 7  # so long a repeated event_id is known by the store; the lake and the trainer know it for ever
+CLOCKS_APART_MS: Final = 5_000  # by so much the clocks of two gateways may differ
+HALF_LIFE_S: Final = 86_400  # of the trending counters: a day
+MOST_TRENDING: Final = 10_000  # counters; the lightest beyond are dropped, those of ids that no item has among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +45,14 @@ class Event:
     list_id: str | None = None  # of the recommendation that it answers
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event with its place in the stream."""
+class RecentEvent(NamedTuple):
+    """What a profile says of an event, and its place in the stream."""
 
     sequence: int
-    event: Event
+    event_id: str
+    item_id: str
+    event_type: str
+    unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +68,10 @@ class Profile:
     """What is known live of somebody. A session that was merged answers as its user."""
 
     subject: Subject
-    recent: tuple[StoredEvent, ...]  # most recent first by time, at most RECENT_EVENTS
+    recent: tuple[RecentEvent, ...]  # most recent first by time, at most RECENT_EVENTS
     seen: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
     arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
+    omitted: int = 0  # recent events that the asker did not want: none of them is among the first LATEST_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +128,8 @@ class StreamEntry:
     entry: Event | Exposure | Merge | Erasure
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentState:
-    """What the API changed about an experiment of the file."""
-
-    stopped_ms: int | None = None
-    shares: Mapping[str, float] = field(default_factory=dict)  # arm → share; an arm not named keeps the file's
+TextKind = Literal["experiment_states", "documents"]
+"""Of small texts that gateway and sink keep here for each other, see `recsys.experiments`."""
 
 
 class FeatureStore(Protocol):
@@ -154,8 +145,12 @@ class FeatureStore(Protocol):
         the clock by which sessions are forgotten.
         """
 
-    async def profile(self, subject: Subject) -> Profile:
-        """What is known of somebody; empty for a stranger. One round trip."""
+    async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
+        """What is known of somebody; empty for a stranger. One statement.
+
+        Recent events of a user up to this place in the stream, which a model knows, are omitted, but for the latest
+        ones. Those of a session are all there: no model knows a session by its id.
+        """
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         """Make the session's past the user's, and its future too; returns the number of recent events moved.
@@ -197,17 +192,11 @@ class FeatureStore(Protocol):
         What was shown to somebody who has been erased since is dropped. One of a merged session is its user's.
         """
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
-        """Experiment → what the API changed."""
+    async def texts(self, kind: TextKind) -> dict[str, str]:
+        """All small texts of a kind, by name."""
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        """Replace it."""
-
-    async def write_document(self, name: str, text: str) -> None:
-        """Keep a small text by its name, in place of what was there."""
-
-    async def document(self, name: str) -> str | None:
-        """The text of this name; none: nobody wrote it."""
+    async def write_text(self, kind: TextKind, name: str, text: str) -> None:
+        """Keep a small text, in place of what was there by this name."""
 
     async def close(self) -> None:
         """Give back files and connections."""

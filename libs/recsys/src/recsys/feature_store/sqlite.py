@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store import codec, sqlite_events, sqlite_items, sqlite_schema, sqlite_subjects
+from recsys.feature_store import codec, sqlite_schema, sqlite_subjects, sqlite_writes
 from recsys.feature_store.interface import (
     SESSION_DAYS,
     Appended,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     FeatureStore,
     Profile,
     StreamEntry,
     Subject,
+    TextKind,
     TrendingItem,
 )
 from recsys.feature_store.sqlite_writer import SqliteWriter
@@ -38,7 +38,6 @@ class SqliteStore(FeatureStore):
         """Make the file where it is not there yet. Raises: StoreUnavailableError."""
         self._path = path
         self._session_ms = session_days * sqlite_schema.DAY_MS
-        self._are_sessions_marked = False
         self._reader: sqlite3.Connection | None = None
         self._writer = SqliteWriter(path)
         try:
@@ -47,34 +46,28 @@ class SqliteStore(FeatureStore):
             raise StoreUnavailableError(f"{path}: the feature store cannot be opened: {error}") from error
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
-        def append(connection: sqlite3.Connection) -> list[Appended]:
-            appended = sqlite_events.append(connection, events, now_ms=now_ms)
-            if not self._are_sessions_marked:
-                sqlite_subjects.mark_unmarked(connection)
-            sqlite_subjects.forget_quiet(connection, before_ms=now_ms - self._session_ms)
-            return appended
+        forget_before_ms = now_ms - self._session_ms
+        return await self._write(sqlite_writes.append, events, now_ms=now_ms, forget_before_ms=forget_before_ms)
 
-        appended = await self._write(append)
-        self._are_sessions_marked = True
-        return appended
-
-    async def profile(self, subject: Subject) -> Profile:
-        return self._read(sqlite_subjects.profile, subject)
+    async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
+        return sqlite_subjects.profile_of(self._rows(sqlite_subjects.PROFILE, codec.key_of(subject), after_sequence))
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
-        return await self._write(sqlite_events.merge_session, session_id, user_id=user_id, now_ms=now_ms)
+        return await self._write(sqlite_writes.merge_session, session_id, user_id=user_id, now_ms=now_ms)
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        return self._read(sqlite_items.trending, limit=limit, now_ms=now_ms)
+        rows = self._rows("SELECT item_id, counter FROM counters ORDER BY counter DESC, item_id LIMIT ?", limit)
+        return codec.trending_of(rows, now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
-        return await self._write(sqlite_items.change, changes, now_ms=now_ms)
+        return await self._write(sqlite_writes.change_items, changes, now_ms=now_ms)
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
-        return self._read(sqlite_items.changes, after_sequence=after_sequence, limit=limit)
+        query = f"SELECT {sqlite_writes.ITEM_COLUMNS} FROM items WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return [sqlite_writes.record_of(row) for row in self._rows(query, after_sequence, limit)]
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
-        return await self._write(sqlite_events.erase_user, user_id, now_ms=now_ms)
+        return await self._write(sqlite_writes.erase_user, user_id, now_ms=now_ms)
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         rows = self._rows("SELECT erasure, sequence FROM erasures WHERE sequence > ? ORDER BY sequence", after_sequence)
@@ -85,7 +78,7 @@ class SqliteStore(FeatureStore):
         return next((codec.erasure_from_text(*row) for row in self._rows(query, user_hash(user_id))), None)
 
     async def note_lake_erasure(self, user_hash: str, *, lake_rows: int, now_ms: int) -> None:
-        await self._write(sqlite_events.note_lake_erasure, user_hash, lake_rows=lake_rows, now_ms=now_ms)
+        await self._write(sqlite_writes.note_lake_erasure, user_hash, lake_rows=lake_rows, now_ms=now_ms)
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
         query = "SELECT kind, entry, sequence, subject FROM stream WHERE sequence > ? ORDER BY sequence LIMIT ?"
@@ -98,22 +91,13 @@ class SqliteStore(FeatureStore):
         return await self._execute("DELETE FROM stream WHERE sequence <= ?", up_to_sequence)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
-        await self._write(sqlite_events.record_exposures, exposures)
+        await self._write(sqlite_writes.record_exposures, exposures)
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
-        rows = self._rows("SELECT experiment, state FROM experiment_states")
-        return {experiment: codec.state_from_text(text) for experiment, text in rows}
+    async def texts(self, kind: TextKind) -> dict[str, str]:
+        return dict(self._rows(f"SELECT * FROM {kind}"))
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        await self._execute(
-            "INSERT OR REPLACE INTO experiment_states VALUES (?, ?)", experiment, codec.state_to_text(state)
-        )
-
-    async def write_document(self, name: str, text: str) -> None:
-        await self._execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", name, text)
-
-    async def document(self, name: str) -> str | None:
-        return next((text for (text,) in self._rows("SELECT text FROM documents WHERE name = ?", name)), None)
+    async def write_text(self, kind: TextKind, name: str, text: str) -> None:
+        await self._execute(f"INSERT OR REPLACE INTO {kind} VALUES (?, ?)", name, text)
 
     async def close(self) -> None:
         self._writer.close()
@@ -130,18 +114,11 @@ class SqliteStore(FeatureStore):
         return await self._writer.run(lambda connection: work(connection, *args, **kw))
 
     def _rows(self, query: str, *values: str | int) -> list[Any]:
-        return self._read(lambda connection: connection.execute(query, values).fetchall())
-
-    def _read(self, look: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
-        """What `look` finds, all of it as of one moment."""
+        """What one statement finds, as of one moment."""
         try:
             if self._reader is None:
                 self._reader = sqlite_schema.connect(self._path)
-            self._reader.execute("BEGIN")
-            try:
-                return look(self._reader, *args, **kw)
-            finally:
-                self._reader.execute("COMMIT")
+            return self._reader.execute(query, values).fetchall()
         except sqlite3.Error as error:
             if self._reader is not None:
                 self._reader.close()

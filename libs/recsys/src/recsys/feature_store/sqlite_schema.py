@@ -4,10 +4,13 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from recsys.feature_store import codec
+
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
 # whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
 # `bought_again`: purchases of an item that `had` has, beyond the first. `session_times`: last event, list or merge.
-# `erased`: keys with the id hashed. Exposures, arms and units were counted here once; the sink does that now.
+# `counters`: of items, see `codec.counter_of`. `erased`: keys with the id hashed. Exposures, arms and units were
+# counted here once; the sink does that now.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event_ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL)
@@ -27,10 +30,8 @@ CREATE TABLE IF NOT EXISTS sessions (session_id TEXT PRIMARY KEY, user_id TEXT N
 CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
 CREATE TABLE IF NOT EXISTS pasts (user_id TEXT NOT NULL, session_id TEXT NOT NULL, PRIMARY KEY (user_id, session_id))
   WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS trending (
-  half_life_s INTEGER NOT NULL, item_id TEXT NOT NULL, weight REAL NOT NULL,
-  PRIMARY KEY (half_life_s, item_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS trending_by_weight ON trending (half_life_s, weight);
+CREATE TABLE IF NOT EXISTS counters (item_id TEXT PRIMARY KEY, counter REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counters_by_weight ON counters (counter);
 CREATE TABLE IF NOT EXISTS items (
   item_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL UNIQUE, is_whole INTEGER NOT NULL, is_deleted INTEGER NOT NULL,
   fields TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL) WITHOUT ROWID;
@@ -48,6 +49,14 @@ DROP TABLE IF EXISTS exposures;
 DROP TABLE IF EXISTS arms;
 DROP TABLE IF EXISTS units;
 """
+# Of sessions that an older version wrote without their times, when they were last heard of.
+_MARK_SESSIONS: Final = """
+INSERT OR IGNORE INTO session_times SELECT substr(subject, 3), max(unix_ms) FROM
+  (SELECT subject, unix_ms FROM recent UNION ALL SELECT subject, first_ms FROM assignments)
+  WHERE subject >= 's:' AND subject < 's;' GROUP BY subject;
+INSERT OR IGNORE INTO session_times SELECT session_id, coalesce(max(unix_ms), 0) FROM sessions
+  LEFT JOIN recent ON subject = 'u:' || user_id GROUP BY session_id;
+"""
 DAY_MS: Final = 86_400_000
 _BUSY_MS: Final = 5_000  # another process writes: its transactions are short
 
@@ -57,6 +66,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.create_function("counters_together", 2, codec.counters_together, deterministic=True)
     return connection
 
 
@@ -65,7 +75,8 @@ def create(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(path)
     try:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        has_times = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'session_times'").fetchone()
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {'' if has_times else _MARK_SESSIONS} COMMIT;")
     finally:
         connection.close()
 

@@ -9,10 +9,9 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store import sqlite_schema
@@ -24,8 +23,7 @@ _MOST_AT_ONCE: Final = 64
 _OF_ONE_WRITE: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
-@dataclass(frozen=True)
-class _Write:
+class _Write(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
     done: Future[Any]
 

@@ -4,6 +4,7 @@ Durable only where the server is: `appendonly yes` and `appendfsync always`, as 
 otherwise is told of in the log.
 """
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -20,21 +21,20 @@ from recsys.feature_store import codec, valkey_scripts
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     EVENT_ID_DAYS,
-    HALF_LIFE_S,
+    LATEST_EVENTS,
     MOST_TRENDING,
     RECENT_EVENTS,
     SESSION_DAYS,
     Appended,
     Erasure,
     Event,
-    ExperimentState,
     Exposure,
     FeatureStore,
     Merge,
     Profile,
-    StoredEvent,
     StreamEntry,
     Subject,
+    TextKind,
     TrendingItem,
 )
 from recsys.ids import user_hash
@@ -48,11 +48,10 @@ _DAY_S: Final = 86_400
 _CONNECT_S: Final = 0.25
 _ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for one another, a tenth of a second each
 _MOST_CONNECTIONS: Final = 64
-_MOST_EXPONENT: Final = 500  # half-lives after which a landmark moves, long before a float ends
-_LEAST_WEIGHT: Final = 1e-9
 _TRIES: Final = 20
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
 _STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
+_TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents"}
 _DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
@@ -86,37 +85,34 @@ class ValkeyStore(FeatureStore):
 
     async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         """Append all of them or none."""
-        bounds = (EVENT_ID_DAYS * _DAY_S, RECENT_EVENTS, _MOST_EXPONENT, _LEAST_WEIGHT, HALF_LIFE_S, MOST_TRENDING)
-        arguments: list[str | int | float] = [*bounds, now_ms, now_ms - self._session_ms]
+        bounds = (EVENT_ID_DAYS * _DAY_S, RECENT_EVENTS, MOST_TRENDING)
+        arguments: list[str | int] = [*bounds, now_ms, now_ms - self._session_ms]
         for event in events:
+            counter = repr(codec.counter_of(event)) if event.weight else ""
             arguments += [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
-            arguments += [event.unix_ms, repr(event.weight), codec.event_to_text(event)]
+            arguments += [event.unix_ms, counter, codec.to_text(event)]
         outcomes = await self._run(valkey_scripts.APPEND, *arguments)
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
-    async def profile(self, subject: Subject) -> Profile:
-        key, recent, seen, arms = await self._run(valkey_scripts.PROFILE, codec.key_of(subject))
-        resolved = codec.subject_of(key)
-        events = (member.split("|", 1) for member in recent)
+    async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
+        found = await self._run(valkey_scripts.PROFILE, codec.key_of(subject), after_sequence, LATEST_EVENTS)
+        key, recent, omitted, seen, arms = found
         return Profile(
-            resolved,
-            codec.by_time([StoredEvent(int(at), codec.event_from_text(text, resolved)) for at, text in events]),
-            codec.by_type(member.split("\0", 1) for member in seen),
+            codec.subject_of(key),
+            codec.recent_from_text(recent),
+            {event_type: frozenset(item_ids) for event_type, item_ids in json.loads(seen).items()},
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
+            omitted=omitted,
         )
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
-        text = codec.merge_to_text(Merge(session_id, user_id, now_ms))
+        text = codec.to_text(Merge(session_id, user_id, now_ms))
         return int(await self._run(valkey_scripts.MERGE, session_id, user_id, RECENT_EVENTS, text, now_ms))
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
-        landmark = await self._ask(self._client.get, f"landmark:{HALF_LIFE_S}")
-        if landmark is None:
-            return []
-        # weights are kept negative, so that equal ones come by id
-        listed = await self._ask(self._client.zrange, f"trending:{HALF_LIFE_S}", 0, limit - 1, withscores=True)
-        decay = 2.0 ** min(1000.0, max(-1000.0, (int(landmark) - now_ms) / (HALF_LIFE_S * 1000)))
-        return [TrendingItem(item_id, -weight * decay) for item_id, weight in listed]
+        # kept negative, so that equal ones come by id
+        listed = await self._ask(self._client.zrange, "counters", 0, limit - 1, withscores=True)
+        return codec.trending_of([(item_id, -counter) for item_id, counter in listed], now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         if not changes:
@@ -130,10 +126,8 @@ class ValkeyStore(FeatureStore):
             arguments = [part for one in ids for part in (one, before[one] or "", _record_text(records[one]))]
             sequences = await self._run(valkey_scripts.CHANGE_ITEMS, *arguments)
             if sequences:
-                placed = {
-                    one: replace(records[one], sequence=number) for one, number in zip(ids, sequences, strict=True)
-                }
-                return [placed[change.item_id] for change in changes]
+                placed = dict(zip(ids, sequences, strict=True))
+                return [replace(records[one.item_id], sequence=placed[one.item_id]) for one in changes]
         raise StoreUnavailableError(f"{_TRIES} times somebody else changed the same items at the same moment")
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
@@ -145,23 +139,16 @@ class ValkeyStore(FeatureStore):
             sessions = sorted(await self._ask(self._client.smembers, f"pasts:{user_id}"))
             hashes = tuple(user_hash(session) for session in sessions)
             erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
-            until, removed = await self._erase_from_stream([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
-            text = codec.erasure_to_text(erasure)
             who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
-            entered = await self._run(valkey_scripts.ERASE, text, now_ms, until, removed, *who)
+            removed, until, last = 0, "", "0-0"
+            while last:  # part by part, so that a long stream holds nobody up
+                until, keys = last, (f"u:{user_id}", *(f"s:{one}" for one in sessions))
+                last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
+                removed += count
+            entered = await self._run(valkey_scripts.ERASE, codec.to_text(erasure), now_ms, until, removed, *who)
             if entered:
                 return replace(erasure, sequence=entered[0], store_entries=entered[1])
         raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
-
-    async def _erase_from_stream(self, keys: list[str]) -> tuple[str, int]:
-        """Remove entries part by part, so that a long stream holds nobody up; up to where, and how many."""
-        until, removed = "0-0", 0
-        while True:
-            last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
-            removed += count
-            if not last:
-                return until, removed
-            until = last
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         found = await self._run(valkey_scripts.AFTER, "erasures", after_sequence, -1)
@@ -174,14 +161,12 @@ class ValkeyStore(FeatureStore):
         for erasure in await self._erasures_of(user_hash):
             if erasure.lake_rows is None:
                 noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
-                text = f"{user_hash}|{codec.erasure_to_text(noted)}"
+                text = f"{user_hash}|{codec.to_text(noted)}"
                 await self._ask(self._client.hset, "erasures", str(noted.sequence), text)
 
     async def _erasures_of(self, user_hash: str) -> list[Erasure]:
         sequences = list(await self._ask(self._client.smembers, f"erasures:{user_hash}"))
-        if not sequences:
-            return []
-        texts = await self._ask(self._client.hmget, "erasures", sequences)
+        texts = await self._ask(self._client.hmget, "erasures", sequences) if sequences else []
         return [_erasure(sequence, text) for sequence, text in zip(sequences, texts, strict=True)]
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
@@ -200,28 +185,20 @@ class ValkeyStore(FeatureStore):
             who = exposure.subject
             arguments += [codec.key_of(who), codec.hashed_key_of(who)] if who else ["", ""]
             arguments += [exposure.experiment or "", exposure.arm or "", exposure.unix_ms]
-            arguments.append(codec.exposure_to_text(exposure))
+            arguments.append(codec.to_text(exposure))
         await self._check_durability()
         await self._run(valkey_scripts.EXPOSE, *arguments)
 
-    async def experiment_states(self) -> dict[str, ExperimentState]:
-        states = await self._ask(self._client.hgetall, "experiments")
-        return {experiment: codec.state_from_text(text) for experiment, text in states.items()}
+    async def texts(self, kind: TextKind) -> dict[str, str]:
+        return dict(await self._ask(self._client.hgetall, _TEXTS[kind]))
 
-    async def set_experiment_state(self, experiment: str, state: ExperimentState) -> None:
-        await self._ask(self._client.hset, "experiments", experiment, codec.state_to_text(state))
-
-    async def write_document(self, name: str, text: str) -> None:
-        await self._ask(self._client.hset, "documents", name, text)
-
-    async def document(self, name: str) -> str | None:
-        found: str | None = await self._ask(self._client.hget, "documents", name)
-        return found
+    async def write_text(self, kind: TextKind, name: str, text: str) -> None:
+        await self._ask(self._client.hset, _TEXTS[kind], name, text)
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _run(self, script: str, *arguments: str | int | float) -> Any:
+    async def _run(self, script: str, *arguments: str | int) -> Any:
         """What one of `valkey_scripts` returns; it is sent by its digest."""
         return await self._ask(self._script(script), args=arguments)
 
@@ -229,8 +206,8 @@ class ValkeyStore(FeatureStore):
         try:
             return await command(*arguments, **options)
         except (ValkeyError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise StoreUnavailableError(f"{self._place()}: {reason}") from error
+            place = self._url.partition("?")[0].rpartition("@")[2].removeprefix("valkey://")  # without a password
+            raise StoreUnavailableError(f"{place}: {str(error) or type(error).__name__}") from error
 
     async def _check_durability(self) -> None:
         if self._is_checked:
@@ -245,28 +222,16 @@ class ValkeyStore(FeatureStore):
         if found != _DURABLE:
             _log.warning("this server may lose what it acknowledges", extra={"expected": _DURABLE, "found": found})
 
-    def _place(self) -> str:
-        """The address without a password."""
-        return self._url.partition("?")[0].rpartition("@")[2].removeprefix("valkey://")
-
 
 def _erasure(sequence: str, text: str) -> Erasure:
     return codec.erasure_from_text(text.partition("|")[2], int(sequence))
 
 
 def _record(item_id: str, text: str) -> ItemRecord:
-    sequence, flags, created_ms, updated_ms, fields = text.split("|", 4)
-    return ItemRecord(
-        item_id,
-        int(sequence),
-        is_whole="w" in flags,
-        is_deleted="d" in flags,
-        fields=codec.fields_from_text(fields),
-        created_ms=int(created_ms),
-        updated_ms=int(updated_ms),
-    )
+    sequence, flags, *times, fields = text.split("|", 4)
+    return ItemRecord(item_id, int(sequence), "w" in flags, "d" in flags, json.loads(fields), *map(int, times))
 
 
 def _record_text(record: ItemRecord) -> str:
     flags = ("w" if record.is_whole else "") + ("d" if record.is_deleted else "")
-    return f"{flags}|{record.created_ms}|{record.updated_ms}|{codec.fields_to_text(record.fields)}"
+    return f"{flags}|{record.created_ms}|{record.updated_ms}|{codec.json_text(record.fields)}"

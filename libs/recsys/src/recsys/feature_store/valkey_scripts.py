@@ -7,45 +7,44 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     recent:K                          sorted set: "SEQUENCE|EVENT" by time, capped
     had:K, again:K                    set of "EVENT_TYPE\\0ITEM_ID"; hash item → purchases beyond the first
     times:sessions                    sorted set of session ids by their last event, list or merge
-    times:marking                     how far keys were looked through for sessions without a time, see _MARK
+    times:marking                     how far keys were looked through for sessions without a time, see `mark_sessions`
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
     pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
-    trending:HALF_LIFE_S, landmark:…  sorted set of items by −weight, as of the landmark
+    counters                          sorted set of items by −counter, see `codec.counter_of`
     items, items:order                hash of records; sorted set of ids by sequence
     stream                            stream of SEQUENCE-0: k kind, s subject, e entry
     erasures, erasures:order          hash SEQUENCE → "USER_HASH|ERASURE"; sorted set of sequences
     erasures:USER_HASH                set of the user's sequences
     erased                            hash K with the id hashed → unix_ms of the last erasure
     assignments:K                     hash EXPERIMENT → "unix_ms of the first exposure|ARM"
-    experiments                       hash EXPERIMENT → state
-    documents                         hash NAME → text
+    experiments, documents            hashes NAME → text, see `interface.TextKind`
 """
 
 from typing import Final
 
-_ENTER: Final = """
+# What several scripts do. The arm of the earlier exposure stays.
+_COMMON: Final = """
 local function enter(kind, subject, entry)
   local sequence = redis.call("INCR", "sequence:stream")
   redis.call("XADD", "stream", sequence .. "-0", "k", kind, "s", subject, "e", entry)
   return sequence
 end
-"""
 
-_OWNER: Final = """
 local function owner(key)
   local user = string.sub(key, 1, 2) == "s:" and redis.call("GET", "session:" .. string.sub(key, 3))
   return user and "u:" .. user or key
 end
-"""
 
-_FORGET: Final = """
+local function touch(key, unix_ms)
+  if string.sub(key, 1, 2) == "s:" then redis.call("ZADD", "times:sessions", "GT", unix_ms, string.sub(key, 3)) end
+end
+
 local function forget(key)
   redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key)
 end
-"""
 
-# The arm of the earlier exposure stays.
-_ASSIGN: Final = """
+local function cap(key, most) redis.call("ZREMRANGEBYRANK", "recent:" .. key, 0, -(tonumber(most) + 1)) end
+
 local function assign(key, experiment, text)
   local known = redis.call("HGET", "assignments:" .. key, experiment)
   if not known or tonumber(string.match(text, "^%d+")) < tonumber(string.match(known, "^%d+")) then
@@ -54,8 +53,12 @@ local function assign(key, experiment, text)
 end
 """
 
-# Once for each session that is quiet for long: what it has seen, and whose it is. At most so many in one script.
-_FORGET_QUIET: Final = """
+# ARGV: id seconds, most recent, most trending, now, since when a session must have been heard of (unix_ms both), then 7
+# an event: id, subject key, item, type, unix_ms, counter or "", text. Returns {sequence, is duplicate} pairs.
+APPEND: Final = (
+    _COMMON
+    + """
+-- Once for each session that is quiet for long: what it has seen, and whose it is. At most so many in one script.
 local function forget_quiet(before_ms)
   local quiet = redis.call("ZRANGE", "times:sessions", "-inf", "(" .. before_ms, "BYSCORE", "LIMIT", 0, 100)
   for _, session in ipairs(quiet) do
@@ -66,11 +69,9 @@ local function forget_quiet(before_ms)
     redis.call("ZREM", "times:sessions", session)
   end
 end
-"""
 
-# An older version wrote sessions without their time: with each append a part of all keys is looked through for them,
-# once. Their time is that of the append.
-_MARK: Final = """
+-- An older version wrote sessions without their time: with each append a part of all keys is looked through for them,
+-- once. Their time is that of the append.
 local function mark_sessions(now_ms)
   local cursor = redis.call("GET", "times:marking") or "0"
   if cursor == "done" then return end
@@ -82,44 +83,14 @@ local function mark_sessions(now_ms)
   end
   redis.call("SET", "times:marking", found[1] == "0" and "done" or found[1])
 end
-"""
 
-# ARGV: id seconds, most recent, most exponent, least weight, half-life, most trending, now, since when a session must
-# have been heard of (unix_ms both), then 7 an event: id, subject key, item, type, unix_ms, weight, text. Returns
-# {sequence, is duplicate} pairs.
-APPEND: Final = (
-    _ENTER
-    + _OWNER
-    + _FORGET
-    + _FORGET_QUIET
-    + _MARK
-    + """
-local function landmark_for(half_life, unix_ms)
-  local landmark = tonumber(redis.call("GET", "landmark:" .. half_life))
-  if landmark and unix_ms - landmark <= tonumber(ARGV[3]) * half_life * 1000 then return landmark end
-  local trending = "trending:" .. half_life
-  if landmark then
-    local shrink = 2 ^ math.max(-1000, (landmark - unix_ms) / (half_life * 1000))
-    redis.call("ZUNIONSTORE", trending, 1, trending, "WEIGHTS", string.format("%.17g", shrink))
-    redis.call("ZREMRANGEBYSCORE", trending, "(-" .. ARGV[4], "+inf")
+local function count(item, counter)
+  local known = redis.call("ZSCORE", "counters", item)
+  if known then
+    known = -tonumber(known)
+    counter = math.max(known, counter) + math.log(1 + 2 ^ -math.abs(known - counter)) / math.log(2)
   end
-  redis.call("SET", "landmark:" .. half_life, string.format("%d", unix_ms))
-  return unix_ms
-end
-
-local counted, newest_ms = {}, nil  -- {item, unix_ms, weight}
-local function count()
-  if not newest_ms then return end
-  local half_life = ARGV[5]
-  local landmark, weights = landmark_for(half_life, newest_ms), {}
-  for _, one in ipairs(counted) do
-    local scaled = one[3] * 2 ^ ((one[2] - landmark) / (half_life * 1000))
-    weights[one[1]] = (weights[one[1]] or 0) + scaled
-  end
-  for item, weight in pairs(weights) do
-    redis.call("ZINCRBY", "trending:" .. half_life, string.format("%.17g", -weight), item)
-  end
-  redis.call("ZREMRANGEBYRANK", "trending:" .. half_life, ARGV[6], -1)
+  redis.call("ZADD", "counters", string.format("%.17g", -counter), item)
 end
 
 local function note_seen(key, event_type, item)
@@ -135,52 +106,60 @@ local function note_seen(key, event_type, item)
 end
 
 local outcomes, touched = {}, {}
-for at = 9, #ARGV, 7 do
-  local id, key, item, event_type, unix_ms, weight, text = unpack(ARGV, at, at + 6)
+for at = 6, #ARGV, 7 do
+  local id, key, item, event_type, unix_ms, counter, text = unpack(ARGV, at, at + 6)
   local known = redis.call("GET", "id:" .. id)
   if known then
     outcomes[#outcomes + 1] = {tonumber(known), 1}
   else
-    if string.sub(key, 1, 2) == "s:" then
-      redis.call("ZADD", "times:sessions", "GT", ARGV[7], string.sub(key, 3))
-    end
+    touch(key, ARGV[4])
     key = owner(key)
     local sequence = enter("event", key, text)
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
     touched[key] = true
     note_seen(key, event_type, item)
-    unix_ms, weight = tonumber(unix_ms), tonumber(weight)
-    if weight ~= 0 then
-      counted[#counted + 1] = {item, unix_ms, weight}
-      newest_ms = math.max(newest_ms or unix_ms, unix_ms)
-    end
+    if counter ~= "" then count(item, tonumber(counter)) end
     outcomes[#outcomes + 1] = {sequence, 0}
   end
 end
-for key, _ in pairs(touched) do redis.call("ZREMRANGEBYRANK", "recent:" .. key, 0, -(tonumber(ARGV[2]) + 1)) end
-count()
-mark_sessions(ARGV[7])
-forget_quiet(ARGV[8])
+for key, _ in pairs(touched) do cap(key, ARGV[2]) end
+redis.call("ZREMRANGEBYRANK", "counters", ARGV[3], -1)
+mark_sessions(ARGV[4])
+forget_quiet(ARGV[5])
 return outcomes
 """
 )
 
-# ARGV: subject key. Returns {key, recent with nothing but members, seen, assignments}.
+# ARGV: subject key, place in the stream up to which a user's recent events are omitted, but for so many latest ones.
+# Returns {key, JSON of recent ones, how many were omitted, JSON of seen, assignments}: one long text is read in a
+# fraction of the time of many short ones.
 PROFILE: Final = (
-    _OWNER
+    _COMMON
     + """
 local key = owner(ARGV[1])
-return {key, redis.call("ZRANGE", "recent:" .. key, 0, -1), redis.call("SMEMBERS", "had:" .. key),
+local recent, kept = redis.call("ZREVRANGE", "recent:" .. key, 0, -1), {}
+local after = string.format("%016d", string.sub(key, 1, 2) == "u:" and ARGV[2] or 0)
+for place, member in ipairs(recent) do
+  local sequence = string.sub(member, 1, 16)
+  if place <= tonumber(ARGV[3]) or sequence > after then
+    kept[#kept + 1] = string.format("[%d,", sequence) .. string.sub(member, 18) .. "]"
+  end
+end
+local seen = {}
+for _, member in ipairs(redis.call("SMEMBERS", "had:" .. key)) do
+  local event_type, item = string.match(member, "^(%Z*)%z(.*)$")
+  seen[event_type] = seen[event_type] or {}
+  table.insert(seen[event_type], item)
+end
+return {key, "[" .. table.concat(kept, ",") .. "]", #recent - #kept, cjson.encode(seen),
         redis.call("HGETALL", "assignments:" .. key)}
 """
 )
 
 # ARGV: session id, user id, most recent, text of the merge, now. Returns the number of recent events moved.
 MERGE: Final = (
-    _ENTER
-    + _FORGET
-    + _ASSIGN
+    _COMMON
     + """
 local session, user = "s:" .. ARGV[1], "u:" .. ARGV[2]
 local before = redis.call("GET", "session:" .. ARGV[1])
@@ -191,7 +170,7 @@ redis.call("SET", "session:" .. ARGV[1], ARGV[2])
 redis.call("SADD", "sessions:" .. ARGV[2], ARGV[1])
 local moved = redis.call("ZCARD", "recent:" .. session)
 redis.call("ZUNIONSTORE", "recent:" .. user, 2, "recent:" .. user, "recent:" .. session)
-redis.call("ZREMRANGEBYRANK", "recent:" .. user, 0, -(tonumber(ARGV[3]) + 1))
+cap(user, ARGV[3])
 for _, seen in ipairs(redis.call("SINTER", "had:" .. user, "had:" .. session)) do
   local item = string.match(seen, "^purchase%z(.*)$")
   if item then redis.call("HINCRBY", "again:" .. user, item, 1) end
@@ -199,7 +178,7 @@ end
 local again = redis.call("HGETALL", "again:" .. session)
 for at = 1, #again, 2 do redis.call("HINCRBY", "again:" .. user, again[at], again[at + 1]) end
 redis.call("SUNIONSTORE", "had:" .. user, "had:" .. user, "had:" .. session)
-redis.call("ZADD", "times:sessions", "GT", ARGV[5], ARGV[1])
+touch(session, ARGV[5])
 local arms = redis.call("HGETALL", "assignments:" .. session)
 for at = 1, #arms, 2 do assign(user, arms[at], arms[at + 1]) end
 forget(session)
@@ -224,8 +203,7 @@ return {#entries < tonumber(ARGV[2]) and "" or entries[#entries][1], removed}
 # them. Returns {sequence, entries removed in all}, or nothing where there are others by now.
 REMOVED: Final = -987654321
 ERASE: Final = (
-    _ENTER
-    + _FORGET
+    _COMMON
     + """
 local user, user_hash = ARGV[5], ARGV[6]
 local sessions, pasts = redis.call("SMEMBERS", "sessions:" .. user), redis.call("SMEMBERS", "pasts:" .. user)
@@ -259,9 +237,7 @@ return {sequence, removed}
 # ARGV: how far clocks may be apart, then 6 an exposure: subject key or "", the same with its id hashed, experiment or
 # "", arm or "", unix_ms, text. What was shown to somebody erased since is dropped.
 EXPOSE: Final = (
-    _ENTER
-    + _OWNER
-    + _ASSIGN
+    _COMMON
     + """
 for at = 2, #ARGV, 6 do
   local key, hashed, experiment, arm, unix_ms, text = unpack(ARGV, at, at + 5)
@@ -269,7 +245,7 @@ for at = 2, #ARGV, 6 do
   if not erased_ms or tonumber(unix_ms) > erased_ms + ARGV[1] then
     key = owner(key)
     enter("exposure", key, text)
-    if string.sub(key, 1, 2) == "s:" then redis.call("ZADD", "times:sessions", "GT", unix_ms, string.sub(key, 3)) end
+    touch(key, unix_ms)
     if experiment ~= "" and key ~= "" then assign(key, experiment, unix_ms .. "|" .. arm) end
   end
 end

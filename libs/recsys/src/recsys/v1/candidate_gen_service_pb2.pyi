@@ -30,7 +30,7 @@ class RecentEvent(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesRequest(_message.Message):
-    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence")
+    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence", "events_after")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class GetCandidatesRequest(_message.Message):
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     ERASED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_AFTER_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     count: int
     user_id: str
@@ -55,10 +56,11 @@ class GetCandidatesRequest(_message.Message):
     explain: bool
     with_item_ids: bool
     erased_sequence: int
-    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ...) -> None: ...
+    events_after: int
+    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ..., events_after: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesResponse(_message.Message):
-    __slots__ = ("artifact_version", "candidates", "vector_origin", "query_vector", "matching_items", "dropped", "history", "item_ids")
+    __slots__ = ("artifact_version", "candidates", "vector_origin", "query_vector", "matching_items", "dropped", "history", "item_ids", "stream_sequence")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     VECTOR_ORIGIN_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +69,7 @@ class GetCandidatesResponse(_message.Message):
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     candidates: _item_pb2.CandidateSet
     vector_origin: VectorOrigin
@@ -75,7 +78,8 @@ class GetCandidatesResponse(_message.Message):
     dropped: _containers.RepeatedCompositeFieldContainer[DroppedItems]
     history: HistoryVectors
     item_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, artifact_version: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., vector_origin: _Optional[_Union[VectorOrigin, str]] = ..., query_vector: _Optional[bytes] = ..., matching_items: _Optional[int] = ..., dropped: _Optional[_Iterable[_Union[DroppedItems, _Mapping]]] = ..., history: _Optional[_Union[HistoryVectors, _Mapping]] = ..., item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    stream_sequence: int
+    def __init__(self, artifact_version: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., vector_origin: _Optional[_Union[VectorOrigin, str]] = ..., query_vector: _Optional[bytes] = ..., matching_items: _Optional[int] = ..., dropped: _Optional[_Iterable[_Union[DroppedItems, _Mapping]]] = ..., history: _Optional[_Union[HistoryVectors, _Mapping]] = ..., item_ids: _Optional[_Iterable[str]] = ..., stream_sequence: _Optional[int] = ...) -> None: ...
 
 class DroppedItems(_message.Message):
     __slots__ = ("reason", "count")

@@ -31,6 +31,7 @@ class CandidateGenServiceStub:
     Every call is idempotent and takes a deadline; 100 ms is ample.
     Every response names the artifact version that answered. A request may name the version that must
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
+    OUT_OF_RANGE: events were omitted that the version needs.
     UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
     filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
     Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
@@ -65,6 +66,7 @@ class CandidateGenServiceServicer:
     Every call is idempotent and takes a deadline; 100 ms is ample.
     Every response names the artifact version that answered. A request may name the version that must
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
+    OUT_OF_RANGE: events were omitted that the version needs.
     UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
     filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
     Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
@@ -124,6 +126,7 @@ class CandidateGenService:
     Every call is idempotent and takes a deadline; 100 ms is ample.
     Every response names the artifact version that answered. A request may name the version that must
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
+    OUT_OF_RANGE: events were omitted that the version needs.
     UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
     filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
     Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.

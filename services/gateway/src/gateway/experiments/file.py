@@ -88,8 +88,7 @@ class _Document(_Node):
 def read(path: Path) -> tuple[Experiment, ...]:
     """Read an experiments file.
 
-    Raises:
-        DataError: the file cannot be read, is not YAML, or says something that an experiment does not have.
+    Raises: DataError (the file cannot be read, is not YAML, or says something that an experiment does not have).
     """
     return settings_file.read(path, _Document, form="YAML").experiments
 

@@ -1,21 +1,25 @@
 """The experiments as they are now: the file's, and what the API changed since, which stands in the feature store.
 
+Which arm somebody is first shown is a pure function of salt, subject and shares, the same in every gateway; later the
+arm is kept with the profile, so that shares may change.
+
 In: experiments, and again and again the store's states. Out: assignments. A change made through any gateway reaches
 the others with their next `refresh`. What the experiments measure is told to the sink, through the store, once.
 """
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Final, NoReturn
 
-from gateway.experiments.assignment import arm_for
 from gateway.experiments.file import Arm, Experiment, check_sum
 from recsys.background import while_store_answers
 from recsys.errors import InvalidArgumentError
 from recsys.experiments import METRICS, MetricsDocument
-from recsys.feature_store.interface import ExperimentState, FeatureStore, Profile
+from recsys.feature_store.interface import FeatureStore, Profile, Subject
 
 REFRESH_INTERVAL_S: Final = 1.0
 
@@ -28,6 +32,23 @@ class Assignment:
 
     experiment: str
     arm: Arm
+
+
+@dataclass(frozen=True)
+class ExperimentState:
+    """What the API changed about an experiment of the file."""
+
+    stopped_ms: int | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)  # arm → share; an arm not named keeps the file's
+
+    @classmethod
+    def from_text(cls, text: str) -> "ExperimentState":
+        """What `to_text` made a text of."""
+        return cls(*json.loads(text))
+
+    def to_text(self) -> str:
+        """JSON, as the feature store keeps it."""
+        return json.dumps([self.stopped_ms, dict(self.shares)])
 
 
 @dataclass(frozen=True)
@@ -62,8 +83,7 @@ class LiveExperiment:
     def with_shares(self, changes: Mapping[str, float]) -> ExperimentState:
         """The state after a change of shares; arms not named keep theirs.
 
-        Raises:
-            InvalidArgumentError: it is stopped, has no such arm, or the sum would exceed 1.
+        Raises: InvalidArgumentError (it is stopped, has no such arm, or the sum would exceed 1).
         """
         name, shares = self.name, self.shares
         if self.is_stopped:
@@ -113,16 +133,15 @@ class Experiments:
     async def refresh(self, store: FeatureStore) -> None:
         """Take over what the store says now.
 
-        Raises:
-            StoreUnavailableError: and all stays as it was.
+        Raises: StoreUnavailableError (and all stays as it was).
         """
-        states = await store.experiment_states()
+        states = await store.texts("experiment_states")
         if not self._told:
             metrics = {name: live.definition.metrics for name, live in self._live.items()}
-            await store.write_document(METRICS, MetricsDocument.dump_json(metrics).decode())
+            await store.write_text("documents", METRICS, MetricsDocument.dump_json(metrics).decode())
             self._told = True
         self._live = {
-            name: LiveExperiment(live.definition, states.get(name, ExperimentState()))
+            name: LiveExperiment(live.definition, ExperimentState.from_text(states.get(name, "[]")))
             for name, live in self._live.items()
         }
         self._running = tuple(live for live in self._live.values() if not live.is_stopped)
@@ -135,21 +154,38 @@ class Experiments:
     async def stop(self, name: str, *, store: FeatureStore, now_ms: int) -> LiveExperiment:
         """Put nobody into an experiment of the file any more. Once more changes nothing."""
         await self.refresh(store)
-        live = self._live[name]
-        if not live.is_stopped:
-            await self._change(name, replace(live.state, stopped_ms=now_ms), store=store)
-        return self._live[name]
+        state = self._live[name].state
+        return await self._change(name, replace(state, stopped_ms=state.stopped_ms or now_ms), store=store)
 
     async def set_shares(self, name: str, changes: Mapping[str, float], *, store: FeatureStore) -> LiveExperiment:
         """Change shares of an experiment of the file, on top of what the store says now.
 
-        Raises:
-            InvalidArgumentError: the experiment is stopped, or the shares do not fit it.
+        Raises: InvalidArgumentError (the experiment is stopped, or the shares do not fit it).
         """
         await self.refresh(store)
-        await self._change(name, self._live[name].with_shares(changes), store=store)
+        return await self._change(name, self._live[name].with_shares(changes), store=store)
+
+    async def _change(self, name: str, state: ExperimentState, *, store: FeatureStore) -> LiveExperiment:
+        await store.write_text("experiment_states", name, state.to_text())
+        await self.refresh(store)
         return self._live[name]
 
-    async def _change(self, name: str, state: ExperimentState, *, store: FeatureStore) -> None:
-        await store.set_experiment_state(name, state)
-        await self.refresh(store)
+
+def arm_for(subject: Subject, *, salt: str, shares: Mapping[str, float]) -> str | None:
+    """The arm whose part of [0, 1) has the subject's position. Parts follow each other; what is left is nobody's."""
+    at, end = position(subject, salt=salt), 0.0
+    for arm, share in shares.items():
+        end += share
+        if at < end:
+            return arm
+    return None
+
+
+def position(subject: Subject, *, salt: str) -> float:
+    """Where a subject stands in [0, 1), uniformly over subjects: the first 53 bits of SHA-256.
+
+    Each experiment has a salt of its own, so that its arms are independent of those of every other one.
+    """
+    # Neither a salt nor a kind holds a NUL, so no two triples give the same text.
+    digest = hashlib.sha256(f"{salt}\0{subject.kind}\0{subject.id}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53

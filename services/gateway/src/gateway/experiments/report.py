@@ -30,19 +30,18 @@ def summary(live: LiveExperiment) -> schemas.ExperimentSummary:
 
 def build(live: LiveExperiment, sums: Sums | None, *, now_ms: int) -> schemas.ExperimentReport:
     """The report. Sums of arms that the file no longer has, or by metrics that it no longer has, do not count."""
-    metrics = live.definition.metrics
-    found = sums.experiments.get(live.name) if sums else None
-    is_current = found is not None and found.metrics == metrics
-    of_arm = {arm: found.arms.get(arm, ArmSums()) if found and is_current else ArmSums() for arm in live.shares}
-    control = next(iter(of_arm))
-    as_of_ms = sums.as_of_ms if sums and is_current else None
+    metrics, as_of_ms = live.definition.metrics, None
+    of_arm = dict.fromkeys(live.shares, ArmSums())
+    if sums and (found := sums.experiments.get(live.name)) and found.metrics == metrics:
+        as_of_ms = sums.as_of_ms
+        of_arm |= {arm: arm_sums for arm, arm_sums in found.arms.items() if arm in of_arm}
     return schemas.ExperimentReport(
         **dict(summary(live)),
         metrics=list(metrics),
         as_of=_time(as_of_ms),
         age_s=None if as_of_ms is None else max(0.0, (now_ms - as_of_ms) / 1000),
         results=[
-            _arm(name, arm_sums, metrics, share=live.shares[name], is_control=name == control)
+            _arm(name, arm_sums, metrics, share=live.shares[name], is_control=name == next(iter(of_arm)))
             for name, arm_sums in of_arm.items()
         ],
         comparisons=_comparisons(live, of_arm),
@@ -51,25 +50,31 @@ def build(live: LiveExperiment, sums: Sums | None, *, now_ms: int) -> schemas.Ex
 
 
 def _comparisons(live: LiveExperiment, of_arm: Mapping[str, ArmSums]) -> list[schemas.Comparison]:
-    control, *treatments = of_arm
-    compared = [(arm, metric) for arm in treatments for metric in live.definition.metrics]
-    estimates = [
-        statistics.difference(_sample(metric, of_arm[arm]), _sample(metric, of_arm[control]))
-        for arm, metric in compared
-    ]
-    adjusted = statistics.holm([estimate.p_value for estimate in estimates])
-    of_metrics: dict[str, list[schemas.MetricComparison]] = {arm: [] for arm in treatments}
-    for (arm, metric), estimate, p_adjusted in zip(compared, estimates, adjusted, strict=True):
-        is_known = bool(of_arm[arm].units and of_arm[control].units)
-        of_metrics[arm].append(_compare(metric, estimate, p_adjusted=p_adjusted, is_known=is_known))
+    (control, of_control), *treatments = of_arm.items()
+    metrics = live.definition.metrics
+    estimates = {
+        (arm, metric.name): statistics.difference(_sample(metric, sums), _sample(metric, of_control))
+        for arm, sums in treatments
+        for metric in metrics
+    }
+    adjusted = statistics.holm([estimate.p_value for estimate in estimates.values()])
+    p_adjusted = dict(zip(estimates, adjusted, strict=True))
     return [
         schemas.Comparison(
             arm=arm,
             control=control,
-            metrics=of_metrics[arm],
-            guardrails=_guardrails(live.definition.guardrails, of_arm[arm], of_arm[control]),
+            metrics=[
+                _compare(
+                    metric,
+                    estimates[arm, metric.name],
+                    p_adjusted=p_adjusted[arm, metric.name],
+                    is_known=bool(sums.units and of_control.units),
+                )
+                for metric in metrics
+            ],
+            guardrails=_guardrails(live.definition.guardrails, sums, of_control),
         )
-        for arm in treatments
+        for arm, sums in treatments
     ]
 
 
@@ -118,13 +123,11 @@ def _compare(metric: Metric, estimate: Estimate, *, p_adjusted: float, is_known:
 
 
 def _guardrails(limits: Guardrails, arm: ArmSums, control: ArmSums) -> list[schemas.GuardrailCheck]:
-    latency = statistics.difference(_latency_sample(arm), _latency_sample(control))
     empty = statistics.difference(_empty_sample(arm), _empty_sample(control))
-    plain = _empty_share(arm) - _empty_share(control)
-    found: list[tuple[schemas.GuardrailName, float | None, Estimate, float]] = [
-        ("latency_ms", limits.latency_ms, latency, math.inf),
-        ("empty_share", limits.empty_share, replace(empty, value=plain), 1.0),
-    ]
+    estimates: dict[schemas.GuardrailName, tuple[Estimate, float]] = {
+        "latency_ms": (statistics.difference(_latency_sample(arm), _latency_sample(control)), math.inf),
+        "empty_share": (replace(empty, value=_empty_share(arm) - _empty_share(control)), 1.0),
+    }
     return [
         schemas.GuardrailCheck(
             guardrail=name,
@@ -132,8 +135,8 @@ def _guardrails(limits: Guardrails, arm: ArmSums, control: ArmSums) -> list[sche
             difference=_interval(estimate, low=-bound, high=bound, is_known=bool(arm.units and control.units)),
             verdict=_side_of_limit(estimate, limit),
         )
-        for name, limit, estimate, bound in found
-        if limit is not None
+        for name, (estimate, bound) in estimates.items()
+        if (limit := getattr(limits, name)) is not None
     ]
 
 

@@ -14,10 +14,8 @@ def exposure(
     shown = list(items)
     who, arm = facts.subject, facts.experiment
     subject = None
-    if who and who.user_id is not None:
-        subject = Subject("user", who.user_id)
-    elif who and who.session_id is not None:
-        subject = Subject("session", who.session_id)
+    if who:
+        subject = Subject("session", who.session_id or "") if who.user_id is None else Subject("user", who.user_id)
     return Exposure(
         list_id=list_id,
         subject=subject,

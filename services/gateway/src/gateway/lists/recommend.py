@@ -5,7 +5,7 @@ Raises: `grpc.aio.AioRpcError` where a service refuses or fails.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ from gateway.experiments.live import Assignment
 from gateway.lists import stage_requests
 from gateway.lists.fallbacks import Fallbacks, is_of_the_caller
 from gateway.lists.list_cursors import ListFacts
+from gateway.lists.model_places import ModelPlaces
 from gateway.lists.ranked import Page, RankedList
 from gateway.requests import Filter, RecommendationRequest
 from gateway.settings import Settings
@@ -47,24 +48,28 @@ class Recommender:
     live: LiveShop
     fallbacks: Fallbacks
     rules: tuple[second_stage.Rule, ...] = ()  # shop-wide
+    model_places: ModelPlaces = field(default_factory=ModelPlaces)
 
     async def for_somebody(self, asked: RecommendationRequest) -> Page:
         """Items for a user, a session, a cart, or nobody in particular."""
         deadline = Deadline.after(self.settings.timeout_s)
-        profile, level = await self._profile(stage_requests.subject_of(asked))
+        after = self.model_places.lowest()
+        profile, level = await self._profile(stage_requests.subject_of(asked), after_sequence=after)
         subject = profile.subject if profile else None
         # who cannot be looked up may have an arm already: no other one is given
         assignment = self.live.experiments.assign(profile) if profile and level == "full" else None
         arm = assignment.arm if assignment else None
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
         erased = self.live.erased_sequence(subject.id) if subject is not None and subject.kind == "user" else 0
-        to_find = stage_requests.candidates_request(asked, profile, count=candidates, erased_sequence=erased)
+        to_find = stage_requests.candidates_request(
+            asked, profile, count=candidates, erased_sequence=erased, events_after=after
+        )
         seed = int.from_bytes(sha256(request_id.get().encode()).digest()[:8])
         to_rank = stage_requests.rerank_request(asked, arm, shop_wide=self.rules, settings=self.settings, seed=seed)
-        ask, wanted = self.clients.candidate_gen.get_candidates, (arm.artifact_version if arm else None) or ""
+        wanted = (arm.artifact_version if arm else None) or ""
         try:
             found, ranked = await self._both_stages(
-                ask, to_find, to_rank, count=asked.count, deadline=deadline, version=wanted
+                self._candidates, to_find, to_rank, count=asked.count, deadline=deadline, version=wanted
             )
         except grpc.aio.AioRpcError as error:
             found, ranked = self._instead(error, asked, to_find)
@@ -80,6 +85,25 @@ class Recommender:
         rest = ranked.rest(facts) if asked.paginate else None
         dropped = {each.reason: each.count for each in found.dropped} if asked.explain else None
         return Page(ranked.items, facts, rest, dropped)
+
+    async def _candidates(
+        self, request: first_stage.GetCandidatesRequest, *, timeout_s: float
+    ) -> first_stage.GetCandidatesResponse:
+        """Candidates of a version, which gets all events where it needs some that were omitted."""
+        deadline = Deadline.after(timeout_s)
+        found: first_stage.GetCandidatesResponse
+        try:
+            found = await self.clients.candidate_gen.get_candidates(request, timeout_s=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+                raise
+            profile, level = await self._profile(Subject("user", request.user_id))
+            request.events_after = 0  # what there is has to do where the store is unavailable by now
+            if profile is not None and level == "full":
+                stage_requests.give_events(request, profile)
+            found = await self.clients.candidate_gen.get_candidates(request, timeout_s=deadline.remaining_s())
+        self.model_places.heard_of(found.artifact_version, found.stream_sequence)
+        return found
 
     def _instead(
         self, error: grpc.aio.AioRpcError, asked: RecommendationRequest, to_find: first_stage.GetCandidatesRequest
@@ -188,11 +212,14 @@ class Recommender:
                 return RankedList(answer.artifact_version, items[:count], items[count:], answer.remainder)
             request.count += count - len(items)
 
-    async def _profile(self, subject: Subject | None) -> tuple[Profile | None, schemas.Level]:
+    async def _profile(
+        self, subject: Subject | None, *, after_sequence: int = 0
+    ) -> tuple[Profile | None, schemas.Level]:
         if subject is None:
             return None, "full"
         try:
-            return await self.live.profile(subject, timeout_s=self.settings.store_timeout_s), "full"
+            timeout_s = self.settings.store_timeout_s
+            return await self.live.profile(subject, timeout_s=timeout_s, after_sequence=after_sequence), "full"
         except StoreUnavailableError:  # the follower logs it; here it costs this answer its live part, and no more
             return Profile(subject, recent=(), seen={}), "without_live_state"
 

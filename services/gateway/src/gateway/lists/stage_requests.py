@@ -33,9 +33,13 @@ def subject_of(asked: RecommendationRequest) -> Subject | None:
 
 
 def candidates_request(
-    asked: RecommendationRequest, profile: Profile | None, *, count: int, erased_sequence: int
+    asked: RecommendationRequest, profile: Profile | None, *, count: int, erased_sequence: int, events_after: int
 ) -> first_stage.GetCandidatesRequest:
-    """What the first stage is asked. `erased_sequence`: place in the stream of the user's latest erasure, or 0."""
+    """What the first stage is asked.
+
+    Places in the stream, or 0: `erased_sequence`, of the user's latest erasure; `events_after`, up to which the profile
+    omits events.
+    """
     types = asked.exclude_seen if isinstance(asked.exclude_seen, list) else []
     request = first_stage.GetCandidatesRequest(
         count=count,
@@ -50,13 +54,19 @@ def candidates_request(
     if profile.subject.kind == "user":
         request.user_id = profile.subject.id
         request.erased_sequence = erased_sequence
-    for stored in profile.recent:
-        event = stored.event
-        request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=stored.sequence)
+    give_events(request, profile, after=events_after)
     if not request.include_seen:
         seen = [ids for event_type, ids in profile.seen.items() if not types or event_type in types]
         request.seen_item_ids.extend(sorted(set().union(*seen)))
     return request
+
+
+def give_events(request: first_stage.GetCandidatesRequest, profile: Profile, *, after: int = 0) -> None:
+    """Say what somebody did lately, and after which place in the stream."""
+    del request.events[:]
+    for event in profile.recent:
+        request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=event.sequence)
+    request.events_after = after if profile.omitted else 0
 
 
 def filter_of(only: Filter) -> item_pb2.Filter | None:

@@ -35,7 +35,7 @@ async def get_experiment(name: ExperimentName, parts: TheParts, store: TheStore)
     """
     experiments = _that_know(name, parts)
     await experiments.refresh(store)
-    text = await store.document(SUMS)
+    text = (await store.texts("documents")).get(SUMS)
     sums = Sums.model_validate_json(text) if text else None
     return report.build(experiments.get(name), sums, now_ms=now_ms())
 

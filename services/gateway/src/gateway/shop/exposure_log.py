@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from itertools import islice
 from typing import Final
 
 from recsys.background import while_store_answers
@@ -24,8 +23,7 @@ class ExposureLog:
     def __init__(self, store: FeatureStore | None, *, most_waiting: int = _MOST_WAITING) -> None:
         self._store = store
         self._most_waiting = most_waiting
-        self._waiting: dict[str, Exposure] = {}  # by list id, in order
-        self._some_wait = asyncio.Event()
+        self._waiting: list[Exposure] = []
         self._writing = asyncio.Lock()
         self.dropped = 0
 
@@ -36,28 +34,20 @@ class ExposureLog:
         if len(self._waiting) >= self._most_waiting:
             self.dropped += 1
             return
-        self._waiting[exposure.list_id] = exposure
-        self._some_wait.set()
+        self._waiting.append(exposure)
 
     async def run(self) -> None:
         """Write until cancelled. While the store is unavailable exposures wait; that is logged once."""
         unavailable = "exposures wait for the feature store"
-        await while_store_answers(self._write_next, every_s=0, again_s=_RETRY_S, log=logger, unavailable=unavailable)
-
-    async def _write_next(self) -> None:
-        await self._some_wait.wait()
-        await asyncio.sleep(_PAUSE_S)
-        await self.flush()
+        await while_store_answers(self.flush, every_s=_PAUSE_S, again_s=_RETRY_S, log=logger, unavailable=unavailable)
 
     async def flush(self) -> None:
         """Write all that waits now. Raises: StoreUnavailableError; what was not written still waits."""
         async with self._writing:
             while self._waiting and self._store is not None:
-                group = list(islice(self._waiting.values(), _GROUP))
+                group = self._waiting[:_GROUP]
                 await self._store.record_exposures(group)
-                for exposure in group:
-                    self._waiting.pop(exposure.list_id, None)
-            self._some_wait.clear()
+                del self._waiting[: len(group)]
 
     async def finish(self) -> None:
         """Write what is left when the process ends, as far as the store lets it."""

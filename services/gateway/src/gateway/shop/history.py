@@ -12,7 +12,7 @@ from gateway.settings import Settings
 from gateway.shop.items import item_json
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import StoredEvent, Subject
+from recsys.feature_store.interface import RecentEvent, Subject
 from recsys.shop.events import PURCHASE, REMOVE
 from recsys.v1.item_pb2 import Item
 from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
@@ -30,7 +30,7 @@ class _SeenItem:
 async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients, settings: Settings) -> schemas.History:
     """The latest `count` items, as the catalogue describes them. Somebody unknown has none."""
     deadline = Deadline.after(settings.timeout_s)
-    recent: list[StoredEvent] = []
+    recent: list[RecentEvent] = []
     seen: frozenset[str] = frozenset()
     is_degraded = False
     try:
@@ -61,26 +61,24 @@ async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients,
     )
 
 
-def _kept(recent: Iterable[StoredEvent]) -> list[StoredEvent]:
+def _kept(recent: Iterable[RecentEvent]) -> list[RecentEvent]:
     """Without removals, and without the purchases that each takes back: the latest of the item before it."""
-    kept: list[StoredEvent] = []
+    kept: list[RecentEvent] = []
     removals: Counter[str] = Counter()
-    for stored in recent:  # most recent first
-        event = stored.event
+    for event in recent:  # most recent first
         if event.event_type == REMOVE:
             removals[event.item_id] += 1
         elif event.event_type == PURCHASE and removals[event.item_id]:
             removals[event.item_id] -= 1
         else:
-            kept.append(stored)
+            kept.append(event)
     return kept
 
 
-def _merged(recent: Iterable[StoredEvent], trained: Iterable[HistoryItem]) -> list[_SeenItem]:
+def _merged(recent: Iterable[RecentEvent], trained: Iterable[HistoryItem]) -> list[_SeenItem]:
     """Each item once, with its last event, latest first."""
     events = [
-        _SeenItem(each.event.item_id, each.event.event_type, datetime.fromtimestamp(each.event.unix_ms / 1000, UTC))
-        for each in recent
+        _SeenItem(each.item_id, each.event_type, datetime.fromtimestamp(each.unix_ms / 1000, UTC)) for each in recent
     ]
     events += [_SeenItem(each.item_id, each.event_type, each.last_event_at.ToDatetime(UTC)) for each in trained]
     last: dict[str, _SeenItem] = {}

@@ -47,8 +47,8 @@ class LiveShop:
     _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
     _forgotten: dict[str, int] = field(default_factory=dict)  # the same of `LiveState.erased`
 
-    async def profile(self, subject: Subject, *, timeout_s: float) -> Profile:
-        """What somebody did lately.
+    async def profile(self, subject: Subject, *, timeout_s: float, after_sequence: int = 0) -> Profile:
+        """What somebody did lately; see `FeatureStore.profile`.
 
         Raises: StoreUnavailableError, also when the store is slow; at once while it was so again and again.
         """
@@ -57,7 +57,7 @@ class LiveShop:
         with self._breaker.call(timeout_s=timeout_s):
             try:
                 async with asyncio.timeout(timeout_s):
-                    return await self.store.profile(subject)
+                    return await self.store.profile(subject, after_sequence=after_sequence)
             except TimeoutError as error:
                 raise StoreUnavailableError(f"no answer within {timeout_s} s") from error
 
