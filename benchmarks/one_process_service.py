@@ -2,7 +2,8 @@
 
 FastAPI + FAISS + NumPy over the same artifact, doing the same work for one request: 200 candidates by the same index,
 without seen items, exact dot products, the best ten described as JSON. It keeps ids, titles and categories as
-Python objects, checks nothing, swaps nothing, has no live state and answers only this one route.
+Python objects, checks nothing, swaps nothing, and has no live state. A request with a filter is answered as if it had
+none, and one for a user that the model does not know as if it were for the first: with the same work as any other.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Final
 import faiss
 import numpy as np
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
@@ -35,9 +36,8 @@ def create_app() -> FastAPI:
     catalogue = [artifact.catalogue.item(row) for row in range(len(artifact.items))]
     app = FastAPI()
 
-    @app.get("/v1/users/{user_id}/recommendations")
-    async def recommendations(user_id: str, count: int = 10) -> Response:
-        row = row_of[user_id]
+    def recommend(user_id: str, count: int) -> Response:
+        row = row_of.get(user_id, 0)
         user = artifact.user_embeddings[row]
         seen = artifact.history.rows(row)
         _, found = index.search(user[None, :], CANDIDATES + len(seen))
@@ -58,9 +58,14 @@ def create_app() -> FastAPI:
         ]
         return Response(orjson.dumps({"items": items}), media_type="application/json")
 
-    @app.get("/empty")
-    async def empty() -> Response:
-        return Response(b"{}", media_type="application/json")
+    @app.get("/v1/users/{user_id}/recommendations")
+    async def recommendations(user_id: str, count: int = 10) -> Response:
+        return recommend(user_id, count)
+
+    @app.post("/v1/recommendations")
+    async def filtered(request: Request) -> Response:
+        asked = orjson.loads(await request.body())
+        return recommend(asked["user_id"], asked["count"])
 
     @app.get("/readyz")
     async def ready() -> Response:

@@ -1,212 +1,130 @@
-"""Latency, throughput, processor time and memory of the served system beside one process that does the same work.
+"""Latency, throughput, processor time and memory of the served system, beside one process that does the same work.
 
-    make benchmark-serving            # or: .venv/bin/python -m benchmarks.serving [--items 40000 1000000] [--seconds 5]
+    make benchmark-serving            # or: .venv/bin/python -m benchmarks.serving [--items 40000] [--seconds 5]
 
-In one run, on the same cores: this system (real processes: gateway, candidate_gen, reranker, the embedded feature
-store; REST at the front), the baseline `benchmarks.one_process_service` with one and with two workers, and an empty
-endpoint. Every figure of ours stands as a ratio to the baseline too. Needs wrk (`apt-get install wrk`).
+What is compared, on the same cores and in the same run (`serving_systems`): the baseline with one and with two workers,
+our own code in one process, and this system. They are asked in turns, several times; the medians count. Two shops
+(`serving_shops`), the living one first, in three sizes. Needs wrk (`apt-get install wrk`).
 """
 
 import argparse
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Final
 
-from benchmarks import load, serving_volume
+from benchmarks import load, serving_lists, serving_shops, serving_systems, serving_volume
 from benchmarks.load import Load
-from benchmarks.one_process_service import CANDIDATES, VOLUME
-from recsys.rpc.channel import open_blocking_channel
-from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
-from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
-from recsys.v1.reranker_service_pb2 import RerankRequest
-from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
-from tools.local_stack import PYTHON, LocalStack, Ports
+from benchmarks.serving_shops import Shop
+from benchmarks.serving_systems import HOST, Target
 
-PATH: Final = "/v1/users/u%08d/recommendations?count=10"
 CONNECTIONS: Final = (1, 8, 32)
-_COLD_REQUESTS: Final = 50
-_HOP_CALLS: Final = 1000
+ROUNDS: Final = 3
+_WARMING_S: Final = 2
+_LISTS: Final = 500
 
+Start = Callable[[Shop], AbstractContextManager[Target]]
+Runs = Mapping[tuple[str, int], Load]
+"""By system and connections."""
 
-@dataclass(frozen=True)
-class Target:
-    """A system under load."""
-
-    name: str
-    url: str
-    pids: Sequence[int]
-    ready_s: float
-    path: str = PATH
+SYSTEMS: Final[Sequence[Start]] = (
+    partial(serving_systems.one_process, workers=1),
+    partial(serving_systems.one_process, workers=2),
+    serving_systems.our_code_in_one_process,
+    serving_systems.this_system,
+)
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, nargs="+", default=[40_000, 1_000_000])
+    parser.add_argument("--items", type=int, nargs="+", default=[4_000, 40_000, 1_000_000])
     parser.add_argument("--users", type=int, help="default: as many as items")
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: apt-get install wrk")
-    ours: dict[int, float] = {}
-    for n_items in arguments.items:
-        n_users = arguments.users or n_items
-        print(f"making {n_items:,} items, {n_users:,} users", file=sys.stderr, flush=True)
-        volume = serving_volume.volume_of(n_items=n_items, n_users=n_users)
-        print(f"\n## {n_items:,} items, {n_users:,} users, d={serving_volume.DIM}\n", flush=True)
-        ours[n_items] = compare(volume, n_users=n_users, seconds=arguments.seconds)
-    if len(ours) > 1:
-        few, many = min(ours), max(ours)
-        print(f"\nthroughput at {many:,} items over that at {few:,}: {ours[many] / ours[few]:.2f}")
+    print(f"{machine()}; the medians of {ROUNDS} rounds of {arguments.seconds} s, in which the systems take turns")
+    for make in (serving_shops.living, serving_shops.plain):
+        for n_items in arguments.items:
+            n_users = arguments.users or n_items
+            print(f"making {n_items:,} items, {n_users:,} users", file=sys.stderr, flush=True)
+            shop = make(n_items=n_items, n_users=n_users)
+            print(f"\n## The {shop.name} shop, {n_items:,} items, {n_users:,} users, d={serving_volume.DIM}\n")
+            with ExitStack() as running:
+                targets = [running.enter_context(start(shop)) for start in SYSTEMS]
+                print(table(measure(targets, shop, seconds=arguments.seconds)), "\n")
+                print("\n".join(map(needs, targets)))
+                answers = serving_lists.shares(targets[-1].url, shop, lists=_LISTS)
+                print(f"\nthis system's lists: {serving_lists.described(answers)}", flush=True)
 
 
-def compare(volume: Path, *, n_users: int, seconds: int) -> float:
-    """One table for one volume; returns our requests/s at the most connections."""
-    results: dict[str, dict[int, Load]] = {}
-    for workers in (1, 2):
-        with one_process(volume, workers=workers) as target:
-            results[target.name] = measure(target, n_users=n_users, seconds=seconds)
-            if workers == 1:
-                empty = Target("empty endpoint", target.url, target.pids, target.ready_s, path="/empty?%d")
-                results[empty.name] = measure(empty, n_users=n_users, seconds=seconds, about=False)
-    with this_system(volume) as (target, stack):
-        results[target.name] = measure(target, n_users=n_users, seconds=seconds)
-        print(hops(stack, n_users=n_users))
-    print(table(results))
-    return results["this system"][CONNECTIONS[-1]].per_s
+def machine() -> str:
+    """Its processor."""
+    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    return f"{model.partition(': ')[2]}, {os.cpu_count()} cores"
 
 
-def measure(target: Target, *, n_users: int, seconds: int, about: bool = True) -> dict[int, Load]:
-    """The loads by connections, after a cold start's first requests."""
-    if about:
-        cold = [timed_get(target.url + target.path % (n * 7919 % n_users)) for n in range(_COLD_REQUESTS)]
-        print(
-            f"{target.name}: ready in {target.ready_s:.1f} s; first request {cold[0]:.1f} ms, "
-            f"median of the first {_COLD_REQUESTS} {median(cold):.2f} ms",
-            flush=True,
-        )
-    lua_path = target.path.replace("%%", "%")
-    run = {}
-    for connections in CONNECTIONS:
-        load.run(target.url, lua_path, pids=target.pids, users=n_users, connections=connections, seconds=1)
-        run[connections] = load.run(
-            target.url, lua_path, pids=target.pids, users=n_users, connections=connections, seconds=seconds
-        )
-    if about:
-        resident, own = load.memory_mb(target.pids)
-        print(f"{target.name}: {resident:,.0f} MB resident, of which {own:,.0f} MB not mapped from files", flush=True)
-    return run
+def measure(
+    targets: Sequence[Target], shop: Shop, *, seconds: int, connections: Sequence[int] = CONNECTIONS
+) -> dict[tuple[str, int], Load]:
+    """All systems are asked the same in a round, one after the other, so that a slower minute is slower for all."""
+    runs = defaultdict(list)
+    for target in targets:
+        _ask(target, shop, connections=connections[-1], seconds=_WARMING_S, seed=0)
+    for turn in range(ROUNDS):
+        for count in connections:
+            for target in targets:
+                seed = 1 + 1000 * turn + count
+                found = _ask(target, shop, connections=count, seconds=seconds, seed=seed)
+                runs[target.name, count].append(found)
+    return {key: load.median_of(found) for key, found in runs.items()}
 
 
-def table(results: dict[str, dict[int, Load]]) -> str:
-    """Markdown: every system and number of connections, with ratios to the one-worker baseline."""
+def table(runs: Runs) -> str:
+    """Markdown: every system and number of connections, with ratios to the baseline of one and of two workers."""
+    names = list(dict.fromkeys(name for name, _ in runs))
+    one, two = names[:2]
     lines = [
-        "\n| system | connections | p50 ms | p95 ms | p99 ms | requests/s | CPU ms/request | failed "
-        "| p50 ÷ baseline | requests/s ÷ 1 worker | ÷ 2 workers |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| system | connections | p50 ms | p95 ms | p99 ms | p99 ÷ p50 | requests/s | CPU ms/request "
+        "| context switches/request | failed | p50 ÷ 1 worker | requests/s ÷ 1 worker | ÷ 2 workers |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    one, two = results["one process, 1 worker"], results["one process, 2 workers"]
-    for name, runs in results.items():
-        for connections, run in runs.items():
-            first, second = one[connections], two[connections]
+    for name in names:
+        for connections in CONNECTIONS:
+            run, first, second = (runs[each, connections] for each in (name, one, two))
             lines.append(
-                f"| {name} | {connections} | {run.p50_ms:.2f} | {run.p95_ms:.2f} | {run.p99_ms:.2f} | {run.per_s:,.0f} "
-                f"| {run.cpu_ms:.2f} | {run.failed} | {run.p50_ms / first.p50_ms:.2f} | {run.per_s / first.per_s:.2f} "
-                f"| {run.per_s / second.per_s:.2f} |"
+                f"| {name} | {connections} | {run.p50_ms:.2f} | {run.p95_ms:.2f} | {run.p99_ms:.2f} "
+                f"| {run.p99_ms / run.p50_ms:.1f} | {run.per_s:,.0f} | {cpu(run)} | {run.switches:.1f} | {run.failed} "
+                f"| {run.p50_ms / first.p50_ms:.2f} | {run.per_s / first.per_s:.2f} | {run.per_s / second.per_s:.2f} |"
             )
     return "\n".join(lines)
 
 
-def hops(stack: LocalStack, *, n_users: int) -> str:
-    """Where the time of one request goes: each service asked directly over gRPC, one call after the other."""
-    ports = stack.ports
-    with (
-        open_blocking_channel(f"127.0.0.1:{ports.candidate_gen}") as first,
-        open_blocking_channel(f"127.0.0.1:{ports.reranker}") as second,
-    ):
-        candidate_gen, reranker = CandidateGenServiceStub(first), RerankerServiceStub(second)
-        found_ms, ranked_ms = [], []
-        for n in range(_HOP_CALLS):
-            user = serving_volume.user_id(n * 104_729 % n_users)
-            started = time.perf_counter()
-            found = candidate_gen.GetCandidates(GetCandidatesRequest(user_id=user, count=CANDIDATES), timeout=5)
-            between = time.perf_counter()
-            reranker.Rerank(
-                RerankRequest(
-                    artifact_version=found.artifact_version,
-                    query_vector=found.query_vector,
-                    candidates=found.candidates,
-                    count=10,
-                ),
-                timeout=5,
-            )
-            found_ms.append((between - started) * 1e3)
-            ranked_ms.append((time.perf_counter() - between) * 1e3)
-    rest = [timed_get(stack.gateway_url + PATH % (n * 104_729 % n_users)) for n in range(_HOP_CALLS)]
+def cpu(run: Load) -> str:
+    """Processor time a request, and of which process."""
+    each = run.cpu_ms.items()
+    parts = " (" + ", ".join(f"{name} {spent_ms:.2f}" for name, spent_ms in each) + ")" if len(each) > 1 else ""
+    return f"{sum(run.cpu_ms.values()):.2f}{parts}"
+
+
+def needs(target: Target) -> str:
+    """How soon it was ready, and its memory after the load."""
+    resident, own = load.memory_mb(list(target.pids.values()))
     return (
-        f"where it goes (p50, one client): candidate_gen over gRPC {median(found_ms):.2f} ms, reranker over gRPC "
-        f"{median(ranked_ms):.2f} ms, the whole over REST from Python {median(rest):.2f} ms"
+        f"- {target.name}: ready in {target.ready_s:.1f} s; {resident:,.0f} MB resident, "
+        f"of which {own:,.0f} MB not mapped from files"
     )
 
 
-def timed_get(url: str) -> float:
-    """Milliseconds of one request on a connection of its own."""
-    started = time.perf_counter()
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        answer.read()
-    return (time.perf_counter() - started) * 1e3
-
-
-@contextmanager
-def one_process(volume: Path, *, workers: int) -> Iterator[Target]:
-    """The baseline under uvicorn."""
-    port = Ports.free().gateway
-    command = [
-        *(str(PYTHON), "-m", "uvicorn", "--factory", "benchmarks.one_process_service:create_app"),
-        *("--port", str(port), "--workers", str(workers), "--loop", "uvloop", "--http", "httptools"),
-        *("--no-access-log", "--log-level", "warning"),
-    ]
-    started = time.monotonic()
-    with subprocess.Popen(command, env=os.environ | {VOLUME: str(volume)}) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(f"{url}/readyz", process)
-            name = f"one process, {workers} worker{'s' if workers > 1 else ''}"
-            yield Target(name, url, [process.pid], time.monotonic() - started)
-        finally:
-            process.terminate()
-
-
-@contextmanager
-def this_system(volume: Path) -> Iterator[tuple[Target, LocalStack]]:
-    """The real processes, with their defaults."""
-    with tempfile.TemporaryDirectory() as logs:
-        started = time.monotonic()
-        with LocalStack(volume, ports=Ports.free(), log_dir=Path(logs)) as stack:
-            serving = [process.pid for name, process in stack.processes.items() if name != "event_sink"]
-            yield Target("this system", stack.gateway_url, serving, time.monotonic() - started), stack
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until the address answers. Raises: RuntimeError when the process has ended."""
-    while process.poll() is None:
-        try:
-            timed_get(url)
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"the baseline ended with status {process.returncode}")
+def _ask(target: Target, shop: Shop, *, connections: int, seconds: int, seed: int) -> Load:
+    addresses = [(HOST, port) for port in target.ports]
+    return load.run(addresses, shop.requests, pids=target.pids, connections=connections, seconds=seconds, seed=seed)
 
 
 if __name__ == "__main__":

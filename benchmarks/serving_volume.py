@@ -21,8 +21,9 @@ from trainer.publishing import index
 
 DIM: Final = 64
 HISTORY: Final = 10
+CATEGORIES: Final = 500
+BENCH: Final = Path(__file__).resolve().parent.parent / ".bench"
 _TASTES: Final = 400
-_BENCH: Final = Path(__file__).resolve().parent.parent / ".bench"
 
 
 def user_id(row: int) -> str:
@@ -30,9 +31,19 @@ def user_id(row: int) -> str:
     return f"u{row:08d}"
 
 
-def volume_of(*, n_items: int, n_users: int) -> Path:
+def item_id(row: int) -> str:
+    """The id of a row; ids sort as rows do."""
+    return f"i{row:08d}"
+
+
+def category(number: int) -> str:
+    """One of CATEGORIES."""
+    return f"category-{number}"
+
+
+def volume_of(*, n_items: int, n_users: int, folder: Path = BENCH) -> Path:
     """The volume with this many items and users; made if it is not there yet."""
-    volume = _BENCH / f"serving-{n_items}-{n_users}-format{FORMAT_VERSION}"
+    volume = folder / f"serving-{n_items}-{n_users}-format{FORMAT_VERSION}"
     if layout.current_version(volume) is None:
         _write(volume, version="20260101T000000.000Z-als-benchmark", n_items=n_items, n_users=n_users, seed=0)
     return volume
@@ -132,9 +143,9 @@ def _history(rng: np.random.Generator, *, n_items: int, n_users: int) -> History
 def _catalogue(rng: np.random.Generator, n_items: int) -> pa.Table:
     return pa.table(
         {
-            "item_id": pa.array([f"i{row:08d}" for row in range(n_items)], pa.large_string()),
+            "item_id": pa.array([item_id(row) for row in range(n_items)], pa.large_string()),
             "title": pa.array([f"Item number {row}, with a title of usual length" for row in range(n_items)]),
-            "category": pa.array([f"category-{n}" for n in rng.integers(500, size=n_items)]),
+            "category": pa.array([category(n) for n in rng.integers(CATEGORIES, size=n_items)]),
             "price": pa.array(rng.lognormal(2, 1, n_items)),
             "image_url": pa.nulls(n_items, pa.large_string()),
             "available": pa.array(np.ones(n_items, bool)),

@@ -72,7 +72,7 @@ class LocalStack:
     """candidate_gen, reranker, gateway and, if asked for, the page, on loopback. Use as a context manager.
 
     `jobs` are further processes, once the gateway is ready: a module and its arguments (`{"event_sink": []}`).
-    `environment` adds settings of the processes (`{"GATEWAY_CANDIDATES": "100"}`).
+    `environment` adds settings of the processes (`{"GATEWAY_CANDIDATES": "100"}`); the attribute is all that they get.
     The feature store is a file on the volume, and so is the gateway's GATEWAY_CURSOR_KEY where none is set. Each
     process logs to a file in `log_dir`.
     """
@@ -95,15 +95,13 @@ class LocalStack:
         self._with_ui = with_ui
         self._jobs = jobs or {}
         self._log_dir = log_dir
-        self._environment = (
-            os.environ | {"PYTHONUNBUFFERED": "1"} | _settings(artifact_dir, ports) | (environment or {})
-        )
+        self.environment = os.environ | {"PYTHONUNBUFFERED": "1"} | _settings(artifact_dir, ports) | (environment or {})
 
     def __enter__(self) -> "LocalStack":
         self.ports.check()
         self._log_dir.mkdir(parents=True, exist_ok=True)
-        if not self._environment.get("GATEWAY_CURSOR_KEY"):
-            self._environment["GATEWAY_CURSOR_KEY"] = kept_key(self._artifact_dir / CURSOR_KEY)
+        if not self.environment.get("GATEWAY_CURSOR_KEY"):
+            self.environment["GATEWAY_CURSOR_KEY"] = kept_key(self._artifact_dir / CURSOR_KEY)
         try:
             for name in ("candidate_gen", "reranker", "gateway"):
                 self._start(name, PYTHON)
@@ -143,7 +141,7 @@ class LocalStack:
             # Its own session: a Ctrl-C reaches this process only, which then stops the others in order.
             self.processes[name] = subprocess.Popen(
                 [python, "-m", name, *arguments],
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
