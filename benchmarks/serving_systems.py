@@ -72,8 +72,8 @@ def this_system(shop: Shop, *, gateways: int = 1, services: int = 1) -> Iterator
     ports, *further = (Ports.free() for _ in range(max(gateways, services)))
     with _Processes(shop) as processes:
         settings = processes.settings | {
-            "GATEWAY_CANDIDATE_GEN_TARGET": _address_of([each.candidate_gen for each in (ports, *further)][:services]),
-            "GATEWAY_RERANKER_TARGET": _address_of([each.reranker for each in (ports, *further)][:services]),
+            "GATEWAY_CANDIDATE_GEN_TARGET": address_of([each.candidate_gen for each in (ports, *further)][:services]),
+            "GATEWAY_RERANKER_TARGET": address_of([each.reranker for each in (ports, *further)][:services]),
         }
         stack = LocalStack(shop.volume, ports=ports, log_dir=processes.folder, environment=settings)
         pids = {}
@@ -131,7 +131,7 @@ class _Processes:
         return time.monotonic() - self._begun_s
 
 
-def _address_of(ports: list[int]) -> str:
+def address_of(ports: list[int]) -> str:
     """Of all replicas of a service, for grpc."""
     return "ipv4:" + ",".join(f"{HOST}:{port}" for port in ports)
 
