@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,16 @@ class Requests:
     users: int
     filtered: float = 0.0  # the share that has a filter, by category or by price
     categories: int = 1
+
+    def draw(self, rng: random.Random) -> tuple[str, str, str]:
+        """Method, path and body of one of them, as the script above draws them."""
+        user = f"u{rng.randrange(self.users):08d}"
+        if rng.random() >= self.filtered:
+            return "GET", f"/v1/users/{user}/recommendations?count=10", ""
+        only = f'{{"max_price": {rng.randint(5, 20)}}}'
+        if rng.random() < 0.5:
+            only = f'{{"categories": ["category-{rng.randrange(self.categories)}"]}}'
+        return "POST", "/v1/recommendations", f'{{"user_id": "{user}", "count": 10, "filter": {only}}}'
 
 
 @dataclass(frozen=True, kw_only=True)

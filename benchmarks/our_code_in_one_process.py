@@ -28,14 +28,27 @@ from recsys.rpc.model_servicer import ModelServicer
 from reranker.servicer import RerankerServicer
 from reranker.settings import Settings as RerankerSettings
 
-_NO_CONTEXT: Final = cast(grpc.ServicerContext, None)  # the servicers do not look at it
+Method = Callable[[Any, grpc.ServicerContext], Any]
+Call = Callable[..., Awaitable[Any]]
+
+NO_CONTEXT: Final = cast(grpc.ServicerContext, None)  # the servicers do not look at it
+
+
+def called(method: Method) -> Call:
+    """Nothing stands between both."""
+
+    async def call(request: Any, *, timeout_s: float) -> Any:
+        return method(request, NO_CONTEXT)
+
+    return call
 
 
 @asynccontextmanager
-async def in_process(_: Settings) -> AsyncIterator[Clients]:
+async def in_process(_: Settings, *, called: Callable[[Method], Call] = called) -> AsyncIterator[Clients]:
     """In the place of `gateway.clients.connect`: both services with the settings that their processes would have.
 
-    What the gateway asks for lists, and whether the services are ready, is answered; the look-ups are not.
+    What the gateway asks for lists, and whether the services are ready, is answered; the look-ups are not. `called`
+    makes a client's call of a servicer's method.
     """
     faiss.omp_set_num_threads(1)
     first, second = read_settings(CandidateGenSettings), read_settings(RerankerSettings)
@@ -67,15 +80,6 @@ async def in_process(_: Settings) -> AsyncIterator[Clients]:
         rankers.stop()
         retrievers.stop()
         follower.stop()
-
-
-def called(method: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[..., Awaitable[Any]]:
-    """A servicer's method as a client has it."""
-
-    async def call(request: Any, *, timeout_s: float) -> Any:
-        return method(request, _NO_CONTEXT)
-
-    return call
 
 
 async def _serving(*, timeout_s: float) -> str:

@@ -23,7 +23,7 @@ from benchmarks.load import Load
 from benchmarks.serving_shops import Shop
 from benchmarks.serving_systems import HOST, Target
 
-CONNECTIONS: Final = (1, 8, 32)
+CONNECTIONS: Final = (1, 32)
 ROUNDS: Final = 3
 _WARMING_S: Final = 2
 _LISTS: Final = 500

@@ -58,9 +58,14 @@ class WaitingServicer(CandidateGenServiceServicer):
 def main() -> None:
     """Print the table."""
     print(f"{machine()}\n\n| calls | the gateway's client, p50 ms | unary calls, p50 ms | ratio |\n|---|---|---|---|")
+    uvloop.run(report())  # as the gateway
+
+
+async def report() -> None:
+    """Print the rows."""
     for replicas in (1, 3):
         with serving(replicas) as target:
-            rows = uvloop.run(compare(target))  # as the gateway
+            rows = await compare(target)
         for what, (client_ms, unary_ms) in rows.items():
             print(
                 f"| {what}, replicas: {replicas} | {client_ms:.2f} | {unary_ms:.2f} | {client_ms / unary_ms:.2f} |",

@@ -1,58 +1,50 @@
-"""Where the time of one request goes, stage by stage: the figures of docs/adr/0011-where-the-time-goes.md.
+"""What each part of a request takes: the figures of docs/adr/0011-where-the-time-goes.md.
 
     make benchmark-serving-profile    # or: .venv/bin/python -m benchmarks.serving_profile [--items 1000000]
 
-In process, as thread time: FAISS alone (the baseline), then candidate_gen and the reranker as their servers call them,
-for users drawn at random, so that caches are as cold as requests find them. Between processes, one call after the
-other: an empty call over a call stream and as a unary one, and candidate_gen over both, as ratios to FAISS alone.
+All in one process, as the processor time of its thread: FAISS alone (as the baseline uses it), candidate_gen and the
+reranker as their servers call them, from bytes to bytes, and the gateway's application without them. For the living
+shop and the plain one, for users drawn at random, so that caches are as cold as requests find them.
 """
 
 import argparse
-import asyncio
+import gc
+import os
+import random
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, redirect_stderr
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any, Final, cast
+from statistics import fmean, median
+from typing import Any, Final
+from unittest.mock import patch
 
 import faiss
-import grpc
 import numpy as np
 import uvloop
+from fastapi import FastAPI
 
-from benchmarks import serving_volume
+from benchmarks import serving_shops
 from benchmarks.one_process_service import CANDIDATES
-from candidate_gen.retriever import Retriever
-from candidate_gen.servicer import CandidateGenServicer
-from candidate_gen.sources import SourceCounts
+from benchmarks.our_code_in_one_process import NO_CONTEXT, Call, Method, in_process
+from benchmarks.serving import machine
+from benchmarks.serving_shops import Shop
+from gateway.app import create_app
+from gateway.http.access import guard
+from gateway.http.metrics import GatewayMetrics
+from gateway.lists.popular_list import popular_list
+from gateway.settings import Settings
+from gateway.shop.live_shop import go_live
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
-from recsys.artifact.watcher import Watcher
-from recsys.feature_store.follower import LiveState
-from recsys.rpc.call_streams import UnaryMethod, open_call_streams
-from recsys.rpc.channel import call_unary, open_channel
-from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetCandidatesResponse
-from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceStub
-from recsys.v1.reranker_service_pb2 import RerankRequest
-from reranker.ranker import Ranker
-from reranker.servicer import RerankerServicer
+from recsys.observability import logging
 from tools.local_stack import LocalStack, Ports
 
-_REQUESTS: Final = 2_000
-_TIMEOUT_S: Final = 5.0
-_STREAM_OPENS_S: Final = 0.5
-_NO_CONTEXT: Final = cast(grpc.ServicerContext, None)  # the servicers do not look at it
-
-
-class _Only:
-    """A watcher of one model."""
-
-    def __init__(self, model: object) -> None:
-        self._model = model
-
-    def get(self, _: str) -> object:
-        return self._model
+_REQUESTS: Final = 3_000
+_WARMING: Final = 300
 
 
 def main() -> None:
@@ -60,97 +52,126 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1_000_000)
     n_items = parser.parse_args().items
-    volume = serving_volume.volume_of(n_items=n_items, n_users=n_items)
-    users = [serving_volume.user_id(n) for n in np.random.default_rng(0).integers(0, n_items, _REQUESTS).tolist()]
-    called = uvloop.run(between_processes(volume, users))  # as the gateway; first, while this process is small
-    rows = in_process(volume, users) | called
-    alone = rows["FAISS alone"]
-    print("| what | p50 ms | ÷ FAISS alone |\n|---|---|---|")
-    for what, took_ms in rows.items():
-        print(f"| {what} | {took_ms:.2f} | {took_ms / alone:.2f} |")
-
-
-def in_process(volume: Path, users: list[str]) -> dict[str, float]:
-    """Median thread time of each stage by name, in milliseconds."""
-    version = layout.current_version(volume)
-    assert version is not None
-    faiss.omp_set_num_threads(1)
-    artifact = open_artifact(layout.version_dir(volume, version))
-    retriever = Retriever(artifact, live=LiveState(), counts=SourceCounts())
-    first = CandidateGenServicer(cast(Watcher[Retriever], _Only(retriever)), max_count=CANDIDATES)
-    second = RerankerServicer(cast(Watcher[Ranker], _Only(Ranker(artifact))), max_candidates=10 * CANDIDATES)
-    took: dict[str, list[float]] = {"FAISS alone": [], "candidate_gen in process": [], "reranker in process": []}
-    half = len(users) // 2
-    for user in users[:half]:  # other users than those below, whose lists it would warm
-        row = artifact.users.row_of(user)
-        vector = np.asarray(artifact.user_embeddings[row])
-        started = time.thread_time()
-        retriever.retrieval.index.search(vector, CANDIDATES)
-        took["FAISS alone"].append(time.thread_time() - started)
-    for user in users[half:]:
-        asked = GetCandidatesRequest(user_id=user, count=CANDIDATES).SerializeToString()
-        started = time.thread_time()
-        found = first.GetCandidates(GetCandidatesRequest.FromString(asked), _NO_CONTEXT)
-        found.SerializeToString()
-        took["candidate_gen in process"].append(time.thread_time() - started)
-        to_rank = rerank_request(found).SerializeToString()
-        started = time.thread_time()
-        second.Rerank(RerankRequest.FromString(to_rank), _NO_CONTEXT).SerializeToString()
-        took["reranker in process"].append(time.thread_time() - started)
-    return {name: median(values) * 1e3 for name, values in took.items()}
-
-
-async def between_processes(volume: Path, users: list[str]) -> dict[str, float]:
-    """Median time of each kind of call by name, in milliseconds."""
-    with tempfile.TemporaryDirectory() as logs, LocalStack(volume, ports=Ports.free(), log_dir=Path(logs)) as stack:
-        async with (
-            open_channel(f"127.0.0.1:{stack.ports.candidate_gen}") as channel,
-            open_call_streams(channel, count=1) as streams,
-        ):
-            stub = CandidateGenServiceStub(channel)
-            method = UnaryMethod(
-                "/recsys.v1.CandidateGenService/GetCandidates", stub.GetCandidates, GetCandidatesResponse
+    print(f"{machine()}; {n_items:,} items; µs of processor time a request\n")
+    print("| shop | stage | p50 | mean | p50 ÷ FAISS alone |\n|---|---|---|---|---|")
+    for make in (serving_shops.living, serving_shops.plain):
+        shop = make(n_items=n_items, n_users=n_items)
+        spent = uvloop.run(profile(shop))
+        alone = median(spent["FAISS alone"])
+        for stage, took_s in spent.items():
+            middle = median(took_s)
+            print(
+                f"| {shop.name} | {stage} | {middle * 1e6:.0f} | {fmean(took_s) * 1e6:.0f} | {middle / alone:.2f} |",
+                flush=True,
             )
-            await asyncio.sleep(_STREAM_OPENS_S)
-
-            async def over_a_stream(request: GetCandidatesRequest) -> object:
-                return await streams.call(method, request, timeout_s=_TIMEOUT_S)
-
-            async def unary(request: GetCandidatesRequest) -> object:
-                return await call_unary(method.call, request, timeout_s=_TIMEOUT_S)
-
-            nothing = [GetCandidatesRequest(user_id=user, count=0) for user in users]  # refused before any work
-            whole = [GetCandidatesRequest(user_id=user, count=CANDIDATES) for user in users]
-            return {
-                "an empty call over a call stream": await timed(over_a_stream, nothing),
-                "an empty unary call": await timed(unary, nothing),
-                "candidate_gen over a call stream": await timed(over_a_stream, whole),
-                "candidate_gen by unary calls": await timed(unary, whole),
-            }
 
 
-async def timed(ask: Callable[[GetCandidatesRequest], Awaitable[Any]], requests: list[GetCandidatesRequest]) -> float:
-    """Median milliseconds of a request, one after the other."""
-    took = []
-    for request in requests:
-        started = time.perf_counter()
-        try:
-            await ask(request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
-                raise
-        took.append(time.perf_counter() - started)
-    return median(took) * 1e3
+async def profile(shop: Shop) -> dict[str, list[float]]:
+    """Seconds of each stage, in each of the requests."""
+    rng, alone = random.Random(0), FaissAlone(shop)
+    spent: dict[str, list[float]] = defaultdict(list)
+    stages: dict[str, float] = defaultdict(float)  # of one request
+    async with application(shop, stages) as app:
+        gc.freeze()  # as the processes do
+        for number in range(_WARMING + _REQUESTS):
+            if number == _WARMING:
+                spent.clear()
+            spent["FAISS alone"].append(alone.search(rng))
+            request = shop.requests.draw(rng)
+            stages.clear()
+            started = time.thread_time()
+            await ask(app, *request)
+            all_s = time.thread_time() - started
+            for stage, took_s in stages.items():
+                spent[stage].append(took_s)
+            spent["gateway"].append(all_s - sum(stages.values()))
+            spent["all three"].append(all_s)
+    return spent
 
 
-def rerank_request(found: GetCandidatesResponse) -> RerankRequest:
-    """What the gateway asks the reranker after this."""
-    return RerankRequest(
-        artifact_version=found.artifact_version,
-        query_vector=found.query_vector,
-        candidates=found.candidates,
-        count=10,
-    )
+class FaissAlone:
+    """The search of the baseline, for users of the model."""
+
+    def __init__(self, shop: Shop) -> None:
+        version = layout.current_version(shop.volume)
+        assert version is not None
+        artifact = open_artifact(layout.version_dir(shop.volume, version))
+        self._users = np.asarray(artifact.user_embeddings)
+        self._index = faiss.read_index(str(artifact.retrieval_index_path), faiss.IO_FLAG_MMAP_IFC)
+        if artifact.manifest.index.search_effort is not None:
+            faiss.ParameterSpace().set_index_parameter(self._index, "nprobe", artifact.manifest.index.search_effort)
+
+    def search(self, rng: random.Random) -> float:
+        """Seconds that it took."""
+        vector = self._users[rng.randrange(len(self._users)), None]
+        started = time.thread_time()
+        self._index.search(vector, CANDIDATES)
+        return time.thread_time() - started
+
+
+@asynccontextmanager
+async def application(shop: Shop, stages: dict[str, float]) -> AsyncIterator[FastAPI]:
+    """The gateway's application, with both services behind it; they add to `stages` what they spend."""
+    with tempfile.TemporaryDirectory(dir=shop.volume.parent) as name, Path(name, "log").open("w") as log:
+        folder = Path(name)
+        of_shop = shop.settings_in(folder)
+        stack = LocalStack(shop.volume, ports=Ports.free(), log_dir=folder, environment=of_shop)
+        with patch.dict(os.environ, stack.environment), redirect_stderr(log):
+            logging.configure(service="profile", level="INFO")
+            settings = Settings()
+            async with (
+                in_process(settings, called=partial(timed, stages=stages)) as clients,
+                go_live(settings) as live,
+                guard(settings) as access,
+                popular_list(clients, file=None) as popular,
+            ):
+                yield create_app(settings, clients, live, guard=access, metrics=GatewayMetrics(), popular=popular)
+
+
+def timed(method: Method, *, stages: dict[str, float]) -> Call:
+    """A servicer's method as the server runs it: what it takes from the request's bytes to the answer's is its own."""
+    stage = method.__module__.partition(".")[0]
+
+    async def call(request: Any, *, timeout_s: float) -> Any:
+        content = request.SerializeToString()
+        started = time.thread_time()
+        answer = method(type(request).FromString(content), NO_CONTEXT)
+        content = answer.SerializeToString()
+        stages[stage] += time.thread_time() - started
+        return type(answer).FromString(content)
+
+    return call
+
+
+async def ask(app: FastAPI, method: str, target: str, body: str) -> None:
+    """One request, as a server hands it to the application. Raises: RuntimeError, unless it is answered with 200."""
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": method,
+        "root_path": "",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+    statuses = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body.encode(), "more_body": False}
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status", 200))
+
+    await app(scope, receive, send)
+    if set(statuses) != {200}:
+        raise RuntimeError(f"{method} {target}: expected 200, found {statuses}")
 
 
 if __name__ == "__main__":
