@@ -38,6 +38,7 @@ SYSTEMS: Final[Sequence[Start]] = (
     serving_systems.our_code_in_one_process,
     serving_systems.this_system,
 )
+SHOPS: Final = {"living": serving_shops.living, "plain": serving_shops.plain}
 
 
 def main() -> None:
@@ -46,16 +47,16 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[4_000, 40_000, 1_000_000])
     parser.add_argument("--users", type=int, help="default: as many as items")
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--shops", nargs="+", choices=SHOPS, default=list(SHOPS))
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: apt-get install wrk")
     print(f"{machine()}; the medians of {ROUNDS} rounds of {arguments.seconds} s, in which the systems take turns")
-    for make in (serving_shops.living, serving_shops.plain):
+    for name in arguments.shops:
         for n_items in arguments.items:
             n_users = arguments.users or n_items
-            print(f"making {n_items:,} items, {n_users:,} users", file=sys.stderr, flush=True)
-            shop = make(n_items=n_items, n_users=n_users)
-            print(f"\n## The {shop.name} shop, {n_items:,} items, {n_users:,} users, d={serving_volume.DIM}\n")
+            shop = SHOPS[name](n_items=n_items, n_users=n_users)
+            print(f"\n## The {name} shop, {n_items:,} items, {n_users:,} users, d={serving_volume.DIM}\n", flush=True)
             with ExitStack() as running:
                 targets = [running.enter_context(start(shop)) for start in SYSTEMS]
                 print(table(measure(targets, shop, seconds=arguments.seconds)), "\n")
