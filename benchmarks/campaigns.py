@@ -168,7 +168,7 @@ def online(channel: grpc.Channel, n_users: int, *, seconds: float) -> list[float
     end = time.perf_counter() + seconds
     while (started := time.perf_counter()) < end:
         user = serving_volume.user_id(len(took) * 104_729 % n_users)
-        stub.GetCandidates(GetCandidatesRequest(user_id=user, count=ONLINE_CANDIDATES), timeout=5)
+        stub.GetCandidates(GetCandidatesRequest(user_id=user, count=ONLINE_CANDIDATES, packed=True), timeout=5)
         took.append((time.perf_counter() - started) * 1e3)
     return took
 
@@ -197,7 +197,7 @@ def _wait_until_it_answers(channel: grpc.Channel, process: subprocess.Popen[byte
     until = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < until and process.poll() is None:
         try:
-            stub.GetCandidates(GetCandidatesRequest(count=1), timeout=5)
+            stub.GetCandidates(GetCandidatesRequest(count=1, packed=True), timeout=5)
         except grpc.RpcError:
             time.sleep(0.1)
         else:

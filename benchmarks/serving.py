@@ -139,7 +139,9 @@ def hops(stack: LocalStack, *, n_users: int) -> str:
         for n in range(_HOP_CALLS):
             user = serving_volume.user_id(n * 104_729 % n_users)
             started = time.perf_counter()
-            found = candidate_gen.GetCandidates(GetCandidatesRequest(user_id=user, count=CANDIDATES), timeout=5)
+            found = candidate_gen.GetCandidates(
+                GetCandidatesRequest(user_id=user, count=CANDIDATES, packed=True), timeout=5
+            )
             between = time.perf_counter()
             reranker.Rerank(
                 RerankRequest(

@@ -88,7 +88,7 @@ def in_process(volume: Path, users: list[str]) -> dict[str, float]:
         retriever.retrieval.index.search(vector, CANDIDATES)
         took["FAISS alone"].append(time.thread_time() - started)
     for user in users[half:]:
-        asked = GetCandidatesRequest(user_id=user, count=CANDIDATES).SerializeToString()
+        asked = GetCandidatesRequest(user_id=user, count=CANDIDATES, packed=True).SerializeToString()
         started = time.thread_time()
         found = first.GetCandidates(GetCandidatesRequest.FromString(asked), _NO_CONTEXT)
         found.SerializeToString()
@@ -119,8 +119,10 @@ async def between_processes(volume: Path, users: list[str]) -> dict[str, float]:
             async def unary(request: GetCandidatesRequest) -> object:
                 return await call_unary(method.call, request, timeout_s=_TIMEOUT_S)
 
-            nothing = [GetCandidatesRequest(user_id=user, count=0) for user in users]  # refused before any work
-            whole = [GetCandidatesRequest(user_id=user, count=CANDIDATES) for user in users]
+            nothing = [
+                GetCandidatesRequest(user_id=user, count=0, packed=True) for user in users
+            ]  # refused before any work
+            whole = [GetCandidatesRequest(user_id=user, count=CANDIDATES, packed=True) for user in users]
             return {
                 "an empty call over a call stream": await timed(over_a_stream, nothing),
                 "an empty unary call": await timed(unary, nothing),

@@ -92,7 +92,7 @@ def read(response: GetTopItemsResponse) -> Iterator[tuple[list[str], list[float]
 
 def popular_items(channel: grpc.Channel, *, version: str, count: int) -> list[str]:
     """The same for everyone."""
-    request = GetPopularItemsRequest(artifact_version=version, count=count, with_item_ids=True)
+    request = GetPopularItemsRequest(artifact_version=version, count=count, with_item_ids=True, packed=True)
     return list(CandidateGenServiceStub(channel).GetPopularItems(request, timeout=10).item_ids)
 
 

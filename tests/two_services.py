@@ -30,7 +30,7 @@ class System:
     metrics: tuple[Metrics, Metrics]
 
     def candidates(self, user_id: str, *, count: int = 5, version: str = "") -> GetCandidatesResponse:
-        request = GetCandidatesRequest(user_id=user_id, count=count, artifact_version=version)
+        request = GetCandidatesRequest(user_id=user_id, count=count, artifact_version=version, packed=True)
         response: GetCandidatesResponse = self.candidate_gen.GetCandidates(request, timeout=TIMEOUT_S)
         return response
 

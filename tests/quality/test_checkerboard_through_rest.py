@@ -122,7 +122,9 @@ def test_ids_are_unchanged_whatever_they_hold(system: System) -> None:
 
 def test_plain_grpc_gives_the_same_items_with_the_same_scores_as_rest(system: System) -> None:
     for user_id in (*shop.IDS, UNKNOWN):
-        found = system.candidate_gen.GetCandidates(GetCandidatesRequest(user_id=user_id, count=100), timeout=TIMEOUT_S)
+        found = system.candidate_gen.GetCandidates(
+            GetCandidatesRequest(user_id=user_id, count=100, packed=True), timeout=TIMEOUT_S
+        )
         ranked = system.reranker.Rerank(
             RerankRequest(
                 artifact_version=found.artifact_version,

@@ -141,7 +141,8 @@ def test_users_without_a_vector_are_named_and_popular_items_are_for_them(service
     [answer] = service.answers(first("nobody", "user-00", ""))
     assert (list(answer.without_vector), list(answer.lengths)) == ([0, 2], [0, 2, 0])
     popular: GetPopularItemsResponse = service.candidates.GetPopularItems(
-        GetPopularItemsRequest(count=2, artifact_version=answer.artifact_version, with_item_ids=True), timeout=TIMEOUT_S
+        GetPopularItemsRequest(count=2, artifact_version=answer.artifact_version, with_item_ids=True, packed=True),
+        timeout=TIMEOUT_S,
     )
     assert list(popular.item_ids) == ["item-11", "item-10"]
 
@@ -159,7 +160,7 @@ def test_everyone_gets_in_a_batch_what_they_get_alone(tmp_path: Path) -> None:
     with service_of(tmp_path, shop) as service:
         [answer] = service.answers(first(*shop.user_ids, count=10))
         for user_id, found in zip(shop.user_ids, lists_in(answer), strict=True):
-            request = GetCandidatesRequest(user_id=user_id, count=10, with_item_ids=True)
+            request = GetCandidatesRequest(user_id=user_id, count=10, with_item_ids=True, packed=True)
             alone = service.candidates.GetCandidates(request, timeout=TIMEOUT_S)
             # of the index, 10 or as many as are left; the other sources' candidates follow
             assert [item for item, _ in found] == alone.item_ids[: len(found)]
@@ -260,7 +261,9 @@ def test_too_many_streams_are_refused_and_online_requests_are_not(service: Servi
         held.append((requests, stream))
     assert refusal is not None
     assert refusal.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    online = service.candidates.GetCandidates(GetCandidatesRequest(user_id="user-00", count=1), timeout=TIMEOUT_S)
+    online = service.candidates.GetCandidates(
+        GetCandidatesRequest(user_id="user-00", count=1, packed=True), timeout=TIMEOUT_S
+    )
     assert online.artifact_version == "v1"
     for requests, stream in held:
         requests.end()

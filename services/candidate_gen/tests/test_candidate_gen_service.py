@@ -16,6 +16,7 @@ from candidate_gen.settings import Settings
 from recsys.artifact.manifest import GateInfo
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
+from recsys.shop.item_wire import sources_of
 from recsys.v1.candidate_gen_service_pb2 import (
     VECTOR_ORIGIN_FOLDED_IN,
     VECTOR_ORIGIN_NONE,
@@ -59,6 +60,7 @@ class Client:
             include_seen=include_seen,
             artifact_version=version,
             with_item_ids=True,
+            packed=True,
         )
         response: GetCandidatesResponse = self._candidates.GetCandidates(request, timeout=TIMEOUT_S)
         return response
@@ -68,12 +70,12 @@ class Client:
         return response
 
     def similar(self, item_id: str, *, count: int = 5) -> GetSimilarItemsResponse:
-        request = GetSimilarItemsRequest(item_id=item_id, count=count, with_item_ids=True)
+        request = GetSimilarItemsRequest(item_id=item_id, count=count, with_item_ids=True, packed=True)
         response: GetSimilarItemsResponse = self._candidates.GetSimilarItems(request, timeout=TIMEOUT_S)
         return response
 
     def popular(self, *, count: int = 5) -> GetPopularItemsResponse:
-        request = GetPopularItemsRequest(count=count, with_item_ids=True)
+        request = GetPopularItemsRequest(count=count, with_item_ids=True, packed=True)
         response: GetPopularItemsResponse = self._candidates.GetPopularItems(request, timeout=TIMEOUT_S)
         return response
 
@@ -103,7 +105,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 def proposed_by(source: CandidateSource, candidates: CandidateSet) -> int:
     """How many of the candidates a source proposed."""
-    return sum(bits >> source & 1 for bits in candidates.sources)
+    return sum(bits >> source & 1 for bits in sources_of(candidates))
 
 
 def test_a_known_user_gets_neighbours_of_the_trained_vector(client: Client) -> None:
@@ -124,7 +126,9 @@ def test_an_unknown_user_gets_popular_items(client: Client) -> None:
 
 def test_live_events_of_a_stranger_are_folded_in_and_not_proposed_again(client: Client) -> None:
     events = [RecentEvent(item_id=f"item-{row:02d}", event_type="purchase", sequence=1) for row in (3, 5)]
-    request = GetCandidatesRequest(events=events, seen_item_ids=["item-03", "item-05"], count=4, with_item_ids=True)
+    request = GetCandidatesRequest(
+        events=events, seen_item_ids=["item-03", "item-05"], count=4, with_item_ids=True, packed=True
+    )
     response = client.ask(request)
     assert response.vector_origin == VECTOR_ORIGIN_FOLDED_IN
     assert response.item_ids[:4] == ["item-01", "item-07", "item-09", "item-11"]
@@ -133,7 +137,7 @@ def test_live_events_of_a_stranger_are_folded_in_and_not_proposed_again(client: 
 
 def test_a_filter_holds_inside_the_search_and_is_explained(client: Client) -> None:
     request = GetCandidatesRequest(
-        user_id="user-00", filter=Filter(categories=["odd"]), count=3, explain=True, with_item_ids=True
+        user_id="user-00", filter=Filter(categories=["odd"]), count=3, explain=True, with_item_ids=True, packed=True
     )
     response = client.ask(request)
     assert {int(item_id[-2:]) % 2 for item_id in response.item_ids} == {1}
@@ -144,15 +148,15 @@ def test_a_filter_holds_inside_the_search_and_is_explained(client: Client) -> No
 
 def test_a_category_may_be_kept_out(client: Client) -> None:
     asked = {"user_id": "user-00", "count": 3, "explain": True, "include_seen": True}
-    without_odd = client.ask(GetCandidatesRequest(filter=Filter(exclude_categories=["odd"]), **asked))
-    only_even = client.ask(GetCandidatesRequest(filter=Filter(categories=["even"]), **asked))
-    assert list(without_odd.candidates.rows) == list(only_even.candidates.rows)
+    without_odd = client.ask(GetCandidatesRequest(filter=Filter(exclude_categories=["odd"]), **asked, packed=True))
+    only_even = client.ask(GetCandidatesRequest(filter=Filter(categories=["even"]), **asked, packed=True))
+    assert without_odd.candidates == only_even.candidates
     assert {each.reason: each.count for each in without_odd.dropped} == {"category": 6}
 
 
 def test_what_the_vector_is_made_of_adds_up_to_it(client: Client) -> None:
     events = [RecentEvent(item_id=f"item-{row:02d}", event_type="purchase", sequence=1) for row in (3, 4)]
-    response = client.ask(GetCandidatesRequest(user_id="user-01", events=events, count=1, explain=True))
+    response = client.ask(GetCandidatesRequest(user_id="user-01", events=events, count=1, explain=True, packed=True))
     vectors = np.frombuffer(response.history.vectors, "<f4").reshape(len(response.history.item_ids), 2)
     assert response.vector_origin == VECTOR_ORIGIN_FOLDED_IN
     assert set(response.history.item_ids) == {"item-03", "item-04", "item-05", "item-07", "item-09", "item-11"}
@@ -160,8 +164,10 @@ def test_what_the_vector_is_made_of_adds_up_to_it(client: Client) -> None:
 
 
 def test_an_unknown_category_matches_nothing(client: Client) -> None:
-    response = client.ask(GetCandidatesRequest(user_id="user-00", filter=Filter(categories=["none such"]), count=3))
-    assert (list(response.candidates.rows), response.matching_items) == ([], 0)
+    response = client.ask(
+        GetCandidatesRequest(user_id="user-00", filter=Filter(categories=["none such"]), count=3, packed=True)
+    )
+    assert (response.candidates.rows, response.matching_items) == (b"", 0)
 
 
 def test_similar_items_name_their_source(client: Client) -> None:
@@ -191,11 +197,13 @@ def test_users_come_in_pages(client: Client) -> None:
         (lambda client: client.candidates("user-00", count=0), (INVALID, "count: expected 1 to 1000, found 0")),
         (lambda client: client.candidates("user-00", count=1001), (INVALID, "count: expected 1 to 1000, found 1001")),
         (
-            lambda client: client.ask(GetCandidatesRequest(count=1, filter=Filter(min_price=2, max_price=1))),
+            lambda client: client.ask(
+                GetCandidatesRequest(count=1, filter=Filter(min_price=2, max_price=1), packed=True)
+            ),
             (INVALID, "filter: expected min_price of at most max_price, found 2 and 1"),
         ),
         (
-            lambda client: client.ask(GetCandidatesRequest(count=1, filter=Filter(max_price=math.nan))),
+            lambda client: client.ask(GetCandidatesRequest(count=1, filter=Filter(max_price=math.nan), packed=True)),
             (INVALID, "filter.max_price: expected a number, found NaN"),
         ),
         (lambda client: client.similar(""), (INVALID, "item_id: expected a value, found none")),

@@ -60,7 +60,7 @@ async def test_any_user_id_reaches_the_services_unchanged(
     history = await client.get(path("/v1/users/{}/history", user_id))
 
     assert (recommended.status_code, history.status_code) == (200, 200)
-    assert received[0] == GetCandidatesRequest(user_id=user_id, count=20)
+    assert received[0] == GetCandidatesRequest(user_id=user_id, count=20, packed=True)
     assert received[2] == GetHistoryRequest(user_id=user_id, count=20)
 
 
@@ -75,7 +75,7 @@ async def test_any_item_id_reaches_the_services_unchanged(
     listed = await client.get("/v1/items", params={"ids": item_id})
 
     assert similar.status_code == 200
-    assert received[0] == GetSimilarItemsRequest(item_id=item_id, count=20)
+    assert received[0] == GetSimilarItemsRequest(item_id=item_id, count=20, packed=True)
     assert received[2] == GetItemsRequest(item_ids=[item_id])
     assert listed.json()["items"][0]["item_id"] == item_id
 
@@ -93,8 +93,8 @@ async def test_dot_segments_are_ids_and_not_directions(client: httpx.AsyncClient
     await client.get("/v1/users/%2E%2E/recommendations")
     await client.get("/v1/users/%2e/recommendations")
 
-    assert received[0] == GetCandidatesRequest(user_id="..", count=20)
-    assert received[2] == GetCandidatesRequest(user_id=".", count=20)
+    assert received[0] == GetCandidatesRequest(user_id="..", count=20, packed=True)
+    assert received[2] == GetCandidatesRequest(user_id=".", count=20, packed=True)
 
 
 @given(last_id=one_id)

@@ -49,9 +49,9 @@ async def test_a_user_asks_for_many_candidates_and_gets_ten_items_unless_told(
     response = await client.get("/v1/users/007/recommendations", params={"include_seen": "true"})
 
     first, second = received
-    assert first == GetCandidatesRequest(user_id="007", count=20, include_seen=True)
+    assert first == GetCandidatesRequest(user_id="007", count=20, include_seen=True, packed=True)
     assert isinstance(second, RerankRequest)
-    assert (second.query_vector, second.artifact_version, len(second.candidates.rows)) == (b"vector", "v2", 20)
+    assert (second.query_vector, second.artifact_version, len(second.candidates.rows)) == (b"vector", "v2", 80)
     assert len(response.json()["items"]) == 10
 
 
@@ -60,7 +60,7 @@ async def test_more_items_than_candidates_are_configured_ask_for_more_candidates
 ) -> None:
     response = await client.get("/v1/users/7/recommendations", params={"count": 100})
 
-    assert received[0] == GetCandidatesRequest(user_id="7", count=100)
+    assert received[0] == GetCandidatesRequest(user_id="7", count=100, packed=True)
     assert len(response.json()["items"]) == 30  # the whole catalogue
 
 
@@ -75,7 +75,7 @@ async def test_similar_items_are_ranked_for_the_item(client: httpx.AsyncClient, 
     response = await client.get("/v1/items/item-04/similar", params={"count": 2})
 
     first, second = received
-    assert first == GetSimilarItemsRequest(item_id="item-04", count=20)
+    assert first == GetSimilarItemsRequest(item_id="item-04", count=20, packed=True)
     assert isinstance(second, RerankRequest)
     assert second.WhichOneof("query") == "item_id"
     assert [item["sources"] for item in response.json()["items"]] == [["similar"], ["similar"]]
@@ -94,7 +94,7 @@ async def test_popular_items_fetch_no_more_than_they_show_and_are_ranked_for_nob
     await client.get("/v1/items/popular", params={"count": 4})
 
     first, second = received
-    assert first == GetPopularItemsRequest(count=4)
+    assert first == GetPopularItemsRequest(count=4, packed=True)
     assert isinstance(second, RerankRequest)
     assert second.WhichOneof("query") is None
 

@@ -21,7 +21,7 @@ from candidate_gen.query.item_weights import LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex
-from candidate_gen.search.item_set import ItemSet
+from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
 from candidate_gen.users import user_row_of
@@ -139,13 +139,13 @@ class Retriever:
             count=count,
         )
         return Retrieved(
-            candidates=candidates_of(self.sources.propose(asked), eligible, with_lists=explain),
+            candidates=candidates_of(self.sources.propose(asked), eligible, items.rows, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
         )
 
-    def items(self, conditions: Conditions) -> ItemSet:
+    def items(self, conditions: Conditions) -> ItemsLeft:
         """The items of this moment that may be answers, to whoever asks."""
         eligible = self._eligible
         return eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
@@ -164,13 +164,13 @@ class Retriever:
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
         found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found)], eligible)
+        return candidates_of([Proposals(Source.SIMILAR, found)], eligible, items.rows)
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible)
+        return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible, items.rows)
 
     def _recent(self, asker: Asker) -> list[int]:
         """Rows of the most recent items of the version, each once: of the cart, then of the events."""

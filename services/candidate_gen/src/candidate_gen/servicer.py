@@ -9,6 +9,7 @@ from candidate_gen.retriever import Retrieved, Retriever
 from candidate_gen.wire import (
     asker_of,
     candidates_to_wire,
+    check_packed,
     conditions_of,
     history_to_wire,
     item_ids_of,
@@ -40,6 +41,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
     def GetCandidates(  # noqa: N802
         self, request: GetCandidatesRequest, context: grpc.ServicerContext
     ) -> GetCandidatesResponse:
+        check_packed(is_packed=request.packed)
         check_count("count", request.count, at_most=self._max_count)
         conditions = conditions_of(request.filter, seen=seen_of(request))
         retriever = self._watcher.get(request.artifact_version)
@@ -61,6 +63,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         self, request: GetSimilarItemsRequest, context: grpc.ServicerContext
     ) -> GetSimilarItemsResponse:
         check_given("item_id", request.item_id)
+        check_packed(is_packed=request.packed)
         check_count("count", request.count, at_most=self._max_count)
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
@@ -74,6 +77,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
     def GetPopularItems(  # noqa: N802
         self, request: GetPopularItemsRequest, context: grpc.ServicerContext
     ) -> GetPopularItemsResponse:
+        check_packed(is_packed=request.packed)
         check_count("count", request.count, at_most=self._max_count)
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from candidate_gen.candidates import Candidates
 from candidate_gen.excluded import NOT_SEEN, Seen
 from candidate_gen.retriever import Asker, Conditions, Retriever
+from recsys.errors import OtherReleaseError
 from recsys.shop.filter import filter_from_wire
 from recsys.v1 import item_pb2
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, HistoryVectors
@@ -37,12 +38,20 @@ def seen_of(request: GetCandidatesRequest) -> Seen:
     return Seen(is_included=request.include_seen, event_types=request.seen_event_types, item_ids=request.seen_item_ids)
 
 
+def check_packed(*, is_packed: bool) -> None:
+    """Refuse a caller that would read no candidates where there are some. Raises: OtherReleaseError."""
+    if not is_packed:
+        raise OtherReleaseError(
+            "packed: expected true, found false: the caller is of a release that reads candidates otherwise; update it"
+        )
+
+
 def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
     """Parallel arrays, and the lists of the sources where there are any."""
     return item_pb2.CandidateSet(
-        rows=candidates.rows,
-        scores=candidates.scores,
-        sources=candidates.sources,
+        rows=candidates.rows.astype("<u4").tobytes(),
+        scores=candidates.scores.astype("<f4", copy=False).tobytes(),
+        sources=candidates.sources.astype("<u4", copy=False).tobytes(),
         new_item_ids=candidates.new_item_ids,
         lists=[
             item_pb2.SourceList(
@@ -57,10 +66,8 @@ def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
 
 def item_ids_of(candidates: Candidates, retriever: Retriever) -> list[str]:
     """The ids of the candidates, in their order."""
-    items = retriever.artifact.items
-    return [
-        items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)] for row in candidates.rows
-    ]
+    items, rows = retriever.artifact.items, candidates.rows.tolist()
+    return [items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)] for row in rows]
 
 
 def history_to_wire(rows: NDArray[np.int64], vectors: NDArray[np.float32], retriever: Retriever) -> HistoryVectors:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import starmap
 from math import isfinite
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.blend import BlendWeights
-from recsys.errors import InvalidArgumentError
+from recsys.errors import InvalidArgumentError, OtherReleaseError
 from recsys.shop.filter import filter_from_wire
 from recsys.shop.item_wire import item_to_wire, sources_to_wire
 from recsys.v1 import reranker_service_pb2 as pb
@@ -23,7 +23,11 @@ from recsys.v1.item_pb2 import RankedItem as WireRankedItem
 from reranker.ranker import RankedItem, RestItem
 from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
-_FLOAT32 = np.dtype("<f4")
+_FLOAT32: Final = np.dtype("<f4")
+_UINT32: Final = np.dtype("<u4")
+ROW_BYTES: Final = _UINT32.itemsize
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 def request_of(wire: pb.RerankRequest) -> RankRequest:
@@ -47,29 +51,38 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
 
 
 def _proposed(wire: CandidateSet, *, with_lists: bool) -> Proposed:
-    count = len(wire.rows)
-    for name, found in (("scores", len(wire.scores)), ("sources", len(wire.sources))):
-        if found != count:
-            raise InvalidArgumentError(f"candidates.{name}: expected {count} values, one for each row, found {found}")
-    scores = np.array(wire.scores, np.float32)
-    if not np.isfinite(scores).all():
-        raise InvalidArgumentError("candidates.scores: expected finite values, found NaN or infinity")
+    if not wire.HasField("rows"):
+        raise OtherReleaseError(
+            "candidates.rows: expected bytes, found none: candidate_gen is of another release; update it"
+        )
+    rows = _values("candidates.rows", wire.rows, _UINT32)
+    scores = _vector("candidates.scores", wire.scores)
+    sources = _values("candidates.sources", wire.sources, _UINT32)
+    for name, values in (("scores", scores), ("sources", sources)):
+        if len(values) != len(rows):
+            raise InvalidArgumentError(
+                f"candidates.{name}: expected {len(rows)} values, one for each row, found {len(values)}"
+            )
     return Proposed(
-        rows=np.array(wire.rows, np.int64),
+        rows=rows.astype(np.int64),
         scores=scores,
-        sources=np.array(wire.sources, np.uint32),
+        sources=sources,
         new_item_ids=list(wire.new_item_ids),
         lists=[SourceList(each.source, list(each.rows), list(each.scores)) for each in wire.lists if with_lists],
     )
 
 
 def _vector(field: str, content: bytes) -> NDArray[np.float32]:
-    if len(content) % _FLOAT32.itemsize:
-        raise InvalidArgumentError(f"{field}: expected float32 values of 4 bytes each, found {len(content)} bytes")
-    vector = np.frombuffer(content, _FLOAT32)
-    if not np.isfinite(vector).all():
+    vector = _values(field, content, _FLOAT32)
+    if np.count_nonzero(np.isfinite(vector)) < len(vector):
         raise InvalidArgumentError(f"{field}: expected finite values, found NaN or infinity")
     return vector
+
+
+def _values(field: str, content: bytes, dtype: np.dtype[Value]) -> NDArray[Value]:
+    if len(content) % dtype.itemsize:
+        raise InvalidArgumentError(f"{field}: expected {dtype.name} values of 4 bytes each, found {len(content)} bytes")
+    return np.frombuffer(content, dtype)
 
 
 def _weights(wire: pb.BlendWeights) -> BlendWeights:

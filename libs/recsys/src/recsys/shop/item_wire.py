@@ -1,5 +1,9 @@
-"""Items and sources as the wire has them; what the shop did not give stays absent."""
+"""Items, candidates and sources as the wire has them; what the shop did not give stays absent.
 
+The services read and write candidates as arrays. What follows is for whoever needs them as plain numbers.
+"""
+
+import struct
 from typing import Any, cast
 
 from recsys.shop.item import Item
@@ -23,6 +27,16 @@ def item_from_wire(message: item_pb2.Item) -> Item:
     """The item of a message."""
     given: dict[str, Any] = {name.name: value for name, value in message.ListFields()}
     return Item(**{**given, "available": message.available, "attributes": dict(message.attributes)})
+
+
+def scores_of(candidates: item_pb2.CandidateSet) -> tuple[float, ...]:
+    """The scores of the candidates, in their order."""
+    return struct.unpack(f"<{len(candidates.scores) // 4}f", candidates.scores)
+
+
+def sources_of(candidates: item_pb2.CandidateSet) -> tuple[int, ...]:
+    """The sources of each candidate as a set of bits, in their order."""
+    return struct.unpack(f"<{len(candidates.sources) // 4}I", candidates.sources)
 
 
 def sources_to_wire(bits: int) -> list[item_pb2.CandidateSource]:

@@ -30,7 +30,7 @@ class RecentEvent(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesRequest(_message.Message):
-    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence")
+    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence", "packed")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class GetCandidatesRequest(_message.Message):
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     ERASED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     count: int
     user_id: str
@@ -55,7 +56,8 @@ class GetCandidatesRequest(_message.Message):
     explain: bool
     with_item_ids: bool
     erased_sequence: int
-    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ...) -> None: ...
+    packed: bool
+    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ..., packed: _Optional[bool] = ...) -> None: ...
 
 class GetCandidatesResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "vector_origin", "query_vector", "matching_items", "dropped", "history", "item_ids")
@@ -94,18 +96,20 @@ class HistoryVectors(_message.Message):
     def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., vectors: _Optional[bytes] = ...) -> None: ...
 
 class GetSimilarItemsRequest(_message.Message):
-    __slots__ = ("item_id", "count", "artifact_version", "filter", "with_item_ids")
+    __slots__ = ("item_id", "count", "artifact_version", "filter", "with_item_ids", "packed")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     count: int
     artifact_version: str
     filter: _item_pb2.Filter
     with_item_ids: bool
-    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ...) -> None: ...
+    packed: bool
+    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ..., packed: _Optional[bool] = ...) -> None: ...
 
 class GetSimilarItemsResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "item_ids")
@@ -118,16 +122,18 @@ class GetSimilarItemsResponse(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetPopularItemsRequest(_message.Message):
-    __slots__ = ("count", "artifact_version", "filter", "with_item_ids")
+    __slots__ = ("count", "artifact_version", "filter", "with_item_ids", "packed")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     count: int
     artifact_version: str
     filter: _item_pb2.Filter
     with_item_ids: bool
-    def __init__(self, count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ...) -> None: ...
+    packed: bool
+    def __init__(self, count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ..., packed: _Optional[bool] = ...) -> None: ...
 
 class GetPopularItemsResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "item_ids")

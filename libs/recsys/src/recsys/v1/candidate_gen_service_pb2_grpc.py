@@ -33,6 +33,7 @@ class CandidateGenServiceStub:
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
     UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
     filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
+    UNIMPLEMENTED: a request without packed.
     Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
     """
 
@@ -67,6 +68,7 @@ class CandidateGenServiceServicer:
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
     UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
     filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
+    UNIMPLEMENTED: a request without packed.
     Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
     """
 
@@ -126,6 +128,7 @@ class CandidateGenService:
     answer; one that is not held fails with FAILED_PRECONDITION. An empty version means the current one.
     UNAVAILABLE: no model is loaded yet. INVALID_ARGUMENT: a count of 0 or above the server's limit, an empty id, a
     filter whose bounds exclude each other. An unknown category, attribute, user or item of a history is none.
+    UNIMPLEMENTED: a request without packed.
     Fewer candidates than asked for is not an error: the catalogue ended, or what the filter leaves of it.
     """
 

@@ -113,7 +113,7 @@ class PopularList:
     async def learn(self, clients: Clients) -> None:
         """Ask for the list once. Raises: `grpc.aio.AioRpcError`."""
         found = await clients.candidate_gen.get_popular_items(
-            GetPopularItemsRequest(count=_LENGTH), timeout_s=_TIMEOUT_S
+            GetPopularItemsRequest(count=_LENGTH, packed=True), timeout_s=_TIMEOUT_S
         )
         request = RerankRequest(
             artifact_version=found.artifact_version, candidates=found.candidates, count=_LENGTH, blend=PERSONAL_ALONE

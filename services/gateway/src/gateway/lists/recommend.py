@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import grpc
 
 from gateway import schemas
+from gateway.breaker import unavailable
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
@@ -98,7 +99,10 @@ class Recommender:
     async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RankedList:
         """Items like an item."""
         request = first_stage.GetSimilarItemsRequest(
-            item_id=item_id, count=max(count, self.settings.candidates), filter=stage_requests.filter_of(only)
+            item_id=item_id,
+            count=max(count, self.settings.candidates),
+            filter=stage_requests.filter_of(only),
+            packed=True,
         )
         to_rank = RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
         ask, deadline = self.clients.candidate_gen.get_similar_items, Deadline.after(self.settings.timeout_s)
@@ -109,7 +113,7 @@ class Recommender:
 
     async def popular(self, *, count: int, only: Filter) -> RankedList:
         """Popular items, which keep their order in the second stage."""
-        request = first_stage.GetPopularItemsRequest(count=count, filter=stage_requests.filter_of(only))
+        request = first_stage.GetPopularItemsRequest(count=count, filter=stage_requests.filter_of(only), packed=True)
         to_rank = RerankRequest(blend=stage_requests.PERSONAL_ALONE)
         ask, deadline = self.clients.candidate_gen.get_popular_items, Deadline.after(self.settings.timeout_s)
         try:
@@ -183,6 +187,8 @@ class Recommender:
         while True:
             timeout_s = deadline.remaining_s() * _SECOND_STAGE_SHARE
             answer = await self.clients.reranker.rerank(request, timeout_s=timeout_s)
+            if request.candidates.rows and not answer.candidates_read:
+                raise unavailable("the reranker is of another release, which packs candidates otherwise; update it")
             items = [each for each in answer.items if not self.live.is_hidden(each.item.item_id)]
             if len(items) >= count or len(answer.items) < request.count:
                 return RankedList(answer.artifact_version, items[:count], items[count:], answer.remainder)

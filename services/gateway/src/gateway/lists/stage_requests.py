@@ -43,6 +43,7 @@ def candidates_request(
         seen_event_types=types,
         filter=filter_of(asked.filter),
         explain=asked.explain,
+        packed=True,
     )
     if profile is None:
         return request
