@@ -126,7 +126,7 @@ def test_a_search_ends_between_blocks_when_its_time_is_over(volume, monkeypatch)
 
 
 def test_embeddings_are_mapped_not_copied(volume) -> None:
-    assert isinstance(open_artifact(volume.publish()).user_embeddings, np.memmap)
+    assert isinstance(open_artifact(volume.publish()).user_embeddings.base, np.memmap)
 
 
 def test_no_users_and_no_interactions_is_a_valid_version(volume, contents_with) -> None:

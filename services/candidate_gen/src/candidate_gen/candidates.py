@@ -1,14 +1,14 @@
 """Proposals of all sources made one list of candidates, each item once, whose rows the second stage can read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import Neighbours
-from candidate_gen.search.item_set import RowSet
+from candidate_gen.search.item_set import ItemsLeft, RowSet
 from recsys.shop.sources import Source
 
 
@@ -18,7 +18,7 @@ class Proposals:
 
     source: Source
     found: Neighbours
-    most: int | None = None  # so many of those that are left are taken; none: all of them
+    most: int  # so many of those that are left are taken
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def _taken(proposals: Sequence[Proposals], left: NDArray[np.int64]) -> tuple[NDA
     ends = left.searchsorted(np.cumsum([len(each.found.rows) for each in proposals])).tolist()
     parts, start = [], 0
     for each, end in zip(proposals, ends, strict=True):
-        parts.append(left[start : end if each.most is None else min(end, start + each.most)])
+        parts.append(left[start : min(end, start + each.most)])
         start = end
     bits = np.array([1 << each.source for each in proposals], np.uint32)
     return np.concatenate(parts), bits.repeat([len(part) for part in parts])
 
 
 def candidates_of(
-    proposals: Sequence[Proposals], eligible: EligibleItems, left: RowSet, *, with_lists: bool = False
+    proposals: Sequence[Proposals], eligible: EligibleItems, left: ItemsLeft, *, with_lists: bool = False
 ) -> Candidates:
     """The proposals merged; of the items that the shop added since, only the proposed ones are named."""
-    merged = merge(proposals, left)
+    merged = merge(proposals, left.rows)
     added = (merged.rows >= eligible.n_items).nonzero()[0]
     new_rows = merged.rows[added]
     merged.rows[added] = np.arange(eligible.n_items, eligible.n_items + len(added))
@@ -81,14 +81,18 @@ def candidates_of(
         scores=merged.scores,
         sources=merged.sources,
         new_item_ids=[eligible.new_ids[row] for row in (new_rows - eligible.n_items).tolist()],
-        lists=[_listed(each, left, new_rows, n_items=eligible.n_items) for each in proposals if with_lists],
+        lists=_lists(proposals, left, new_rows, n_items=eligible.n_items) if with_lists else [],
     )
 
 
-def _listed(proposals: Proposals, left: RowSet, new_rows: NDArray[np.int64], *, n_items: int) -> Proposals:
-    """What is taken of one source, with the rows that the candidates have."""
-    taken = left.keeps(proposals.found.rows).nonzero()[0][: proposals.most]
-    rows = proposals.found.rows[taken]
+def _lists(
+    proposals: Sequence[Proposals], left: ItemsLeft, new_rows: NDArray[np.int64], *, n_items: int
+) -> list[Proposals]:
+    """What is taken of each source, with the rows that the candidates have."""
     number = {row: n_items + at for at, row in enumerate(new_rows.tolist())}
-    renumbered = np.array([number.get(row, row) for row in rows.tolist()], np.int64)
-    return Proposals(proposals.source, Neighbours(renumbered, proposals.found.scores[taken]))
+    lists = []
+    for each in proposals:
+        taken = left.first(each.found, each.most)
+        rows = np.array([number.get(row, row) for row in taken.rows.tolist()], np.int64)
+        lists.append(replace(each, found=Neighbours(rows, taken.scores)))
+    return lists

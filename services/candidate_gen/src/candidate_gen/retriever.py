@@ -12,7 +12,6 @@ from itertools import chain
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates, Proposals, candidates_of
 from candidate_gen.eligible import EligibleItems
@@ -85,8 +84,7 @@ class Retriever:
         self.manifest = artifact.manifest
         self.live = live
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
-        # a plain view of the map: every slice of numpy's own memmap class costs microseconds
-        embeddings: NDArray[np.float32] = np.asarray(artifact.item_embeddings)
+        embeddings = artifact.item_embeddings
         norms = np.sqrt(np.vecdot(embeddings, embeddings))
         open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
         self.retrieval = Space(
@@ -100,7 +98,7 @@ class Retriever:
         is_trained = norms != 0
         self.is_popularity = not is_trained.any()  # the model: no item has a vector
         if self.is_popularity:  # yet those with events are known
-            is_trained = np.asarray(artifact.first_seen) != 0
+            is_trained = artifact.first_seen != 0
         self.queries = QueryVectors(artifact, row_of=self._row_of)
         self.sources = Sources(self.retrieval, self._similar, popularity=artifact.popularity, counts=counts)
         self._taking = threading.Lock()
@@ -139,7 +137,7 @@ class Retriever:
             count=count,
         )
         return Retrieved(
-            candidates=candidates_of(self.sources.propose(asked), eligible, items.rows, with_lists=explain),
+            candidates=candidates_of(self.sources.propose(asked), eligible, items, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
@@ -163,14 +161,15 @@ class Retriever:
         query = self._similar.exact.embeddings[row]
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
-        found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found)], eligible, items.rows)
+        found = self._similar.around(query, items, count) if query.any() else NONE
+        return candidates_of([Proposals(Source.SIMILAR, found, count)], eligible, items)
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible, items.rows)
+        popular = self.sources.popular.first(items.items, count + len(items.rows.gone))
+        return candidates_of([Proposals(Source.POPULAR, popular, count)], eligible, items)
 
     def _recent(self, asker: Asker) -> list[int]:
         """Rows of the most recent items of the version, each once: of the cart, then of the events."""

@@ -73,17 +73,20 @@ class Sources:
         """
         counts, items, vector = self._counts, asked.items, asked.vector
         gone = len(items.rows.gone)
-        found = [] if vector is None else [Proposals(Source.ANN, self._retrieval.nearest(vector, items, asked.count))]
+        found = []
+        if vector is not None:
+            found = [Proposals(Source.ANN, self._retrieval.around(vector, items, asked.count), asked.count)]
         popular = counts.popular if found else max(asked.count, counts.popular)
         new = asked.count if items.n_known < asked.count else counts.new
+        session = self._session.best(asked.recent, items.rows)
         first_new = new_items(asked.eligible.unknown_to_model, items.items, new + gone, user_id=asked.user_id)
         trending = trending_items(asked.eligible.trending, items.items, counts.trending + gone)
         return [
             *found,
-            Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
-            Proposals(Source.POPULAR, self.popular.first(items.items, popular + gone), most=popular),
-            Proposals(Source.TRENDING, trending, most=counts.trending),
-            Proposals(Source.NEW, first_new, most=new),
+            Proposals(Source.SESSION, session, len(session.rows)),
+            Proposals(Source.POPULAR, self.popular.first(items.items, popular + gone), popular),
+            Proposals(Source.TRENDING, trending, counts.trending),
+            Proposals(Source.NEW, first_new, new),
         ]
 
 
@@ -127,7 +130,7 @@ class PopularItems:
 
     def __init__(self, popularity: NDArray[np.float32]) -> None:
         """`popularity` is float32 [n_items]."""
-        self._popularity = np.asarray(popularity)
+        self._popularity = popularity
         self._order: NDArray[np.int64] = np.argsort(-self._popularity, kind="stable")
 
     def first(self, items: ItemSet, count: int) -> Neighbours:
@@ -136,14 +139,12 @@ class PopularItems:
 
     def best(self, items: ItemsLeft, count: int) -> Neighbours:
         """The `count` most popular of the items that are left."""
-        first = self.first(items.items, count + len(items.rows.gone))
-        kept = items.rows.keeps(first.rows).nonzero()[0][:count]
-        return Neighbours(first.rows[kept], first.scores[kept])
+        return items.first(self.first(items.items, count + len(items.rows.gone)), count)
 
     def _find(self, items: ItemSet, count: int) -> Neighbours:
         if items.few is not None:
             return best(items.few, self._popularity[items.few], count)
-        rows = self._order[first_of(self._order, items.rows, count)]
+        rows = first_of(self._order, items.rows, count)
         return Neighbours(rows, self._popularity[rows])
 
 
@@ -156,9 +157,9 @@ def trending_in_rows(listed: Sequence[TrendingItem], row_of: Callable[[str], int
 def trending_items(trending: Neighbours, items: ItemSet, count: int) -> Neighbours:
     """The `count` items of a set with most weight of recent events, decayed by time, heaviest first."""
 
-    def find(wanted: int) -> Neighbours:
-        first = first_of(trending.rows, items.rows, wanted)
-        return Neighbours(trending.rows[first], trending.scores[first])
+    def find(_: int) -> Neighbours:
+        listed = items.rows.has(trending.rows)
+        return Neighbours(trending.rows[listed], trending.scores[listed])
 
     return _kept(items, Source.TRENDING, count, listed=trending, find=find)
 
@@ -169,7 +170,7 @@ def new_items(unknown_to_model: NDArray[np.int64], items: ItemSet, count: int, *
     Each user's turn begins elsewhere, so that all get shown.
     """
     start = crc32(user_id.encode()) % len(unknown_to_model) if user_id and len(unknown_to_model) else 0
-    rows = unknown_to_model[first_of(unknown_to_model, items.rows, count, start=start)]
+    rows = first_of(unknown_to_model, items.rows, count, start=start)
     return Neighbours(rows, np.zeros(len(rows), np.float32))
 
 

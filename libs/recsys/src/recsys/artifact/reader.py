@@ -5,7 +5,7 @@ and what was found.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -24,6 +24,7 @@ from recsys.errors import ArtifactError
 
 _USERS = pa.schema([pa.field("user_id", pa.large_string())])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
+Opened = TypeVar("Opened", "Artifact", History, FoldIn)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,14 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
     _check(version_dir, artifact, throttled=throttled)
-    return artifact
+    return _plain(artifact)
+
+
+def _plain(opened: Opened) -> Opened:
+    """With plain views of the mapped arrays: each slice of numpy's own class for these costs as much as a search."""
+    arrays = {name: np.asarray(each) for name, each in vars(opened).items() if isinstance(each, np.memmap)}
+    parts = {name: _plain(each) for name, each in vars(opened).items() if isinstance(each, History | FoldIn)}
+    return replace(opened, **arrays, **parts)
 
 
 def read_manifest(version_dir: Path) -> Manifest:

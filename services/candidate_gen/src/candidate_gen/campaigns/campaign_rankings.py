@@ -22,7 +22,7 @@ class PersonalRanking:
 
     def __init__(self, retriever: Retriever, items: ItemsLeft) -> None:
         self._retrieval = retriever.retrieval
-        self._users: NDArray[np.float32] = np.asarray(retriever.artifact.user_embeddings)
+        self._users = retriever.artifact.user_embeddings
         self._index, self._exact = self._retrieval.index, self._retrieval.exact
         self.size = items.n_known
         self._among = items.among
@@ -64,7 +64,7 @@ class PopularRanking:
 
     def __init__(self, retriever: Retriever, items: ItemsLeft) -> None:
         self._popular = retriever.sources.popular
-        self._popularity = np.asarray(retriever.artifact.popularity)
+        self._popularity = retriever.artifact.popularity
         self._items = items
         self.size = items.n_known
 

@@ -78,7 +78,7 @@ class RowSet:
         is_more = self.has(rows)
         is_more[1:] &= rows[1:] != rows[:-1]
         more = rows[is_more]
-        gone = np.union1d(self.gone, more) if len(self.gone) else more
+        gone = np.sort(np.concatenate([self.gone, more])) if len(self.gone) else more
         return RowSet(self.base, gone, self.size - len(more))
 
 
@@ -149,23 +149,27 @@ class ItemsLeft:
             return self.items.among
         return Among(self.rows.bitmap, size=self.n_known, n_items=self.items.n_items)
 
+    def first(self, found: Neighbours, count: int) -> Neighbours:
+        """The first `count` of some items of the set that are left."""
+        left = self.rows.keeps(found.rows).nonzero()[0][:count]
+        return Neighbours(found.rows[left], found.scores[left])
+
     def without(self, rows: NDArray[np.int64]) -> "ItemsLeft":
         """What is left without these rows too, which may repeat."""
         return ItemsLeft(self.items, self.rows.without(rows))
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:
-    """Positions in `order`, int64 [n] rows, of the first `count` that are in the set, from `start` on and around."""
+    """Of rows in an order, int64 [n], the first `count` that are in the set, from position `start` on and around."""
     found: list[NDArray[np.int64]] = []
     at, block, taken = 0, 2 * count, 0
     while at < len(order) and taken < count:
-        positions = np.arange(start + at, start + min(at + block, len(order)))
-        if start:
-            positions %= len(order)
-        positions = positions[items.has(order[positions])]
-        found.append(positions)
-        taken += len(positions)
-        at, block = at + block, 4 * block
-    if len(found) == 1:
-        return found[0][:count]
-    return np.concatenate(found)[:count] if found else np.empty(0, np.int64)
+        end = min(at + block, len(order))
+        rows = order[start + at : start + end]
+        if start + end > len(order):
+            rows = np.concatenate([rows, order[max(start + at - len(order), 0) : start + end - len(order)]])
+        rows = rows[items.has(rows)]
+        found.append(rows)
+        taken += len(rows)
+        at, block = end, 4 * block
+    return np.concatenate(found)[:count] if found else _NONE

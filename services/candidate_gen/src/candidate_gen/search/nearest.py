@@ -65,10 +65,14 @@ class Space:
     exact: ExactScores
 
     def nearest(self, query: NDArray[np.float32], items: ItemsLeft, count: int) -> Neighbours:
-        """The `count` best of some items for a query, float32 [dim], by score, ties by row; all where there are fewer.
+        """The `count` best that are left of a version's items, by score, ties by row; all where there are fewer.
 
-        A version's items are found only.
+        `query` is float32 [dim].
         """
+        return items.first(self.around(query, items, count), count)
+
+    def around(self, query: NDArray[np.float32], items: ItemsLeft, count: int) -> Neighbours:
+        """The same, in their order, and maybe among and after them some of the set that are not left."""
         query = self.exact.comparable(query)
         if items.few is not None:
             return best(items.few, self.exact.of_rows(query, items.few), count)
@@ -77,25 +81,22 @@ class Space:
             return NONE
         for factor in _EFFORTS:
             found = self._search(query, items, wanted, factor=factor)
-            if len(found.rows) == wanted:
+            if found is not None:
                 ties = np.count_nonzero(found.scores[1:] >= found.scores[:-1])  # in no order; all others always are
-                return best(found.rows, found.scores, wanted) if ties else found
+                return best(found.rows, found.scores, len(found.rows)) if ties else found
         rows = items.rows.rows()[: items.n_known]
         return best(rows, self.exact.of_all(query[np.newaxis])[0, rows], wanted)
 
-    def _search(self, query: NDArray[np.float32], items: ItemsLeft, wanted: int, *, factor: float) -> Neighbours:
-        """At the most `wanted` of the items that the index has.
+    def _search(self, query: NDArray[np.float32], items: ItemsLeft, wanted: int, *, factor: float) -> Neighbours | None:
+        """What the index has, `wanted` of which are left; none where it finds fewer.
 
         Where a few are gone from a set that is asked for by many, the index is asked for as many more.
         """
         gone = items.n_known_gone
-        if gone > wanted:
-            return self.index.search(query, wanted, among=items.among, factor=factor)
-        found = self.index.search(query, wanted + gone, among=items.items.among, factor=factor)
-        if gone == 0:
-            return found
-        kept = items.rows.keeps(found.rows).nonzero()[0][:wanted]
-        return Neighbours(found.rows[kept], found.scores[kept])
+        among, fetch = (items.among, wanted) if gone > wanted else (items.items.among, wanted + gone)
+        found = self.index.search(query, fetch, among=among, factor=factor)
+        is_enough = len(found.rows) == fetch or np.count_nonzero(items.rows.keeps(found.rows)) >= wanted
+        return found if is_enough else None
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Neighbours:
