@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from recsys.blend import BlendWeights
 from recsys.errors import InvalidArgumentError, OtherReleaseError
-from recsys.shop.filter import filter_from_wire
-from recsys.shop.item_wire import item_to_wire, sources_to_wire
+from recsys.shop.filter import NO_FILTER, filter_from_wire
+from recsys.shop.item_wire import describe, sources_to_wire
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
 from recsys.v1.item_pb2 import CandidateSet, Explanation
-from recsys.v1.item_pb2 import RankedItem as WireRankedItem
 from reranker.ranker import RankedItem, RestItem
 from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
@@ -42,7 +41,7 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
         blend=_weights(wire.blend) if wire.HasField("blend") else None,
         diversity=_diversity(wire.diversity) if wire.HasField("diversity") else None,
         rules=list(starmap(_rule, enumerate(wire.rules))),
-        filter=filter_from_wire(wire.filter),
+        filter=filter_from_wire(wire.filter) if wire.HasField("filter") else NO_FILTER,
         excluded_item_ids=frozenset(wire.filter.exclude_item_ids),
         exploration=_exploration(wire.exploration) if wire.HasField("exploration") else None,
         explain=wire.explain,
@@ -133,16 +132,15 @@ def _history(wire: WireHistory) -> HistoryVectors | None:
     return HistoryVectors(list(wire.item_ids), vectors.reshape(count, -1)) if count else None
 
 
-def ranked_to_wire(ranked: RankedItem) -> WireRankedItem:
-    """An item where it stands."""
-    return WireRankedItem(
-        item=item_to_wire(ranked.item),
-        score=ranked.score,
-        sources=sources_to_wire(ranked.sources),
-        propensity=ranked.propensity,
-        # the message's fields are called alike
-        explanation=None if ranked.explanation is None else Explanation(**asdict(ranked.explanation)),
-    )
+def add_ranked(ranked: RankedItem, response: pb.RerankResponse) -> None:
+    """The next item of a response; made in place, since a message that becomes a part of another is copied."""
+    message = response.items.add()
+    describe(ranked.item, message.item)
+    message.score = ranked.score
+    message.sources.extend(sources_to_wire(ranked.sources))
+    message.propensity = ranked.propensity
+    if ranked.explanation is not None:
+        message.explanation.CopyFrom(Explanation(**asdict(ranked.explanation)))  # its fields are called alike
 
 
 def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:
