@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from in_process import NEVER_S, TIMEOUT_S, serving
+from packed_candidates import candidate_set
 from tiny_artifact import checkerboard, publish
 
 from recsys.feature_store.follower import Follower, LiveState
@@ -15,7 +16,7 @@ from recsys.observability.metrics import Metrics
 from recsys.shop.item import ItemChange
 from recsys.v1.catalog_service_pb2 import GetItemsRequest
 from recsys.v1.catalog_service_pb2_grpc import CatalogServiceStub
-from recsys.v1.item_pb2 import CandidateSet, Item
+from recsys.v1.item_pb2 import Item
 from recsys.v1.reranker_service_pb2 import RerankRequest
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceStub
 from reranker.app import create
@@ -35,7 +36,7 @@ class Client:
             yield self
 
     def ranked(self, *rows: int) -> list[Item]:
-        candidates = CandidateSet(rows=rows, scores=[1] * len(rows), sources=[2] * len(rows))
+        candidates = candidate_set(rows, scores=[1] * len(rows))
         request = RerankRequest(artifact_version="v1", candidates=candidates, count=12)
         return [ranked.item for ranked in self._reranker.Rerank(request, timeout=TIMEOUT_S).items]
 

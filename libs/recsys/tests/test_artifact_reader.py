@@ -49,7 +49,8 @@ def test_attributes_are_read_by_name_and_belong_to_their_item(volume) -> None:
     catalogue = open_artifact(volume.publish()).catalogue
     brands = catalogue.texts("attributes.brand")
     assert brands is not None
-    assert brands.at(np.arange(4)) == ["Lumo", None, "Lumo", "Oak & Co"]
+    lumo, oak = brands.code_of["Lumo"], brands.code_of["Oak & Co"]
+    assert brands.codes.tolist() == [lumo, -1, lumo, oak]
     assert catalogue.texts("attributes.colour") is None
     assert catalogue.item(0).attributes == {"brand": "Lumo"}
     assert catalogue.item(1).attributes == {}
@@ -126,7 +127,7 @@ def test_a_search_ends_between_blocks_when_its_time_is_over(volume, monkeypatch)
 
 
 def test_embeddings_are_mapped_not_copied(volume) -> None:
-    assert isinstance(open_artifact(volume.publish()).user_embeddings, np.memmap)
+    assert isinstance(open_artifact(volume.publish()).user_embeddings.base, np.memmap)
 
 
 def test_no_users_and_no_interactions_is_a_valid_version(volume, contents_with) -> None:

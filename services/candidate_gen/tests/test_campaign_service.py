@@ -141,7 +141,8 @@ def test_users_without_a_vector_are_named_and_popular_items_are_for_them(service
     [answer] = service.answers(first("nobody", "user-00", ""))
     assert (list(answer.without_vector), list(answer.lengths)) == ([0, 2], [0, 2, 0])
     popular: GetPopularItemsResponse = service.candidates.GetPopularItems(
-        GetPopularItemsRequest(count=2, artifact_version=answer.artifact_version, with_item_ids=True), timeout=TIMEOUT_S
+        GetPopularItemsRequest(count=2, artifact_version=answer.artifact_version, with_item_ids=True),
+        timeout=TIMEOUT_S,
     )
     assert list(popular.item_ids) == ["item-11", "item-10"]
 

@@ -39,4 +39,4 @@ def test_the_first_of_an_order_come_from_the_start_on_and_around(
     start %= len(mask)
     expected = [row for row in [*order[start:].tolist(), *order[:start].tolist()] if mask[row]][:count]
     found = first_of(order, RowSet.of(np.array(mask)), count, start=start)
-    assert order[found].tolist() == expected
+    assert found.tolist() == expected

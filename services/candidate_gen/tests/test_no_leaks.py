@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_shop import Did, change, erase, record, set_trending
 from numpy.typing import NDArray
+from packed_candidates import rows_of
 from tiny_artifact import Shop, publish, random_shop, with_als_fold_in
 
 from candidate_gen.retriever import Retriever
@@ -27,6 +28,7 @@ from recsys.artifact.watcher import Watcher
 from recsys.errors import ItemNotFoundError
 from recsys.feature_store.follower import LiveState
 from recsys.shop.item import ItemRecord
+from recsys.shop.item_wire import scores_of, sources_of
 from recsys.v1.candidate_gen_service_pb2 import (
     GetCandidatesRequest,
     GetPopularItemsRequest,
@@ -171,11 +173,11 @@ def facts_of(shop: Shop, changes: Mapping[str, ItemRecord]) -> dict[str, Fact]:
 
 def check(found: CandidateSet, item_ids: list[str], passing: set[str]) -> None:
     """Nothing but what passes, each once, told by row and by id alike."""
-    assert len(found.rows) == len(found.scores) == len(found.sources) == len(item_ids)
+    assert len(rows_of(found)) == len(scores_of(found)) == len(sources_of(found)) == len(item_ids)
     assert len(set(item_ids)) == len(item_ids)
     assert set(item_ids) <= passing
     of_row = [*IDS, *found.new_item_ids]
-    assert [of_row[row] for row in found.rows] == item_ids
+    assert [of_row[row] for row in rows_of(found)] == item_ids
     assert set(found.new_item_ids) <= set(item_ids)
     for each in found.lists:
         listed = [of_row[row] for row in each.rows]
@@ -269,7 +271,7 @@ def ask_for_somebody(
     assert found.matching_items == len(passing)
     assert len(found.item_ids) >= min(count, len(passing))
     if found.query_vector:
-        ann = [bool(sources & (1 << CANDIDATE_SOURCE_ANN)) for sources in found.candidates.sources]
+        ann = [bool(sources & (1 << CANDIDATE_SOURCE_ANN)) for sources in sources_of(found.candidates)]
         expected = min(count, len(passing - set(NEW_IDS)))
         assert ann == [True] * expected + [False] * (len(ann) - expected)
         check_best(shop, np.frombuffer(found.query_vector, "<f4"), passing, found.candidates, count=expected)
@@ -279,8 +281,8 @@ def ask_for_somebody(
 def check_best(shop: Shop, query: NDArray[np.float32], passing: set[str], found: CandidateSet, *, count: int) -> None:
     """Scores are those of the items, and descend; an exhaustive index gives the best that there are."""
     exact = shop.item_embeddings @ query
-    given = np.array(found.scores[:count])
-    np.testing.assert_allclose(given, exact[list(found.rows[:count])], rtol=2e-2, atol=2e-2)  # fp16 rounds
+    given = np.array(scores_of(found)[:count])
+    np.testing.assert_allclose(given, exact[rows_of(found)[:count]], rtol=2e-2, atol=2e-2)  # fp16 rounds
     assert (np.diff(given) <= 0).all()
     if shop is not trained(2) and shop is not trained(3):
         best = np.sort([exact[row] for row, item_id in enumerate(IDS) if item_id in passing])[::-1][:count]

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from packed_candidates import candidate_set, rows_of
 from pydantic import SecretStr
 
 from gateway.app import create_app
@@ -30,6 +31,7 @@ from gateway.http.metrics import GatewayMetrics
 from gateway.lists.popular_list import PopularList
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop, go_live
+from recsys.shop.item_wire import scores_of, sources_of
 from recsys.v1 import (
     candidate_gen_service_pb2,
     candidate_gen_service_pb2_grpc,
@@ -183,7 +185,9 @@ class FakeReranker:
             item_pb2.RankedItem(
                 item=_item(ITEM_IDS[row]), score=-score, sources=[bits.bit_length() - 1], propensity=1.0
             )
-            for row, score, bits in reversed(list(zip(found.rows, found.scores, found.sources, strict=True)))
+            for row, score, bits in reversed(
+                list(zip(rows_of(found), scores_of(found), sources_of(found), strict=True))
+            )
         ]
         rest = ranked[request.count :] if request.with_remainder else []
         return reranker_service_pb2.RerankResponse(
@@ -195,6 +199,7 @@ class FakeReranker:
                 sources=[1 << one.sources[0] for one in rest],
                 propensities=[one.propensity for one in rest],
             ),
+            candidates_read=len(rows_of(found)),
         )
 
     async def FindUnknownItems(  # noqa: N802
@@ -263,7 +268,7 @@ class FakeModel(health_pb2_grpc.HealthServicer):
 
 def _candidates(count: int, *, source: item_pb2.CandidateSource) -> item_pb2.CandidateSet:
     rows = range(min(count, len(ITEM_IDS)))
-    return item_pb2.CandidateSet(rows=rows, scores=[-float(row) for row in rows], sources=[1 << source for _ in rows])
+    return candidate_set(rows, scores=[-float(row) for row in rows], sources=[1 << source for _ in rows])
 
 
 def _item(item_id: str) -> item_pb2.Item:

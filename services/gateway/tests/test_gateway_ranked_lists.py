@@ -51,7 +51,7 @@ async def test_a_user_asks_for_many_candidates_and_gets_ten_items_unless_told(
     first, second = received
     assert first == GetCandidatesRequest(user_id="007", count=20, include_seen=True)
     assert isinstance(second, RerankRequest)
-    assert (second.query_vector, second.artifact_version, len(second.candidates.rows)) == (b"vector", "v2", 20)
+    assert (second.query_vector, second.artifact_version, len(second.candidates.rows)) == (b"vector", "v2", 80)
     assert len(response.json()["items"]) == 10
 
 

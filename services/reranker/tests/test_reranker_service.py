@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from in_process import NEVER_S, TIMEOUT_S, failure_of, serving
 from live_shop import change, record
+from packed_candidates import candidate_set
 from tiny_artifact import checkerboard, publish
 
 from recsys.feature_store.follower import LiveState
@@ -35,8 +36,7 @@ EVEN = np.array([1, 0], "<f4").tobytes()
 
 
 def candidates(*rows: int, **more: object) -> item_pb2.CandidateSet:
-    fields = {"rows": rows, "scores": rows, "sources": [1 << ANN] * len(rows)} | more
-    return item_pb2.CandidateSet(**fields)  # type: ignore[arg-type]
+    return candidate_set(rows, **({"scores": rows} | more))  # type: ignore[arg-type]
 
 
 PROPOSED = candidates(3, 2, 1, 0)

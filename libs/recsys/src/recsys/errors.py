@@ -34,6 +34,10 @@ class ModelNotLoadedError(RecsysError):
     """No artifact has been loaded yet."""
 
 
+class OtherReleaseError(RecsysError):
+    """A message is of a release whose form of it this one does not read: says which, and what to update."""
+
+
 class StoreUnavailableError(RecsysError):
     """The feature store cannot be reached, or cannot write; nothing was acknowledged."""
 

@@ -117,5 +117,4 @@ class EligibleItems:
         return self._item_set(before.rows.changed(rows, is_in, n_rows=self.n_items + len(self.new_ids)))
 
     def _item_set(self, rows: RowSet) -> ItemSet:
-        size = rows.size_below(self.n_items)
-        return ItemSet(rows, rows.rows()[:size] if size <= self.few else None)
+        return ItemSet.of(rows, n_items=self.n_items, most_few=self.few)

@@ -12,7 +12,6 @@ from itertools import chain
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates, Proposals, candidates_of
 from candidate_gen.eligible import EligibleItems
@@ -21,7 +20,7 @@ from candidate_gen.query.item_weights import LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex
-from candidate_gen.search.item_set import ItemSet
+from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
 from candidate_gen.users import user_row_of
@@ -87,8 +86,7 @@ class Retriever:
         self.manifest = artifact.manifest
         self.live = live
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
-        # a plain view of the map: every slice of numpy's own memmap class costs microseconds
-        embeddings: NDArray[np.float32] = np.asarray(artifact.item_embeddings)
+        embeddings = artifact.item_embeddings
         norms = np.sqrt(np.vecdot(embeddings, embeddings))
         open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
         self.retrieval = Space(
@@ -102,7 +100,7 @@ class Retriever:
         is_trained = norms != 0
         self.is_popularity = not is_trained.any()  # the model: no item has a vector
         if self.is_popularity:  # yet those with events are known
-            is_trained = np.asarray(artifact.first_seen) != 0
+            is_trained = artifact.first_seen != 0
         self.queries = QueryVectors(artifact, row_of=self._row_of)
         self.sources = Sources(self.retrieval, self._similar, popularity=artifact.popularity, counts=counts)
         self._taking = threading.Lock()
@@ -145,13 +143,13 @@ class Retriever:
             count=count,
         )
         return Retrieved(
-            candidates=candidates_of(self.sources.propose(asked), eligible, with_lists=explain),
+            candidates=candidates_of(self.sources.propose(asked), eligible, items, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
         )
 
-    def items(self, conditions: Conditions) -> ItemSet:
+    def items(self, conditions: Conditions) -> ItemsLeft:
         """The items of this moment that may be answers, to whoever asks."""
         eligible = self._eligible
         return eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
@@ -169,14 +167,15 @@ class Retriever:
         query = self._similar.exact.embeddings[row]
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
-        found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found)], eligible)
+        found = self._similar.around(query, items, count) if query.any() else NONE
+        return candidates_of([Proposals(Source.SIMILAR, found, count)], eligible, items)
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        return candidates_of([Proposals(Source.POPULAR, self.sources.popular.best(items, count))], eligible)
+        popular = self.sources.popular.first(items.items, count + len(items.rows.gone))
+        return candidates_of([Proposals(Source.POPULAR, popular, count)], eligible, items)
 
     def _expect_all_events_needed(self, asker: Asker, user_row: int | None) -> None:
         """What was omitted must be part of the user's trained history, and older than the most recent items."""

@@ -1,12 +1,13 @@
 """What proposes candidates for somebody: each source gives rows of items and their scores, best first.
 
-Every source proposes only items of the set that it is given. A new one is a line of `recsys.shop.sources`, a line of
-`Sources.propose`, and what that line calls.
+Every source proposes only items of the set that it is given. What a request excludes may be among them: it falls out
+where all are put together, so a source that many requests share gives as many more. A new source is a line of
+`recsys.shop.sources`, a line of `Sources.propose`, and what that line calls.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 from zlib import crc32
 
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from candidate_gen.candidates import Proposals
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import NONE, Neighbours
-from candidate_gen.search.item_set import ItemSet, RowSet, first_of
-from candidate_gen.search.nearest import Space
+from candidate_gen.search.item_set import Head, ItemSet, ItemsLeft, RowSet, first_of
+from candidate_gen.search.nearest import Space, best
 from recsys.feature_store.interface import TrendingItem
 from recsys.shop.sources import Source
 
@@ -28,6 +29,7 @@ RECENT_ITEMS: Final = 3
 _FETCH_FACTOR: Final = 3
 _MOST_ITEMS_HELD: Final = 10_000
 _EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
+_HEAD: Final = 512  # so much of a list at the least is kept with a set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Asked:
     vector: NDArray[np.float32] | None  # [dim]; none: nothing is known of them
     recent: Sequence[int]  # rows of the items that they looked at last, most recent first
     eligible: EligibleItems
-    items: ItemSet  # those of them that may be an answer to this request
+    items: ItemsLeft  # those of them that may be an answer to this request
     count: int  # so many of the index
 
 
@@ -69,22 +71,22 @@ class Sources:
 
         Without a vector, popular items take the place of the index.
         """
-        counts, items = self._counts, asked.items
-        popular_count = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
-        popular = self.popular.best(items, popular_count)
-        found = popular
-        proposals = []
-        if asked.vector is not None:
-            found = self._retrieval.nearest(asked.vector, items, asked.count)
-            proposals = [Proposals(Source.ANN, found)]
-        new_count = asked.count if len(found.rows) < asked.count else counts.new
-        new = new_items(asked.eligible.unknown_to_model, items, new_count, user_id=asked.user_id)
+        counts, items, vector = self._counts, asked.items, asked.vector
+        gone = len(items.rows.gone)
+        found = []
+        if vector is not None:
+            found = [Proposals(Source.ANN, self._retrieval.around(vector, items, asked.count), asked.count)]
+        popular = counts.popular if found else max(asked.count, counts.popular)
+        new = asked.count if items.n_known < asked.count else counts.new
+        session = self._session.best(asked.recent, items.rows)
+        first_new = new_items(asked.eligible.unknown_to_model, items.items, new + gone, user_id=asked.user_id)
+        trending = trending_items(asked.eligible.trending, items.items, counts.trending + gone)
         return [
-            *proposals,
-            Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
-            Proposals(Source.POPULAR, popular),
-            Proposals(Source.TRENDING, trending_items(asked.eligible.trending, items, counts.trending)),
-            Proposals(Source.NEW, new),
+            *found,
+            Proposals(Source.SESSION, session, len(session.rows)),
+            Proposals(Source.POPULAR, self.popular.first(items.items, popular + gone), popular),
+            Proposals(Source.TRENDING, trending, counts.trending),
+            Proposals(Source.NEW, first_new, new),
         ]
 
 
@@ -117,7 +119,7 @@ class SessionNeighbours:
     def _search(self, row: int) -> Neighbours:
         query = self._similar.exact.comparable(self._similar.exact.embeddings[row])
         fetch = min(_FETCH_FACTOR * self._count + 1, self._similar.exact.n_items)
-        found = self._similar.index.search(query, fetch, effort=_EFFORT)
+        found = self._similar.index.search(query, fetch, factor=_EFFORT)
         # of an item without a vector nothing is known: its cosine to any is 0
         others = (found.rows != row) & (found.scores > 0)
         return Neighbours(found.rows[others], found.scores[others])
@@ -128,18 +130,21 @@ class PopularItems:
 
     def __init__(self, popularity: NDArray[np.float32]) -> None:
         """`popularity` is float32 [n_items]."""
-        self._popularity = np.asarray(popularity)
+        self._popularity = popularity
         self._order: NDArray[np.int64] = np.argsort(-self._popularity, kind="stable")
-        self._rank = np.empty(len(self._order), np.int32)
-        self._rank[self._order] = np.arange(len(self._order), dtype=np.int32)
 
-    def best(self, items: ItemSet, count: int) -> Neighbours:
+    def first(self, items: ItemSet, count: int) -> Neighbours:
         """The `count` most popular items of a set, most popular first."""
-        if items.few is None:
-            rows = self._order[first_of(self._order, items.rows, count)]
-        else:
-            ranks = self._rank[items.few]
-            rows = self._order[np.sort(np.partition(ranks, count)[:count] if len(ranks) > count else ranks)]
+        return _kept(items, Source.POPULAR, count, listed=self, find=partial(self._find, items))
+
+    def best(self, items: ItemsLeft, count: int) -> Neighbours:
+        """The `count` most popular of the items that are left."""
+        return items.first(self.first(items.items, count + len(items.rows.gone)), count)
+
+    def _find(self, items: ItemSet, count: int) -> Neighbours:
+        if items.few is not None:
+            return best(items.few, self._popularity[items.few], count)
+        rows = first_of(self._order, items.rows, count)
         return Neighbours(rows, self._popularity[rows])
 
 
@@ -151,8 +156,12 @@ def trending_in_rows(listed: Sequence[TrendingItem], row_of: Callable[[str], int
 
 def trending_items(trending: Neighbours, items: ItemSet, count: int) -> Neighbours:
     """The `count` items of a set with most weight of recent events, decayed by time, heaviest first."""
-    first = first_of(trending.rows, items.rows, count)
-    return Neighbours(trending.rows[first], trending.scores[first])
+
+    def find(_: int) -> Neighbours:
+        listed = items.rows.has(trending.rows)
+        return Neighbours(trending.rows[listed], trending.scores[listed])
+
+    return _kept(items, Source.TRENDING, count, listed=trending, find=find)
 
 
 def new_items(unknown_to_model: NDArray[np.int64], items: ItemSet, count: int, *, user_id: str) -> Neighbours:
@@ -161,5 +170,17 @@ def new_items(unknown_to_model: NDArray[np.int64], items: ItemSet, count: int, *
     Each user's turn begins elsewhere, so that all get shown.
     """
     start = crc32(user_id.encode()) % len(unknown_to_model) if user_id and len(unknown_to_model) else 0
-    rows = unknown_to_model[first_of(unknown_to_model, items.rows, count, start=start)]
+    rows = first_of(unknown_to_model, items.rows, count, start=start)
     return Neighbours(rows, np.zeros(len(rows), np.float32))
+
+
+def _kept(
+    items: ItemSet, source: Source, count: int, *, listed: object, find: Callable[[int], Neighbours]
+) -> Neighbours:
+    """The first `count` of a list that are in a set: kept with it, until the list is another or more are asked for."""
+    head = items.heads.get(source)
+    if head is None or head.listed is not listed or not (head.is_whole or len(head.found.rows) >= count):
+        wanted = max(count, _HEAD)
+        found = find(wanted)
+        head = items.heads[source] = Head(listed, found, is_whole=len(found.rows) < wanted)
+    return Neighbours(head.found.rows[:count], head.found.scores[:count])

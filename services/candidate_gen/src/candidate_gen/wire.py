@@ -41,9 +41,9 @@ def seen_of(request: GetCandidatesRequest) -> Seen:
 def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
     """Parallel arrays, and the lists of the sources where there are any."""
     return item_pb2.CandidateSet(
-        rows=candidates.rows,
-        scores=candidates.scores,
-        sources=candidates.sources,
+        rows=candidates.rows.astype("<u4").tobytes(),
+        scores=candidates.scores.astype("<f4", copy=False).tobytes(),
+        sources=candidates.sources.astype("<u4", copy=False).tobytes(),
         new_item_ids=candidates.new_item_ids,
         lists=[
             item_pb2.SourceList(
@@ -58,10 +58,8 @@ def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
 
 def item_ids_of(candidates: Candidates, retriever: Retriever) -> list[str]:
     """The ids of the candidates, in their order."""
-    items = retriever.artifact.items
-    return [
-        items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)] for row in candidates.rows
-    ]
+    items, rows = retriever.artifact.items, candidates.rows.tolist()
+    return [items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)] for row in rows]
 
 
 def history_to_wire(rows: NDArray[np.int64], vectors: NDArray[np.float32], retriever: Retriever) -> HistoryVectors:

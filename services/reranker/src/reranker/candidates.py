@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from recsys.shop.item import Item
 from recsys.shop.overlay import NewItem
 from recsys.shop.sources import Source
 from reranker.request import Proposed
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,29 @@ class Candidates:
 
         In double precision, so that equal vectors score equally wherever they stand in the array.
         """
-        return self.of_model(self.catalogue.artifact.item_embeddings).astype(np.float64)
+        return self.of_model(self.catalogue.artifact.item_embeddings, np.float64)
 
     @cached_property
-    def categories(self) -> list[str | None]:
-        """[n]"""
+    def categories(self) -> NDArray[np.int32]:
+        """[n] by the catalogue's codes."""
         if not self.new_items:
             return self.catalogue.categories(self.rows)
-        known = iter(self.catalogue.categories(self.rows[self.is_in_model]))
-        new = self.new_items
-        return [new[row].item.category if row in new else next(known) for row in self.rows.tolist()]
+        code, new = self.catalogue.category_code, self.new_items
+        categories = np.empty(len(self.rows), np.int32)
+        categories[self.is_in_model] = self.catalogue.categories(self.rows[self.is_in_model])
+        categories[~self.is_in_model] = [code(new[row].item.category) for row in self.rows[~self.is_in_model].tolist()]
+        return categories
 
-    def of_model(self, values: NDArray[Any]) -> NDArray[Any]:
+    def without_vector(self) -> NDArray[np.int64]:
+        """Candidates of which the model knows nothing, ascending."""
+        return np.flatnonzero(~self.vectors.any(axis=1))
+
+    def of_model(self, values: NDArray[Any], dtype: type[Value]) -> NDArray[Value]:
         """Each candidate's part of an array by row of the version; 0 for what the version does not have."""
-        plain = np.asarray(values)  # indexing a memory map costs more
         if not self.new_items:
-            return plain[self.rows]
-        part = np.zeros((len(self.rows), *plain.shape[1:]), plain.dtype)
-        part[self.is_in_model] = plain[self.rows[self.is_in_model]]
+            return values.take(self.rows, axis=0).astype(dtype)
+        part = np.zeros((len(self.rows), *values.shape[1:]), dtype)
+        part[self.is_in_model] = values.take(self.rows[self.is_in_model], axis=0)
         return part
 
     def item(self, index: int) -> Item:
@@ -90,23 +97,30 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
     n_items, pinned = catalogue.artifact.manifest.item_count, len(rows) - len(proposed.rows)
     added = {row: catalogue.new_item(item_id) for row, item_id in enumerate(new_ids, n_items)}
     new_items = {row: new for row, new in added.items() if new is not None and new.item.available}
-    if added:
-        is_known = rows < n_items
-        is_on_sale = np.isin(rows, list(new_items))
-        is_on_sale[is_known] = catalogue.available_mask()[rows[is_known]]
-    else:
-        is_on_sale = catalogue.available_mask()[rows]
     scores, sources = proposed.scores, proposed.sources
     if pinned:
         scores = np.append(scores, np.zeros(pinned, np.float32))
         sources = np.append(sources, np.full(pinned, 1 << Source.RULE, np.uint32))
+    kept = _is_on_sale(rows, new_items, catalogue).nonzero()[0]
     return Candidates(
-        catalogue=catalogue,
-        rows=rows[is_on_sale],
-        scores=scores[is_on_sale],
-        sources=sources[is_on_sale],
-        new_items=new_items,
+        catalogue=catalogue, rows=rows[kept], scores=scores[kept], sources=sources[kept], new_items=new_items
     )
+
+
+def _is_on_sale(
+    rows: NDArray[np.int64], new_items: Mapping[int, NewItem], catalogue: LiveCatalogue
+) -> NDArray[np.bool_]:
+    """bool [len(rows)]"""
+    mask = catalogue.available_mask()
+    is_new = rows >= len(mask)
+    new = is_new.nonzero()[0]
+    if len(new) == 0:
+        return mask[rows]
+    is_on_sale = is_new.copy()
+    is_on_sale[new] = [row in new_items for row in rows[new].tolist()]
+    known = (~is_new).nonzero()[0]
+    is_on_sale[known] = mask[rows[known]]
+    return is_on_sale
 
 
 def _with_pinned(
@@ -130,14 +144,13 @@ def _check(proposed: Proposed, catalogue: LiveCatalogue) -> None:
     if len(rows) == 0:
         return
     limit = manifest.item_count + len(proposed.new_item_ids)
-    highest = int(rows.max())
-    if highest >= limit:
+    ordered = np.sort(rows)
+    if ordered[-1] >= limit:
         raise InvalidArgumentError(
-            f"candidates.rows: expected rows below {limit} in version {manifest.version}, found {highest}"
+            f"candidates.rows: expected rows below {limit} in version {manifest.version}, found {ordered[-1]}"
         )
-    distinct = set(rows.tolist())
-    if len(distinct) < len(rows):
-        twice = next(row for row in distinct if np.count_nonzero(rows == row) > 1)
-        raise InvalidArgumentError(f"candidates.rows: expected each row once, found {twice} more than once")
+    again = (ordered[1:] == ordered[:-1]).nonzero()[0]
+    if len(again):
+        raise InvalidArgumentError(f"candidates.rows: expected each row once, found {ordered[again[0]]} more than once")
     if len(set(proposed.new_item_ids)) < len(proposed.new_item_ids):
         raise InvalidArgumentError("candidates.new_item_ids: expected each id once, found one more than once")

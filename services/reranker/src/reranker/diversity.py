@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.blend import scaled
+from recsys.shop.catalogue import NO_CATEGORY
 from recsys.vectors import unit
 from reranker.candidates import Candidates
 from reranker.request import Diversity
@@ -17,8 +18,8 @@ def page_size(candidates: Candidates, diversity: Diversity, *, count: int) -> in
     """How many of the first `count` positions can be filled within the cap."""
     if diversity.max_per_category == 0:
         return min(count, len(candidates))
-    of_category = Counter(candidates.categories)
-    without = of_category.pop(None, 0)
+    of_category = Counter(candidates.categories.tolist())
+    without = of_category.pop(NO_CATEGORY, 0)
     return min(count, without + sum(min(found, diversity.max_per_category) for found in of_category.values()))
 
 
@@ -82,9 +83,9 @@ class _Cap:
     """How many of each category stand."""
 
     def __init__(self, candidates: Candidates, *, most: int) -> None:
-        self._categories = candidates.categories if most else []
+        self._categories = candidates.categories.tolist() if most else []
         self._most = most
-        self._counts: Counter[str | None] = Counter()
+        self._counts: Counter[int] = Counter()
 
     def add(self, index: int) -> None:
         """Count a candidate."""
@@ -93,7 +94,9 @@ class _Cap:
 
     def takes(self, index: int) -> bool:
         """Whether there is room for a candidate, which is counted then."""
-        if self._most and self._categories[index] is not None and self._counts[self._categories[index]] >= self._most:
-            return False
+        if self._most:
+            category = self._categories[index]
+            if category != NO_CATEGORY and self._counts[category] >= self._most:
+                return False
         self.add(index)
         return True

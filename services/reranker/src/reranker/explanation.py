@@ -61,7 +61,7 @@ def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Exp
         personal_score=float(scored.fit.exact[index]),
         terms=[TermValue(term.name, float(term.counted[index]), term.weight) for term in scored.blended.terms],
         sources=_source_ranks(int(candidates.rows[index]), request.candidates.lists),
-        rank_by_score=scored.order.index(index) + 1,
+        rank_by_score=int((scored.order == index).nonzero()[0][0]) + 1,
         contributions=[] if history is None else _contributions(candidates.vectors[index], history),
         rules=[*scored.boosts.names(index), *pinned_by],
     )

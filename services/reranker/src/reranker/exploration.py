@@ -12,6 +12,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.shop.catalogue import NO_CATEGORY
 from reranker.candidates import Candidates
 from reranker.request import Exploration
 
@@ -34,7 +35,7 @@ class Odds:
     displaced: int  # what leaves the page for any of them
     drawn: int | None  # one of `new`; none: the page stays as it was
 
-    def of_rest(self, rest: Sequence[int], order: Sequence[int]) -> NDArray[np.float64]:
+    def of_rest(self, rest: Sequence[int], order: NDArray[np.int64]) -> NDArray[np.float64]:
         """[len(rest)] the probability of just this item at just this place after the page.
 
         Where a new item moves onto the page, those behind it move up by one place; where the displaced item joins the
@@ -45,7 +46,7 @@ class Odds:
             order: all candidates, the best first.
         """
         rank = np.empty(len(order), np.int64)
-        rank[list(order)] = np.arange(len(order))
+        rank[order] = np.arange(len(order))
         ranks, ranks_of_new = rank[list(rest)], np.sort(rank[self.new])
         before = np.searchsorted(ranks_of_new, ranks)  # how many new items stand before each
         after = len(self.new) - np.searchsorted(ranks_of_new, ranks, side="right")
@@ -97,11 +98,10 @@ def explore(
 
 def _new(page: Sequence[int], candidates: Candidates, *, displaced: int, most: int) -> list[int]:
     """Candidates of which the model knows nothing, and that the page may take in place of the displaced one."""
-    is_new: NDArray[np.bool_] = ~np.asarray(candidates.vectors.any(axis=1))
-    is_new[list(page)] = False
-    new: list[int] = np.flatnonzero(is_new).tolist()
+    on_page = set(page)
+    new = [index for index in candidates.without_vector().tolist() if index not in on_page]
     if not new or most == 0:
         return new
-    categories = candidates.categories
+    categories = candidates.categories.tolist()
     counts = Counter(categories[index] for index in page if index != displaced)
-    return [index for index in new if categories[index] is None or counts[categories[index]] < most]
+    return [index for index in new if categories[index] == NO_CATEGORY or counts[categories[index]] < most]

@@ -105,8 +105,10 @@ def _arranged(scored: Scored, request: RankRequest) -> tuple[Pins, Explored]:
     size = page_size(candidates, diversity, count=request.count)
     pin = pins(candidates, pinning(request.rules, count=request.count), order=scored.order, size=size)
     placed = set(pin.name_of)
-    others = [index for index in scored.order if index not in placed] if placed else scored.order
     free = size - len(placed)
+    # of all candidates where any may be too much like others, else of as many as there are places
+    best = scored.order.tolist() if request.diversity else scored.order[:size].tolist()
+    others = [index for index in best if index not in placed]
     if request.diversity is not None:
         others = diverse(candidates, diversity, scores=scored.scores, pool=others, placed=list(placed), count=free)
     page = _around(pin.index_at, others[:free], size=size)
@@ -137,7 +139,7 @@ def _described(index: int, propensity: float, scored: Scored, pin: Pins, request
 
 def _rest(scored: Scored, explored: Explored) -> Iterator[RestItem]:
     on_page = set(explored.page)
-    rest = [index for index in scored.order if index not in on_page]
+    rest = [index for index in scored.order.tolist() if index not in on_page]
     odds = explored.odds
     propensities = [1.0] * len(rest) if odds is None else odds.of_rest(rest, scored.order).tolist()
     for index, propensity in zip(rest, propensities, strict=True):

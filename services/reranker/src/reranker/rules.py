@@ -47,7 +47,7 @@ def boosts(candidates: Candidates, rules: Sequence[Rule]) -> Boosts:
     return Boosts(factors, matches)
 
 
-def pins(candidates: Candidates, rules: Sequence[Rule], *, order: list[int], size: int) -> Pins:
+def pins(candidates: Candidates, rules: Sequence[Rule], *, order: NDArray[np.int64], size: int) -> Pins:
     """The best matching candidate for each rule, at its position or, if that is taken, at the next free one.
 
     On a page that is too short for the position, the last free one.
@@ -60,19 +60,19 @@ def pins(candidates: Candidates, rules: Sequence[Rule], *, order: list[int], siz
     for rule in rules:
         matching = _matches(rule, candidates)
         matching[list(taken.name_of)] = False  # no item stands in two places
-        best = next((index for index in order if matching[index]), None)
+        best = order[matching[order].nonzero()[0][:1]].tolist()
         free = [at for at in range(size) if at not in taken.index_at]
-        if best is not None and free:
+        if best and free:
             position = next((at for at in free if at + 1 >= (rule.pin_position or 1)), free[-1])
-            taken.index_at[position] = best
-            taken.name_of[best] = rule.name
+            taken.index_at[position] = best[0]
+            taken.name_of[best[0]] = rule.name
     return taken
 
 
 def _matches(rule: Rule, candidates: Candidates) -> NDArray[np.bool_]:
     """bool [n]"""
     if rule.category is not None:
-        return np.array([category == rule.category for category in candidates.categories], dtype=bool)
+        return np.equal(candidates.categories, candidates.catalogue.category_code(rule.category))
     matching = np.zeros(len(candidates), dtype=bool)
     index = candidates.index_of(rule.item_id or "")
     if index is not None:

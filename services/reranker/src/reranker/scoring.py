@@ -33,7 +33,7 @@ class Scored:
     blended: Blended
     boosts: Boosts
     scores: NDArray[np.float64]  # [n] blended × boosts
-    order: list[int]  # the best first
+    order: NDArray[np.int64]  # the best first
 
 
 def score(candidates: Candidates, request: RankRequest) -> Scored:
@@ -44,7 +44,7 @@ def score(candidates: Candidates, request: RankRequest) -> Scored:
     scores = blend.scores * boost.factors
     # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
     ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
-    return Scored(candidates, fit, blend, boost, scores, order=np.lexsort((ties, -scores)).tolist())
+    return Scored(candidates, fit, blend, boost, scores, order=np.lexsort((ties, -scores)))
 
 
 def fit_of(candidates: Candidates, request: RankRequest) -> Fit:
@@ -85,7 +85,7 @@ def _cosines(candidates: Candidates, item_id: str) -> NDArray[np.float32]:
 
 
 def _lowest_for_new(candidates: Candidates, exact: NDArray[np.float32]) -> NDArray[np.float32]:
-    known = candidates.is_in_model
-    if not candidates.new_items or not known.any():
+    known = exact[candidates.is_in_model]
+    if len(known) in (0, len(exact)):
         return exact
-    return np.where(known, exact, exact[known].min())
+    return np.where(candidates.is_in_model, exact, known.min())

@@ -7,7 +7,7 @@ from recsys.rpc.requests import check_at_least_one, check_at_most, check_given
 from recsys.v1.reranker_service_pb2 import RerankRequest, RerankResponse
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceServicer
 from reranker.ranker import Ranker
-from reranker.wire import ranked_to_wire, remainder_to_wire, request_of
+from reranker.wire import ROW_BYTES, add_ranked, remainder_to_wire, request_of
 
 
 class RerankerServicer(RerankerServiceServicer):
@@ -20,11 +20,14 @@ class RerankerServicer(RerankerServiceServicer):
     def Rerank(self, request: RerankRequest, context: grpc.ServicerContext) -> RerankResponse:  # noqa: N802
         check_given("artifact_version", request.artifact_version)
         check_at_least_one("count", request.count)
-        check_at_most("candidates.rows", len(request.candidates.rows), at_most=self._max_candidates)
+        check_at_most("candidates.rows", len(request.candidates.rows) // ROW_BYTES, at_most=self._max_candidates)
         ranker = self._watcher.get(request.artifact_version)
         ranking = ranker.rank(request_of(request))
-        return RerankResponse(
+        response = RerankResponse(
             artifact_version=ranker.manifest.version,
-            items=[ranked_to_wire(ranked) for ranked in ranking.items],
+            candidates_read=len(request.candidates.rows) // ROW_BYTES,
             remainder=remainder_to_wire(list(ranking.rest)) if request.with_remainder else None,
         )
+        for ranked in ranking.items:
+            add_ranked(ranked, response)
+        return response

@@ -7,23 +7,26 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import starmap
 from math import isfinite
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.blend import BlendWeights
-from recsys.errors import InvalidArgumentError
-from recsys.shop.filter import filter_from_wire
-from recsys.shop.item_wire import item_to_wire, sources_to_wire
+from recsys.errors import InvalidArgumentError, OtherReleaseError
+from recsys.shop.filter import NO_FILTER, filter_from_wire
+from recsys.shop.item_wire import describe, sources_to_wire
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
 from recsys.v1.item_pb2 import CandidateSet, Explanation
-from recsys.v1.item_pb2 import RankedItem as WireRankedItem
 from reranker.ranker import RankedItem, RestItem
 from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
-_FLOAT32 = np.dtype("<f4")
+_FLOAT32: Final = np.dtype("<f4")
+_UINT32: Final = np.dtype("<u4")
+ROW_BYTES: Final = _UINT32.itemsize
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 def request_of(wire: pb.RerankRequest) -> RankRequest:
@@ -38,7 +41,7 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
         blend=_weights(wire.blend) if wire.HasField("blend") else None,
         diversity=_diversity(wire.diversity) if wire.HasField("diversity") else None,
         rules=list(starmap(_rule, enumerate(wire.rules))),
-        filter=filter_from_wire(wire.filter),
+        filter=filter_from_wire(wire.filter) if wire.HasField("filter") else NO_FILTER,
         excluded_item_ids=frozenset(wire.filter.exclude_item_ids),
         exploration=_exploration(wire.exploration) if wire.HasField("exploration") else None,
         explain=wire.explain,
@@ -47,29 +50,38 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
 
 
 def _proposed(wire: CandidateSet, *, with_lists: bool) -> Proposed:
-    count = len(wire.rows)
-    for name, found in (("scores", len(wire.scores)), ("sources", len(wire.sources))):
-        if found != count:
-            raise InvalidArgumentError(f"candidates.{name}: expected {count} values, one for each row, found {found}")
-    scores = np.array(wire.scores, np.float32)
-    if not np.isfinite(scores).all():
-        raise InvalidArgumentError("candidates.scores: expected finite values, found NaN or infinity")
+    if not wire.HasField("rows"):
+        raise OtherReleaseError(
+            "candidates.rows: expected bytes, found none: candidate_gen is of another release; update it"
+        )
+    rows = _values("candidates.rows", wire.rows, _UINT32)
+    scores = _vector("candidates.scores", wire.scores)
+    sources = _values("candidates.sources", wire.sources, _UINT32)
+    for name, values in (("scores", scores), ("sources", sources)):
+        if len(values) != len(rows):
+            raise InvalidArgumentError(
+                f"candidates.{name}: expected {len(rows)} values, one for each row, found {len(values)}"
+            )
     return Proposed(
-        rows=np.array(wire.rows, np.int64),
+        rows=rows.astype(np.int64),
         scores=scores,
-        sources=np.array(wire.sources, np.uint32),
+        sources=sources,
         new_item_ids=list(wire.new_item_ids),
         lists=[SourceList(each.source, list(each.rows), list(each.scores)) for each in wire.lists if with_lists],
     )
 
 
 def _vector(field: str, content: bytes) -> NDArray[np.float32]:
-    if len(content) % _FLOAT32.itemsize:
-        raise InvalidArgumentError(f"{field}: expected float32 values of 4 bytes each, found {len(content)} bytes")
-    vector = np.frombuffer(content, _FLOAT32)
-    if not np.isfinite(vector).all():
+    vector = _values(field, content, _FLOAT32)
+    if np.count_nonzero(np.isfinite(vector)) < len(vector):
         raise InvalidArgumentError(f"{field}: expected finite values, found NaN or infinity")
     return vector
+
+
+def _values(field: str, content: bytes, dtype: np.dtype[Value]) -> NDArray[Value]:
+    if len(content) % dtype.itemsize:
+        raise InvalidArgumentError(f"{field}: expected {dtype.name} values of 4 bytes each, found {len(content)} bytes")
+    return np.frombuffer(content, dtype)
 
 
 def _weights(wire: pb.BlendWeights) -> BlendWeights:
@@ -120,16 +132,15 @@ def _history(wire: WireHistory) -> HistoryVectors | None:
     return HistoryVectors(list(wire.item_ids), vectors.reshape(count, -1)) if count else None
 
 
-def ranked_to_wire(ranked: RankedItem) -> WireRankedItem:
-    """An item where it stands."""
-    return WireRankedItem(
-        item=item_to_wire(ranked.item),
-        score=ranked.score,
-        sources=sources_to_wire(ranked.sources),
-        propensity=ranked.propensity,
-        # the message's fields are called alike
-        explanation=None if ranked.explanation is None else Explanation(**asdict(ranked.explanation)),
-    )
+def add_ranked(ranked: RankedItem, response: pb.RerankResponse) -> None:
+    """The next item of a response; made in place, since a message that becomes a part of another is copied."""
+    message = response.items.add()
+    describe(ranked.item, message.item)
+    message.score = ranked.score
+    message.sources.extend(sources_to_wire(ranked.sources))
+    message.propensity = ranked.propensity
+    if ranked.explanation is not None:
+        message.explanation.CopyFrom(Explanation(**asdict(ranked.explanation)))  # its fields are called alike
 
 
 def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:

@@ -45,11 +45,6 @@ class Texts:
 
     codes: NDArray[np.int32]  # [n_items], -1: null
     code_of: dict[str, int]
-    texts: list[str | None]  # by code; the last one, asked by -1, is none
-
-    def at(self, rows: NDArray[np.int64]) -> list[str | None]:
-        """The texts of these rows."""
-        return [self.texts[code] for code in self.codes[rows].tolist()]
 
 
 class Catalogue:
@@ -137,9 +132,8 @@ class Catalogue:
 
 def _encoded(column: pa.Array) -> Texts:
     encoded = pc.dictionary_encode(column)
-    texts = encoded.dictionary.to_pylist()
     codes = _numbers(encoded.indices, np.dtype(np.int32), missing=-1)
-    return Texts(codes, {text: code for code, text in enumerate(texts)}, [*texts, None])
+    return Texts(codes, {text: code for code, text in enumerate(encoded.dictionary.to_pylist())})
 
 
 def _numbers(column: pa.Array, dtype: np.dtype[Number], *, missing: float) -> NDArray[Number]:

@@ -5,9 +5,9 @@ and what was found.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from recsys.errors import ArtifactError
 
 _USERS = pa.schema([pa.field("user_id", pa.large_string())])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
+Opened = TypeVar("Opened", bound="Artifact | History | FoldIn")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,18 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
     _check(version_dir, artifact, throttled=throttled)
-    return artifact
+    return _plain(artifact)
+
+
+def _plain(opened: Opened) -> Opened:
+    """With plain views of the mapped arrays: each slice of numpy's own class for these costs as much as a search."""
+    plain: dict[str, Any] = {}
+    for name, part in vars(opened).items():
+        if isinstance(part, np.memmap):
+            plain[name] = np.asarray(part)
+        elif isinstance(part, History | FoldIn):
+            plain[name] = _plain(part)
+    return replace(opened, **plain)
 
 
 def read_manifest(version_dir: Path) -> Manifest:

@@ -18,6 +18,7 @@ from recsys.shop.item import Item, ItemRecord
 from recsys.shop.overlay import EMPTY, NewItem, Overlay
 from recsys.shop.search import ItemPage, Wanted, search
 
+NO_CATEGORY: Final = -1
 _MOST_MASKS_HELD: Final = 32  # a byte for each item
 _MOST_ITEMS_HELD: Final = (
     20_000  # items that were described lately; reading one from the file takes tens of microseconds
@@ -29,6 +30,7 @@ class Moment(NamedTuple):
 
     overlay: Overlay
     masks: dict[Condition, NDArray[np.bool_]]
+    categories: NDArray[np.int32] | None = None  # [n_items], the code of each; none: nobody asked for one yet
 
 
 class LiveCatalogue:
@@ -43,6 +45,7 @@ class LiveCatalogue:
         self._trained_item = lru_cache(_MOST_ITEMS_HELD)(artifact.catalogue.item)
         self._lock = threading.RLock()  # for whoever changes what follows; readers need none
         self._now = Moment(EMPTY, {})
+        self._new_categories: dict[str, int] = {}  # codes of those that came after the version; only added to
         if live is not None:
             with self._lock:  # a change that comes between waits, and is taken in after the state that it changes
                 live.listen(self._take)
@@ -55,7 +58,10 @@ class LiveCatalogue:
             overlay, rows = self._now.overlay.next(changed, row_of=self.artifact.items.row_of)
             held = self._now.masks.items()
             masks = {condition: self._corrected(condition, mask, rows, overlay) for condition, mask in held}
-            self._now = Moment(overlay, masks)
+            categories = self._now.categories
+            if categories is not None:
+                categories = self._recoded(categories, rows, overlay)
+            self._now = Moment(overlay, masks, categories)
 
     def available_mask(self) -> NDArray[np.bool_]:
         """bool [n_items]: which items of the version are on sale, and not deleted."""
@@ -77,8 +83,7 @@ class LiveCatalogue:
 
     def new_item(self, item_id: str) -> NewItem | None:
         """An item that the shop added since, on sale or not; none for one of the version, or unknown, or deleted."""
-        record = self._now.overlay.added.get(item_id)
-        return NewItem(record.over(None), record.created_ms) if record is not None and record.makes_item else None
+        return self._now.overlay.made.get(item_id)
 
     def item(self, row: int) -> Item:
         """The item of a row; a deleted one is not available."""
@@ -86,16 +91,30 @@ class LiveCatalogue:
         trained = self._trained_item(row)
         return trained if record is None else record.over(trained)
 
-    def categories(self, rows: NDArray[np.int64]) -> list[str | None]:
-        """The categories of many rows at once; none where an item has none."""
+    def categories(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The codes of the categories of rows of the version, as they are now."""
+        categories = self._now.categories
+        if categories is None:
+            with self._lock:
+                texts, count = self.artifact.catalogue.texts("category"), self.artifact.manifest.item_count
+                trained = np.full(count, NO_CATEGORY, np.int32) if texts is None else texts.codes
+                categories = self._recoded(trained, self._now.overlay.by_row, self._now.overlay)
+                self._now = self._now._replace(categories=categories)
+        return categories[rows]
+
+    def category_code(self, category: str | None) -> int:
+        """The number by which this process knows a category, for as long as it holds the version."""
+        if category is None:
+            return NO_CATEGORY
         texts = self.artifact.catalogue.texts("category")
-        categories: list[str | None] = [None] * len(rows) if texts is None else texts.at(rows)
-        by_row = self._now.overlay.by_row
-        if by_row:
-            for at, row in enumerate(rows.tolist()):
-                if row in by_row and by_row[row].says("category"):
-                    categories[at] = cast("str | None", by_row[row].value("category"))
-        return categories
+        code = texts.code_of.get(category) if texts is not None else None
+        if code is None:
+            code = self._new_categories.get(category)
+        if code is None:
+            with self._lock:
+                first = 0 if texts is None else len(texts.code_of)
+                code = self._new_categories.setdefault(category, first + len(self._new_categories))
+        return code
 
     def find(self, item_id: str) -> Item | None:
         """The item of this id; none for an unknown or deleted one."""
@@ -123,7 +142,7 @@ class LiveCatalogue:
         if mask is not None:
             return mask
         with self._lock:
-            overlay, masks = self._now
+            overlay, masks, _ = self._now
             told = [row for row, record in overlay.by_row.items() if record.says(condition.field)]
             mask = self._corrected(condition, condition.mask(self.artifact.catalogue), told, overlay)
             if len(masks) >= _MOST_MASKS_HELD:
@@ -143,4 +162,14 @@ class LiveCatalogue:
             else:
                 correct[row] = condition.accepts(self.artifact.catalogue.value(condition.field, row))
         correct.flags.writeable = False
+        return correct
+
+    def _recoded(self, categories: NDArray[np.int32], rows: Iterable[int], overlay: Overlay) -> NDArray[np.int32]:
+        """Codes of categories that are right in these rows, which have records: a copy where they were not."""
+        said = [row for row in rows if overlay.by_row[row].says("category")]
+        codes = [self.category_code(cast("str | None", overlay.by_row[row].value("category"))) for row in said]
+        if np.array_equal(categories[said], codes):
+            return categories
+        correct = categories.copy()
+        correct[said] = codes
         return correct

@@ -1,22 +1,40 @@
-"""Items and sources as the wire has them; what the shop did not give stays absent."""
+"""Items, candidates and sources as the wire has them; what the shop did not give stays absent.
 
-from typing import Any, cast
+The services read and write candidates as arrays. What follows is for whoever needs them as plain numbers.
+"""
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, cast
 
 from recsys.shop.item import Item
 from recsys.v1 import item_pb2
 
+_MOST_SETS: Final = 256
+
 
 def item_to_wire(item: Item) -> item_pb2.Item:
     """The message of an item."""
-    return item_pb2.Item(
-        item_id=item.item_id,
-        title=item.title,
-        category=item.category,
-        price=item.price,
-        image_url=item.image_url,
-        available=item.available,
-        attributes=item.attributes,
-    )
+    message = item_pb2.Item()
+    describe(item, message)
+    return message
+
+
+def describe(item: Item, message: item_pb2.Item) -> None:
+    """Fill an empty message with an item."""
+    message.item_id = item.item_id
+    message.available = item.available
+    if item.title is not None:
+        message.title = item.title
+    if item.category is not None:
+        message.category = item.category
+    if item.price is not None:
+        message.price = item.price
+    if item.image_url is not None:
+        message.image_url = item.image_url
+    if item.attributes:
+        message.attributes.update(item.attributes)
 
 
 def item_from_wire(message: item_pb2.Item) -> Item:
@@ -25,7 +43,18 @@ def item_from_wire(message: item_pb2.Item) -> Item:
     return Item(**{**given, "available": message.available, "attributes": dict(message.attributes)})
 
 
-def sources_to_wire(bits: int) -> list[item_pb2.CandidateSource]:
+def scores_of(candidates: item_pb2.CandidateSet) -> tuple[float, ...]:
+    """The scores of the candidates, in their order."""
+    return struct.unpack(f"<{len(candidates.scores) // 4}f", candidates.scores)
+
+
+def sources_of(candidates: item_pb2.CandidateSet) -> tuple[int, ...]:
+    """The sources of each candidate as a set of bits, in their order."""
+    return struct.unpack(f"<{len(candidates.sources) // 4}I", candidates.sources)
+
+
+@lru_cache(_MOST_SETS)
+def sources_to_wire(bits: int) -> Sequence[item_pb2.CandidateSource]:
     """The sources of a set; also those that this process does not know, which another one may."""
-    numbers = [number for number in range(1, bits.bit_length()) if bits >> number & 1]
-    return cast("list[item_pb2.CandidateSource]", numbers)
+    numbers = tuple(number for number in range(1, bits.bit_length()) if bits >> number & 1)
+    return cast("Sequence[item_pb2.CandidateSource]", numbers)

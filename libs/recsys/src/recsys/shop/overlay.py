@@ -21,6 +21,7 @@ class Overlay:
     by_row: Mapping[int, ItemRecord]  # of items of the version
     added: Mapping[str, ItemRecord]  # of any others, by id
 
+    made: Mapping[str, NewItem]  # what those make, on sale or not, by id
     new_items: list[NewItem]  # added items on sale, the latest first, ties by id
     sorted_rows: Sequence[tuple[bytes, int | None]]  # every item with a record, by id, and its row in the version
 
@@ -28,7 +29,7 @@ class Overlay:
         self, changed: Mapping[str, ItemRecord], *, row_of: Callable[[str], int | None]
     ) -> tuple["Overlay", list[int]]:
         """The overlay after a change of these records, and the rows of the version that it touches."""
-        by_row, added = dict(self.by_row), dict(self.added)
+        by_row, added, made = dict(self.by_row), dict(self.added), dict(self.made)
         rows: list[int] = []
         fresh: list[tuple[bytes, int | None]] = []
         new: list[NewItem] = []
@@ -41,10 +42,12 @@ class Overlay:
                 rows.append(row)
                 continue
             added[item_id] = record
+            made.pop(item_id, None)
             if record.makes_item:
-                new.append(NewItem(record.over(None), record.created_ms))
+                made[item_id] = NewItem(record.over(None), record.created_ms)
+                new.append(made[item_id])
         sorted_rows = sorted([*self.sorted_rows, *fresh]) if fresh else self.sorted_rows
-        return Overlay(by_row, added, self._with_new(new, changed), sorted_rows), rows
+        return Overlay(by_row, added, made, self._with_new(new, changed), sorted_rows), rows
 
     def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
         kept = [each for each in self.new_items if each.item.item_id not in changed]
@@ -54,4 +57,4 @@ class Overlay:
         return sorted([*kept, *on_sale], key=lambda each: (-each.created_ms, each.item.item_id.encode()))
 
 
-EMPTY = Overlay({}, {}, [], [])
+EMPTY = Overlay({}, {}, {}, [], [])

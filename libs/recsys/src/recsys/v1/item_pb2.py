@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14recsys/v1/item.proto\x12\trecsys.v1\"\x98\x02\n\x04Item\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\x05title\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08\x63\x61tegory\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05price\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\timage_url\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x11\n\tavailable\x18\x06 \x01(\x08\x12\x33\n\nattributes\x18\x07 \x03(\x0b\x32\x1f.recsys.v1.Item.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_titleB\x0b\n\t_categoryB\x08\n\x06_priceB\x0c\n\n_image_url\"\x88\x02\n\x06\x46ilter\x12\x12\n\ncategories\x18\x01 \x03(\t\x12\x16\n\tmin_price\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tmax_price\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x35\n\nattributes\x18\x04 \x03(\x0b\x32!.recsys.v1.Filter.AttributesEntry\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\x1a\n\x12\x65xclude_categories\x18\x06 \x03(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_min_priceB\x0c\n\n_max_price\"y\n\x0c\x43\x61ndidateSet\x12\x0c\n\x04rows\x18\x01 \x03(\r\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\x0f\n\x07sources\x18\x03 \x03(\r\x12\x14\n\x0cnew_item_ids\x18\x04 \x03(\t\x12$\n\x05lists\x18\x05 \x03(\x0b\x32\x15.recsys.v1.SourceList\"V\n\nSourceList\x12*\n\x06source\x18\x01 \x01(\x0e\x32\x1a.recsys.v1.CandidateSource\x12\x0c\n\x04rows\x18\x02 \x03(\r\x12\x0e\n\x06scores\x18\x03 \x03(\x02\"\xa8\x01\n\nRankedItem\x12\x1d\n\x04item\x18\x01 \x01(\x0b\x32\x0f.recsys.v1.Item\x12\r\n\x05score\x18\x02 \x01(\x02\x12+\n\x07sources\x18\x03 \x03(\x0e\x32\x1a.recsys.v1.CandidateSource\x12\x12\n\npropensity\x18\x04 \x01(\x01\x12+\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32\x16.recsys.v1.Explanation\"\xc8\x01\n\x0b\x45xplanation\x12\x16\n\x0epersonal_score\x18\x01 \x01(\x02\x12#\n\x05terms\x18\x02 \x03(\x0b\x32\x14.recsys.v1.BlendTerm\x12&\n\x07sources\x18\x03 \x03(\x0b\x32\x15.recsys.v1.SourceRank\x12\x15\n\rrank_by_score\x18\x04 \x01(\r\x12.\n\rcontributions\x18\x05 \x03(\x0b\x32\x17.recsys.v1.Contribution\x12\r\n\x05rules\x18\x06 \x03(\t\"8\n\tBlendTerm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02\x12\x0e\n\x06weight\x18\x03 \x01(\x02\"U\n\nSourceRank\x12*\n\x06source\x18\x01 \x01(\x0e\x32\x1a.recsys.v1.CandidateSource\x12\x0c\n\x04rank\x18\x02 \x01(\r\x12\r\n\x05score\x18\x03 \x01(\x02\".\n\x0c\x43ontribution\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02*\xfb\x01\n\x0f\x43\x61ndidateSource\x12 \n\x1c\x43\x41NDIDATE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41NDIDATE_SOURCE_ANN\x10\x01\x12\x1c\n\x18\x43\x41NDIDATE_SOURCE_POPULAR\x10\x02\x12\x1c\n\x18\x43\x41NDIDATE_SOURCE_SIMILAR\x10\x03\x12\x1c\n\x18\x43\x41NDIDATE_SOURCE_SESSION\x10\x04\x12\x1d\n\x19\x43\x41NDIDATE_SOURCE_TRENDING\x10\x05\x12\x18\n\x14\x43\x41NDIDATE_SOURCE_NEW\x10\x06\x12\x19\n\x15\x43\x41NDIDATE_SOURCE_RULE\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14recsys/v1/item.proto\x12\trecsys.v1\"\x98\x02\n\x04Item\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\x05title\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08\x63\x61tegory\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05price\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\timage_url\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x11\n\tavailable\x18\x06 \x01(\x08\x12\x33\n\nattributes\x18\x07 \x03(\x0b\x32\x1f.recsys.v1.Item.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_titleB\x0b\n\t_categoryB\x08\n\x06_priceB\x0c\n\n_image_url\"\x88\x02\n\x06\x46ilter\x12\x12\n\ncategories\x18\x01 \x03(\t\x12\x16\n\tmin_price\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tmax_price\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x35\n\nattributes\x18\x04 \x03(\x0b\x32!.recsys.v1.Filter.AttributesEntry\x12\x18\n\x10\x65xclude_item_ids\x18\x05 \x03(\t\x12\x1a\n\x12\x65xclude_categories\x18\x06 \x03(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_min_priceB\x0c\n\n_max_price\"\x99\x01\n\x0c\x43\x61ndidateSet\x12\x11\n\x04rows\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12\x0e\n\x06scores\x18\x07 \x01(\x0c\x12\x0f\n\x07sources\x18\x08 \x01(\x0c\x12\x14\n\x0cnew_item_ids\x18\x04 \x03(\t\x12$\n\x05lists\x18\x05 \x03(\x0b\x32\x15.recsys.v1.SourceListB\x07\n\x05_rowsJ\x04\x08\x01\x10\x02J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"V\n\nSourceList\x12*\n\x06source\x18\x01 \x01(\x0e\x32\x1a.recsys.v1.CandidateSource\x12\x0c\n\x04rows\x18\x02 \x03(\r\x12\x0e\n\x06scores\x18\x03 \x03(\x02\"\xa8\x01\n\nRankedItem\x12\x1d\n\x04item\x18\x01 \x01(\x0b\x32\x0f.recsys.v1.Item\x12\r\n\x05score\x18\x02 \x01(\x02\x12+\n\x07sources\x18\x03 \x03(\x0e\x32\x1a.recsys.v1.CandidateSource\x12\x12\n\npropensity\x18\x04 \x01(\x01\x12+\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32\x16.recsys.v1.Explanation\"\xc8\x01\n\x0b\x45xplanation\x12\x16\n\x0epersonal_score\x18\x01 \x01(\x02\x12#\n\x05terms\x18\x02 \x03(\x0b\x32\x14.recsys.v1.BlendTerm\x12&\n\x07sources\x18\x03 \x03(\x0b\x32\x15.recsys.v1.SourceRank\x12\x15\n\rrank_by_score\x18\x04 \x01(\r\x12.\n\rcontributions\x18\x05 \x03(\x0b\x32\x17.recsys.v1.Contribution\x12\r\n\x05rules\x18\x06 \x03(\t\"8\n\tBlendTerm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02\x12\x0e\n\x06weight\x18\x03 \x01(\x02\"U\n\nSourceRank\x12*\n\x06source\x18\x01 \x01(\x0e\x32\x1a.recsys.v1.CandidateSource\x12\x0c\n\x04rank\x18\x02 \x01(\r\x12\r\n\x05score\x18\x03 \x01(\x02\".\n\x0c\x43ontribution\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02*\xfb\x01\n\x0f\x43\x61ndidateSource\x12 \n\x1c\x43\x41NDIDATE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41NDIDATE_SOURCE_ANN\x10\x01\x12\x1c\n\x18\x43\x41NDIDATE_SOURCE_POPULAR\x10\x02\x12\x1c\n\x18\x43\x41NDIDATE_SOURCE_SIMILAR\x10\x03\x12\x1c\n\x18\x43\x41NDIDATE_SOURCE_SESSION\x10\x04\x12\x1d\n\x19\x43\x41NDIDATE_SOURCE_TRENDING\x10\x05\x12\x18\n\x14\x43\x41NDIDATE_SOURCE_NEW\x10\x06\x12\x19\n\x15\x43\x41NDIDATE_SOURCE_RULE\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ITEM_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_FILTER_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_FILTER_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_CANDIDATESOURCE']._serialized_start=1364
-  _globals['_CANDIDATESOURCE']._serialized_end=1615
+  _globals['_CANDIDATESOURCE']._serialized_start=1397
+  _globals['_CANDIDATESOURCE']._serialized_end=1648
   _globals['_ITEM']._serialized_start=36
   _globals['_ITEM']._serialized_end=316
   _globals['_ITEM_ATTRIBUTESENTRY']._serialized_start=220
@@ -45,18 +45,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILTER']._serialized_end=583
   _globals['_FILTER_ATTRIBUTESENTRY']._serialized_start=220
   _globals['_FILTER_ATTRIBUTESENTRY']._serialized_end=269
-  _globals['_CANDIDATESET']._serialized_start=585
-  _globals['_CANDIDATESET']._serialized_end=706
-  _globals['_SOURCELIST']._serialized_start=708
-  _globals['_SOURCELIST']._serialized_end=794
-  _globals['_RANKEDITEM']._serialized_start=797
-  _globals['_RANKEDITEM']._serialized_end=965
-  _globals['_EXPLANATION']._serialized_start=968
-  _globals['_EXPLANATION']._serialized_end=1168
-  _globals['_BLENDTERM']._serialized_start=1170
-  _globals['_BLENDTERM']._serialized_end=1226
-  _globals['_SOURCERANK']._serialized_start=1228
-  _globals['_SOURCERANK']._serialized_end=1313
-  _globals['_CONTRIBUTION']._serialized_start=1315
-  _globals['_CONTRIBUTION']._serialized_end=1361
+  _globals['_CANDIDATESET']._serialized_start=586
+  _globals['_CANDIDATESET']._serialized_end=739
+  _globals['_SOURCELIST']._serialized_start=741
+  _globals['_SOURCELIST']._serialized_end=827
+  _globals['_RANKEDITEM']._serialized_start=830
+  _globals['_RANKEDITEM']._serialized_end=998
+  _globals['_EXPLANATION']._serialized_start=1001
+  _globals['_EXPLANATION']._serialized_end=1201
+  _globals['_BLENDTERM']._serialized_start=1203
+  _globals['_BLENDTERM']._serialized_end=1259
+  _globals['_SOURCERANK']._serialized_start=1261
+  _globals['_SOURCERANK']._serialized_end=1346
+  _globals['_CONTRIBUTION']._serialized_start=1348
+  _globals['_CONTRIBUTION']._serialized_end=1394
 # @@protoc_insertion_point(module_scope)

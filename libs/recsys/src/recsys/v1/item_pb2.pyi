@@ -81,12 +81,12 @@ class CandidateSet(_message.Message):
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     NEW_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     LISTS_FIELD_NUMBER: _ClassVar[int]
-    rows: _containers.RepeatedScalarFieldContainer[int]
-    scores: _containers.RepeatedScalarFieldContainer[float]
-    sources: _containers.RepeatedScalarFieldContainer[int]
+    rows: bytes
+    scores: bytes
+    sources: bytes
     new_item_ids: _containers.RepeatedScalarFieldContainer[str]
     lists: _containers.RepeatedCompositeFieldContainer[SourceList]
-    def __init__(self, rows: _Optional[_Iterable[int]] = ..., scores: _Optional[_Iterable[float]] = ..., sources: _Optional[_Iterable[int]] = ..., new_item_ids: _Optional[_Iterable[str]] = ..., lists: _Optional[_Iterable[_Union[SourceList, _Mapping]]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[bytes] = ..., scores: _Optional[bytes] = ..., sources: _Optional[bytes] = ..., new_item_ids: _Optional[_Iterable[str]] = ..., lists: _Optional[_Iterable[_Union[SourceList, _Mapping]]] = ...) -> None: ...
 
 class SourceList(_message.Message):
     __slots__ = ("source", "rows", "scores")

@@ -79,14 +79,16 @@ class Exploration(_message.Message):
     def __init__(self, share: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
-    __slots__ = ("artifact_version", "items", "remainder")
+    __slots__ = ("artifact_version", "items", "remainder", "candidates_read")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     REMAINDER_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_READ_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     items: _containers.RepeatedCompositeFieldContainer[_item_pb2.RankedItem]
     remainder: Remainder
-    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_item_pb2.RankedItem, _Mapping]]] = ..., remainder: _Optional[_Union[Remainder, _Mapping]] = ...) -> None: ...
+    candidates_read: int
+    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_item_pb2.RankedItem, _Mapping]]] = ..., remainder: _Optional[_Union[Remainder, _Mapping]] = ..., candidates_read: _Optional[int] = ...) -> None: ...
 
 class Remainder(_message.Message):
     __slots__ = ("item_ids", "scores", "sources", "propensities")

@@ -54,7 +54,8 @@ class RerankerServiceServicer:
         """FAILED_PRECONDITION: artifact_version is not held (any more); ask for new candidates.
         INVALID_ARGUMENT: no artifact_version, a count of 0, too many candidates, a row that the version does not have,
         arrays of different lengths, a vector of another dimension, an item_id query that the version does not have,
-        a weight, share or lambda out of bounds. UNAVAILABLE: no model is loaded yet.
+        a weight, share or lambda out of bounds. UNAVAILABLE: no model is loaded yet. UNIMPLEMENTED: candidates as a release
+        before packed them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.retriever import Retriever
-from candidate_gen.search.item_set import ItemSet
-from candidate_gen.search.nearest import effort_among
+from candidate_gen.search.item_set import ItemsLeft
 
 _faiss: Any = faiss  # its stubs do not know knn
 
@@ -21,13 +20,12 @@ NO_ROW: Final = -1  # as FAISS says it
 class PersonalRanking:
     """By dot products of the embeddings of user and item."""
 
-    def __init__(self, retriever: Retriever, items: ItemSet) -> None:
+    def __init__(self, retriever: Retriever, items: ItemsLeft) -> None:
         self._retrieval = retriever.retrieval
-        self._users: NDArray[np.float32] = np.asarray(retriever.artifact.user_embeddings)
+        self._users = retriever.artifact.user_embeddings
         self._index, self._exact = self._retrieval.index, self._retrieval.exact
-        self.size = items.rows.size_below(self._exact.n_items)  # items of the set that the version knows
-        self._among = None if self.size == self._exact.n_items else items.rows.bitmap
-        self._effort = effort_among(self._exact.n_items, max(self.size, 1))
+        self.size = items.n_known
+        self._among = items.among
         self._few = items.few
         self._few_vectors = None if items.few is None else self._exact.comparable(self._exact.embeddings[items.few])
 
@@ -46,12 +44,12 @@ class PersonalRanking:
             return np.empty((len(users), 0), np.int64)
         queries = self._exact.comparable(self._users[users])
         if self._few is None:
-            return self._index.search_many(queries, fetch, among=self._among, effort=self._effort)
+            return self._index.search_many(queries, fetch, among=self._among)
         _, places = _faiss.knn(queries, self._few_vectors, fetch, metric=faiss.METRIC_INNER_PRODUCT)
         rows: NDArray[np.int64] = self._few[places]
         return rows
 
-    def alone(self, user: int, items: ItemSet, count: int) -> NDArray[np.int64]:
+    def alone(self, user: int, items: ItemsLeft, count: int) -> NDArray[np.int64]:
         """The best of other items for one user, [at most count]."""
         return self._retrieval.nearest(self._users[user], items, count).rows
 
@@ -64,11 +62,11 @@ class PersonalRanking:
 class PopularRanking:
     """By popularity, the same for every user."""
 
-    def __init__(self, retriever: Retriever, items: ItemSet) -> None:
+    def __init__(self, retriever: Retriever, items: ItemsLeft) -> None:
         self._popular = retriever.sources.popular
-        self._popularity = np.asarray(retriever.artifact.popularity)
+        self._popularity = retriever.artifact.popularity
         self._items = items
-        self.size = items.rows.size_below(len(self._popularity))
+        self.size = items.n_known
 
     def have_list(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Everybody: bool [n]."""
@@ -79,7 +77,7 @@ class PopularRanking:
         best = self._popular.best(self._items, min(fetch, self.size)).rows
         return np.broadcast_to(best, (len(users), len(best)))
 
-    def alone(self, user: int, items: ItemSet, count: int) -> NDArray[np.int64]:
+    def alone(self, user: int, items: ItemsLeft, count: int) -> NDArray[np.int64]:
         """The best of other items for one user, [at most count]."""
         return self._popular.best(items, count).rows
 

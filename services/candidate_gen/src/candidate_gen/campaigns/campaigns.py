@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from candidate_gen.campaigns.campaign_rankings import NO_ROW, PersonalRanking, PopularRanking
 from candidate_gen.campaigns.many_histories import ManyHistories
 from candidate_gen.retriever import Conditions, Retriever
-from candidate_gen.search.item_set import ItemSet
+from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.users import user_row_of
 
 _SLICE: Final = 256  # users in one search: 80 ms at a million items, and more of them would not be faster
@@ -81,7 +81,7 @@ class Campaign:
         for start in range(0, len(places), _SLICE):
             yield places[start : start + _SLICE]
 
-    def _candidates(self, users: NDArray[np.int64], ranking: Ranking, items: ItemSet) -> NDArray[np.int64]:
+    def _candidates(self, users: NDArray[np.int64], ranking: Ranking, items: ItemsLeft) -> NDArray[np.int64]:
         """For each user the `count` best that they may get, int64 [n, count]; `NO_ROW` where there are no more."""
         seen = self._histories(users)
         found = ranking.rows(users, self._count + min(seen.longest, _MOST_EXTRA))

@@ -52,8 +52,8 @@ class QueryVectors:
         """`row_of` finds the rows of the version's items."""
         self._fold_in = artifact.fold_in
         self._row_of = row_of
-        self._items: NDArray[np.float32] = np.asarray(artifact.item_embeddings)
-        self._users: NDArray[np.float32] = np.asarray(artifact.user_embeddings)
+        self._items = artifact.item_embeddings
+        self._users = artifact.user_embeddings
         self._history = artifact.history
         self._up_to_sequence = artifact.manifest.stream_sequence
         self._weights = EventWeights(artifact.manifest.training.event_weights)

@@ -71,5 +71,5 @@ def _best_scores(exact: ExactScores, queries: NDArray[np.float32], first: int) -
 
 def _sample(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     """A few vectors, evenly spread, without zeros: float32 [n, dim]."""
-    sample = np.asarray(embeddings[spread(len(embeddings), _SAMPLED_QUERIES)])
+    sample = embeddings[spread(len(embeddings), _SAMPLED_QUERIES)]
     return sample[sample.any(axis=1)]

@@ -1,7 +1,7 @@
 """A FAISS index over the items of one artifact version, opened and checked.
 
-A file comes in; nearest neighbours of a vector, among all items or those of a bitmap, go out. An index that is not of
-these items is refused.
+A file comes in; nearest neighbours of a vector, among all items or some of them, go out. An index that is not of these
+items is refused.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,19 @@ class Neighbours:
 NONE: Final = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
+class Among:
+    """Items that searches may find, as FAISS is told of them: made once, since that takes as long as some stages do."""
+
+    def __init__(self, bitmap: NDArray[np.uint8] | None = None, *, size: int = 1, n_items: int = 1) -> None:
+        """`size` of the `n_items` of an index: bit r & 7 of byte r >> 3 of the bitmap is row r; none: all of them."""
+        # FAISS holds addresses only: the bitmap must live as long as its selector
+        self.bitmap = bitmap
+        self.selector = None if bitmap is None else _faiss.IDSelectorBitmap(bitmap)
+        # the sparser the set, the deeper its best stand among all items
+        self.effort = float((n_items / max(size, 1)) ** (1 / 3))
+        self.parameters: dict[tuple[ItemIndex, float], Any] = {}  # of searches, by index and factor
+
+
 class ItemIndex:
     """Approximate search by inner product."""
 
@@ -39,6 +52,7 @@ class ItemIndex:
             ArtifactError: this is no FAISS index, or one of other items.
         """
         self.path = path
+        self._everything = Among()
         try:
             # of the two ways to map a file only this one also maps flat indexes (measured: 0 MB of own memory, not 98)
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
@@ -52,30 +66,33 @@ class ItemIndex:
                 faiss.ParameterSpace().set_index_parameter(self._index, parameter, search_effort)
 
     def search(
-        self, query: NDArray[np.float32], fetch: int, *, among: NDArray[np.uint8] | None = None, effort: float = 1
+        self, query: NDArray[np.float32], fetch: int, *, among: Among | None = None, factor: float = 1
     ) -> Neighbours:
         """The `fetch` best items for a query, float32 [dim]; fewer where the index found no more.
 
         Args:
-            among: bitmap of the items that may be found (bit r & 7 of byte r >> 3 is row r); none: all.
-            effort: factor on nprobe or efSearch.
+            among: the items that may be found; none: all.
+            factor: on the effort that a search among these items takes, which is nprobe or efSearch.
         """
-        # FAISS holds addresses only: `selector` and the bitmap must outlive the search, so both keep a name here
-        selector = None if among is None else _faiss.IDSelectorBitmap(among)
-        parameters = self._parameters(selector, effort)
-        scores, rows = self._index.search(query[np.newaxis], fetch, params=parameters)
-        found = rows[0] >= 0  # FAISS pads with -1
-        return Neighbours(rows=rows[0][found], scores=scores[0][found])
+        parameters = self._parameters(among or self._everything, factor)
+        [scores], [rows] = self._index.search(query[np.newaxis], fetch, params=parameters)
+        if rows[-1] >= 0:
+            return Neighbours(rows, scores)
+        found = np.count_nonzero(rows >= 0)  # FAISS pads with -1
+        return Neighbours(rows[:found], scores[:found])
 
-    def search_many(
-        self, queries: NDArray[np.float32], fetch: int, *, among: NDArray[np.uint8] | None, effort: float
-    ) -> NDArray[np.int64]:
+    def search_many(self, queries: NDArray[np.float32], fetch: int, *, among: Among) -> NDArray[np.int64]:
         """The same for queries, float32 [n, dim]: the rows alone, int64 [n, fetch], -1 where no more were found."""
-        selector = None if among is None else _faiss.IDSelectorBitmap(among)
-        rows: NDArray[np.int64] = self._index.search(queries, fetch, params=self._parameters(selector, effort))[1]
+        rows: NDArray[np.int64] = self._index.search(queries, fetch, params=self._parameters(among, 1))[1]
         return rows
 
-    def _parameters(self, selector: faiss.IDSelector | None, effort: float) -> Any:
+    def _parameters(self, among: Among, factor: float) -> Any:
+        key = (self, factor)
+        if key not in among.parameters:
+            among.parameters[key] = self._made(among.selector, among.effort * factor)
+        return among.parameters[key]
+
+    def _made(self, selector: faiss.IDSelector | None, effort: float) -> Any:
         if isinstance(self._index, faiss.IndexIVF):
             lists = min(max(round(self._index.nprobe * effort), 1), self._index.nlist)
             return _faiss.SearchParametersIVF(sel=selector, nprobe=lists)

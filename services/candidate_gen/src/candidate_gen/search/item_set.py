@@ -1,14 +1,18 @@
 """Sets of item rows as bitmaps: a bit for each item of the version, which FAISS reads as they are.
 
 Sets that differ by a few rows share one bitmap: a user's history is no reason to copy, and to read, a bit of each item.
+What many requests ask of one set is kept with it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from candidate_gen.search.item_index import Among, Neighbours
+from recsys.shop.sources import Source
 
 _BIT: Final = (1 << np.arange(8)).astype(np.uint8)
 _ALL_BUT: Final = ~_BIT
@@ -46,10 +50,13 @@ class RowSet:
     def has(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each row is in the set: bool [len(rows)]."""
         is_in_base = np.asarray((self.base[rows >> 3] & _BIT[rows & 7]) != 0)
+        return is_in_base & self.keeps(rows) if len(self.gone) else is_in_base
+
+    def keeps(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each of some rows of the base is in the set: bool [len(rows)]."""
         if len(self.gone) == 0:
-            return is_in_base
-        at = np.minimum(np.searchsorted(self.gone, rows), len(self.gone) - 1)
-        return np.asarray(is_in_base & (self.gone[at] != rows))
+            return np.ones(len(rows), bool)
+        return np.asarray(self.gone.take(self.gone.searchsorted(rows), mode="clip") != rows)
 
     def rows(self) -> NDArray[np.int64]:
         """All rows of the set, ascending."""
@@ -67,34 +74,102 @@ class RowSet:
 
     def without(self, rows: NDArray[np.int64]) -> "RowSet":
         """The set without these rows, which may repeat."""
-        more = np.unique(rows[self.has(rows)])
-        gone = np.union1d(self.gone, more) if len(self.gone) else more
+        rows = np.sort(rows)
+        is_more = self.has(rows)
+        is_more[1:] &= rows[1:] != rows[:-1]
+        more = rows[is_more]
+        gone = np.sort(np.concatenate([self.gone, more])) if len(self.gone) else more
         return RowSet(self.base, gone, self.size - len(more))
 
 
 @dataclass(frozen=True)
+class Head:
+    """The first items of a list that are in a set."""
+
+    listed: object  # the list
+    found: Neighbours
+    is_whole: bool  # there are no more
+
+
+@dataclass(frozen=True)
 class ItemSet:
-    """Items that may be answers."""
+    """Items that may be answers to many requests, and what all of these ask of it."""
 
     rows: RowSet
     few: NDArray[np.int64] | None  # the version's rows of the set, ascending, where they are few enough to score each
+    n_items: int  # of the version; rows from there on were added since
+    n_known: int  # how many of the version are in the set
+    among: Among  # these
+    heads: dict[Source, Head] = field(default_factory=dict)  # requests add to them
 
-    def without(self, rows: NDArray[np.int64]) -> "ItemSet":
-        """The set without these rows, which may repeat."""
-        if len(rows) == 0:
-            return self
-        left = self.rows.without(rows)
-        return ItemSet(left, None if self.few is None else self.few[left.has(self.few)])
+    @classmethod
+    def of(cls, rows: RowSet, *, n_items: int, most_few: int) -> "ItemSet":
+        """The set of these rows; up to `most_few` of the version are few."""
+        n_known = rows.size_below(n_items)
+        return cls(
+            rows,
+            rows.rows()[:n_known] if n_known <= most_few else None,
+            n_items=n_items,
+            n_known=n_known,
+            among=Among(None if n_known == n_items else rows.bitmap, size=n_known, n_items=n_items),
+        )
+
+    def without(self, rows: NDArray[np.int64]) -> "ItemsLeft":
+        """What one request may have: the set without these rows, which may repeat."""
+        return ItemsLeft(self, self.rows.without(rows) if len(rows) else self.rows)
+
+
+@dataclass(frozen=True)
+class ItemsLeft:
+    """Items that may be the answer to one request: those of a set, without a few."""
+
+    items: ItemSet
+    rows: RowSet
+
+    @cached_property
+    def few(self) -> NDArray[np.int64] | None:
+        """As of the set."""
+        few = self.items.few
+        return None if few is None else few[self.rows.keeps(few)]
+
+    @cached_property
+    def n_known_gone(self) -> int:
+        """How many items of the version are left out."""
+        return int(self.rows.gone.searchsorted(self.items.n_items))
+
+    @property
+    def n_known(self) -> int:
+        """How many items of the version are left."""
+        return self.items.n_known - self.n_known_gone
+
+    @property
+    def among(self) -> Among:
+        """The items of the version that are left."""
+        if self.n_known_gone == 0:
+            return self.items.among
+        return Among(self.rows.bitmap, size=self.n_known, n_items=self.items.n_items)
+
+    def first(self, found: Neighbours, count: int) -> Neighbours:
+        """The first `count` of some items of the set that are left."""
+        left = self.rows.keeps(found.rows).nonzero()[0][:count]
+        return Neighbours(found.rows[left], found.scores[left])
+
+    def without(self, rows: NDArray[np.int64]) -> "ItemsLeft":
+        """What is left without these rows too, which may repeat."""
+        return ItemsLeft(self.items, self.rows.without(rows))
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:
-    """Positions in `order`, int64 [n] rows, of the first `count` that are in the set, from `start` on and around."""
+    """Of rows in an order, int64 [n], the first `count` that are in the set, from position `start` on and around."""
     found: list[NDArray[np.int64]] = []
-    at, block, taken = 0, 4 * count, 0
+    at, block, taken = 0, 2 * count, 0
     while at < len(order) and taken < count:
-        positions = np.arange(start + at, start + min(at + block, len(order))) % len(order)
-        positions = positions[items.has(order[positions])]
-        found.append(positions)
-        taken += len(positions)
-        at, block = at + block, 4 * block
-    return np.concatenate(found)[:count] if found else np.empty(0, np.int64)
+        end = min(at + block, len(order))
+        rows = order[start + at : start + end]
+        if start + end > len(order):
+            rows = np.concatenate([rows, order[max(start + at - len(order), 0) : start + end - len(order)]])
+        rows = rows[items.has(rows)]
+        found.append(rows)
+        taken += len(rows)
+        at, block = end, 4 * block
+    return np.concatenate(found)[:count] if found else _NONE

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.search.item_index import NONE, ItemIndex, Neighbours
-from candidate_gen.search.item_set import ItemSet, RowSet
+from candidate_gen.search.item_set import ItemsLeft
 from recsys.vectors import divided, unit
 
 # Up to so many items, each is scored exactly: 20,000 of a million in 1.0 ms, of which an index with a selector finds a
@@ -64,46 +64,39 @@ class Space:
     index: ItemIndex
     exact: ExactScores
 
-    def nearest(self, query: NDArray[np.float32], items: ItemSet, count: int) -> Neighbours:
-        """The `count` best items of a set for a query, float32 [dim], by score, ties by row; all where it has fewer."""
+    def nearest(self, query: NDArray[np.float32], items: ItemsLeft, count: int) -> Neighbours:
+        """The `count` best that are left of a version's items, by score, ties by row; all where there are fewer.
+
+        `query` is float32 [dim].
+        """
+        return items.first(self.around(query, items, count), count)
+
+    def around(self, query: NDArray[np.float32], items: ItemsLeft, count: int) -> Neighbours:
+        """The same, in their order, and maybe among and after them some of the set that are not left."""
         query = self.exact.comparable(query)
         if items.few is not None:
             return best(items.few, self.exact.of_rows(query, items.few), count)
-        n_items = self.exact.n_items
-        size = items.rows.size_below(n_items)
-        wanted = min(count, size)
+        wanted = min(count, items.n_known)
         if wanted == 0:
             return NONE
         for factor in _EFFORTS:
-            found = self._search(query, items.rows, wanted, size=size, factor=factor)
-            if len(found.rows) == wanted:
-                is_in_order = bool((found.scores[1:] < found.scores[:-1]).all())  # but for equal scores, it always is
-                return found if is_in_order else best(found.rows, found.scores, wanted)
-        rows = items.rows.rows()
-        rows = rows[rows < n_items]
+            found = self._search(query, items, wanted, factor=factor)
+            if found is not None:
+                ties = np.count_nonzero(found.scores[1:] >= found.scores[:-1])  # in no order; all others always are
+                return best(found.rows, found.scores, len(found.rows)) if ties else found
+        rows = items.rows.rows()[: items.n_known]
         return best(rows, self.exact.of_all(query[np.newaxis])[0, rows], wanted)
 
-    def _search(self, query: NDArray[np.float32], rows: RowSet, wanted: int, *, size: int, factor: float) -> Neighbours:
-        """At the most `wanted` items of the index that are in the set, of which the version has `size`.
+    def _search(self, query: NDArray[np.float32], items: ItemsLeft, wanted: int, *, factor: float) -> Neighbours | None:
+        """What the index has, `wanted` of which are left; none where it finds fewer.
 
-        Where a few rows are gone from a set that is asked for by many, the index is asked for as many more.
+        Where a few are gone from a set that is asked for by many, the index is asked for as many more.
         """
-        n_items = self.exact.n_items
-        gone = int(np.searchsorted(rows.gone, n_items))
-        if gone > wanted:
-            return self.index.search(query, wanted, among=rows.bitmap, effort=factor * effort_among(n_items, size))
-        among = None if size + gone == n_items else rows.base
-        effort = factor * effort_among(n_items, size + gone)
-        found = self.index.search(query, wanted + gone, among=among, effort=effort)
-        if gone == 0:
-            return found
-        kept = np.flatnonzero(rows.has(found.rows))[:wanted]
-        return Neighbours(found.rows[kept], found.scores[kept])
-
-
-def effort_among(n_items: int, size: int) -> float:
-    """What a search among `size` > 0 of the items takes: the sparser the set, the deeper its best stand among all."""
-    return float((n_items / size) ** (1 / 3))
+        gone = items.n_known_gone
+        among, fetch = (items.among, wanted) if gone > wanted else (items.items.among, wanted + gone)
+        found = self.index.search(query, fetch, among=among, factor=factor)
+        is_enough = len(found.rows) == fetch or np.count_nonzero(items.rows.keeps(found.rows)) >= wanted
+        return found if is_enough else None
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Neighbours:

@@ -6,7 +6,7 @@ popular_in_category (the popular list that this process keeps) → static (that 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 from typing import Final
 
 import grpc
@@ -16,6 +16,7 @@ from gateway.lists.ranked import RankedList, in_order
 from gateway.lists.stage_requests import Found
 from gateway.requests import Filter
 from gateway.shop.live_shop import LiveShop
+from recsys.shop.item_wire import scores_of, sources_of
 from recsys.shop.sources import Source
 from recsys.v1.item_pb2 import Item
 
@@ -38,9 +39,10 @@ class Fallbacks:
         """The first stage's candidates, which came with their ids, in its own order."""
         version = found.artifact_version
         described = (self.described(item_id, artifact_version=version) for item_id in found.item_ids)
-        # scores of different sources do not compare: the order is what counts, and scores must not rise in it
-        scores = accumulate(found.candidates.scores, min)
-        listed = zip(described, scores, found.candidates.sources, strict=True)
+        # scores of different sources do not compare: the order is what counts, and scores must not rise in it; of a
+        # candidate_gen of another release, which packs candidates otherwise, nothing but the order is known
+        scores = accumulate(chain(scores_of(found.candidates), repeat(0.0)), min)
+        listed = zip(described, scores, chain(sources_of(found.candidates), repeat(0)), strict=False)
         on_sale = ((item, score, bits) for item, score, bits in listed if item is not None)
         return in_order(version, on_sale, count=count, level="without_rerank")
 

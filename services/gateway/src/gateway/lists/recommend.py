@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import grpc
 
 from gateway import schemas
+from gateway.breaker import unavailable
 from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.experiments.live import Assignment
@@ -122,7 +123,9 @@ class Recommender:
     async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RankedList:
         """Items like an item."""
         request = first_stage.GetSimilarItemsRequest(
-            item_id=item_id, count=max(count, self.settings.candidates), filter=stage_requests.filter_of(only)
+            item_id=item_id,
+            count=max(count, self.settings.candidates),
+            filter=stage_requests.filter_of(only),
         )
         to_rank = second_stage.RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
         ask, deadline = self.clients.candidate_gen.get_similar_items, Deadline.after(self.settings.timeout_s)
@@ -207,6 +210,8 @@ class Recommender:
         while True:
             timeout_s = deadline.remaining_s() * _SECOND_STAGE_SHARE
             answer = await self.clients.reranker.rerank(request, timeout_s=timeout_s)
+            if request.candidates.rows and not answer.candidates_read:
+                raise unavailable("the reranker is of another release, which packs candidates otherwise; update it")
             items = [each for each in answer.items if not self.live.is_hidden(each.item.item_id)]
             if len(items) >= count or len(answer.items) < request.count:
                 return RankedList(answer.artifact_version, items[:count], items[count:], answer.remainder)
