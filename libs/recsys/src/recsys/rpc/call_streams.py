@@ -73,14 +73,23 @@ class _Stream:
             self.over.set_result(None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A call that has no stream yet."""
+
+    stream: "asyncio.Future[_Stream | None]"  # none: it is made as a unary call
+    until_s: float  # on the loop's clock
+
+
 class CallStreams:
     """The streams to one service, and the calls that wait for one."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = CallStreamServiceStub(channel)
-        self._free: deque[_Stream] = deque()  # taken in turn, so that all replicas are
-        self._waiting: deque[asyncio.Future[_Stream]] = deque()  # calls
-        self._set_free_s = 0.0  # on the loop's clock, when a stream was set free last
+        self._free: list[_Stream] = []  # the one set free last is taken: its thread is warm
+        self._waiting: deque[_Waiting] = deque()
+        self._look: asyncio.TimerHandle | None = None  # for calls that have waited too long, while some wait
+        self._set_free_s = 0.0  # on the loop's clock, when a call that waited got a stream
         self._open = 0  # streams
         self._tokens = _TOKENS
 
@@ -160,24 +169,39 @@ class CallStreams:
             stream = self._free.pop()
             if not stream.over.done():
                 return stream
-        waiting: asyncio.Future[_Stream] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(loop.create_future(), until_s)
         self._waiting.append(waiting)
+        if self._look is None:
+            self._look = loop.call_later(_LONGEST_WAIT_S, self._look_for_stuck)
         try:
-            await asyncio.wait([waiting], timeout=_LONGEST_WAIT_S)
-            while not waiting.done() and _left_s(self._set_free_s + _LONGEST_WAIT_S) > 0 and _left_s(until_s) > 0:
-                await asyncio.wait([waiting], timeout=_LONGEST_WAIT_S)
+            return await waiting.stream
         except asyncio.CancelledError:
-            if not waiting.cancel():
-                self._set_free(waiting.result())
+            if not waiting.stream.cancelled() and (given := waiting.stream.result()) is not None:
+                self._set_free(given)
             raise
-        return None if waiting.cancel() else waiting.result()
+
+    def _look_for_stuck(self) -> None:
+        """Let calls go that have waited for too long, and look again while others wait."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        is_stuck = now_s - self._set_free_s >= _LONGEST_WAIT_S
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            if each.stream.done():
+                continue
+            if is_stuck or now_s >= each.until_s:
+                each.stream.set_result(None)
+            else:
+                self._waiting.append(each)
+        self._look = loop.call_later(_LONGEST_WAIT_S, self._look_for_stuck) if self._waiting else None
 
     def _set_free(self, stream: _Stream) -> None:
         if stream.is_old:
             stream.end()
             return
         while self._waiting:
-            waiting = self._waiting.popleft()
+            waiting = self._waiting.popleft().stream
             if not waiting.done():
                 self._set_free_s = asyncio.get_running_loop().time()
                 waiting.set_result(stream)
