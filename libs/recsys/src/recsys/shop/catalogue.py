@@ -143,8 +143,8 @@ class LiveCatalogue:
             return mask
         with self._lock:
             overlay, masks, _ = self._now
-            told = [row for row, record in overlay.by_row.items() if record.says(condition.field)]
-            mask = self._corrected(condition, condition.mask(self.artifact.catalogue), told, overlay)
+            rows = overlay.rows_saying(condition.field)
+            mask = self._corrected(condition, condition.mask(self.artifact.catalogue), rows, overlay)
             if len(masks) >= _MOST_MASKS_HELD:
                 masks.pop(next(iter(masks)))
             masks[condition] = mask

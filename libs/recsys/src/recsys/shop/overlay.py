@@ -1,7 +1,7 @@
 """What the shop said of items since the version was trained: records of one moment, sorted by what they change."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recsys.shop.item import Item, ItemRecord
 
@@ -24,6 +24,14 @@ class Overlay:
     made: Mapping[str, NewItem]  # what those make, on sale or not, by id
     new_items: list[NewItem]  # added items on sale, the latest first, ties by id
     sorted_rows: Sequence[tuple[bytes, int | None]]  # every item with a record, by id, and its row in the version
+    _saying: dict[str, set[int]] = field(default_factory=dict)  # by field, as far as somebody asked
+
+    def rows_saying(self, name: str) -> set[int]:
+        """Rows of the version whose records say something of a field."""
+        rows = self._saying.get(name)
+        if rows is None:
+            rows = self._saying[name] = {row for row, record in self.by_row.items() if record.says(name)}
+        return rows
 
     def next(
         self, changed: Mapping[str, ItemRecord], *, row_of: Callable[[str], int | None]
@@ -47,7 +55,11 @@ class Overlay:
                 made[item_id] = NewItem(record.over(None), record.created_ms)
                 new.append(made[item_id])
         sorted_rows = sorted([*self.sorted_rows, *fresh]) if fresh else self.sorted_rows
-        return Overlay(by_row, added, made, self._with_new(new, changed), sorted_rows), rows
+        saying = {
+            name: before.difference(rows).union(row for row in rows if by_row[row].says(name))
+            for name, before in self._saying.items()
+        }
+        return Overlay(by_row, added, made, self._with_new(new, changed), sorted_rows, saying), rows
 
     def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
         kept = [each for each in self.new_items if each.item.item_id not in changed]
