@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from google.protobuf.message import Message
 from gateway.clients import Clients
 from gateway.lists.fallbacks import Fallbacks
 from gateway.lists.popular_list import PopularList, popular_list, read
+from gateway.lists.stage_requests import Found, ToFind
 from gateway.requests import Filter
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import DataError
 from recsys.v1.item_pb2 import Item
-from recsys.v1.reranker_service_pb2 import RerankRequest
+from recsys.v1.reranker_service_pb2 import RerankRequest, RerankResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +87,45 @@ async def test_without_the_reranker_the_first_stage_s_own_order_is_answered(
     assert response.json()["artifact_version"] == full.json()["artifact_version"]
     scores = [item["score"] for item in response.json()["items"]]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_reranker_that_reads_no_candidates_of_this_release_makes_no_empty_list(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def rerank(request: RerankRequest, *, timeout_s: float) -> RerankResponse:
+        return RerankResponse(artifact_version=request.artifact_version)
+
+    monkeypatch.setattr(app.state.parts.clients.reranker, "rerank", rerank)
+    response = await client.get(path, params={"count": 5})
+    assert level_of(response) == ("without_rerank", True)
+    assert ids_of(response) == [f"item-0{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_candidates_that_another_release_packed_are_answered_in_their_order(
+    client: httpx.AsyncClient,
+    app: FastAPI,
+    monkeypatch: pytest.MonkeyPatch,
+    fail: Callable[..., None],
+    path: str,
+) -> None:
+    first_stage = app.state.parts.clients.candidate_gen
+    for name in ("get_candidates", "get_similar_items", "get_popular_items"):
+        monkeypatch.setattr(first_stage, name, _without_what_this_release_packs(getattr(first_stage, name)))
+    fail("Rerank", code=grpc.StatusCode.UNIMPLEMENTED)  # as this release's reranker refuses them
+    response = await client.get(path, params={"count": 5})
+    assert level_of(response) == ("without_rerank", True)
+    assert ids_of(response) == [f"item-0{n}" for n in range(5)]
+
+
+def _without_what_this_release_packs(ask: Callable[..., Awaitable[Found]]) -> Callable[..., Awaitable[Found]]:
+    async def of_another_release(request: ToFind, *, timeout_s: float) -> Found:
+        found = await ask(request, timeout_s=timeout_s)
+        found.ClearField("candidates")
+        return found
+
+    return of_another_release
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -233,6 +233,10 @@ NAN = float("nan")
             lambda c: c.rerank(candidates(1, scores=[NAN])),
             "candidates.scores: expected finite values, found NaN or infinity",
         ),
+        (
+            lambda c: c.rerank(item_pb2.CandidateSet(rows=b"12345")),
+            "candidates.rows: expected uint32 values of 4 bytes each, found 5 bytes",
+        ),
         (lambda c: c.rerank(item_id="stranger"), "item_id: expected an item of version v1, found 'stranger'"),
         (lambda c: c.rerank(query_vector=EVEN + EVEN), "query_vector: expected 2 float32 values, found 4"),
         (
@@ -290,6 +294,16 @@ def test_what_cannot_be_is_refused_with_its_reason(
     client: Client, call: Callable[[Client], object], message: str
 ) -> None:
     assert failure_of(lambda: call(client)) == (INVALID, message)
+
+
+def test_candidates_that_another_release_packed_are_refused_and_no_empty_list(client: Client) -> None:
+    code, message = failure_of(lambda: client.rerank(item_pb2.CandidateSet()))  # its fields are unknown here
+    assert (code, message) == (
+        grpc.StatusCode.UNIMPLEMENTED,
+        "candidates.rows: expected bytes, found none: candidate_gen is of another release; update it",
+    )
+    assert client.rerank(candidates()).candidates_read == 0  # nothing was found, which is no fault
+    assert client.rerank().candidates_read == 4
 
 
 def test_candidates_of_a_version_that_is_not_held_are_refused(client: Client) -> None:
