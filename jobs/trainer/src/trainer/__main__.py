@@ -205,11 +205,13 @@ def _train(
     with threads.limited(settings.threads):
         from trainer import pipeline
         from trainer.choosing import recipe as recipes
+        from trainer.progress import step
         from trainer.shop_data import timestamps
 
         before = None if until is None else timestamps.read_one(until, name="--until")
         outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
-        shop = _read_shop(files, settings)
+        with step("read"):
+            shop = _read_shop(files, settings)
         if before is not None:
             shop = pipeline.before(shop, before)
         recipe = recipes.read(recipe_path) if recipe_path else None

@@ -83,11 +83,13 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         fitted_model = recipes.fit_model(
             decided.recipe, known, seed=settings.seed, checkpoint_dir=settings.checkpoint_dir
         )
+    with step("rotate for fold-in"):
         ready = foldable.export(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
     with step("index"):
         retrieval = index.choose(ready.embeddings, recall_floor=settings.ann_recall_floor, seed=settings.seed)
+    with step("index of similar items"):
         similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
     verdict = decided.verdict(retrieval.recall, settings=settings)
     fitted = publish.Fitted(
@@ -106,6 +108,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     )
     with step("publish"):
         version = publish.publish(volume, fitted)
+    with step("activate"):
         if verdict.passed or force:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
             writer.activate(volume, version)
