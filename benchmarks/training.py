@@ -33,6 +33,7 @@ class Step:
 
     name: str
     seconds: float
+    cpu_s: float  # of all its threads, whatever else the machine does
     peak_gb: float
 
 
@@ -77,16 +78,16 @@ def watched(command: Sequence[str]) -> Iterator[Step]:
 
     Raises: SystemExit, where it fails.
     """
-    started, highest = time.perf_counter(), 0.0
+    started, highest, cpu_s = time.perf_counter(), 0.0, 0.0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
             for line in process.stderr:
                 told = _fields(line)
                 if told.get("message") == "step done":
-                    peak = peak_gb(process.pid)
+                    peak, before, cpu_s = peak_gb(process.pid), cpu_s, processor_s(process.pid)
                     highest = max(highest, peak)
-                    yield Step(str(told["step"]), float(told["seconds"]), peak)
+                    yield Step(str(told["step"]), float(told["seconds"]), cpu_s - before, peak)
                 elif told.get("level") != "INFO":
                     print(line, end="", file=sys.stderr)
         finally:
@@ -94,7 +95,7 @@ def watched(command: Sequence[str]) -> Iterator[Step]:
                 process.kill()
     if process.returncode not in (0, 3):  # 3: the gate refused it
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    yield Step("total", time.perf_counter() - started, highest)
+    yield Step("total", time.perf_counter() - started, cpu_s, highest)
 
 
 def peak_gb(pid: int) -> float:
@@ -107,6 +108,12 @@ def peak_gb(pid: int) -> float:
     return next((int(line.split()[1]) * 1024 / _GB for line in status.splitlines() if line.startswith("VmHWM:")), 0.0)
 
 
+def processor_s(pid: int) -> float:
+    """Processor seconds of a process so far (Linux)."""
+    user, system = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def _fields(line: str) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = json.loads(line)
@@ -117,25 +124,21 @@ def _fields(line: str) -> dict[str, Any]:
 
 def print_steps(steps: Iterator[Step]) -> None:
     """A Markdown table, a row as soon as it is known."""
-    print("\n| step | seconds | peak GB |\n|---|---|---|")
+    print("\n| step | seconds | CPU s | peak GB |\n|---|---|---|---|")
     for step in steps:
-        print(f"| {step.name} | {step.seconds:,.1f} | {step.peak_gb:.2f} |", flush=True)
+        print(f"| {step.name} | {step.seconds:,.1f} | {step.cpu_s:,.1f} | {step.peak_gb:.2f} |", flush=True)
 
 
 def print_fits(fits: dict[str, list[Step]]) -> None:
     """A Markdown table of both ways to fit one model, and their ratios."""
-    print("\n| | read and weigh, s | peak GB | fit, s | peak GB | total, s |\n|---|---|---|---|---|---|")
-    for name, (read, fitted, total) in fits.items():
-        figures = f"{read.seconds:,.1f} | {read.peak_gb:.2f} | {fitted.seconds:,.1f} | {fitted.peak_gb:.2f}"
-        print(f"| {name} | {figures} | {total.seconds:,.1f} |")
+    print("\n| | step | seconds | CPU s | peak GB |\n|---|---|---|---|---|")
+    for name, steps in fits.items():
+        for step in steps:
+            print(f"| {name} | {step.name} | {step.seconds:,.1f} | {step.cpu_s:,.1f} | {step.peak_gb:.2f} |")
     if len(fits) == len(FITS):
-        ours, plain = fits["trainer"], fits["implicit"]
-        ratios = [
-            f"{mine / theirs:.2f}"
-            for a, b in zip(ours[:2], plain[:2], strict=True)
-            for mine, theirs in ((a.seconds, b.seconds), (a.peak_gb, b.peak_gb))
-        ]
-        print(f"| ratio | {' | '.join(ratios)} | {ours[2].seconds / plain[2].seconds:.2f} |", flush=True)
+        for ours, plain in zip(fits["trainer"], fits["implicit"], strict=True):
+            ratios = (ours.seconds / plain.seconds, ours.cpu_s / plain.cpu_s, ours.peak_gb / plain.peak_gb)
+            print(f"| ratio | {ours.name} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |", flush=True)
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def _catalogue(size: Size) -> pl.DataFrame:
 
 def _cumulated(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ends of the shares of 0 to 1."""
-    return np.cumsum(weights) / weights.sum()
+    return np.asarray(np.cumsum(weights) / weights.sum(), dtype=np.float64)
 
 
 def _write(frames: Iterator[pl.DataFrame], file: BinaryIO, *, form: str) -> None:

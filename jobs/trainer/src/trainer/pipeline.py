@@ -20,8 +20,8 @@ from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
-from trainer.choosing.recipe import PopularityRecipe, Recipe
-from trainer.evaluation import bootstrap, windows
+from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
@@ -77,6 +77,11 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         raise DataError("expected events to learn from, found none after checks and removals; the live version stays")
     with step("hold out"):
         held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings)
+        if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
+            held_out[:-1] = [
+                sample.of_users(window, judged_users=settings.selection_users, seed=settings.seed)
+                for window in held_out[:-1]
+            ]
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     decided = decision.decide(given, held_out, default_recipes(known), live=live, force=force, settings=settings)
     with step("fit on everything"):
