@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", nargs="+", choices=list(SIZES), default=["1m"])
     parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
+    parser.add_argument("--recipe", type=Path, help="train by this recipe file, without a comparison of recipes")
     parser.add_argument("--only", choices=["train", *FITS], help="one of the processes alone")
     parser.add_argument("--child", choices=list(FITS), help=argparse.SUPPRESS)
     parser.add_argument("--events", type=Path, help=argparse.SUPPRESS)
@@ -55,16 +56,16 @@ def main() -> None:
         files = files_of(size, FOLDER / name, form=arguments.format)
         print(f"\n{size.events:,} events, {size.users:,} users, {size.items:,} items, {arguments.format}", flush=True)
         if arguments.only in (None, "train"):
-            print_steps(training(files))
+            print_steps(training(files, ["--recipe", str(arguments.recipe)] if arguments.recipe else []))
         fits = {one: fit(one, files) for one in FITS if arguments.only in (None, one)}
         if fits:
             print_fits(fits)
 
 
-def training(files: ShopFiles) -> Iterator[Step]:
+def training(files: ShopFiles, options: Sequence[str]) -> Iterator[Step]:
     """The steps of `trainer train`, then the whole of it."""
     with tempfile.TemporaryDirectory(dir=FOLDER) as volume:
-        command = [sys.executable, "-m", "trainer", "train", "--artifact-dir", volume]
+        command = [sys.executable, "-m", "trainer", "train", "--artifact-dir", volume, *options]
         yield from watched([*command, "--events", str(files.events), "--catalogue", str(files.catalogue)])
 
 
