@@ -1,5 +1,6 @@
 """A run chooses, judges, publishes, and lets nothing worse go live."""
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,26 @@ def test_a_seeded_sample_of_the_users_gives_the_same_verdict(tmp_path: Path) -> 
     assert [verdict.passed for verdict in verdicts] == [True, True]
     assert verdicts[0].users == 40
     assert verdicts[1].users > 60
+
+
+def test_events_are_let_go_before_models_are_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[weakref.ref[pl.DataFrame]] = []
+    held: list[bool] = []
+    fit_model = recipes.fit_model
+
+    def shop() -> Shop:
+        made = two_tastes()
+        frames.append(weakref.ref(made.events))
+        return made
+
+    def noted(*given: Any, **named: Any) -> Embeddings:
+        held.append(frames[0]() is not None)
+        return fit_model(*given, **named)
+
+    monkeypatch.setattr(recipes, "fit_model", noted)
+    pipeline.train(shop(), settings=Settings(artifact_dir=tmp_path), recipe=GOOD, force=False)
+    assert held
+    assert not any(held)
 
 
 def test_items_that_nobody_touched_are_in_the_catalogue(tmp_path: Path) -> None:

@@ -205,15 +205,20 @@ def _train(
     with threads.limited(settings.threads):
         from trainer import pipeline
         from trainer.choosing import recipe as recipes
+        from trainer.progress import step
         from trainer.shop_data import timestamps
 
         before = None if until is None else timestamps.read_one(until, name="--until")
         outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
-        shop = _read_shop(files, settings)
-        if before is not None:
-            shop = pipeline.before(shop, before)
         recipe = recipes.read(recipe_path) if recipe_path else None
-        return pipeline.train(shop, settings=settings, recipe=recipe, force=force)
+
+        def read() -> "Shop":
+            with step("read"):
+                shop = _read_shop(files, settings)
+                return shop if before is None else pipeline.before(shop, before)
+
+        # not held here: the pipeline lets the events go when it has made a matrix of them
+        return pipeline.train(read(), settings=settings, recipe=recipe, force=force)
 
 
 def _read_shop(files: ShopFiles, settings: Settings) -> "Shop":

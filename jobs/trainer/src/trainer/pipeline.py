@@ -20,13 +20,13 @@ from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
-from trainer.choosing.recipe import PopularityRecipe, Recipe
-from trainer.evaluation import bootstrap, windows
+from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
 from trainer.publishing import foldable, index, publish, two_stage
-from trainer.publishing.index import EXACT, BuiltIndex, IndexSpec
+from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
 from trainer.settings import ModelName, Settings
@@ -77,17 +77,46 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         raise DataError("expected events to learn from, found none after checks and removals; the live version stays")
     with step("hold out"):
         held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings)
+        if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
+            held_out[:-1] = [
+                sample.of_users(window, judged_users=settings.selection_users, seed=settings.seed)
+                for window in held_out[:-1]
+            ]
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
+    last = shop.events["timestamp"].max()
+    data_until = None if last is None else str(last)
+    shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
     decided = decision.decide(given, held_out, default_recipes(known), live=live, force=force, settings=settings)
+    del held_out
+    version, verdict, spec = _fit_and_publish(
+        shop, known, decided, data_until=data_until, force=force, settings=settings
+    )
+    path = _report(version, decided, spec, settings=settings)
+    return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)
+
+
+def _fit_and_publish(
+    shop: Shop, known: Interactions, decided: Decision, *, data_until: str | None, force: bool, settings: Settings
+) -> tuple[str, Verdict, IndexSpec]:
+    """Fit on everything, publish, and go live where the gate lets it: the version, the verdict, and what index it has.
+
+    Args:
+        data_until: time of the last event, if there is one.
+    """
+    volume = settings.artifact_dir
     with step("fit on everything"):
         fitted_model = recipes.fit_model(
             decided.recipe, known, seed=settings.seed, checkpoint_dir=settings.checkpoint_dir
         )
+    with step("rotate for fold-in"):
         ready = foldable.export(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
+    popularity = popularity_of(decided.recipe, fitted_model, known, settings=settings)
+    del fitted_model
     with step("index"):
         retrieval = index.choose(ready.embeddings, recall_floor=settings.ann_recall_floor, seed=settings.seed)
+    with step("index of similar items"):
         similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
     verdict = decided.verdict(retrieval.recall, settings=settings)
     fitted = publish.Fitted(
@@ -97,46 +126,47 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         fold_in=ready.fold_in,
         retrieval=retrieval,
         similar=similar,
-        popularity=popularity_of(decided.recipe, fitted_model, known, settings=settings),
+        popularity=popularity,
         blend=decided.blend,
         stream_sequence=shop.stream_sequence,
         model=decided.recipe.model,
         metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
-        training=_training(shop, decided, verdict, force=force, settings=settings),
+        training=_training(shop, decided, verdict, data_until=data_until, force=force, settings=settings),
     )
     with step("publish"):
         version = publish.publish(volume, fitted)
+    with step("activate"):
         if verdict.passed or force:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
             writer.activate(volume, version)
         writer.prune(volume, keep=publish.worth_keeping(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
-    path = _report(version, decided, retrieval, settings=settings)
-    return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)
+    return version, verdict, retrieval.spec
 
 
-def _training(shop: Shop, decided: Decision, verdict: Verdict, *, force: bool, settings: Settings) -> TrainingInfo:
+def _training(
+    shop: Shop, decided: Decision, verdict: Verdict, *, data_until: str | None, force: bool, settings: Settings
+) -> TrainingInfo:
     """What the manifest says of the run."""
-    last = shop.events["timestamp"].max()
     return TrainingInfo(
         recipe=decided.recipe.model_dump(mode="json"),
         event_weights=dict(shop.weights),
         recent_days=settings.recent_days,
         horizon_days=settings.horizon_days,
-        data_until=None if last is None else str(last),
+        data_until=data_until,
         seed=settings.seed,
         gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
     )
 
 
-def _report(version: str, decided: Decision, retrieval: BuiltIndex, *, settings: Settings) -> Path | None:
+def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Settings) -> Path | None:
     """Write what was measured; none where nothing was."""
     if decided.judgement is None or decided.choice is None:
         return None
     with step("report"):
         path = settings.artifact_dir / REPORTS / f"{version}.html"
         path.parent.mkdir(exist_ok=True)
-        serving = measure_serving(decided.judgement, retrieval, settings=settings)
+        serving = measure_serving(decided.judgement, chosen, settings=settings)
         content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)
         page.write(content, path)
     return path
@@ -161,13 +191,13 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     )
 
 
-def measure_serving(judgement: Judgement, chosen: BuiltIndex, *, settings: Settings) -> TwoStageFigures | None:
+def measure_serving(judgement: Judgement, chosen: IndexSpec, *, settings: Settings) -> TwoStageFigures | None:
     """What the chosen index, exact search and cosine lose on the judged window; none where no vector is asked with."""
     if isinstance(judgement.recipe, PopularityRecipe):
         return None
-    specs = list(dict.fromkeys([EXACT, chosen.spec, IndexSpec("SQfp16", "cosine", None)]))
+    specs = list(dict.fromkeys([EXACT, chosen, IndexSpec("SQfp16", "cosine", None)]))
     budget = two_stage.measure(judgement.embeddings, judgement.window, specs=specs, seed=settings.seed)
-    of_chosen = [row for row in budget.rows if row.spec == chosen.spec]
+    of_chosen = [row for row in budget.rows if row.spec == chosen]
     served = [row for row in of_chosen if row.n <= blending.CANDIDATES] or of_chosen[:1]
     return TwoStageFigures(budget=budget, chosen=served[-1])
 

@@ -17,7 +17,6 @@ from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import ENOUGH_USERS
-from trainer.progress import step
 from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -63,19 +62,17 @@ def decide(
         recipe, blend = _unjudged(given, live)
         return Decision(recipe, blend, None, None, users, live)
     earlier = windows[-2] if len(windows) > 1 and windows[-2].judged_users >= ENOUGH_USERS else None
-    with step("choose a recipe and a blend"):
-        choice = selection.choose(given, earlier, to_try, settings=settings)
-    with step("judge"):
-        judgement = judging.judge(
-            choice.recipe,
-            windows[-1],
-            blend=choice.blend.info,
-            baseline=choice.baseline,
-            live=live,
-            settings=settings,
-        )
-        if not (force or judging.is_personal(live)):
-            judgement = judging.with_stand_in(judgement, choice.baseline, settings=settings)
+    choice = selection.choose(given, earlier, to_try, settings=settings)
+    judgement = judging.judge(
+        choice.recipe,
+        windows[-1],
+        blend=choice.blend.info,
+        baseline=choice.baseline,
+        live=live,
+        settings=settings,
+    )
+    if not (force or judging.is_personal(live)):
+        judgement = judging.with_stand_in(judgement, choice.baseline, settings=settings)
     return Decision(judgement.recipe, judgement.blend, choice, judgement, len(judgement.new.user_rows), live)
 
 

@@ -17,6 +17,7 @@ from trainer.evaluation.split import Split
 from trainer.evaluation.windows import ENOUGH_USERS
 from trainer.models import baselines, item_knn
 from trainer.models.embeddings import Embeddings, Scorer
+from trainer.progress import step
 from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -58,8 +59,6 @@ def judge(
     """
     train = window.train
     recent = train.recent_users(recipes.recent_since(train, settings.recent_days))
-    everybody = baselines.fit(train)
-    neighbours = item_knn.fit(train)
 
     fit = partial(
         recipes.fit,
@@ -76,15 +75,27 @@ def judge(
         return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
 
     started = time.perf_counter()
-    embeddings = fit(recipe)
+    with step(f"judge {recipes.described(recipe)}: fit"):
+        embeddings = fit(recipe)
     fit_s = time.perf_counter() - started
-    new = served(embeddings, blend)
+    with step(f"judge {recipes.described(recipe)}"):
+        new = served(embeddings, blend)
+        personal = judged(embeddings) if blending.is_more_than_personal(blend) else None
     live_recipe = recipe_of(live) if live else None
     of_live = None
     if live and live_recipe:
         is_same = live_recipe == recipe
         is_new = is_same and live.blend == blend
-        of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), live.blend)
+        with step("judge the live version's recipe"):
+            of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), live.blend)
+    with step("judge baselines"):
+        neighbours = item_knn.fit(train)
+        popularity = judged(fit(baseline))
+        beside = {
+            "popularity": judged(baselines.fit(train)),
+            "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),
+            "item-kNN": judged(neighbours),
+        }
     return Judgement(
         window=window,
         recipe=recipe,
@@ -92,14 +103,10 @@ def judge(
         embeddings=embeddings,
         fit_s=fit_s,
         new=new,
-        personal=judged(embeddings) if blending.is_more_than_personal(blend) else None,
+        personal=personal,
         live=of_live,
-        popularity=judged(fit(baseline)),
-        baselines={
-            "popularity": judged(everybody),
-            "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),
-            "item-kNN": judged(neighbours),
-        },
+        popularity=popularity,
+        baselines=beside,
         other=neighbours,
     )
 

@@ -75,6 +75,11 @@ def parse(document: object, *, where: str) -> Recipe:
     return settings_file.check(document, _Document, where=where).root
 
 
+def described(recipe: Recipe) -> str:
+    """The model and its size, for a line of the log."""
+    return recipe.model if isinstance(recipe, PopularityRecipe) else f"{recipe.model} d={recipe.settings.dim}"
+
+
 def fit(
     recipe: Recipe, known: Interactions, *, recent_days: float, seed: int, checkpoint_dir: Path | None = None
 ) -> Embeddings:

@@ -15,6 +15,7 @@ from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import Epoch
+from trainer.progress import step
 from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def choose(given: Recipe | None, window: Split | None, to_try: Sequence[Recipe],
         recipe, fitted = best_of(to_try, window, settings=settings)
     else:
         fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
-    blend = blending.choose(recipe, fitted, window, settings=settings)
+    with step("choose a blend"):
+        blend = blending.choose(recipe, fitted, window, settings=settings)
     return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve)
 
 
@@ -67,9 +69,11 @@ def best_of(to_try: Iterable[Recipe], window: Split, *, settings: Settings) -> t
     winner: tuple[float, Recipe, Embeddings] | None = None
     for one in to_try:
         started = time.perf_counter()
-        fitted = recipes.fit_model(one, window.train, seed=settings.seed)
+        with step(f"try {recipes.described(one)}: fit"):
+            fitted = recipes.fit_model(one, window.train, seed=settings.seed)
         fit_s = time.perf_counter() - started
-        scores = {tried: score(tried, fitted, window, settings=settings) for tried in with_strengths(one)}
+        with step(f"try {recipes.described(one)}: compare"):
+            scores = {tried: score(tried, fitted, window, settings=settings) for tried in with_strengths(one)}
         best = max(scores, key=scores.__getitem__)
         _log.info("recipe tried", extra={"recipe": best.model_dump(), METRIC: scores[best], "fit_s": fit_s})
         if winner is None or scores[best] > winner[0]:

@@ -44,6 +44,7 @@ def fit(interactions: Interactions, settings: IALSSettings, *, seed: int) -> Emb
     user = RowSolver.of(item, settings).solve(by_user)
     for _ in range(settings.sweeps):
         item = RowSolver.of(user, settings).solve(by_item)
+        del user  # of a large shop half a gigabyte, which the next ones take
         user = RowSolver.of(item, settings).solve(by_user)
     return Embeddings(user=user, item=item)
 
@@ -111,9 +112,9 @@ class RowSolver:
             stop = self._batch_end(lengths[by_length], start)
             batch = by_length[start:stop]
             entries, confidences = _padded(rows, batch)
-            solved[batch] = self._solve_batch(entries, confidences, ridge[batch])
+            solved[batch] = self._solve_batch(entries, confidences, ridge[batch]) @ self.rotation.T
             start = stop
-        return np.ascontiguousarray((solved @ self.rotation.T).numpy())
+        return solved.numpy()
 
     def _ridge(self, rows: sp.csr_matrix) -> Tensor:
         observed = np.asarray(rows.sum(axis=1), dtype=np.float64).ravel()

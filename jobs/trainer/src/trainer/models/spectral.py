@@ -12,11 +12,13 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+from torch import Tensor
 
 from trainer.models.embeddings import Embeddings
 from trainer.shop_data.interactions import Interactions
 
 _OVERSAMPLING = 32  # extra directions of the random sketch, dropped at the end
+_ROWS_AT_ONCE = 32_768
 
 
 class SpectralSettings(BaseModel, frozen=True, extra="forbid"):
@@ -65,12 +67,28 @@ def _right_singular_vectors(
     matrix: sp.csr_matrix, count: int, *, power_iterations: int, seed: int
 ) -> NDArray[np.float32]:
     """The leading right singular vectors (randomised; Halko et al. 2011): float32 [n_columns, ≤ count]."""
+    rng = np.random.default_rng(seed)
+    sketch = rng.standard_normal((matrix.shape[1], min(count + _OVERSAMPLING, *matrix.shape)), dtype=np.float32)
+    basis = torch.from_numpy(sketch)
+    for _ in range(power_iterations + 1):
+        basis = torch.linalg.qr(_gram_product(matrix, basis))[0]
+    _, turn = torch.linalg.eigh(basis.T @ _gram_product(matrix, basis))
+    return np.ascontiguousarray((basis @ turn.flip(1)[:, :count]).numpy())
+
+
+def _gram_product(matrix: sp.csr_matrix, vectors: Tensor) -> Tensor:
+    """AᵀA × vectors, some rows of A at a time: a large shop's users × dimensions never stand in memory at once."""
+    product = torch.zeros_like(vectors)
+    for start in range(0, matrix.shape[0], _ROWS_AT_ONCE):
+        rows = matrix[start : start + _ROWS_AT_ONCE]
+        product += _sparse(rows.T.tocsr()) @ (_sparse(rows) @ vectors)
+    return product
+
+
+def _sparse(matrix: sp.csr_matrix) -> Tensor:
     indptr, indices = (torch.from_numpy(part.astype(np.int64)) for part in (matrix.indptr, matrix.indices))
-    data = torch.from_numpy(matrix.data)
     with warnings.catch_warnings():  # torch calls CSR a beta; only its product is used here, as fast as any (measured)
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        sparse = torch.sparse_csr_tensor(indptr, indices, data, matrix.shape, check_invariants=True)
-    with torch.random.fork_rng(devices=[]):  # svd_lowrank draws from the global generator
-        torch.manual_seed(seed)
-        _, _, vectors = torch.svd_lowrank(sparse, q=min(count + _OVERSAMPLING, *matrix.shape), niter=power_iterations)
-    return np.ascontiguousarray(vectors[:, :count].numpy())
+        return torch.sparse_csr_tensor(
+            indptr, indices, torch.from_numpy(matrix.data), matrix.shape, check_invariants=True
+        )

@@ -8,7 +8,7 @@ A removal with nothing before it to take back changes nothing, and views and car
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -52,6 +52,19 @@ class Interactions:
         digest.update(self.weights.indices.astype("<i8").tobytes())
         digest.update(self.weights.data.astype("<f4").tobytes())
         return digest.hexdigest()
+
+    def of_users(self, rows: NDArray[np.int64]) -> "Interactions":
+        """The pairs of some users, rows ascending; every item stays, and when it was first seen by anybody."""
+        numbered = sp.csr_matrix((np.arange(self.weights.nnz), self.weights.indices, self.weights.indptr))[rows]
+        kept = numbered.data
+        return replace(
+            self,
+            user_ids=[self.user_ids[row] for row in rows],
+            weights=self.weights[rows],
+            last_seen=self.last_seen[kept],
+            last_type=self.last_type[kept],
+            type_sets=self.type_sets[kept],
+        )
 
     def recent_users(self, since: datetime) -> NDArray[np.float32]:
         """Per item, the distinct users whose last event with it is at `since` or later: float32 [n_items]."""
