@@ -89,7 +89,7 @@ class CallStreams:
         self._free: list[_Stream] = []  # the one set free last is taken: its thread is warm
         self._waiting: deque[_Waiting] = deque()
         self._look: asyncio.TimerHandle | None = None  # for calls that have waited too long, while some wait
-        self._set_free_s = 0.0  # on the loop's clock, when a call that waited got a stream
+        self._set_free_s = 0.0  # on the loop's clock, when a stream was set free last
         self._open = 0  # streams
         self._tokens = _TOKENS
 
@@ -200,10 +200,10 @@ class CallStreams:
         if stream.is_old:
             stream.end()
             return
+        self._set_free_s = asyncio.get_running_loop().time()
         while self._waiting:
             waiting = self._waiting.popleft().stream
             if not waiting.done():
-                self._set_free_s = asyncio.get_running_loop().time()
                 waiting.set_result(stream)
                 return
         self._free.append(stream)
