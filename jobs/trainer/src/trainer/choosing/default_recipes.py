@@ -1,20 +1,23 @@
 """The recipes that are tried on a held-out window when none is given: few, and spread over what shops of a size need.
 
 From almost popularity (few dimensions, strong regularisation), which a grocer's dense baskets want, to many dimensions
-and a mild one, which large sparse catalogues want. What is right in between is left to the window. Of iALS the weight
+and a mild one, which large sparse catalogues want; of a small catalogue also which item goes with which (EASE), where
+a pair of items says more than a taste. What is right in between is left to the window. Of iALS the weight
 of unobserved pairs falls with the catalogue: it is summed over all items, and would drown the data of a large one.
 docs/evaluation.md has what each was worth where.
 """
 
 from typing import Final
 
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, Recipe, SpectralRecipe
+from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
+from trainer.models.ease import EASESettings
 from trainer.models.ials import IALSSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.shop_data.interactions import Interactions
 
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
+_ITEM_ITEM_UP_TO: Final = 4_000  # items: EASE solves a square of them, in 5 s at this size
 _FEW_TASTES: Final = SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8))
 _NEARLY_POPULAR: Final = IALSRecipe(
     settings=IALSSettings(dim=32, unobserved_weight=1, regularization=0.1, user_length_exponent=0.3)
@@ -39,6 +42,11 @@ def default_recipes(known: Interactions) -> list[Recipe]:
             _FEW_TASTES,
             _NEARLY_POPULAR,
         ]
+        if len(known.item_ids) <= _ITEM_ITEM_UP_TO:
+            small += [
+                EASERecipe(settings=EASESettings(dim=128, regularization=20)),
+                EASERecipe(settings=EASESettings(dim=512, regularization=2)),
+            ]
         return list(dict.fromkeys(small))  # a small catalogue makes some of them one
     return [
         ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),

@@ -1,0 +1,73 @@
+"""EASE (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data") as embeddings: which item goes with which.
+
+With X the users' items, each user divided by (number of items)^½, and P = λ (XᵀX + λ I)⁻¹, EASE scores item j for a
+history H by Σ_{i ∈ H} −P_ij / P_jj. P = Q diag(p) Qᵀ, and a constant on P's diagonal changes no score of an unseen item:
+μ I − P = V Vᵀ with V = Q diag(μ − p)^½. So an item's vector is its row of V over P_jj, and a user's the sum of their
+items' rows of V: exact with as many dimensions as items; with fewer, the directions of least p are kept, and μ is the
+mean of the others' p, which leaves the least of them. Nothing is random. The items × items matrix bounds the catalogue.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from trainer.models.embeddings import Embeddings
+from trainer.shop_data.interactions import Interactions
+
+WEIGHT_EXPONENT = 0.5  # of a pair's weight in a user's sum: a purchase says more than a view, ten less than ten times
+
+
+class EASESettings(BaseModel, frozen=True, extra="forbid"):
+    dim: int = Field(default=128, ge=1)
+    regularization: float = Field(default=20.0, gt=0)  # λ over the mean diagonal of XᵀX; more is nearer to popularity
+
+
+@dataclass(frozen=True)
+class _Inverse:
+    """P = Q diag(p) Qᵀ."""
+
+    p: NDArray[np.float64]  # [n_items] descending, of (0, 1]
+    directions: NDArray[np.float64]  # [n_items, n_items] Q
+
+    @property
+    def diagonal(self) -> NDArray[np.float64]:
+        """float64 [n_items], of (0, 1]; 1 for an item without interactions."""
+        return np.asarray(self.directions**2 @ self.p)
+
+
+def fit(interactions: Interactions, settings: EASESettings) -> Embeddings:
+    """Vectors of all users and items; zeros for a user or an item without interactions.
+
+    A catalogue smaller than `settings.dim` gives as many dimensions as it has items.
+    """
+    inverse = _inverse(interactions.weights, settings)
+    dropped = max(len(inverse.p) - settings.dim, 0)
+    level = inverse.p[:dropped].mean() if dropped else inverse.p.max(initial=0)
+    kept = np.sqrt(np.maximum(level - inverse.p[dropped:], 0))
+    vectors = inverse.directions[:, dropped:] * kept
+    vectors[np.bincount(interactions.weights.indices, minlength=len(vectors)) == 0] = 0
+    summed = interactions.weights.power(WEIGHT_EXPONENT) @ vectors.astype(np.float32)
+    item = vectors / inverse.diagonal[:, None]
+    return Embeddings(user=np.ascontiguousarray(summed), item=np.ascontiguousarray(item, dtype=np.float32))
+
+
+def history_weights(weights: sp.csr_matrix, settings: EASESettings) -> NDArray[np.float64]:
+    """What an item's vector is multiplied by where it adds to a user's: float64 [n_items].
+
+    A user, new or known, is Σ (weight of the pair)^½ × this × item vector over the history.
+    """
+    return _inverse(weights, settings).diagonal
+
+
+def _inverse(weights: sp.csr_matrix, settings: EASESettings) -> _Inverse:
+    lengths = np.diff(weights.indptr)
+    shares = np.repeat(np.maximum(lengths, 1).astype(np.float64) ** -0.5, lengths)
+    x = sp.csr_matrix((shares, weights.indices, weights.indptr), weights.shape)
+    gram = (x.T @ x).toarray()
+    of_known = np.diag(gram)[np.diag(gram) > 0]
+    penalty = settings.regularization * (of_known.mean() if len(of_known) else 1.0)
+    eigenvalues, directions = np.linalg.eigh(gram)
+    return _Inverse(penalty / (np.maximum(eigenvalues, 0) + penalty), directions)
