@@ -45,6 +45,7 @@ def default_recipes(known: Interactions) -> list[Recipe]:
         if len(known.item_ids) <= _ITEM_ITEM_UP_TO:
             small += [
                 EASERecipe(settings=EASESettings(dim=128, regularization=20)),
+                EASERecipe(settings=EASESettings(dim=256, regularization=6)),
                 EASERecipe(settings=EASESettings(dim=512, regularization=2)),
             ]
         return list(dict.fromkeys(small))  # a small catalogue makes some of them one

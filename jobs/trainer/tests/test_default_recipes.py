@@ -1,0 +1,27 @@
+"""The default recipes on generated shops: what is chosen of them is never below the best baseline by more than noise."""
+
+from collections.abc import Callable
+
+import pytest
+from small_shops import grocer, pairs_of_items, small_shop
+
+from trainer.choosing import selection
+from trainer.choosing.default_recipes import default_recipes
+from trainer.choosing.gate import METRIC
+from trainer.evaluation import bootstrap, windows
+from trainer.report import table
+from trainer.settings import Settings
+from trainer.shop_data.shop import Shop
+
+SETTINGS = Settings()
+
+
+@pytest.mark.parametrize("make", [small_shop, grocer, pairs_of_items])
+def test_the_best_on_the_window_before_is_not_below_the_best_baseline_on_the_newest(make: Callable[[], Shop]) -> None:
+    shop = make()
+    before, newest = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS)
+    recipe, _ = selection.best_of(default_recipes(newest.train), before, settings=SETTINGS)
+    personal = table.of_recipe(recipe, newest, recent_days=SETTINGS.recent_days).evaluation
+    for baseline in table.of_baselines(newest, recent_days=SETTINGS.recent_days):
+        gain = bootstrap.paired(personal.per_user[METRIC], baseline.evaluation.per_user[METRIC])
+        assert gain.high > 0, (recipe, baseline.name, gain)
