@@ -1,4 +1,4 @@
-"""The default recipes on generated shops: what is chosen of them is never below the best baseline by more than noise."""
+"""The default recipes on generated shops: what is chosen is never below the best baseline by more than noise."""
 
 from collections.abc import Callable
 
