@@ -2,9 +2,10 @@
 
 With X the users' items, each user divided by (number of items)^½, and P = λ (XᵀX + λ I)⁻¹, EASE scores item j for a
 history H by Σ_{i ∈ H} −P_ij / P_jj. P is Q diag(p) Qᵀ, and a constant on its diagonal changes no score of an unseen
-item: μ I − P = V Vᵀ with V = Q diag(μ − p)^½. So an item's vector is its row of V over P_jj, and a user's the sum of their
-items' rows of V: exact with as many dimensions as items; with fewer, the directions of least p are kept, and μ is the
-mean of the others' p, which leaves the least of them. Nothing is random. The items × items matrix bounds the catalogue.
+item: μ I − P = V Vᵀ with V = Q diag(μ − p)^½. So an item's vector is its row of V over P_jj, and a user's the sum of
+their items' rows of V: exact with as many dimensions as items; with fewer, the directions of least p are kept, and μ is
+the mean of the others' p, which leaves the least of them. Nothing is random. The items × items matrix bounds the
+catalogue.
 """
 
 from dataclasses import dataclass
