@@ -80,7 +80,8 @@ def online_retail(data: Path, *, seeds: int) -> None:
         to_try = default_recipes(window.train)
         for recipe in to_try:
             printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-        chosen, _ = selection.best_of(to_try, before, settings=Settings())
+        best, _ = selection.best_of(to_try, [before], settings=Settings())
+        chosen = best.recipe
         print("\nChosen, with its strength of recency, on the window before:\n")
         recent, plain = (
             printed(table.of_recipe(one, window, recent_days=RECENT_DAYS))

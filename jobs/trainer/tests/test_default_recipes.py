@@ -20,8 +20,8 @@ SETTINGS = Settings()
 def test_the_best_on_the_window_before_is_not_below_the_best_baseline_on_the_newest(make: Callable[[], Shop]) -> None:
     shop = make()
     before, newest = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS)
-    recipe, _ = selection.best_of(default_recipes(newest.train), before, settings=SETTINGS)
-    personal = table.of_recipe(recipe, newest, recent_days=SETTINGS.recent_days).evaluation
+    best, _ = selection.best_of(default_recipes(newest.train), [before], settings=SETTINGS)
+    personal = table.of_recipe(best.recipe, newest, recent_days=SETTINGS.recent_days).evaluation
     for baseline in table.of_baselines(newest, recent_days=SETTINGS.recent_days):
         gain = bootstrap.paired(personal.per_user[METRIC], baseline.evaluation.per_user[METRIC])
-        assert gain.high > 0, (recipe, baseline.name, gain)
+        assert gain.high > 0, (best.recipe, baseline.name, gain)

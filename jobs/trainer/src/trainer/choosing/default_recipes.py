@@ -9,7 +9,7 @@ docs/evaluation.md has what each was worth where.
 
 from typing import Final
 
-from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, Recipe, SpectralRecipe
+from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, PersonalRecipe, SpectralRecipe
 from trainer.models.als import ALSSettings
 from trainer.models.ease import EASESettings
 from trainer.models.ials import IALSSettings
@@ -24,35 +24,34 @@ _NEARLY_POPULAR: Final = IALSRecipe(
 )
 
 
-def default_recipes(known: Interactions) -> list[Recipe]:
+def default_recipes(known: Interactions) -> list[PersonalRecipe]:
     """Recipes to try, the safest first. About a minute of two cores for a million pairs, seconds for a small shop."""
     smaller_side = min(len(known.user_ids), len(known.item_ids))
     if smaller_side <= _SMALL_UP_TO:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
-        small: list[Recipe] = [
+        small: list[PersonalRecipe] = [
+            EASERecipe(settings=EASESettings(dim=128, regularization=20)),
+            _NEARLY_POPULAR,
+            _FEW_TASTES,
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=10)),
+            EASERecipe(settings=EASESettings(dim=256, regularization=6)),
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=2, regularization=1)),
-            ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=10, regularization=0.1)),
+            EASERecipe(settings=EASESettings(dim=512, regularization=2)),
+            SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
             IALSRecipe(
                 settings=IALSSettings(
                     dim=min(128, most), sweeps=8, unobserved_weight=0.3, regularization=0.01, user_length_exponent=0.3
                 )
             ),
-            SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),
-            _FEW_TASTES,
-            _NEARLY_POPULAR,
+            ALSRecipe(settings=ALSSettings(dim=min(128, most), alpha=10, regularization=0.1)),
         ]
-        if len(known.item_ids) <= _ITEM_ITEM_UP_TO:
-            small += [
-                EASERecipe(settings=EASESettings(dim=128, regularization=20)),
-                EASERecipe(settings=EASESettings(dim=256, regularization=6)),
-                EASERecipe(settings=EASESettings(dim=512, regularization=2)),
-            ]
+        if len(known.item_ids) > _ITEM_ITEM_UP_TO:
+            small = [one for one in small if not isinstance(one, EASERecipe)]
         return list(dict.fromkeys(small))  # a small catalogue makes some of them one
     return [
+        _FEW_TASTES,
         ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),
         ALSRecipe(settings=ALSSettings(dim=256, alpha=10)),
         IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=0.02)),
         SpectralRecipe(settings=SpectralSettings(dim=512)),
-        _FEW_TASTES,
     ]

@@ -50,7 +50,9 @@ def fit(interactions: Interactions, settings: EASESettings) -> Embeddings:
     kept = np.sqrt(np.maximum(level - inverse.p[dropped:], 0))
     vectors = inverse.directions[:, dropped:] * kept
     vectors[np.bincount(interactions.weights.indices, minlength=len(vectors)) == 0] = 0
-    summed = interactions.weights.power(WEIGHT_EXPONENT) @ vectors.astype(np.float32)
+    weights = interactions.weights
+    shares = sp.csr_matrix((weights.data**WEIGHT_EXPONENT, weights.indices, weights.indptr), weights.shape)
+    summed = shares @ vectors.astype(np.float32)
     item = vectors / inverse.diagonal[:, None]
     return Embeddings(user=np.ascontiguousarray(summed), item=np.ascontiguousarray(item, dtype=np.float32))
 
