@@ -19,8 +19,8 @@ SETTINGS = Settings()
 @pytest.mark.parametrize("make", [small_shop, grocer, pairs_of_items])
 def test_the_best_on_the_window_before_is_not_below_the_best_baseline_on_the_newest(make: Callable[[], Shop]) -> None:
     shop = make()
-    before, newest = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS)
-    best, _ = selection.best_of(default_recipes(newest.train), [before], settings=SETTINGS)
+    *before, newest = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
+    best, _ = selection.best_of(default_recipes(newest.train), before, settings=SETTINGS)
     personal = table.of_recipe(best.recipe, newest, recent_days=SETTINGS.recent_days).evaluation
     for baseline in table.of_baselines(newest, recent_days=SETTINGS.recent_days):
         gain = bootstrap.paired(personal.per_user[METRIC], baseline.evaluation.per_user[METRIC])

@@ -30,11 +30,11 @@ def default_recipes(known: Interactions) -> list[PersonalRecipe]:
     if smaller_side <= _SMALL_UP_TO:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
         small: list[PersonalRecipe] = [
+            EASERecipe(settings=EASESettings(dim=256, regularization=6)),
             EASERecipe(settings=EASESettings(dim=128, regularization=20)),
             _NEARLY_POPULAR,
             _FEW_TASTES,
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=10)),
-            EASERecipe(settings=EASESettings(dim=256, regularization=6)),
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=2, regularization=1)),
             EASERecipe(settings=EASESettings(dim=512, regularization=2)),
             SpectralRecipe(settings=SpectralSettings(dim=min(128, most))),

@@ -25,6 +25,7 @@ ENOUGH_USERS: Final = 30
 # A recipe is chosen by so many: two that differ by .02 in NDCG@20 are told apart by a few hundred.
 USERS_TO_CHOOSE_BY: Final = 300
 _MOST_TO_CHOOSE_BY: Final = 4  # windows: what is older is another season
+_LEAST_TO_LEARN_FROM: Final = 0.25  # pairs in train, of those of the newest window
 
 _BULK: Final = 0.995  # of the events; what comes more than a horizon after them does not say where the data end
 _CENTRE: Final = (0.05, 0.95)  # of the events: what time they span is told by the time between these
@@ -38,9 +39,7 @@ def held_out(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Set
     """
     if frame.is_empty():
         return []
-    first, last = (_quantile(frame["timestamp"], share) for share in _CENTRE)
-    span = (last - first) / (_CENTRE[1] - _CENTRE[0])
-    horizon_days = min(settings.horizon_days, span / timedelta(days=4))
+    horizon_days = _horizon_days(frame, settings)
     for windows in range(most, 0, -1):
         try:
             held = rolling(
@@ -54,12 +53,24 @@ def held_out(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Set
 
 
 def to_choose_and_judge(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Settings) -> list[Split]:
-    """The newest window, to judge by, after those to choose by: one, or more where it has few users."""
-    two = held_out(frame, weights=weights, settings=settings)
-    if len(two) < 2 or two[0].judged_users >= USERS_TO_CHOOSE_BY:
-        return two
-    windows = held_out(frame, weights=weights, settings=settings, most=1 + _MOST_TO_CHOOSE_BY)
-    return [*newest_enough(windows[:-1]), windows[-1]]
+    """The newest window, to judge by, after those to choose by: one, or more where it has few users; newest last.
+
+    Those to choose by are no longer than the horizon: where few users are, several that leave much to learn from choose
+    better than one that does not. One that leaves less than a quarter of what the newest does is left out.
+    """
+    judged = held_out(frame, weights=weights, settings=settings, most=1)
+    if not judged:
+        return []
+    windows, users = judged, 0
+    while users < USERS_TO_CHOOSE_BY and len(windows) <= _MOST_TO_CHOOSE_BY and (end := windows[0].cut):
+        try:
+            before = _window(frame, end, weights=weights, horizon_days=_horizon_days(frame, settings), enough_users=0)
+        except InvalidArgumentError:
+            break
+        if not before.judged_users or before.train.weights.nnz < _LEAST_TO_LEARN_FROM * judged[-1].train.weights.nnz:
+            break
+        windows, users = [before, *windows], users + before.judged_users
+    return windows
 
 
 def newest_enough(windows: Sequence[Split]) -> Sequence[Split]:
@@ -97,15 +108,29 @@ def rolling(
     end = last + timedelta(microseconds=1)  # windows are half-open
     splits: list[Split] = []
     for _ in range(windows):
-        before_end = frame.filter(pl.col("timestamp") < end)
-        for cut in _cuts(before_end["timestamp"], end, timedelta(days=horizon_days)):
-            length_days = (end - cut) / timedelta(days=1)
-            parts = split.temporal(before_end, weights=weights, cut=cut, horizon_days=length_days)
-            if parts.judged_users >= enough_users:
-                break
-        splits.append(parts)
-        end = cut
+        window = _window(frame, end, weights=weights, horizon_days=horizon_days, enough_users=enough_users)
+        splits.append(window)
+        end = window.cut or end
     return splits[::-1]
+
+
+def _window(
+    frame: pl.DataFrame, end: datetime, *, weights: Mapping[str, float], horizon_days: float, enough_users: int
+) -> Split:
+    """The window that ends then."""
+    before_end = frame.filter(pl.col("timestamp") < end)
+    for cut in _cuts(before_end["timestamp"], end, timedelta(days=horizon_days)):
+        length_days = (end - cut) / timedelta(days=1)
+        parts = split.temporal(before_end, weights=weights, cut=cut, horizon_days=length_days)
+        if parts.judged_users >= enough_users:
+            break
+    return parts
+
+
+def _horizon_days(frame: pl.DataFrame, settings: Settings) -> float:
+    first, last = (_quantile(frame["timestamp"], share) for share in _CENTRE)
+    span = (last - first) / (_CENTRE[1] - _CENTRE[0])
+    return min(settings.horizon_days, span / timedelta(days=4))
 
 
 def _cuts(times: pl.Series, end: datetime, horizon: timedelta) -> Iterator[datetime]:
