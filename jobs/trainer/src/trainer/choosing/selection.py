@@ -25,7 +25,7 @@ from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_STANDARD_ERRORS: Final = 1.0  # of the paired difference, by which a riskier recipe must be better than a safer one
+_STANDARD_ERRORS: Final = 1.5  # of the paired difference, by which a riskier recipe must be better than a safer one
 
 
 @dataclass(frozen=True)
