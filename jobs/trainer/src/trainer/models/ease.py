@@ -8,12 +8,11 @@ the mean of the others' p, which leaves the least of them. Nothing is random. Th
 catalogue.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+from threadpoolctl import threadpool_limits
 
 from trainer.models.embeddings import Embeddings
 from trainer.shop_data.interactions import Interactions
@@ -26,51 +25,43 @@ class EASESettings(BaseModel, frozen=True, extra="forbid"):
     regularization: float = Field(default=20.0, gt=0)  # λ over the mean diagonal of XᵀX; more is nearer to popularity
 
 
-@dataclass(frozen=True)
-class _Inverse:
-    """P = Q diag(p) Qᵀ."""
-
-    p: NDArray[np.float64]  # [n_items] descending, of (0, 1]
-    directions: NDArray[np.float64]  # [n_items, n_items] Q
-
-    @property
-    def diagonal(self) -> NDArray[np.float64]:
-        """float64 [n_items], of (0, 1]; 1 for an item without interactions."""
-        return np.asarray(self.directions**2 @ self.p)
-
-
 def fit(interactions: Interactions, settings: EASESettings) -> Embeddings:
     """Vectors of all users and items; zeros for a user or an item without interactions.
 
     A catalogue smaller than `settings.dim` gives as many dimensions as it has items.
     """
-    inverse = _inverse(interactions.weights, settings)
-    dropped = max(len(inverse.p) - settings.dim, 0)
-    level = inverse.p[:dropped].mean() if dropped else inverse.p.max(initial=0)
-    kept = np.sqrt(np.maximum(level - inverse.p[dropped:], 0))
-    vectors = inverse.directions[:, dropped:] * kept
-    vectors[np.bincount(interactions.weights.indices, minlength=len(vectors)) == 0] = 0
     weights = interactions.weights
+    gram, penalty = _system(weights, settings)
+    with threadpool_limits(1, user_api="blas"):  # more threads hardly help, and on a busy machine wait for each other
+        eigenvalues, directions = np.linalg.eigh(gram)
+    p = penalty / (np.maximum(eigenvalues, 0) + penalty)  # descending
+    dropped = max(len(p) - settings.dim, 0)
+    level = p[:dropped].mean() if dropped else p.max(initial=0)
+    vectors = directions[:, dropped:] * np.sqrt(np.maximum(level - p[dropped:], 0))
+    vectors[np.bincount(weights.indices, minlength=len(vectors)) == 0] = 0
     shares = sp.csr_matrix((weights.data**WEIGHT_EXPONENT, weights.indices, weights.indptr), weights.shape)
-    summed = shares @ vectors.astype(np.float32)
-    item = vectors / inverse.diagonal[:, None]
-    return Embeddings(user=np.ascontiguousarray(summed), item=np.ascontiguousarray(item, dtype=np.float32))
+    item = vectors / (directions**2 @ p)[:, None]
+    return Embeddings(
+        user=np.ascontiguousarray(shares @ vectors.astype(np.float32)),
+        item=np.ascontiguousarray(item, dtype=np.float32),
+    )
 
 
 def history_weights(weights: sp.csr_matrix, settings: EASESettings) -> NDArray[np.float64]:
-    """What an item's vector is multiplied by where it adds to a user's: float64 [n_items].
+    """What an item's vector is multiplied by where it adds to a user's, P_jj: float64 [n_items], of (0, 1].
 
     A user, new or known, is Σ (weight of the pair)^½ × this × item vector over the history.
     """
-    return _inverse(weights, settings).diagonal
+    gram, penalty = _system(weights, settings)
+    gram[np.diag_indices_from(gram)] += penalty
+    return np.asarray(penalty * np.diag(np.linalg.inv(gram)))
 
 
-def _inverse(weights: sp.csr_matrix, settings: EASESettings) -> _Inverse:
+def _system(weights: sp.csr_matrix, settings: EASESettings) -> tuple[NDArray[np.float64], float]:
+    """XᵀX, float64 [n_items, n_items], and λ."""
     lengths = np.diff(weights.indptr)
     shares = np.repeat(np.maximum(lengths, 1).astype(np.float64) ** -0.5, lengths)
     x = sp.csr_matrix((shares, weights.indices, weights.indptr), weights.shape)
     gram = (x.T @ x).toarray()
     of_known = np.diag(gram)[np.diag(gram) > 0]
-    penalty = settings.regularization * (of_known.mean() if len(of_known) else 1.0)
-    eigenvalues, directions = np.linalg.eigh(gram)
-    return _Inverse(penalty / (np.maximum(eigenvalues, 0) + penalty), directions)
+    return gram, settings.regularization * (float(of_known.mean()) if len(of_known) else 1.0)
