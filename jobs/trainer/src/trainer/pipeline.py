@@ -78,8 +78,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     if known.weights.nnz == 0 and live is not None and live.interaction_count > 0:
         raise DataError("expected events to learn from, found none after checks and removals; the live version stays")
     with step("hold out"):
-from trainer.choosing.tuning import Tuned
-        held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings)
+        held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
             held_out[:-1] = [
                 sample.of_users(window, judged_users=settings.selection_users, seed=settings.seed)
