@@ -6,7 +6,6 @@ figures are: what the defaults do on other data, `trainer evaluate` tells.
 """
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +14,7 @@ import numpy as np
 from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.choosing.selection import Tried
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.windows import rolling
 from trainer.models.als import ALSSettings
@@ -68,19 +68,26 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
 
 
 def online_retail(data: Path, *, seeds: int) -> None:
-    """Four rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
+    """Five rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
     shop = mapping.read(Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
         loaded = event_files.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
     windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
-    for before, window in pairwise(windows):
+    to_try = default_recipes(windows[-1].train)
+    before: list[Tried] = []
+    for window in windows:
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
-        to_try = default_recipes(window.train)
+        here: list[Tried] = []
         for recipe in to_try:
-            printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-        chosen, _ = selection.best_of(to_try, before, settings=Settings())
+            [row], fitted = table.of_strengths([recipe], window, recent_days=RECENT_DAYS)
+            printed(row)
+            here += selection.tried(selection.with_strengths(recipe), fitted, window, settings=Settings())
+        before, by = here, before
+        if not by:
+            continue
+        chosen = selection.best(by).recipe
         print("\nChosen, with its strength of recency, on the window before:\n")
         recent, plain = (
             printed(table.of_recipe(one, window, recent_days=RECENT_DAYS))

@@ -3,10 +3,11 @@
 import pytest
 
 from benchmarks.fold_in import compare
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import rolling
 from trainer.models.als import ALSSettings
+from trainer.models.ease import EASESettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
@@ -30,6 +31,7 @@ def window() -> Split:
         (ALS.model_copy(update={"recency_strength": 1.0}), 0.9),
         (IALSRecipe(settings=IALSSettings(dim=32, unobserved_weight=0.3, user_length_exponent=0.3)), 0.9),
         (SpectralRecipe(settings=SpectralSettings(dim=48)), 0.9),
+        (EASERecipe(settings=EASESettings(dim=128), recency_strength=1.0), 0.9),
         (LightGCNRecipe(settings=LightGCNSettings(dim=32, epochs=10)), 0.85),
     ],
 )

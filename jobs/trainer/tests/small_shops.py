@@ -43,6 +43,23 @@ def grocer(*, n_users: int = 300, n_items: int = 160, seed: int = 0) -> Shop:
     return _shop(user, np.concatenate(baskets), START + timedelta(days=120) * days)
 
 
+def pairs_of_items(*, n_users: int = 1_500, n_items: int = 160, n_events: int = 18_000, seed: int = 0) -> Shop:
+    """Popular items, and after two of five purchases the one item that goes with it: pairs, and nobody has a taste."""
+    rng = np.random.default_rng(seed)
+    favour = 1 / np.arange(1, n_items + 1) ** 0.9
+    user = np.sort(rng.integers(n_users, size=n_events))
+    item = rng.choice(n_items, size=n_events, p=favour / favour.sum())
+    goes_with = rng.permutation(n_items)
+    follows = (np.diff(user, prepend=-1) == 0) & (rng.random(n_events) < 0.4)
+    for at in np.flatnonzero(follows):  # in order: what follows may be followed
+        item[at] = goes_with[item[at - 1]]
+    position = np.arange(n_events) - np.searchsorted(user, user)
+    of_user = rng.random(n_users)[user] * 60  # days before the user's first purchase
+    days = of_user + 60 * position / np.bincount(user)[user]
+    order = np.argsort(days, kind="stable")
+    return _shop(user[order], item[order], START + timedelta(days=1) * days[order])
+
+
 def ten_users(*, seed: int = 0) -> Shop:
     """Ten users with ten events each."""
     return small_shop(n_users=10, n_items=60, n_events=100, seed=seed)

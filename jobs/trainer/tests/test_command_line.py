@@ -21,7 +21,8 @@ from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from trainer import pipeline
 from trainer.__main__ import app, main
 from trainer.choosing import recipe as recipes
-from trainer.choosing.recipe import ALSRecipe, Recipe
+from trainer.choosing.recipe import ALSRecipe
+from trainer.choosing.tuning import Tuned
 from trainer.settings import Settings
 from trainer.shop_data import shop_files
 from trainer.shop_data.shop import Shop
@@ -210,8 +211,8 @@ def test_until_something_that_is_no_time_is_refused_before_anything_is_read(tmp_
         run("train", "--events", "nothing.csv", "--artifact-dir", tmp_path, "--until", "May")
 
 
-def found_recipe(*_: object, **__: object) -> tuple[Recipe, float]:
-    return ALSRecipe(), 0.5
+def found_recipe(*_: object, **__: object) -> Tuned:
+    return Tuned(ALSRecipe(), 0.5, None, 40, 0, {})
 
 
 def test_what_tune_finds_is_written_into_a_folder_that_was_missing(

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
 from trainer.choosing import recipe
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
+from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
+from trainer.models.ease import EASESettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
@@ -32,6 +33,8 @@ RECIPES = [
     IALSRecipe(settings=IALSSettings(dim=24, unobserved_weight=0.3, frequency_exponent=0.5, user_length_exponent=0.2)),
     SpectralRecipe(settings=SpectralSettings(dim=8)),
     SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.2), recency_strength=1.5),
+    EASERecipe(settings=EASESettings(dim=8), recency_strength=0.5),
+    EASERecipe(settings=EASESettings(dim=64, regularization=0.5)),
 ]
 
 

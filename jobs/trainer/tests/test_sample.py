@@ -72,7 +72,7 @@ def test_a_seed_draws_the_same_sample_again_and_another_seed_another(window: Spl
 def test_a_sample_of_the_users_chooses_the_recipe_that_all_of_them_choose(window: Split) -> None:
     settings = Settings(selection_users=500)
     part = sample.of_users(window, judged_users=500, seed=0, pairs=PAIRS)
-    chosen = [selection.best_of(TO_TRY, one, settings=settings)[0].settings for one in (window, part)]
+    chosen = [selection.best_of(TO_TRY, [one], settings=settings)[0].recipe.settings for one in (window, part)]
     assert chosen[0] == chosen[1] == TO_TRY[1].settings
 
 

@@ -102,7 +102,7 @@ def tune(
     out: Annotated[Path, typer.Option(help="Where the winning recipe is written, for `train --recipe`.")],
     minutes: Annotated[float, typer.Option(min=0, help="Time budget.")] = 10,
     model: Annotated[
-        ModelName | None, typer.Option(help="Search only this model; none: als, ials and spectral.")
+        ModelName | None, typer.Option(help="Search only this model; none: als, ials, spectral and ease.")
     ] = None,
     events_path: EventsOption = None,
     mapping_path: MappingOption = None,
@@ -116,9 +116,9 @@ def tune(
         from trainer import pipeline
 
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
-        recipe, score = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
-        file.write(f"{recipe.model_dump_json(indent=2)}\n".encode())
-    typer.echo(f"{out}: ndcg@20 {score:.4f} on the validation windows\n{recipe.model_dump_json()}")
+        tuned = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
+        file.write(f"{tuned.recipe.model_dump_json(indent=2)}\n".encode())
+    typer.echo(f"{tuned.summary()}\n{out}: ndcg@20 {tuned.score:.4f}\n{tuned.recipe.model_dump_json()}")
 
 
 @app.command()

@@ -21,9 +21,11 @@ from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
+from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
 from trainer.publishing import foldable, index, publish, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
@@ -76,7 +78,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     if known.weights.nnz == 0 and live is not None and live.interaction_count > 0:
         raise DataError("expected events to learn from, found none after checks and removals; the live version stays")
     with step("hold out"):
-        held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings)
+        held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
             held_out[:-1] = [
                 sample.of_users(window, judged_users=settings.selection_users, seed=settings.seed)
@@ -172,8 +174,8 @@ def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Set
     return path
 
 
-def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_s: float) -> tuple[Recipe, float]:
-    """The best recipe that a search of `budget_s` seconds finds, and its NDCG@20 on the two validation windows.
+def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_s: float) -> Tuned:
+    """The best recipe that a search of `budget_s` seconds finds on two validation windows, where it beats the defaults.
 
     Raises:
         DataError: the events do not span three windows, one of which stays unseen for judging.
@@ -182,10 +184,14 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     if len(held_out) < 3:
         raise DataError("tuning needs events over three held-out windows and some before them; use `train` as it is")
     settings.artifact_dir.mkdir(parents=True, exist_ok=True)
+    defaults = [*default_recipes(held_out[-1].train), LightGCNRecipe(settings=LightGCNSettings(epochs=40))]
+    to_try = [one for one in defaults if one.model in (models or ("als", "ials", "spectral", "ease"))]
+    if not to_try:
+        raise DataError(f"tuning {', '.join(models)}: the catalogue is too large for it; choose another model")
     return tuning.tune(
         held_out[:-1],
-        models=models or ("als", "ials", "spectral"),
-        start_with=[one for one in default_recipes(held_out[-1].train) if not models or one.model in models],
+        models=models or list(dict.fromkeys(one.model for one in to_try)),
+        start_with=to_try,
         budget_s=budget_s,
         settings=settings,
     )

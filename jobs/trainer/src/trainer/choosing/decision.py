@@ -7,7 +7,7 @@ baseline as its model.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsys.artifact.manifest import BlendInfo, Manifest
 from trainer.choosing import judging, selection
@@ -37,7 +37,11 @@ class Decision:
         """Whether it may go live, with an index that finds so much of the exact first items."""
         if self.judgement is None:
             return judging.unjudged(self.recipe, self.users, live=self.live)
-        return judging.verdict_on(self.judgement, ann_recall, settings=settings)
+        verdict = judging.verdict_on(self.judgement, ann_recall, settings=settings)
+        if self.choice is None or not self.choice.users:
+            return verdict
+        chose = f"passed: {self.choice.users:,} users before the judged window chose the recipe"
+        return replace(verdict, reasons=(*verdict.reasons, chose))
 
 
 def decide(
@@ -49,7 +53,7 @@ def decide(
     force: bool,
     settings: Settings,
 ) -> Decision:
-    """Choose on the window before the newest (unless a recipe is given) and judge on the newest.
+    """Choose on windows before the newest (unless a recipe is given) and judge on the newest.
 
     Args:
         windows: held out, newest last; none where the events are too few.
@@ -61,8 +65,7 @@ def decide(
         _log.warning("not enough users to judge by", extra={"users": users, "needed": ENOUGH_USERS})
         recipe, blend = _unjudged(given, live)
         return Decision(recipe, blend, None, None, users, live)
-    earlier = windows[-2] if len(windows) > 1 and windows[-2].judged_users >= ENOUGH_USERS else None
-    choice = selection.choose(given, earlier, to_try, settings=settings)
+    choice = selection.choose(given, windows[:-1], to_try, settings=settings)
     judgement = judging.judge(
         choice.recipe,
         windows[-1],

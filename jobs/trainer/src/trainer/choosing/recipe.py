@@ -16,8 +16,9 @@ from pydantic import BaseModel, Field, RootModel
 
 from recsys import settings_file
 from trainer.choosing import recency
-from trainer.models import als, baselines, ials, lightgcn_training, spectral
+from trainer.models import als, baselines, ease, ials, lightgcn_training, spectral
 from trainer.models.als import ALSSettings
+from trainer.models.ease import EASESettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import Epoch, LightGCNSettings
@@ -44,6 +45,11 @@ class SpectralRecipe(_Recipe, frozen=True, extra="forbid"):
     settings: SpectralSettings = SpectralSettings()
 
 
+class EASERecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["ease"] = "ease"
+    settings: EASESettings = EASESettings()
+
+
 class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
     model: Literal["lightgcn"] = "lightgcn"
     settings: LightGCNSettings = LightGCNSettings()
@@ -57,7 +63,7 @@ class PopularityRecipe(_Recipe, frozen=True, extra="forbid"):
     recency_strength: float = Field(default=1.0, ge=0)  # 0: users of all time
 
 
-PersonalRecipe = ALSRecipe | IALSRecipe | SpectralRecipe | LightGCNRecipe
+PersonalRecipe = ALSRecipe | IALSRecipe | SpectralRecipe | EASERecipe | LightGCNRecipe
 Recipe = Annotated[PersonalRecipe | PopularityRecipe, Field(discriminator="model")]
 
 
@@ -97,6 +103,8 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir:
             return ials.fit(known, recipe.settings, seed=seed)
         case SpectralRecipe():
             return spectral.fit(known, recipe.settings, seed=seed)
+        case EASERecipe():
+            return ease.fit(known, recipe.settings)
         case LightGCNRecipe():
             return fit_lightgcn(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
         case PopularityRecipe():

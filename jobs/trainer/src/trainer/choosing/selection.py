@@ -1,9 +1,14 @@
-"""Recipes and a validation window in; what the run trains and serves by out: the best recipe there, and its blend."""
+"""Recipes and validation windows in; what the run trains and serves by out: the best recipe there, and its blend."""
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
 from trainer.choosing import blending
@@ -20,6 +25,8 @@ from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_STANDARD_ERRORS: Final = 1.5  # of the paired difference, by which a riskier recipe must be better than a safer one
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -31,56 +38,106 @@ class Choice:
         default_factory=PopularityRecipe
     )  # what goes live where the recipe turns out to be no better
     curve: Sequence[Epoch] = ()  # LightGCN's on the validation window; empty for other models
+    users: int = 0  # whose items the recipe was chosen by, a user counted once a window; 0: it was not chosen
 
 
-def choose(given: Recipe | None, window: Split | None, to_try: Sequence[Recipe], *, settings: Settings) -> Choice:
-    """The given recipe, or the best of `to_try` on the validation window; and the blend that is best there.
+@dataclass(frozen=True)
+class Tried:
+    """A recipe with its strength of recency, and what it was worth."""
 
-    Of LightGCN the window also tells how many epochs are enough. Without a window the first is as good as
+    recipe: Recipe
+    ndcg: NDArray[np.float64]  # [users of all windows, one window after the other]
+
+    def is_better_than(self, safer: "Tried") -> bool:
+        """Whether the same users' figures are better by more than the difference varies by chance."""
+        gain = self.ndcg - safer.ndcg
+        if len(gain) < 2:
+            return False
+        standard_error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
+        return bool(gain.mean() > _STANDARD_ERRORS * standard_error)
+
+
+def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Recipe], *, settings: Settings) -> Choice:
+    """The given recipe, or the best of `to_try` on the validation windows; and the blend that is best on the newest.
+
+    Of LightGCN the newest window also tells how many epochs are enough. Without a window the first is as good as
     any, and the personal score ranks alone.
     """
-    if window is None:
+    if not windows:
         return Choice(given or to_try[0])
     if isinstance(given, PopularityRecipe):
         return Choice(given, baseline=given)
-    strength = best_of([PopularityRecipe()], window, settings=settings)[0].recency_strength
+    newest = windows[-1]
+    strength = best_of([PopularityRecipe()], windows, settings=settings)[0].recipe.recency_strength
     recipe: Recipe | None = given
+    users = 0
     curve: list[Epoch] = []
     if isinstance(recipe, LightGCNRecipe):
-        recipe, curve, fitted = stop_early(recipe, window, settings=settings)
+        recipe, curve, fitted = stop_early(recipe, newest, settings=settings)
     elif recipe is None:
-        recipe, fitted = best_of(to_try, window, settings=settings)
+        winner, fitted = best_of(to_try, windows, settings=settings)
+        recipe, users = winner.recipe, len(winner.ndcg)
     else:
-        fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+        fitted = recipes.fit_model(recipe, newest.train, seed=settings.seed)
     with step("choose a blend"):
-        blend = blending.choose(recipe, fitted, window, settings=settings)
-    return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve)
+        blend = blending.choose(recipe, fitted, newest, settings=settings)
+    return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve, users)
 
 
-def best_of(to_try: Iterable[Recipe], window: Split, *, settings: Settings) -> tuple[Recipe, Embeddings]:
-    """The recipe and the strength of recency that do best on a window, and its model, fitted on what was known before.
+def best_of(to_try: Iterable[Recipe], windows: Sequence[Split], *, settings: Settings) -> tuple[Tried, Embeddings]:
+    """The recipe and the strength of recency that do `best`, and its model, fitted on what was known before the newest.
 
-    A fit costs seconds and a strength costs none, so all strengths are tried with each fit. Of equals, the one tried
-    first is the best. The model is without recency.
+    The model is without recency.
 
     Raises:
         InvalidArgumentError: there is no recipe.
     """
-    winner: tuple[float, Recipe, Embeddings] | None = None
+    leader: tuple[Tried, Embeddings] | None = None
     for one in to_try:
-        started = time.perf_counter()
-        with step(f"try {recipes.described(one)}: fit"):
-            fitted = recipes.fit_model(one, window.train, seed=settings.seed)
-        fit_s = time.perf_counter() - started
-        with step(f"try {recipes.described(one)}: compare"):
-            scores = {tried: score(tried, fitted, window, settings=settings) for tried in with_strengths(one)}
-        best = max(scores, key=scores.__getitem__)
-        _log.info("recipe tried", extra={"recipe": best.model_dump(), METRIC: scores[best], "fit_s": fit_s})
-        if winner is None or scores[best] > winner[0]:
-            winner = scores[best], best, fitted
-    if winner is None:
+        challengers, fitted = try_on(one, windows, settings=settings)
+        winner = best(challengers if leader is None else [leader[0], *challengers])
+        if leader is None or winner is not leader[0]:
+            leader = winner, fitted
+    if leader is None:
         raise InvalidArgumentError("expected recipes to compare, found none")
-    return winner[1:]
+    return leader
+
+
+def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> tuple[list[Tried], Embeddings]:
+    """The recipe with each strength of recency on all windows, and its model of the newest, without recency."""
+    by_window = []
+    for window in windows:
+        started = time.perf_counter()
+        with step(f"try {recipes.described(recipe)}: fit"):
+            fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+        fit_s = time.perf_counter() - started
+        with step(f"try {recipes.described(recipe)}: compare"):
+            by_window.append(tried(with_strengths(recipe), fitted, window, settings=settings))
+    found = together(by_window)
+    best_of_all = max(found, key=lambda one: float(one.ndcg.mean()))
+    told = {"recipe": best_of_all.recipe.model_dump(), METRIC: float(best_of_all.ndcg.mean()), "fit_s": fit_s}
+    _log.info("recipe tried", extra=told)
+    return found, fitted
+
+
+def best(of: Sequence[Tried]) -> Tried:
+    """The safest comes first: each later one must be better than the best before it by more than chance."""
+    leader = of[0]
+    for challenger in of[1:]:
+        if challenger.is_better_than(leader):
+            leader = challenger
+    return leader
+
+
+def tried(strengths: Sequence[Recipe], fitted: Embeddings, window: Split, *, settings: Settings) -> list[Tried]:
+    """One model with several strengths of recency: a fit costs seconds, and a strength costs none."""
+    return [Tried(each, per_user(each, fitted, window, settings=settings)) for each in strengths]
+
+
+def together(by_window: Sequence[Sequence[Tried]]) -> list[Tried]:
+    """What was tried on several windows, in the same order on each, as if on one."""
+    figures = zip(*by_window, strict=True)
+    return [Tried(of_one[0].recipe, np.concatenate([each.ndcg for each in of_one])) for of_one in figures]
 
 
 def with_strengths(recipe: Recipe) -> list[Recipe]:
@@ -105,7 +162,7 @@ def stop_early(
         recipe,
         window.train,
         seed=settings.seed,
-        validate=lambda fitted: score(recipe, fitted, window, settings=settings),
+        validate=lambda fitted: float(per_user(recipe, fitted, window, settings=settings).mean()),
         on_epoch=tell,
     )
     scored = [epoch for epoch in curve if epoch.score is not None]
@@ -114,8 +171,8 @@ def stop_early(
     return recipe.model_copy(update={"settings": stopped}), curve, fitted
 
 
-def score(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> float:
-    """What a fitted model with the recipe's recency is worth on a window."""
+def per_user(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> NDArray[np.float64]:
+    """What a fitted model with the recipe's recency is worth to each judged user of a window: float64 [n_users]."""
     scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
     judged = evaluate(scaled, window, ks=(20,), max_users=settings.selection_users, seed=settings.seed)
-    return judged.mean(METRIC)
+    return judged.per_user[METRIC]

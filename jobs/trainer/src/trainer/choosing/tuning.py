@@ -1,143 +1,194 @@
-"""Validation windows of time and a budget in, the best recipe that Optuna found out.
+"""Validation windows of time and a budget in; the best recipe that Optuna found out, if it beats the defaults.
 
-A random holdout reverses the order of models (docs/evaluation.md). The study is kept in a database on the volume: a
-later run with the same data and model goes on where the last one stopped.
+A random holdout reverses the order of models (docs/evaluation.md). The best of many trials is better by chance alone on
+the users whom it was chosen by: half of them choose, and the other half say whether it is better than the best recipe
+that the search began with. Each model has a study of its own, and as many trials as the others. Studies are kept in a
+database on the volume: a later run with the same data goes on where the last one stopped.
 """
 
 import logging
-import time
-from collections.abc import Sequence
-from functools import partial
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Final
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 
+from recsys.errors import DataError
 from trainer.choosing import recipe as recipes
-from trainer.choosing.gate import METRIC
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.choosing.selection import score, with_strengths
+from trainer.choosing.gate import METRIC, with_interval
+from trainer.choosing.recipe import PersonalRecipe, Recipe
+from trainer.choosing.search_space import SPACE, point_of, recipe_at
+from trainer.choosing.selection import Tried, try_on
+from trainer.evaluation import bootstrap
+from trainer.evaluation.bootstrap import PairedDifference
+from trainer.evaluation.full_ranking import judged_users
 from trainer.evaluation.split import Split
-from trainer.models.als import ALSSettings
-from trainer.models.ials import IALSSettings
-from trainer.models.lightgcn_training import LightGCNSettings
-from trainer.models.spectral import SpectralSettings
+from trainer.evaluation.windows import ENOUGH_USERS
 from trainer.settings import ModelName, Settings
 
 _log = logging.getLogger(__name__)
 
-DIMS: Final = (16, 32, 64, 128, 256, 512)
-_RECIPE: Final = "recipe"
+_RECIPE: Final = "recipe"  # of a trial: with its strength of recency
+_IS_DEFAULT: Final = "is_default"  # of a trial: the search began with it
+_WORTH_FINDING: Final = 0.02  # of the default's figure: what a search is made for
+_SIGMAS: Final = 1.96  # of a 95 % interval
 # Settings at the edge of the space may make a system that cannot be solved; that is a trial lost, not a study.
 _FIT_FAILED: Final = (RuntimeError, np.linalg.LinAlgError)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search came to."""
+
+    recipe: Recipe  # what was found, where it is better than the best default by more than noise; else that default
+    score: float  # its mean NDCG@20 over the users who did not choose it
+    gain: PairedDifference | None  # of the best that was found over the best default, on those users; none: no trial
+    users: int  # those users, counted once a window
+    users_needed: int  # so that the interval of that gain, or of one of 2 % where it is less, would lie above 0
+    trials: Mapping[ModelName, int]  # beside the defaults, of each model
+
+    @property
+    def won(self) -> bool:
+        """Whether something better than the defaults was found."""
+        return self.gain is not None and self.gain.low > 0 and self.users >= ENOUGH_USERS
+
+    def summary(self) -> str:
+        """A few sentences for a terminal."""
+        tried = ", ".join(f"{count} of {model}" for model, count in self.trials.items())
+        if self.gain is None:
+            return f"no trial beside the default recipes: the recipe is the best of them, on {self.users:,} users"
+        found = f"{METRIC} minus the best default recipe's {with_interval(self.gain)}"
+        on = f"on {self.users:,} users who chose neither; trials: {tried}"
+        if self.won:
+            return f"the search won: {found}, {on}"
+        return (
+            f"the search did not win: {found}, {on}. To tell such a gain, or one of 2 %, from chance takes about "
+            f"{self.users_needed:,} users. The recipe is the best default one"
+        )
 
 
 def tune(
     windows: Sequence[Split],
     *,
     models: Sequence[ModelName],
-    start_with: Sequence[Recipe],
+    start_with: Sequence[PersonalRecipe],
     budget_s: float,
     settings: Settings,
-) -> tuple[Recipe, float]:
+) -> Tuned:
     """Search hyper-parameters until the budget is spent.
 
     Args:
-        windows: validation windows; a trial is pruned when it does badly on the first ones.
+        windows: validation windows.
         models: which to search.
-        start_with: recipes that are tried first, so that the winner is at least as good as they are.
+        start_with: the defaults, which are tried first; at least one, and of these models.
         budget_s: seconds; the trial that runs when they are over is finished.
-        settings: of the run; the study is kept in `tuning.db` on the volume.
+        settings: of the run; the studies are kept in `tuning.db` on the volume.
 
-    Returns:
-        The best recipe and its mean NDCG@20 over the windows.
+    Raises:
+        DataError: none of `start_with` could be fitted.
     """
-    storage = settings.artifact_dir / "tuning.db"
+    chooses = _choosing(windows, settings=settings)
+    studies = {model: _study(model, windows[-1], settings=settings) for model in models}
+    deadline = monotonic() + budget_s
+    for one in start_with:
+        study = studies[one.model]
+        if not any(trial.params == point_of(one) for trial in _finished(study)):
+            study.enqueue_trial(point_of(one), user_attrs={_IS_DEFAULT: True})
+            _run(study, one.model, windows, chooses=chooses, settings=settings)
+    while monotonic() < deadline:
+        model = min(models, key=lambda each: len(_finished(studies[each], is_default=False)))
+        _run(studies[model], model, windows, chooses=chooses, settings=settings)
+    default = _best(studies.values(), is_default=True)
+    found = _best(studies.values(), is_default=False)
+    trials = {model: len(_finished(study, is_default=False)) for model, study in studies.items()}
+    return _verdict(default, found, trials, windows=windows, confirms=~chooses, settings=settings)
+
+
+def _choosing(windows: Sequence[Split], *, settings: Settings) -> NDArray[np.bool_]:
+    """Which users of the windows choose, one window after the other: half of each, drawn by the seed."""
+    sizes = (len(judged_users(one, max_users=settings.selection_users, seed=settings.seed)) for one in windows)
+    return np.concatenate([np.random.default_rng(settings.seed).permutation(size) % 2 == 0 for size in sizes])
+
+
+def _study(model: ModelName, window: Split, *, settings: Settings) -> optuna.Study:
+    """Its name has everything that makes scores comparable: the data, and how they are judged."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    judged_by = f"{settings.recent_days:g} days, half of {settings.selection_users} users, seed {settings.seed}"
     study = optuna.create_study(
-        study_name=_study_name(windows[-1], models, settings),
-        storage=f"sqlite:///{storage}",
+        study_name=f"{model} on {window.train.fingerprint()[:16]}, {judged_by}",
+        storage=f"sqlite:///{settings.artifact_dir / 'tuning.db'}",
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=settings.seed),
-        pruner=optuna.pruners.PercentilePruner(50.0, n_startup_trials=5),
     )
-    deadline = time.monotonic() + budget_s
-
-    def run(trial: optuna.Trial, recipe: Recipe) -> float:
-        value, best = _score(trial, recipe, windows, settings=settings)
-        trial.set_user_attr(_RECIPE, best.model_dump(mode="json"))
-        _log.info("recipe tried", extra={"trial": trial.number, _RECIPE: best.model_dump(), METRIC: value})
-        return value
-
-    for recipe in start_with[len(study.trials) :]:  # a study that was killed goes on with those it did not come to
-        study.optimize(partial(run, recipe=recipe), n_trials=1, catch=_FIT_FAILED)
-    while time.monotonic() < deadline:
-        study.optimize(lambda trial: run(trial, suggest(trial, models)), n_trials=1, catch=_FIT_FAILED)
-    best = study.best_trial
-    return recipes.parse(best.user_attrs[_RECIPE], where=f"{storage}, trial {best.number}"), float(study.best_value)
+    study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))  # going on is no repetition
+    return study
 
 
-def _study_name(window: Split, models: Sequence[ModelName], settings: Settings) -> str:
-    """Everything that makes scores comparable: the data, the models, and how they are judged."""
-    judged_by = f"{settings.recent_days:g} days, {settings.selection_users} users, seed {settings.seed}"
-    return f"{'+'.join(models)} on {window.train.fingerprint()[:16]}, {judged_by}"
+def _run(
+    study: optuna.Study,
+    model: ModelName,
+    windows: Sequence[Split],
+    *,
+    chooses: NDArray[np.bool_],
+    settings: Settings,
+) -> None:
+    """One trial, with its best strength of recency, on all windows: one window is no reason to give a recipe up."""
+    trial = study.ask(fixed_distributions=SPACE[model])
+    try:
+        tried, _ = try_on(recipe_at(model, trial), windows, settings=settings)
+    except _FIT_FAILED as error:
+        _log.warning("a trial failed", extra={"trial": trial.number, "reason": str(error)})
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        return
+    best = max(tried, key=lambda one: float(one.ndcg[chooses].mean()))
+    trial.set_user_attr(_RECIPE, best.recipe.model_dump(mode="json"))
+    study.tell(trial, float(best.ndcg[chooses].mean()))
 
 
-def suggest(trial: optuna.Trial, models: Sequence[ModelName]) -> Recipe:
-    """A recipe out of the search space; recency is not part of it, since every strength is tried with each fit."""
-    model = trial.suggest_categorical("model", list(models))
-    match model:
-        case "als":
-            return ALSRecipe(
-                settings=ALSSettings(
-                    dim=trial.suggest_categorical("als.dim", DIMS),
-                    alpha=trial.suggest_float("als.alpha", 0.05, 50, log=True),
-                    regularization=trial.suggest_float("als.regularization", 1e-3, 30, log=True),
-                    b=trial.suggest_float("als.b", 0, 1),
-                )
-            )
-        case "ials":
-            return IALSRecipe(
-                settings=IALSSettings(
-                    dim=trial.suggest_categorical("ials.dim", DIMS),
-                    unobserved_weight=trial.suggest_float("ials.unobserved_weight", 1e-3, 1, log=True),
-                    regularization=trial.suggest_float("ials.regularization", 1e-4, 0.1, log=True),
-                    user_length_exponent=trial.suggest_float("ials.user_length_exponent", 0, 1),
-                    sweeps=trial.suggest_int("ials.sweeps", 3, 12),
-                )
-            )
-        case "spectral":
-            return SpectralRecipe(
-                settings=SpectralSettings(
-                    dim=trial.suggest_categorical("spectral.dim", DIMS),
-                    user_exponent=trial.suggest_float("spectral.user_exponent", 0, 1),
-                    item_exponent=trial.suggest_float("spectral.item_exponent", 0, 1),
-                    score_exponent=trial.suggest_float("spectral.score_exponent", 0, 1),
-                )
-            )
-        case _:
-            return LightGCNRecipe(
-                settings=LightGCNSettings(
-                    layers=trial.suggest_int("lightgcn.layers", 1, 3),
-                    learning_rate=trial.suggest_float("lightgcn.learning_rate", 1e-3, 3e-2, log=True),
-                    l2=trial.suggest_float("lightgcn.l2", 1e-4, 1e-2, log=True),
-                    epochs=trial.suggest_int("lightgcn.epochs", 5, 50),
-                )
-            )
+def _finished(study: optuna.Study, *, is_default: bool | None = None) -> list[optuna.trial.FrozenTrial]:
+    """Trials that came to an end; of both kinds, or of one."""
+    finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    return [one for one in finished if is_default in (None, one.user_attrs.get(_IS_DEFAULT, False))]
 
 
-def _score(
-    trial: optuna.Trial, recipe: Recipe, windows: Sequence[Split], *, settings: Settings
-) -> tuple[float, Recipe]:
-    """Mean over the windows with the best strength of recency, and the recipe with that strength."""
-    tried = with_strengths(recipe)
-    scores = np.zeros((len(windows), len(tried)))
-    for number, window in enumerate(windows):
-        fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
-        scores[number] = [score(one, fitted, window, settings=settings) for one in tried]
-        trial.report(float(scores[: number + 1].mean(axis=0).max()), step=number)
-        if trial.should_prune():
-            raise optuna.TrialPruned
-    means = scores.mean(axis=0)
-    return float(means.max()), tried[int(means.argmax())]
+def _best(studies: Iterable[optuna.Study], *, is_default: bool) -> Recipe | None:
+    finished = [trial for study in studies for trial in _finished(study, is_default=is_default)]
+    fitted = [trial for trial in finished if trial.value is not None]
+    if not fitted:
+        return None
+    best = max(fitted, key=lambda trial: trial.value or 0.0)
+    return recipes.parse(best.user_attrs[_RECIPE], where=f"trial {best.number}")
+
+
+def _verdict(
+    default: Recipe | None,
+    found: Recipe | None,
+    trials: Mapping[ModelName, int],
+    *,
+    windows: Sequence[Split],
+    confirms: NDArray[np.bool_],
+    settings: Settings,
+) -> Tuned:
+    """Fit both once more, and compare them on the users who chose neither."""
+
+    def figures(recipe: Recipe) -> NDArray[np.float64]:
+        tried: list[Tried] = try_on(recipe, windows, settings=settings)[0]
+        [one] = [each for each in tried if each.recipe == recipe]
+        return one.ndcg[confirms]
+
+    if default is None:
+        raise DataError("no default recipe could be fitted on the validation windows; see the log")
+    of_default = figures(default)
+    users, score = len(of_default), float(of_default.mean())
+    if found is None:
+        return Tuned(default, score, None, users, 0, trials)
+    of_found = figures(found)
+    gain = bootstrap.paired(of_found, of_default, seed=settings.seed)
+    worth = max(gain.value, _WORTH_FINDING * score, np.finfo(np.float64).tiny)
+    needed = math.ceil((_SIGMAS * float((of_found - of_default).std()) / worth) ** 2)
+    tuned = Tuned(found, float(of_found.mean()), gain, users, needed, trials)
+    return tuned if tuned.won else replace(tuned, recipe=default, score=score)

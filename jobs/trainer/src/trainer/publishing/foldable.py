@@ -16,9 +16,17 @@ from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.manifest import ALSFoldIn, FoldInInfo, IALSFoldIn, SumFoldIn
 from trainer.choosing import recency
 from trainer.choosing import recipe as recipes
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SpectralRecipe
+from trainer.choosing.recipe import (
+    ALSRecipe,
+    EASERecipe,
+    IALSRecipe,
+    LightGCNRecipe,
+    PopularityRecipe,
+    Recipe,
+    SpectralRecipe,
+)
 from trainer.evaluation import ranking
-from trainer.models import als, bm25, ials, spectral
+from trainer.models import als, bm25, ease, ials, spectral
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
@@ -60,6 +68,9 @@ def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_da
         case SpectralRecipe():
             vectors, info, spectrum = fitted, SumFoldIn(), np.zeros(dim)
             item_weights = spectral.history_weights(known.weights, recipe.settings)
+        case EASERecipe():
+            vectors, info, spectrum = fitted, SumFoldIn(weight_exponent=ease.WEIGHT_EXPONENT), np.zeros(dim)
+            item_weights = ease.history_weights(known.weights, recipe.settings)
         case PopularityRecipe():  # zeros, which say that nothing personal is known: the services then go by popularity
             vectors = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
             info, item_weights, spectrum = SumFoldIn(), np.zeros(n_items), np.zeros(1)

@@ -9,17 +9,21 @@ from trainer.choosing import recipe as recipes
 from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.choosing.selection import Tried
 from trainer.evaluation import bootstrap
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
+from trainer.evaluation.windows import newest_enough
 from trainer.models import baselines, item_knn
-from trainer.models.embeddings import Scorer
+from trainer.models.embeddings import Embeddings, Scorer
 from trainer.settings import Settings
 
 METRICS: Final = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
 HEADER: Final = (
     "| model | dim | Recall@20 | NDCG@20 | Recall@10 | NDCG@10 | fit | settings |\n|---|---|---|---|---|---|---|---|"
 )
+
+_SHOWN_STRENGTHS: Final = (0.0, 1.0)  # of recency; all that are tried count for the choice
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,25 @@ def of_baselines(window: Split, *, recent_days: float) -> Iterator[Row]:
 
 def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 0) -> Row:
     """A recipe fitted on what was known before the window."""
+    [row], _ = of_strengths([recipe], window, recent_days=recent_days, seed=seed)
+    return row
+
+
+def of_strengths(
+    of_one: Sequence[Recipe], window: Split, *, recent_days: float, seed: int = 0
+) -> tuple[list[Row], Embeddings]:
+    """Recipes that differ in their strength of recency alone: one fit, and its model without recency."""
+    started = time.perf_counter()
+    fitted = recipes.fit_model(of_one[0], window.train, seed=seed)
+    fit_s = time.perf_counter() - started
+    return [_scaled(one, fitted, window, fit_s=fit_s, recent_days=recent_days) for one in of_one], fitted
+
+
+def _scaled(recipe: Recipe, fitted: Embeddings, window: Split, *, fit_s: float, recent_days: float) -> Row:
+    scorer = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=recent_days)
     name = f"{recipe.model} × recency" if recipe.recency_strength else recipe.model
-
-    def fit() -> Scorer:
-        return recipes.fit(recipe, window.train, recent_days=recent_days, seed=seed)
-
     dim = None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim
-    return judged(name, dim, window, fit, settings=_settings_of(recipe))
+    return Row(name, dim, fit_s, evaluate(scorer, window, ks=(10, 20)), _settings_of(recipe))
 
 
 def _settings_of(recipe: Recipe) -> str:
@@ -80,25 +96,46 @@ def _settings_of(recipe: Recipe) -> str:
 
 
 def lines(windows: Sequence[Split], recipe: Recipe | None, *, settings: Settings) -> Iterator[str]:
-    """A table for each window; and what `train` would have chosen by the window before it, where there is one."""
-    for before, window in zip([None, *windows], windows, strict=False):
-        yield f"\n{described(window)}\n\n{HEADER}"
-        for row in rows(window, recipe, settings=settings):
-            yield row.line()
-        if recipe is None and before is not None:
-            chosen, _ = selection.best_of(default_recipes(before.train), before, settings=settings)
-            row = of_recipe(chosen, window, recent_days=settings.recent_days, seed=settings.seed)
-            yield f"\n`train` would have chosen, by the window before this one:\n\n{HEADER}\n{row.line()}"
+    """A table for each window: the baselines, and the recipe; none: every default recipe.
+
+    Of the default recipes also what `train` would have chosen by the windows before, where there are some.
+    """
+    if recipe is None:
+        yield from _of_defaults(windows, settings=settings)
+        return
+    for window in windows:
+        yield from _begun(window, settings=settings)
+        yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
 
 
-def rows(window: Split, recipe: Recipe | None, *, settings: Settings) -> Iterator[Row]:
-    """The baselines and the recipe; none: every default recipe, without recency and with it where there are times."""
-    yield from of_baselines(window, recent_days=settings.recent_days)
-    judged_recipes = [recipe] if recipe else default_recipes(window.train)
-    if recipe is None and window.cut is not None:
-        judged_recipes += [one.model_copy(update={"recency_strength": 1.0}) for one in judged_recipes]
-    for one in judged_recipes:
-        yield of_recipe(one, window, recent_days=settings.recent_days, seed=settings.seed)
+def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[str]:
+    """Each recipe is fitted once a window: its figures there are also what later windows choose by."""
+    to_try = default_recipes(windows[-1].train)
+    tried: list[list[Tried]] = []  # a list a window, all in the same order
+    for number, window in enumerate(windows):
+        yield from _begun(window, settings=settings)
+        by = newest_enough(windows[:number])
+        chosen = selection.best(selection.together(tried[number - len(by) :])).recipe if by else None
+        of_chosen = None
+        tried.append([])
+        for one in to_try:
+            strengths = selection.with_strengths(one)
+            shown = _SHOWN_STRENGTHS if window.cut else _SHOWN_STRENGTHS[:1]
+            of_one = [each for each in strengths if each.recency_strength in shown or each == chosen]
+            rows, fitted = of_strengths(of_one, window, recent_days=settings.recent_days, seed=settings.seed)
+            yield from (row.line() for each, row in zip(of_one, rows, strict=True) if each.recency_strength in shown)
+            of_chosen = next((row for each, row in zip(of_one, rows, strict=True) if each == chosen), of_chosen)
+            if number + 1 < len(windows):
+                tried[-1] += selection.tried(strengths, fitted, window, settings=settings)
+        if of_chosen:
+            judged = sum(each.judged_users for each in by)
+            yield f"\n`train` would have chosen, by {judged:,} users before:\n\n{HEADER}\n{of_chosen.line()}"
+
+
+def _begun(window: Split, *, settings: Settings) -> Iterator[str]:
+    yield f"\n{described(window)}\n\n{HEADER}"
+    for row in of_baselines(window, recent_days=settings.recent_days):
+        yield row.line()
 
 
 def described(window: Split) -> str:

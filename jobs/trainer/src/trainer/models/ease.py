@@ -1,0 +1,67 @@
+"""EASE (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data") as embeddings: which item goes with which.
+
+With X the users' items, each user divided by (number of items)^½, and P = λ (XᵀX + λ I)⁻¹, EASE scores item j for a
+history H by Σ_{i ∈ H} −P_ij / P_jj. P is Q diag(p) Qᵀ, and a constant on its diagonal changes no score of an unseen
+item: μ I − P = V Vᵀ with V = Q diag(μ − p)^½. So an item's vector is its row of V over P_jj, and a user's the sum of
+their items' rows of V: exact with as many dimensions as items; with fewer, the directions of least p are kept, and μ is
+the mean of the others' p, which leaves the least of them. Nothing is random. The items × items matrix bounds the
+catalogue.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from threadpoolctl import threadpool_limits
+
+from trainer.models.embeddings import Embeddings
+from trainer.shop_data.interactions import Interactions
+
+WEIGHT_EXPONENT = 0.5  # of a pair's weight in a user's sum: a purchase says more than a view, ten less than ten times
+
+
+class EASESettings(BaseModel, frozen=True, extra="forbid"):
+    dim: int = Field(default=128, ge=1)
+    regularization: float = Field(default=20.0, gt=0)  # λ over the mean diagonal of XᵀX; more is nearer to popularity
+
+
+def fit(interactions: Interactions, settings: EASESettings) -> Embeddings:
+    """Vectors of all users and items; zeros for a user or an item without interactions.
+
+    A catalogue smaller than `settings.dim` gives as many dimensions as it has items.
+    """
+    weights = interactions.weights
+    gram, penalty = _system(weights, settings)
+    with threadpool_limits(1, user_api="blas"):  # more threads hardly help, and on a busy machine wait for each other
+        eigenvalues, directions = np.linalg.eigh(gram)
+    p = penalty / (np.maximum(eigenvalues, 0) + penalty)  # descending
+    dropped = max(len(p) - settings.dim, 0)
+    level = p[:dropped].mean() if dropped else p.max(initial=0)
+    vectors = directions[:, dropped:] * np.sqrt(np.maximum(level - p[dropped:], 0))
+    vectors[np.bincount(weights.indices, minlength=len(vectors)) == 0] = 0
+    shares = sp.csr_matrix((weights.data**WEIGHT_EXPONENT, weights.indices, weights.indptr), weights.shape)
+    item = vectors / (directions**2 @ p)[:, None]
+    return Embeddings(
+        user=np.ascontiguousarray(shares @ vectors.astype(np.float32)),
+        item=np.ascontiguousarray(item, dtype=np.float32),
+    )
+
+
+def history_weights(weights: sp.csr_matrix, settings: EASESettings) -> NDArray[np.float64]:
+    """What an item's vector is multiplied by where it adds to a user's, P_jj: float64 [n_items], of (0, 1].
+
+    A user, new or known, is Σ (weight of the pair)^½ × this × item vector over the history.
+    """
+    gram, penalty = _system(weights, settings)
+    gram[np.diag_indices_from(gram)] += penalty
+    return np.asarray(penalty * np.diag(np.linalg.inv(gram)))
+
+
+def _system(weights: sp.csr_matrix, settings: EASESettings) -> tuple[NDArray[np.float64], float]:
+    """XᵀX, float64 [n_items, n_items], and λ."""
+    lengths = np.diff(weights.indptr)
+    shares = np.repeat(np.maximum(lengths, 1).astype(np.float64) ** -0.5, lengths)
+    x = sp.csr_matrix((shares, weights.indices, weights.indptr), weights.shape)
+    gram = (x.T @ x).toarray()
+    of_known = np.diag(gram)[np.diag(gram) > 0]
+    return gram, settings.regularization * (float(of_known.mean()) if len(of_known) else 1.0)

@@ -1,0 +1,41 @@
+"""The default recipes on generated shops: what is chosen is never below the best baseline by more than noise."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import interactions_of
+from small_shops import grocer, pairs_of_items, small_shop
+
+from trainer.choosing import selection
+from trainer.choosing.default_recipes import default_recipes
+from trainer.choosing.gate import METRIC
+from trainer.choosing.recipe import EASERecipe, IALSRecipe
+from trainer.evaluation import bootstrap, windows
+from trainer.report import table
+from trainer.settings import Settings
+from trainer.shop_data.shop import Shop
+
+SETTINGS = Settings()
+
+
+@pytest.mark.parametrize("make", [small_shop, grocer, pairs_of_items])
+def test_the_best_on_the_window_before_is_not_below_the_best_baseline_on_the_newest(make: Callable[[], Shop]) -> None:
+    shop = make()
+    *before, newest = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
+    best, _ = selection.best_of(default_recipes(newest.train), before, settings=SETTINGS)
+    personal = table.of_recipe(best.recipe, newest, recent_days=SETTINGS.recent_days).evaluation
+    for baseline in table.of_baselines(newest, recent_days=SETTINGS.recent_days):
+        gain = bootstrap.paired(personal.per_user[METRIC], baseline.evaluation.per_user[METRIC])
+        assert gain.high > 0, (best.recipe, baseline.name, gain)
+
+
+@pytest.mark.parametrize(("n_items", "weight"), [(3_000, 0.3), (9_000, 0.1), (40_000, 0.022)])
+def test_the_weight_of_an_unobserved_pair_falls_with_the_catalogue(n_items: int, weight: float) -> None:
+    """Summed over the items of a catalogue it is about the same; else it would drown the data of a large one."""
+    known = interactions_of(np.ones((1, 1), np.float32))
+    large = replace(known, user_ids=["u"] * 20_000, item_ids=["i"] * n_items)
+    tried = default_recipes(large)
+    assert weight in [one.settings.unobserved_weight for one in tried if isinstance(one, IALSRecipe)]
+    assert any(isinstance(one, EASERecipe) for one in tried) == (n_items <= 4_000)

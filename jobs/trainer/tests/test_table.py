@@ -1,0 +1,73 @@
+"""The table of `trainer evaluate`: every recipe fitted once a window, and what `train` would have chosen."""
+
+from typing import Any
+
+import pytest
+from small_shops import small_shop
+
+from trainer.choosing import recipe as recipes
+from trainer.choosing import selection
+from trainer.choosing.recipe import ALSRecipe, PersonalRecipe, Recipe, SpectralRecipe
+from trainer.evaluation import windows
+from trainer.evaluation.split import Split
+from trainer.models.als import ALSSettings
+from trainer.models.embeddings import Embeddings
+from trainer.models.spectral import SpectralSettings
+from trainer.report import table
+from trainer.settings import Settings
+
+SETTINGS = Settings()
+RECIPES: list[PersonalRecipe] = [
+    SpectralRecipe(settings=SpectralSettings(dim=8)),
+    ALSRecipe(settings=ALSSettings(dim=16, alpha=0.5, regularization=10, iterations=5)),
+]
+
+
+@pytest.fixture(scope="module")
+def held_out() -> list[Split]:
+    shop = small_shop()
+    return windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=2)
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
+    """What was fitted, in order."""
+    fits: list[Recipe] = []
+    fit_model = recipes.fit_model
+
+    def noted(recipe: Recipe, *rest: Any, **named: Any) -> Embeddings:
+        fits.append(recipe)
+        return fit_model(recipe, *rest, **named)
+
+    monkeypatch.setattr(recipes, "fit_model", noted)
+    monkeypatch.setattr(table, "default_recipes", lambda known: RECIPES)
+    return fits
+
+
+def test_each_recipe_is_fitted_once_a_window(held_out: list[Split], fits: list[Recipe]) -> None:
+    lines = list(table.lines(held_out, None, settings=SETTINGS))
+    assert len([line for line in lines if line.startswith(("| spectral", "| als"))]) == 8  # with recency and without
+    assert [one.model for one in fits] == ["spectral", "als"] * 2
+
+
+def test_rows_are_those_of_each_recipe_alone(held_out: list[Split], fits: list[Recipe]) -> None:
+    printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
+    for window in held_out:
+        for one in RECIPES:
+            for strength in (0.0, 1.0):
+                recipe = one.model_copy(update={"recency_strength": strength})
+                row = table.of_recipe(recipe, window, recent_days=SETTINGS.recent_days).line()
+                assert without_time(row) in without_time(printed)
+
+
+def test_what_train_would_have_chosen_is_what_it_chooses(held_out: list[Split], fits: list[Recipe]) -> None:
+    printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
+    chosen, _ = selection.best_of(RECIPES, held_out[:1], settings=SETTINGS)
+    row = table.of_recipe(chosen.recipe, held_out[1], recent_days=SETTINGS.recent_days).line()
+    assert printed.count("`train` would have chosen") == 1
+    assert without_time(printed).endswith(without_time(row))
+
+
+def without_time(text: str) -> str:
+    """A row without how long its fit took."""
+    return "".join(part for part in text.split("|") if not part.strip().endswith(" s"))
