@@ -79,7 +79,7 @@ class EligibleItems:
         counts = {"unavailable": int(np.count_nonzero(~self.catalogue.available_mask()))}
         for name, group in groupby(wanted.conditions, key=lambda condition: condition.field.partition(".")[0]):
             conditions = tuple(group)
-            failing_new = sum(not passes(new.item, conditions) for new in self.catalogue.new_items())
+            failing_new = len(self.catalogue.new_items()) - len(self.catalogue.new_items(conditions))
             counts[name] = int(np.count_nonzero(~self.catalogue.mask(conditions))) + failing_new
         return counts
 
@@ -100,7 +100,7 @@ class EligibleItems:
         if wanted.only_trained:
             mask[: self.n_items] &= self.is_trained
         else:
-            passing = (new.item.item_id for new in self.catalogue.new_items() if passes(new.item, conditions))
+            passing = (new.item.item_id for new in self.catalogue.new_items(conditions))
             mask[[self.row_of_new[item_id] for item_id in passing if item_id in self.row_of_new]] = True
         return self._item_set(RowSet.of(mask))
 

@@ -77,9 +77,10 @@ class LiveCatalogue:
                 joint &= self._mask(condition)
         return joint
 
-    def new_items(self) -> list[NewItem]:
-        """Items that the shop added since the version was trained and that are on sale; the latest first."""
-        return self._now.overlay.new_items
+    def new_items(self, conditions: Sequence[Condition] = ()) -> list[NewItem]:
+        """Items that the shop added since the version was trained, are on sale and meet all of these conditions; the
+        latest first."""
+        return self._now.overlay.new_passing(conditions)
 
     def new_item(self, item_id: str) -> NewItem | None:
         """An item that the shop added since, on sale or not; none for one of the version, or unknown, or deleted."""

@@ -1,9 +1,11 @@
 """What the shop said of items since the version was trained: records of one moment, sorted by what they change."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
-from recsys.shop.item import Item, ItemRecord
+from recsys.shop.filter import Condition
+from recsys.shop.item import Item, ItemRecord, JsonScalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,24 @@ class Overlay:
     new_items: list[NewItem]  # added items on sale, the latest first, ties by id
     sorted_rows: Sequence[tuple[bytes, int | None]]  # every item with a record, by id, and its row in the version
     _saying: dict[str, set[int]] = field(default_factory=dict)  # by field, as far as somebody asked
+    _of_new: dict[str, list[JsonScalar]] = field(default_factory=dict)  # the same
+
+    def new_passing(self, conditions: Iterable[Condition]) -> list[NewItem]:
+        """Those of `new_items` of which all conditions hold."""
+        passing = self.new_items
+        values = {name: self._values_of_new(name) for name in {condition.field for condition in conditions}}
+        for condition in conditions:
+            accepted = list(map(condition.accepts, values[condition.field]))
+            passing = list(compress(passing, accepted))
+            values = {name: list(compress(column, accepted)) for name, column in values.items()}
+        return passing
+
+    def _values_of_new(self, name: str) -> list[JsonScalar]:
+        """A field of each of `new_items`: read once, whatever is asked of it."""
+        column = self._of_new.get(name)
+        if column is None:
+            column = self._of_new[name] = [new.item.value(name) for new in self.new_items]
+        return column
 
     def rows_saying(self, name: str) -> set[int]:
         """Rows of the version whose records say something of a field."""
@@ -59,7 +79,9 @@ class Overlay:
             name: before.difference(rows).union(row for row in rows if by_row[row].says(name))
             for name, before in self._saying.items()
         }
-        return Overlay(by_row, added, made, self._with_new(new, changed), sorted_rows, saying), rows
+        new_items = self._with_new(new, changed)
+        of_new = self._of_new if new_items is self.new_items else {}
+        return Overlay(by_row, added, made, new_items, sorted_rows, saying, of_new), rows
 
     def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
         kept = [each for each in self.new_items if each.item.item_id not in changed]
