@@ -126,6 +126,18 @@ def test_a_set_is_kept_until_an_item_changes_and_the_one_handed_out_stays(artifa
     assert (before.rows.rows().tolist(), retriever._eligible.matching(CHEAP_RED).rows.rows().tolist()) == ([3], [])
 
 
+def test_a_change_that_moves_no_item_in_or_out_leaves_sets_and_masks_as_they_are(artifact: Artifact) -> None:
+    live = LiveState()
+    retriever = retriever_of(artifact, live)
+    change(live, record("item-03", price=1.0, attributes__colour="red"), record("item-05", available=False))
+    sets = [retriever._eligible.matching(wanted) for wanted in (CHEAP_RED, Filter())]
+    mask = retriever._eligible.catalogue.available_mask()
+    change(live, record("item-03", price=1.1, attributes__colour="red"), record("item-07", price=3.0))
+    for wanted, before in zip((CHEAP_RED, Filter()), sets, strict=True):
+        assert retriever._eligible.matching(wanted) is before
+    assert retriever._eligible.catalogue.available_mask() is mask
+
+
 def test_more_filters_than_are_held_are_all_answered_right(artifact: Artifact) -> None:
     live = LiveState()
     retriever = retriever_of(artifact, live)

@@ -114,7 +114,8 @@ class EligibleItems:
             is_in[rows >= self.n_items] = False
             of_version = np.flatnonzero(rows < self.n_items)
             is_in[of_version] &= self.is_trained[rows[of_version]]
-        return self._item_set(before.rows.changed(rows, is_in, n_rows=self.n_items + len(self.new_ids)))
+        after = before.rows.changed(rows, is_in, n_rows=self.n_items + len(self.new_ids))
+        return before if after is before.rows else self._item_set(after)
 
     def _item_set(self, rows: RowSet) -> ItemSet:
         return ItemSet.of(rows, n_items=self.n_items, most_few=self.few)

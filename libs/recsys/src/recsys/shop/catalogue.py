@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recsys.artifact.reader import Artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.filter import ON_SALE, Condition
-from recsys.shop.item import Item, ItemRecord
+from recsys.shop.item import Item, ItemRecord, JsonScalar
 from recsys.shop.overlay import EMPTY, NewItem, Overlay
 from recsys.shop.search import ItemPage, Wanted, search
 
@@ -154,16 +154,20 @@ class LiveCatalogue:
     def _corrected(
         self, condition: Condition, mask: NDArray[np.bool_], rows: Iterable[int], overlay: Overlay
     ) -> NDArray[np.bool_]:
-        """A copy of the mask that is right in these rows."""
-        correct = mask.copy()
-        for row in rows:
-            record = overlay.by_row.get(row)
-            if record is not None and record.says(condition.field):
-                correct[row] = condition.accepts(record.value(condition.field))
-            else:
-                correct[row] = condition.accepts(self.artifact.catalogue.value(condition.field, row))
-        correct.flags.writeable = False
-        return correct
+        """The mask, right in these rows: a copy where it was not."""
+        rows = list(rows)
+        accepted = [condition.accepts(self._value(condition.field, row, overlay)) for row in rows]
+        if not np.array_equal(mask[rows], accepted):
+            mask = mask.copy()
+            mask[rows] = accepted
+        mask.flags.writeable = False
+        return mask
+
+    def _value(self, name: str, row: int, overlay: Overlay) -> JsonScalar:
+        record = overlay.by_row.get(row)
+        if record is not None and record.says(name):
+            return record.value(name)
+        return self.artifact.catalogue.value(name, row)
 
     def _recoded(self, categories: NDArray[np.int32], rows: Iterable[int], overlay: Overlay) -> NDArray[np.int32]:
         """Codes of categories that are right in these rows, which have records: a copy where they were not."""

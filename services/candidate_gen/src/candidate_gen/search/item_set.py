@@ -66,9 +66,12 @@ class RowSet:
         return np.asarray(64 * some[at] + bit)
 
     def changed(self, rows: NDArray[np.int64], is_in: NDArray[np.bool_], *, n_rows: int) -> "RowSet":
-        """The set of now `n_rows` rows, in which each of these rows, named once, is or is not."""
+        """The set of now `n_rows` rows, in which each of these, named once, is or is not: this one, if it was so."""
+        length = -(-n_rows // 64) * 8
+        if length == len(self.base) and np.array_equal(self.has(rows), is_in):
+            return self
         before = self.bitmap
-        base = np.zeros(-(-n_rows // 64) * 8, np.uint8)
+        base = np.zeros(length, np.uint8)
         base[: len(before)] = before
         was_in = (base[rows >> 3] & _BIT[rows & 7]) != 0
         np.bitwise_or.at(base, rows[is_in] >> 3, _BIT[rows[is_in] & 7])
