@@ -29,6 +29,7 @@ from recsys.v1.call_stream_service_pb2_grpc import CallStreamServiceStub
 _log = logging.getLogger(__name__)
 
 _jitter: Final = random.Random()  # its own: the process's may be seeded, and is watched by hypothesis
+_TURN: Final = 16  # calls: a warm thread answers sooner, and every replica is to have its share
 _LONGEST_WAIT_S: Final = 0.004  # for a stream to be set free, whoever gets it
 # a stream is made anew after so long, on the next replica in turn: added ones get their share
 _AGE_S: Final = (2.0, 4.0)
@@ -64,6 +65,7 @@ class _Stream:
     def __init__(self, carrier: _Carrier) -> None:
         self.carrier = carrier
         self.is_old = False  # takes no further call
+        self.calls = 0  # carried so far
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         carrier.add_done_callback(lambda _: self.end())
 
@@ -86,7 +88,7 @@ class CallStreams:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = CallStreamServiceStub(channel)
-        self._free: list[_Stream] = []  # the one set free last is taken: its thread is warm
+        self._free: deque[_Stream] = deque()  # the last one is taken: set free a moment ago, its thread is warm
         self._waiting: deque[_Waiting] = deque()
         self._look: asyncio.TimerHandle | None = None  # for calls that have waited too long, while some wait
         self._set_free_s = 0.0  # on the loop's clock, when a stream was set free last
@@ -206,7 +208,10 @@ class CallStreams:
             if not waiting.done():
                 waiting.set_result(stream)
                 return
-        self._free.append(stream)
+        if stream.calls % _TURN:
+            self._free.append(stream)
+        else:
+            self._free.appendleft(stream)
 
     async def _answer(self, stream: _Stream, call: Call, *, until_s: float) -> CallAnswer | None:
         """The answer to a call on a stream; none where it breaks or is silent until then."""
@@ -218,6 +223,7 @@ class CallStreams:
                     answer = await stream.carrier.read()
         finally:
             if isinstance(answer, CallAnswer):
+                stream.calls += 1
                 self._set_free(stream)
             else:  # what may still come would be taken for the next call's
                 stream.end()
