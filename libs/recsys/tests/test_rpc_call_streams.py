@@ -12,7 +12,7 @@ from functools import partial
 
 import grpc
 import pytest
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # it has stubs, but no py.typed
+from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 from replica_process import LIMITS, process, replica
 from scripted_servicer import ScriptedServicer, raises, version_1

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped] # it has stubs, but no py.typed
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the same
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 
 from recsys.errors import ArtifactError, InvalidArgumentError, RecsysError, VersionNotHeldError
 from recsys.rpc.status import STATUS_OF_ERROR, status_of

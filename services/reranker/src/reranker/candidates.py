@@ -113,13 +113,11 @@ def _is_on_sale(
     """bool [len(rows)]"""
     mask = catalogue.available_mask()
     is_new = rows >= len(mask)
-    new = is_new.nonzero()[0]
-    if len(new) == 0:
+    if not is_new.any():
         return mask[rows]
-    is_on_sale = is_new.copy()
-    is_on_sale[new] = [row in new_items for row in rows[new].tolist()]
-    known = (~is_new).nonzero()[0]
-    is_on_sale[known] = mask[rows[known]]
+    is_on_sale = np.empty(len(rows), bool)
+    is_on_sale[is_new] = [row in new_items for row in rows[is_new].tolist()]
+    is_on_sale[~is_new] = mask[rows[~is_new]]
     return is_on_sale
 
 

@@ -20,12 +20,13 @@ class RerankerServicer(RerankerServiceServicer):
     def Rerank(self, request: RerankRequest, context: grpc.ServicerContext) -> RerankResponse:  # noqa: N802
         check_given("artifact_version", request.artifact_version)
         check_at_least_one("count", request.count)
-        check_at_most("candidates.rows", len(request.candidates.rows) // ROW_BYTES, at_most=self._max_candidates)
+        candidates = len(request.candidates.rows) // ROW_BYTES
+        check_at_most("candidates.rows", candidates, at_most=self._max_candidates)
         ranker = self._watcher.get(request.artifact_version)
         ranking = ranker.rank(request_of(request))
         response = RerankResponse(
             artifact_version=ranker.manifest.version,
-            candidates_read=len(request.candidates.rows) // ROW_BYTES,
+            candidates_read=candidates,
             remainder=remainder_to_wire(list(ranking.rest)) if request.with_remainder else None,
         )
         for ranked in ranking.items:

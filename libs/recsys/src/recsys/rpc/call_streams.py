@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # it has stubs, but no py.typed
+from google.rpc.status_pb2 import Status
 
 from recsys.background import running
 from recsys.observability.logging import request_id
@@ -40,6 +40,7 @@ _OPENING_S: Final = 1.0
 _TOKENS: Final = 1000.0
 _TOKENS_OF_AN_ANSWER: Final = 0.1
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+_UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE.value[0]
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -240,9 +241,6 @@ async def open_call_streams(channel: grpc.aio.Channel, *, count: int) -> AsyncIt
 
 def _left_s(until_s: float) -> float:
     return until_s - asyncio.get_running_loop().time()
-
-
-_UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE.value[0]
 
 
 def _error(status: Status) -> grpc.aio.AioRpcError:

@@ -6,8 +6,8 @@ A `RecsysError` comes in; a status with `google.rpc.ErrorInfo` goes out, whose r
 from typing import Final
 
 import grpc
-from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped] # it has stubs, but no py.typed
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # the same
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from recsys.errors import (

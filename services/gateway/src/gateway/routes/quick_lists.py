@@ -95,26 +95,26 @@ def _plain_parameters(query: bytes) -> dict[str, Any] | None:
     """The parameters of a query string that holds each at most once and as documented; none for any other."""
     given: dict[str, Any] = {}
     for part in query.split(b"&") if query else ():
-        name, _, value = part.partition(b"=")
-        if name == b"count" and value.isdigit() and len(value) <= len(str(MAX_COUNT)) and 1 <= int(value) <= MAX_COUNT:
-            found: int | bool = int(value)
-        elif name in (b"include_seen", b"preview") and value in _SWITCH:
-            found = _SWITCH[value]
-        else:
+        raw_name, _, value = part.partition(b"=")
+        name = raw_name.decode("latin-1")
+        if name in given:
             return None
-        if given.setdefault(name.decode(), found) is not found:
+        if name == "count" and value.isdigit() and len(value) <= len(str(MAX_COUNT)) and 1 <= int(value) <= MAX_COUNT:
+            given[name] = int(value)
+        elif name in ("include_seen", "preview") and value in _SWITCH:
+            given[name] = _SWITCH[value]
+        else:
             return None
     return given
 
 
 async def _whole_body(receive: Receive) -> bytes:
-    message = await receive()
-    if not message.get("more_body"):
-        return bytes(message.get("body", b""))
-    parts = [message.get("body", b"")]
-    while message.get("more_body"):
+    parts = []
+    is_more = True
+    while is_more:
         message = await receive()
         parts.append(message.get("body", b""))
+        is_more = message.get("more_body", False)
     return b"".join(parts)
 
 
