@@ -1,11 +1,16 @@
 """Data whose right answer is known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
+from trainer.choosing import recipe as recipes
+from trainer.choosing.recipe import Recipe
+from trainer.models.embeddings import Embeddings
 from trainer.shop_data.interactions import Interactions
 
 _SIDE = 20
@@ -15,6 +20,20 @@ _SIDE = 20
 def one_torch_thread() -> None:
     """Tiny problems on a busy machine: threads that wait for each other cost more than they bring."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Recipe, int]]:
+    """What was fitted, and on how many pairs, in order."""
+    fits: list[tuple[Recipe, int]] = []
+    fit_model = recipes.fit_model
+
+    def noted(recipe: Recipe, known: Interactions, **named: Any) -> Embeddings:
+        fits.append((recipe, known.weights.nnz))
+        return fit_model(recipe, known, **named)
+
+    monkeypatch.setattr(recipes, "fit_model", noted)
+    return fits
 
 
 def interactions_of(dense: NDArray[np.float32]) -> Interactions:

@@ -197,41 +197,26 @@ def test_no_events_where_there_were_some_is_a_clear_error_and_the_live_version_s
 
 
 def test_a_live_recipe_like_the_new_one_is_fitted_and_ranked_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, fits: list[tuple[Recipe, int]]
 ) -> None:
     train(tmp_path)
-    fits: list[Recipe] = []
-    fit_model = recipes.fit_model
-
-    def noted(recipe: Recipe, *rest: Any, **named: Any) -> Embeddings:
-        fits.append(recipe)
-        return fit_model(recipe, *rest, **named)
-
-    monkeypatch.setattr(recipes, "fit_model", noted)
+    fits.clear()
     outcome = train(tmp_path)
     assert outcome.judgement is not None
     assert outcome.judgement.live is outcome.judgement.new
     # for the blend, for the judgement, and on everything
-    assert [one for one in fits if one == GOOD] == [GOOD] * 3
+    assert [one for one, _ in fits if one == GOOD] == [GOOD] * 3
 
 
 def test_the_winner_of_the_comparison_is_not_fitted_again_for_its_blend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, fits: list[tuple[Recipe, int]]
 ) -> None:
     settings = Settings(artifact_dir=tmp_path, horizon_days=30)
     shop = two_tastes()
     window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[0]
-    fits: list[Recipe] = []
-    fit_model = recipes.fit_model
-
-    def noted(recipe: Recipe, *rest: Any, **named: Any) -> Embeddings:
-        fits.append(recipe)
-        return fit_model(recipe, *rest, **named)
-
-    monkeypatch.setattr(recipes, "fit_model", noted)
     choice = selection.choose(None, [window], [GOOD, BAD], settings=settings)
     assert choice.recipe.settings == GOOD.settings
-    assert [one for one in fits if one.model == "als"] == [GOOD, BAD]
+    assert [one for one, _ in fits if one.model == "als"] == [GOOD, BAD]
 
 
 def test_a_seeded_sample_of_the_users_gives_the_same_verdict(tmp_path: Path) -> None:

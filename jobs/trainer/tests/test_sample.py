@@ -10,7 +10,7 @@ from small_shops import small_shop
 from trainer import pipeline, threads
 from trainer.choosing import recipe as recipes
 from trainer.choosing import selection
-from trainer.choosing.recipe import ALSRecipe, PersonalRecipe, SpectralRecipe
+from trainer.choosing.recipe import ALSRecipe, PersonalRecipe, Recipe, SpectralRecipe
 from trainer.evaluation import bootstrap, ranking, sample, windows
 from trainer.evaluation.full_ranking import evaluate, judged_users
 from trainer.evaluation.split import Split
@@ -77,20 +77,13 @@ def test_a_sample_of_the_users_chooses_the_recipe_that_all_of_them_choose(window
 
 
 def test_the_pipeline_compares_on_the_sample_and_fits_the_winner_on_everything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, fits: list[tuple[Recipe, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitted_on: list[int] = []
-    fit_model = recipes.fit_model
-
-    def noted(*given: object, **named: object) -> object:
-        fitted_on.append(given[1].weights.nnz)  # type: ignore[attr-defined]
-        return fit_model(*given, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(recipes, "fit_model", noted)
     monkeypatch.setattr(sample, "of_users", partial(sample.of_users, pairs=PAIRS))
     shop = small_shop(n_users=3_000, n_events=40_000)
     settings = Settings(artifact_dir=tmp_path, selection_users=300)
     assert pipeline.train(shop, settings=settings, recipe=TO_TRY[1], force=False).activated
+    fitted_on = [pairs for _, pairs in fits]
     assert fitted_on[0] == fitted_on[1] <= PAIRS  # the baseline's strength of recency, then the blend
     assert fitted_on[-1] == shop.events.select("user_id", "item_id").n_unique()
 

@@ -1,17 +1,13 @@
 """The table of `trainer evaluate`: every recipe fitted once a window, and what `train` would have chosen."""
 
-from typing import Any
-
 import pytest
 from small_shops import small_shop
 
-from trainer.choosing import recipe as recipes
 from trainer.choosing import selection
 from trainer.choosing.recipe import ALSRecipe, PersonalRecipe, Recipe, SpectralRecipe
 from trainer.evaluation import windows
 from trainer.evaluation.split import Split
 from trainer.models.als import ALSSettings
-from trainer.models.embeddings import Embeddings
 from trainer.models.spectral import SpectralSettings
 from trainer.report import table
 from trainer.settings import Settings
@@ -29,28 +25,18 @@ def held_out() -> list[Split]:
     return windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=2)
 
 
-@pytest.fixture
-def fits(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
-    """What was fitted, in order."""
-    fits: list[Recipe] = []
-    fit_model = recipes.fit_model
-
-    def noted(recipe: Recipe, *rest: Any, **named: Any) -> Embeddings:
-        fits.append(recipe)
-        return fit_model(recipe, *rest, **named)
-
-    monkeypatch.setattr(recipes, "fit_model", noted)
+@pytest.fixture(autouse=True)
+def two_default_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "default_recipes", lambda known: RECIPES)
-    return fits
 
 
-def test_each_recipe_is_fitted_once_a_window(held_out: list[Split], fits: list[Recipe]) -> None:
+def test_each_recipe_is_fitted_once_a_window(held_out: list[Split], fits: list[tuple[Recipe, int]]) -> None:
     lines = list(table.lines(held_out, None, settings=SETTINGS))
     assert len([line for line in lines if line.startswith(("| spectral", "| als"))]) == 8  # with recency and without
-    assert [one.model for one in fits] == ["spectral", "als"] * 2
+    assert [one.model for one, _ in fits] == ["spectral", "als"] * 2
 
 
-def test_rows_are_those_of_each_recipe_alone(held_out: list[Split], fits: list[Recipe]) -> None:
+def test_rows_are_those_of_each_recipe_alone(held_out: list[Split]) -> None:
     printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
     for window in held_out:
         for one in RECIPES:
@@ -60,7 +46,7 @@ def test_rows_are_those_of_each_recipe_alone(held_out: list[Split], fits: list[R
                 assert without_time(row) in without_time(printed)
 
 
-def test_what_train_would_have_chosen_is_what_it_chooses(held_out: list[Split], fits: list[Recipe]) -> None:
+def test_what_train_would_have_chosen_is_what_it_chooses(held_out: list[Split]) -> None:
     printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
     chosen, _ = selection.best_of(RECIPES, held_out[:1], settings=SETTINGS)
     row = table.of_recipe(chosen.recipe, held_out[1], recent_days=SETTINGS.recent_days).line()

@@ -1,6 +1,6 @@
 """The service over gRPC: what it answers, and the status of what it refuses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,8 +35,16 @@ ANN, POPULAR = item_pb2.CANDIDATE_SOURCE_ANN, item_pb2.CANDIDATE_SOURCE_POPULAR
 EVEN = np.array([1, 0], "<f4").tobytes()
 
 
-def candidates(*rows: int, **more: object) -> item_pb2.CandidateSet:
-    return candidate_set(rows, **({"scores": rows} | more))  # type: ignore[arg-type]
+def candidates(
+    *rows: int,
+    scores: Sequence[float] | None = None,
+    sources: Sequence[int] | None = None,
+    new_item_ids: Sequence[str] = (),
+    lists: Sequence[item_pb2.SourceList] = (),
+) -> item_pb2.CandidateSet:
+    """With the row as the score, where nothing is said."""
+    scores = rows if scores is None else scores
+    return candidate_set(rows, scores=scores, sources=sources, new_item_ids=new_item_ids, lists=lists)
 
 
 PROPOSED = candidates(3, 2, 1, 0)
