@@ -31,13 +31,8 @@ class Overlay:
 
     def new_passing(self, conditions: Iterable[Condition]) -> list[NewItem]:
         """Those of `new_items` of which all conditions hold."""
-        passing = self.new_items
-        values = {name: self._values_of_new(name) for name in {condition.field for condition in conditions}}
-        for condition in conditions:
-            accepted = list(map(condition.accepts, values[condition.field]))
-            passing = list(compress(passing, accepted))
-            values = {name: list(compress(column, accepted)) for name, column in values.items()}
-        return passing
+        accepted = [map(condition.accepts, self._values_of_new(condition.field)) for condition in conditions]
+        return list(compress(self.new_items, map(all, zip(*accepted, strict=True)))) if accepted else self.new_items
 
     def _values_of_new(self, name: str) -> list[JsonScalar]:
         """A field of each of `new_items`: read once, whatever is asked of it."""
