@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "event_sink", "feast_sync"}
+OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "event_sink", "feast_sync", "recsys_client"}
 
 # folder → what nothing in it imports; a name stands for everything below it too
 FORBIDDEN = {
@@ -24,6 +24,7 @@ FORBIDDEN = {
     "jobs/trainer": OURS - {"recsys", "trainer"} | {"recsys.rpc", "recsys.v1"},
     "jobs/event_sink": OURS - {"recsys", "event_sink"} | {"recsys.artifact", "recsys.rpc", "recsys.v1"},
     "jobs/feast_sync": OURS - {"recsys", "feast_sync"} | {"recsys.rpc", "recsys.v1"},
+    "clients/python": OURS - {"recsys_client"},
     "tests/e2e": OURS,
     "tests/browser": OURS,
 }

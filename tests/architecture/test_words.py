@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(
     path
-    for folder in ("libs", "services", "jobs")
+    for folder in ("libs", "services", "jobs", "clients")
     for path in (ROOT / folder).glob("*/src/**/*.py")
     if not path.stem.endswith(("_pb2", "_pb2_grpc"))
 )
