@@ -22,7 +22,7 @@ class FakeGateway:
     """The API for tests: `client()` and `async_client()` are real clients of it, over no network.
 
     Lists hold the most popular items (by events, then by id) that are on sale, pass the filter and were not seen. There
-    is no model: blend, diversity, rules and explanations change nothing. Changes count at once.
+    is no model: blend, diversity and rules change nothing. Changes count at once.
     """
 
     def __init__(self, *, api_key: str | None = None) -> None:
@@ -110,7 +110,7 @@ class FakeGateway:
         ]
 
     def _recommend(self, body: Json) -> Json:
-        count = _count(body, "count")
+        count = _count(body, "count", where="body")
         if "cursor" in body:
             if body["cursor"] not in self._rests:
                 raise FakeProblemError(400, "the cursor is not one that this API gave out")
@@ -125,6 +125,8 @@ class FakeGateway:
             without |= {each["item_id"] for each in events if excluded is True or each["type"] in excluded}
         user_id = user_id or self.shop.user_of_session.get(session_id or "")
         items = self.shop.ranked(without=without, conditions=body.get("filter", {}), source="popular")
+        if body.get("explain"):
+            items = [item | {"explanation": _explanation(item, rank)} for rank, item in enumerate(items, start=1)]
         rest = {
             "items": items,
             "matching": len(items),
@@ -242,6 +244,12 @@ def _changed(shop: FakeShop, item_id: str, op: str, body: Json) -> Json:
     return shop.change_items([body | {"op": op, "item_id": item_id}])
 
 
+def _explanation(item: Json, rank: int) -> Json:
+    source = {"source": "popular", "rank": rank, "score": item["score"]}
+    nothing = {"personal_score": 0.0, "terms": [], "contributions": [], "rules": []}
+    return nothing | {"sources": [source], "rank_by_score": rank}
+
+
 def _ranked(items: list[Json]) -> Json:
     return {"artifact_version": VERSION, "items": items, "level": "full", "degraded": False}
 
@@ -250,12 +258,12 @@ def _categories(asked: httpx.QueryParams) -> Json:
     return {"categories": asked.get_list("category")}
 
 
-def _count(asked: Mapping[str, Any], name: str, default: int = 10) -> int:
+def _count(asked: Mapping[str, Any], name: str, default: int = 10, *, where: str = "query") -> int:
     count = int(asked.get(name, default))
     if not 1 <= count <= 100:
         bound = "greater than or equal to 1" if count < 1 else "less than or equal to 100"
-        field = {"location": f"query.{name}", "message": f"Input should be {bound}"}
-        raise FakeProblemError(422, f"query.{name}: Input should be {bound}", errors=[field])
+        field = {"location": f"{where}.{name}", "message": f"Input should be {bound}"}
+        raise FakeProblemError(422, f"{where}.{name}: Input should be {bound}", errors=[field])
     return count
 
 

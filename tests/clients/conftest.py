@@ -1,0 +1,27 @@
+"""A small shop that runs as local processes, and the same shop in memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import tiny_artifact
+
+from tools.local_stack import LocalStack, Ports
+
+SHOP: Final = tiny_artifact.checkerboard()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Twelve items, six users and an empty feature store."""
+    folder: Path = tmp_path_factory.mktemp("clients")
+    tiny_artifact.publish(SHOP, folder / "volume")
+    settings = {"GATEWAY_EXPLORATION": "0", "GATEWAY_TIMEOUT_S": "10", "GATEWAY_STORE_TIMEOUT_S": "5"}
+    with LocalStack(folder / "volume", ports=Ports.free(), log_dir=folder / "logs", environment=settings) as stack:
+        yield stack
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
