@@ -64,6 +64,7 @@ lint: setup ## ruff on everything, mypy strict on all but tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	$(MYPY) $(OURS:%=%/src) tools benchmarks
+	$(MYPY) --python-version 3.10 clients/python/src clients/python/examples
 	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui/src
 
 unit: setup ## The quick tests: those beside the code, and the architecture
