@@ -21,7 +21,7 @@ refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNO
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-load screenshots protos lock format lint unit test security audit demo train up down served-recall chaos clean
+.PHONY: help setup setup-browser setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,21 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
 	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt
 
+JAVASCRIPT := clients/javascript
+
+$(JAVASCRIPT)/node_modules/installed: $(JAVASCRIPT)/package-lock.json
+	cd $(JAVASCRIPT) && npm ci --silent --no-audit --no-fund
+	touch $@
+
+$(JAVASCRIPT)/dist/index.js: $(JAVASCRIPT)/node_modules/installed services/gateway/openapi.json $(wildcard $(JAVASCRIPT)/src/*.ts) $(JAVASCRIPT)/tsconfig.json
+	cd $(JAVASCRIPT) && npm run --silent build
+	touch $@
+
+clients: setup $(JAVASCRIPT)/dist/index.js ## The clients as a shop installs them, in build/clients: a Python wheel and an npm package; needs Node
+	rm -rf build/clients && mkdir -p build/clients
+	$(UV) build --quiet --wheel --out-dir build/clients clients/python
+	cd $(JAVASCRIPT) && npm pack --silent --ignore-scripts --pack-destination ../../build/clients
+
 demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…] [SHOP=…]
 	@$(refuse_unknown)$(PYTHON) -m tools.demo run $(DATA) $(SHOP_NAME)
 
@@ -113,5 +128,5 @@ benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)
 
 clean: ## Remove environments, caches, and the demo's models and logs
-	rm -rf .tools .venv .venv-ui .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .tools .venv .venv-ui .demo build/clients $(JAVASCRIPT)/node_modules $(JAVASCRIPT)/dist $(JAVASCRIPT)/src/schema.ts .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,7 @@
 """A small shop that runs as local processes, and the same shop in memory."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,6 +11,7 @@ import tiny_artifact
 
 from tools.local_stack import LocalStack, Ports
 
+ROOT: Final = Path(__file__).parents[2]
 SHOP: Final = tiny_artifact.checkerboard()
 
 
@@ -25,3 +28,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def javascript_package() -> Path:
+    """The JavaScript client, built as a release builds it: `make clients`, without the packing."""
+    if shutil.which("npm") is None:
+        pytest.fail("no npm on the PATH: install Node 18 or newer")
+    subprocess.run(["make", "--silent", "clients/javascript/dist/index.js"], cwd=ROOT, check=True, capture_output=True)
+    return ROOT / "clients/javascript"
