@@ -176,6 +176,22 @@ def test_requests_are_counted_by_operation_and_status(port: int, metrics: Gatewa
     }
 
 
+def with_cors(app: FastAPI, **settings: object) -> FastAPI:
+    """The same application, which lets scripts of the shop's page call."""
+    return create_app(
+        app.state.parts.settings.model_copy(update={"cors_origins": [SHOP_PAGE], **settings}),
+        app.state.parts.clients,
+        app.state.parts.live,
+        guard=Access(),
+        metrics=GatewayMetrics(),
+        popular=PopularList(),
+    )
+
+
+def calling(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+
+
 @pytest.mark.anyio
 async def test_no_other_page_s_script_may_call_unless_it_is_named(app: FastAPI, client: httpx.AsyncClient) -> None:
     asks = {"Origin": SHOP_PAGE, "Access-Control-Request-Method": "POST"}
@@ -184,21 +200,42 @@ async def test_no_other_page_s_script_may_call_unless_it_is_named(app: FastAPI, 
     assert refused.status_code == 405
     assert not [name for response in (refused, answered) for name in response.headers if "access-control" in name]
 
-    settings = app.state.parts.settings.model_copy(update={"cors_origins": [SHOP_PAGE]})
-    named = create_app(
-        settings,
-        app.state.parts.clients,
-        app.state.parts.live,
-        guard=Access(),
-        metrics=GatewayMetrics(),
-        popular=PopularList(),
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(named), base_url="http://gateway") as client:
+    async with calling(with_cors(app)) as client:
         allowed = await client.options("/v1/recommendations", headers=asks)
         other = await client.options("/v1/recommendations", headers=asks | {"Origin": "https://other.example"})
     assert (allowed.status_code, allowed.headers["Access-Control-Allow-Origin"]) == (200, SHOP_PAGE)
     assert "Access-Control-Allow-Credentials" not in allowed.headers
     assert "Access-Control-Allow-Origin" not in other.headers
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/v1/users/u/recommendations", None, 200),  # answered by the quick routes
+        ("POST", "/v1/recommendations", {}, 200),
+        ("GET", "/v1/users/u/recommendations?count=3&count=3", None, 200),  # by the documented ones
+        ("POST", "/v1/recommendations", {"count": 0}, 422),
+        ("GET", "/v1/items/missing", None, 404),
+    ],
+)
+async def test_the_named_page_s_script_may_read_every_answer_and_its_request_id(
+    app: FastAPI, method: str, path: str, body: object, status: int
+) -> None:
+    async with calling(with_cors(app)) as client:
+        answer = await client.request(method, path, json=body, headers={"Origin": SHOP_PAGE})
+    assert answer.status_code == status
+    assert answer.headers["Access-Control-Allow-Origin"] == SHOP_PAGE
+    assert answer.headers["Access-Control-Expose-Headers"] == "X-Request-ID, Retry-After"
+    assert answer.headers["X-Request-ID"]
+
+
+@pytest.mark.anyio
+async def test_the_named_page_s_script_may_read_that_it_is_to_come_back_later(app: FastAPI) -> None:
+    async with calling(with_cors(app, max_in_flight=0)) as client:
+        refused = await client.post("/v1/recommendations", json={}, headers={"Origin": SHOP_PAGE})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    assert refused.headers["Access-Control-Allow-Origin"] == SHOP_PAGE
 
 
 @pytest.mark.anyio

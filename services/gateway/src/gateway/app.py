@@ -71,7 +71,8 @@ def create_app(
         app.include_router(routes.router)
     app.router.routes[:0] = quick_routes(recommendations.router)
     app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes, arrives_within_s=ARRIVES_WITHIN_S)
-    if settings.cors_origins:
+    app.add_middleware(AdmissionMiddleware, max_in_flight=settings.max_in_flight)
+    if settings.cors_origins:  # around admission: a page's script may read its 429 too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -79,7 +80,6 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    app.add_middleware(AdmissionMiddleware, max_in_flight=settings.max_in_flight)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
     docs_page.install(app)
     problems.install(app)
