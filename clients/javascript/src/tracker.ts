@@ -127,11 +127,15 @@ export class Tracker {
     }
   }
 
-  /** Where the browser cannot finish a request after its page (no `keepalive`), a beacon can; it shows no key. */
+  /**
+   * Where the browser cannot finish a request after its page (no `keepalive`), a beacon can. Not with a key, which it
+   * does not show, and not to another origin: a beacon brings cookies, which the gateway allows no page to send.
+   */
   #handedToBeacon(events: ShopEvent[]): boolean {
     if ("keepalive" in Request.prototype || this.#client.hasKey || !("sendBeacon" in navigator)) return false;
+    const url = new URL(`${this.#client.baseUrl}/v1/events`, location.href);
     const body = new Blob([JSON.stringify({ events })], { type: "application/json" });
-    return navigator.sendBeacon(`${this.#client.baseUrl}/v1/events`, body);
+    return url.origin === location.origin && navigator.sendBeacon(url, body);
   }
 }
 

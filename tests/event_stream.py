@@ -1,0 +1,42 @@
+"""What arrives in the feature store of a running system, as a test sees it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from recsys.feature_store.interface import Event, Exposure, StreamEntry
+from recsys.feature_store.opening import open_store
+from tools.local_stack import LocalStack
+
+WITHIN_S: Final = 20.0
+
+
+class Stream:
+    """What has arrived in the feature store's stream since this was made."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._url = stack.environment["GATEWAY_FEATURE_STORE_URL"]
+        self._from = max((each.sequence for each in self._read(0)), default=0)
+
+    def events(self, holds: Callable[[list[Event]], bool]) -> list[Event]:
+        """The events, as soon as it holds of them."""
+        deadline = time.monotonic() + WITHIN_S
+        while not holds(events := [each.entry for each in self._read(self._from) if isinstance(each.entry, Event)]):
+            assert time.monotonic() < deadline, f"after {WITHIN_S} s still {events}"
+        return events
+
+    def exposures(self) -> list[Exposure]:
+        return [each.entry for each in self._read(self._from) if isinstance(each.entry, Exposure)]
+
+    def _read(self, after: int) -> list[StreamEntry]:
+        async def read() -> list[StreamEntry]:
+            store = open_store(self._url)
+            try:
+                return await store.read_stream(after_sequence=after, limit=10_000)
+            finally:
+                await store.close()
+
+        with ThreadPoolExecutor(1) as pool:  # in the test's own thread playwright has its loop
+            return pool.submit(lambda: asyncio.run(read())).result()
