@@ -45,9 +45,18 @@ def javascript_package() -> Path:
 
 
 @pytest.fixture(scope="session")
-def page_origin() -> Iterator[str]:
-    """Where the shop's static pages are, as `python -m http.server -d clients/javascript` serves them."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietPages, directory=str(JAVASCRIPT))) as server:
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the origin of the shop's static pages serves: the examples, and the client beside them."""
+    folder: Path = tmp_path_factory.mktemp("pages")
+    for name in ("examples", "dist"):
+        (folder / name).symlink_to(JAVASCRIPT / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page_origin(page_folder: Path) -> Iterator[str]:
+    """That origin, as `python -m http.server` serves a folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietPages, directory=str(page_folder))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
