@@ -31,7 +31,7 @@ POPULAR = {"artifact_version": "v1", "items": [], "level": "full", "degraded": F
 class Script:
     """Answers in turn, the last one again and again; what was asked and how long was waited."""
 
-    def __init__(self, *answers: httpx.Response | httpx.TransportError) -> None:
+    def __init__(self, *answers: httpx.Response | httpx.RequestError) -> None:
         self._answers = list(answers)
         self.requests: list[httpx.Request] = []
         self.waits_s: list[float] = []
@@ -39,7 +39,7 @@ class Script:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, httpx.TransportError):
+        if isinstance(answer, httpx.RequestError):
             raise answer
         return answer
 
@@ -202,6 +202,19 @@ def test_an_id_without_a_path_of_its_own_is_told_before_it_is_sent(item_id: str)
     with pytest.raises(ValueError, match=r"item|id"):
         script.client().get_item(item_id)
     assert not script.requests
+
+
+def test_more_than_an_address_can_hold_is_told_before_it_is_sent() -> None:
+    script = Script(good())
+    with pytest.raises(ValueError, match=r"GET /v1/items: .*; ask for fewer ids at once"):
+        script.client().get_items(["🛒" * 512] * 100)
+    assert not script.requests
+
+
+def test_an_answer_that_cannot_be_unpacked_is_no_answer() -> None:
+    broken = httpx.DecodingError("not gzip")
+    with pytest.raises(NoAnswerError, match="not gzip"):
+        Script(broken).client().get_popular_items()
 
 
 def test_a_patch_says_what_it_was_given_and_none_takes_away() -> None:

@@ -131,8 +131,8 @@ class Client:
         while True:
             attempt += 1
             try:
-                outcome: httpx.Response | httpx.TransportError = self._http.send(request)
-            except httpx.TransportError as error:
+                outcome: httpx.Response | httpx.RequestError = self._http.send(request)
+            except httpx.RequestError as error:
                 outcome = error
             wait_s = self._retries.wait_s(attempt, outcome)
             if wait_s is None:
@@ -201,8 +201,8 @@ class AsyncClient:
         while True:
             attempt += 1
             try:
-                outcome: httpx.Response | httpx.TransportError = await self._http.send(request)
-            except httpx.TransportError as error:
+                outcome: httpx.Response | httpx.RequestError = await self._http.send(request)
+            except httpx.RequestError as error:
                 outcome = error
             wait_s = self._retries.wait_s(attempt, outcome)
             if wait_s is None:
@@ -229,13 +229,16 @@ def _headers(api_key: str | None) -> dict[str, str]:
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Answer]) -> httpx.Request:
     """Under an id of its own, the same at each attempt, so that the gateway's log shows them together."""
     headers = {"X-Request-ID": uuid.uuid4().hex}
-    return http.build_request(call.method, call.path, params=call.query, json=call.body, headers=headers)
+    try:
+        return http.build_request(call.method, call.path, params=call.query, json=call.body, headers=headers)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{call.method} {call.path}: {error}; ask for fewer ids at once") from error
 
 
-def _answer(call: Call[Answer], request: httpx.Request, outcome: httpx.Response | httpx.TransportError) -> Answer:
+def _answer(call: Call[Answer], request: httpx.Request, outcome: httpx.Response | httpx.RequestError) -> Answer:
     """Raises: RecsysError."""
     request_id = request.headers["X-Request-ID"]
-    if isinstance(outcome, httpx.TransportError):
+    if isinstance(outcome, httpx.RequestError):
         reason = str(outcome) or type(outcome).__name__
         raise NoAnswerError(f"{call.method} {request.url}: {reason}", request_id=request_id) from outcome
     try:

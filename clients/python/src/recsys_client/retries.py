@@ -21,12 +21,12 @@ class Retries:
     first_wait_s: float = 0.1
     longest_wait_s: float = 5.0
 
-    def wait_s(self, attempt: int, outcome: httpx.Response | httpx.TransportError) -> float | None:
+    def wait_s(self, attempt: int, outcome: httpx.Response | httpx.RequestError) -> float | None:
         """Seconds until the next attempt after this one, counted from 1; none: there is no next one."""
         if attempt >= self.attempts:
             return None
         wait_s = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s) * random.uniform(0.5, 1)
-        if isinstance(outcome, httpx.TransportError):
+        if isinstance(outcome, httpx.RequestError):
             return wait_s
         if outcome.status_code not in _WORTH_ASKING_AGAIN:
             return None
