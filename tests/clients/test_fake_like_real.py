@@ -248,9 +248,9 @@ def test_what_is_not_on_sale_is_in_no_list(client: Client) -> None:
 
 def test_a_filter_holds_and_the_list_says_how_full_it_is(client: Client) -> None:
     only = Filter(categories=["odd"], min_price=3, max_price=9, exclude_item_ids=["item-05"])
-    found = client.recommend(filter=only, count=2)
+    found = until(lambda: client.recommend(filter=only, count=2), lambda found: found.fill.matching == 3)
     assert set(ids_of(found)) <= {"item-03", "item-07", "item-09"}
-    assert (found.fill.asked, found.fill.returned, found.fill.matching) == (2, 2, 3)
+    assert (found.fill.asked, found.fill.returned) == (2, 2)
     assert not client.recommend(filter=Filter(attributes={"brand": "none"})).items
 
 
