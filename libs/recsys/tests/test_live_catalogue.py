@@ -137,19 +137,19 @@ def test_the_categories_of_many_rows_come_at_once(catalogue: LiveCatalogue, live
 
 
 def test_a_description_is_kept_until_its_item_changes(catalogue: LiveCatalogue, live: Live) -> None:
-    [before] = catalogue.descriptions([MUG])
+    [before] = catalogue.descriptions(np.array([MUG]))
     live.tell(record("0001", {"price": 1}))
-    assert catalogue.descriptions([MUG])[0] is before
+    assert catalogue.descriptions(np.array([MUG]))[0] is before
     live.tell(record("A b", {"price": 1}))
-    [after] = catalogue.descriptions([MUG])
+    [after] = catalogue.descriptions(np.array([MUG]))
     assert (told(before).price, told(after).price) == (8.0, 1.0)
     live.tell(record("A b", {"price": 2}))
-    assert told(catalogue.descriptions([MUG])[0]).price == 2.0
+    assert told(catalogue.descriptions(np.array([MUG]))[0]).price == 2.0
 
 
 def test_a_catalogue_ends_with_its_last_use_without_a_collection_of_garbage(artifact: Artifact, live: Live) -> None:
     catalogue = LiveCatalogue(artifact, live)
-    catalogue.descriptions([MUG])
+    catalogue.descriptions(np.array([MUG]))
     catalogue.categories()
     is_there = weakref.ref(catalogue)
     gc.disable()
@@ -382,7 +382,10 @@ def test_after_any_changes_everything_agrees_with_a_plain_dictionary(
         assert {item_id: catalogue.find(item_id) for item_id in IDS} == {item_id: items.get(item_id) for item_id in IDS}
         assert {item_id for item_id in IDS if catalogue.has(item_id)} == set(items)
         of_row = {row: items[item_id] for row in range(4) if (item_id := artifact.items.id_of(row)) in items}
-        assert dict(zip(of_row, map(told, catalogue.descriptions(of_row)), strict=True)) == of_row
+        assert (
+            dict(zip(of_row, map(told, catalogue.descriptions(np.array(list(of_row), np.int64))), strict=True))
+            == of_row
+        )
         assert found(catalogue) == sorted(items)
         assert found(catalogue, query="lantern") == sorted(
             item_id for item_id, item in items.items() if "lantern" in (item.title or "").lower()

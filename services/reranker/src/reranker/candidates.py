@@ -1,6 +1,6 @@
 """The candidates that may be shown, and what is known of them; each fact is fetched when a stage first asks for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
 from recsys.shop.catalogue import LiveCatalogue
+from recsys.shop.item import Item
 from recsys.shop.item_wire import description
 from recsys.shop.overlay import NewItem
 from recsys.shop.sources import Source
 from reranker.request import Proposed
 
 Value = TypeVar("Value", bound=np.generic)
+Fact = TypeVar("Fact")
 
 BY_RULE: Final = 1 << Source.RULE
 
@@ -62,15 +64,22 @@ class Candidates:
 
     def descriptions(self, indices: Sequence[int]) -> list[bytes]:
         """These items as the shop describes them now; see `recsys.shop.item_wire.description`."""
-        new = {index: self.new_items[index].item for index in indices if index in self.new_items}
-        rows = self.rows[[index for index in indices if index not in new]].tolist()
-        of_model = iter(self.catalogue.descriptions(rows))
-        return [description(new[index]) if index in new else next(of_model) for index in indices]
+        return self._of_items(indices, self.catalogue.descriptions, description)
 
-    def item_id(self, index: int) -> str:
-        """The shop's own id."""
-        new = self.new_items.get(index)
-        return new.item.item_id if new is not None else self.catalogue.artifact.items.id_of(int(self.rows[index]))
+    def item_ids(self, indices: Sequence[int]) -> list[str]:
+        """The shop's own ids."""
+        return self._of_items(indices, self.catalogue.artifact.items.ids_of, lambda item: item.item_id)
+
+    def _of_items(
+        self,
+        indices: Sequence[int],
+        of_model: Callable[[NDArray[np.int64]], list[Fact]],
+        of_new: Callable[[Item], Fact],
+    ) -> list[Fact]:
+        """What is known of these items, of those of the model by their rows."""
+        new = {index: of_new(self.new_items[index].item) for index in indices if index in self.new_items}
+        known = iter(of_model(self.rows[[index for index in indices if index not in new]]))
+        return [new[index] if index in new else next(known) for index in indices]
 
     def indices_of(self, item_id: str) -> NDArray[np.int64]:
         """Where an item stands: [1], or [0] where it is no candidate."""

@@ -38,8 +38,7 @@ class RankedItem(NamedTuple):
     explanation: Explanation | None
 
 
-@dataclass(frozen=True)
-class RestItem:
+class RestItem(NamedTuple):
     """An item that follows the page."""
 
     item_id: str
@@ -136,14 +135,8 @@ def _page(scored: Scored, pin: Pins, explored: Explored, request: RankRequest) -
 
 
 def _rest(scored: Scored, explored: Explored) -> Iterator[RestItem]:
-    on_page = set(explored.page)
+    candidates, on_page, odds = scored.candidates, set(explored.page), explored.odds
     rest = [index for index in scored.order.tolist() if index not in on_page]
-    odds = explored.odds
     propensities = [1.0] * len(rest) if odds is None else odds.of_rest(rest, scored.order).tolist()
-    for index, propensity in zip(rest, propensities, strict=True):
-        yield RestItem(
-            item_id=scored.candidates.item_id(index),
-            score=float(scored.scores[index]),
-            sources=int(scored.candidates.sources[index]),
-            propensity=propensity,
-        )
+    scores, sources = scored.scores[rest].tolist(), candidates.sources[rest].tolist()
+    yield from map(RestItem, candidates.item_ids(rest), scores, sources, propensities)

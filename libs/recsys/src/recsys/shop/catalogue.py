@@ -96,10 +96,10 @@ class LiveCatalogue:
         trained = self._trained_item(row)
         return trained if record is None else record.over(trained)
 
-    def descriptions(self, rows: Iterable[int]) -> list[bytes]:
+    def descriptions(self, rows: NDArray[np.int64]) -> list[bytes]:
         """Items of the version, as `item_wire.description` has them; kept of those that were asked for lately."""
         record_of = self._now.overlay.by_row.get
-        return [self._description(row, record_of(row)) for row in rows]
+        return [self._description(row, record_of(row)) for row in rows.tolist()]
 
     def categories(self) -> NDArray[np.int32]:
         """int32 [n_items]: the codes of the categories of the version's items, as they are now."""
