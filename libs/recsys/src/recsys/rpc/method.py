@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 
 from recsys.errors import InvalidArgumentError, RecsysError
 from recsys.observability.metrics import RpcMetrics
+from recsys.rpc.exchange import Requests
 from recsys.rpc.status import DEADLINE_EXCEEDED, INTERNAL_ERROR, status_of
 from recsys.rpc.workers import Workers
 
@@ -177,7 +178,7 @@ class Method:
         _until_s.set(until_s if client_s is None else min(until_s, time.monotonic() + client_s))
 
     def _request(self, raw: Any) -> Any:
-        return map(self._read, raw) if self.request_streaming else self._read(raw)
+        return Requests(raw, self._read) if self.request_streaming else self._read(raw)
 
     @contextmanager
     def _turn(self, context: grpc.ServicerContext) -> Iterator[None]:
