@@ -64,7 +64,7 @@ class ServerLimits:
     default_deadline_s: float  # bounds a unary call that came without a deadline, and any longer one
     grace_s: float  # for calls in flight when the server is told to end
     slow_s: float = 0.25  # a call that took longer is logged although it went well
-    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has some
+    call_stream_threads: int = 128  # streams at once that carry unary calls; each gateway has some
     stream_threads: int = 4  # other streaming calls at once, in threads of their own
     stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
     # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
