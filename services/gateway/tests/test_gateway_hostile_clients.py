@@ -4,7 +4,6 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from typing import ClassVar
 
 import httpx
 import pytest
@@ -28,18 +27,6 @@ SHOP_PAGE = "https://shop.example"
 
 class Impatient(BoundedHttp):
     arrives_within_s = WITHIN_S
-    writes: ClassVar[list[bytes]] = []
-    """What was handed to sockets, write by write."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
-        write = transport.write
-
-        def noted(data: bytes) -> None:
-            self.writes.append(bytes(data))
-            write(data)
-
-        transport.write = noted  # type: ignore[method-assign, assignment]
 
 
 def small_app(metrics: GatewayMetrics) -> FastAPI:
@@ -161,21 +148,6 @@ def test_requests_on_one_connection_after_each_other_are_all_answered(port: int)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
         assert [client.post("/read", content=b"a" * size).json() for size in range(50)] == list(range(50))
         assert client.post("/read", content=b"a" * 1025).status_code == 413
-
-
-def test_the_head_of_an_answer_leaves_with_its_body_and_nothing_waits_that_has_none(connection: Connection) -> None:
-    Impatient.writes.clear()
-    connection.send(b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n")
-    assert connection.socket.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    connection.send(b"ab")
-    assert connection.socket.recv(65_536).endswith(b"\r\n\r\n2")
-    connection.send(b"HEAD /nothing HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-    assert connection.rest().startswith(b"HTTP/1.1 404 ")
-    assert [write.partition(b"\r\n")[0] for write in Impatient.writes] == [
-        b"HTTP/1.1 100 Continue",
-        b"HTTP/1.1 200 OK",
-        b"HTTP/1.1 404 Not Found",
-    ]
 
 
 def test_a_client_that_goes_unavailable_in_the_middle_is_no_error_of_ours(
