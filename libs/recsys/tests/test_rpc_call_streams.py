@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 
 import grpc
@@ -170,6 +171,35 @@ def test_a_stream_more_than_a_server_takes_is_refused() -> None:
             next(stub.Carry(iter([Call(method=GET_MODEL, timeout_ms=5000)]), timeout=TIMEOUT_S))
         ends.set()
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_client_that_goes_away_between_two_calls_leaves_its_place_to_others() -> None:
+    one = replace(LIMITS, call_stream_threads=1)
+    ends = threading.Event()
+
+    def waits_for_the_end() -> Iterator[Call]:
+        yield Call(method=GET_MODEL, timeout_ms=5000)
+        ends.wait(TIMEOUT_S)
+
+    def answered(channel: grpc.Channel) -> int:
+        """Streams that were answered, and are cancelled then; one that finds no place is tried again."""
+        count = 0
+        for _ in range(10_000):
+            stream = CallStreamServiceStub(channel).Carry(waits_for_the_end(), timeout=TIMEOUT_S)
+            try:
+                count += next(stream).status == b""
+            except grpc.RpcError as refused:
+                assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # noqa: PT017
+            stream.cancel()
+            if count == 3:
+                break
+        return count
+
+    with server_of(version_1, one) as target, open_blocking_channel(target) as channel:
+        try:
+            assert answered(channel) == 3
+        finally:
+            ends.set()
 
 
 def test_calls_that_are_made_at_once_are_all_answered_with_one_stream_too() -> None:

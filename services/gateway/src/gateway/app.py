@@ -55,6 +55,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # an id may end in a slash
         generate_unique_id_function=_operation_id,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for in each request; ours is in http
     )
     app.state.access = guard
     shop_wide = tuple(map(rule_to_wire, rules.read(settings.rules_file))) if settings.rules_file else ()

@@ -37,7 +37,7 @@ class Settings(TlsSettings, BaseSettings):
     rate_limit: Rate | None = Field(None, description="requests of each key, such as 600/minute; none: no limit")
     cors_origins: list[str] = Field([], description="web pages whose scripts may call (JSON); none: no page")
     call_streams: int = Field(
-        8,
+        16,
         ge=0,
         le=64,
         validation_alias=AliasChoices("GATEWAY_CALL_STREAMS", "GATEWAY_LANES"),

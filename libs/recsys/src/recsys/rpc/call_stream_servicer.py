@@ -6,14 +6,15 @@ others end after their answer: their clients make new ones elsewhere.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import grpc
 
 from recsys.observability.logging import request_id
+from recsys.rpc.exchange import Requests
 from recsys.rpc.interceptor import LONGEST_REQUEST_ID
-from recsys.rpc.method import CallError, Method
+from recsys.rpc.method import CallError, Method, check_time
 from recsys.rpc.status import UNKNOWN_METHOD
 from recsys.v1.call_stream_service_pb2 import Call, CallAnswer
 from recsys.v1.call_stream_service_pb2_grpc import CallStreamServiceServicer
@@ -30,19 +31,23 @@ class CallStreamServicer(CallStreamServiceServicer):
         self._is_ending = False
         self.arrived = 0  # calls since the start
 
-    def Carry(self, request_iterator: Iterable[Call], context: grpc.ServicerContext) -> Iterator[CallAnswer]:  # noqa: N802
+    def Carry(self, request_iterator: Requests[Call], context: grpc.ServicerContext) -> Iterator[CallAnswer]:  # noqa: N802
         if not self._waits(context):
             return
         context.send_initial_metadata(())  # the client knows now that the stream is taken
         try:
-            for call in request_iterator:
+            call = next(request_iterator, None)
+            while call is not None:
                 came_s = time.monotonic()
                 with self._lock:
                     self._waiting.discard(context)
                     self.arrived += 1
-                yield self._answer(call, context, came_s)
+                answer = self._answer(call, context, came_s)
+                check_time(context)
                 if not self._waits(context):
+                    yield answer
                     return
+                call = request_iterator.after(answer.SerializeToString())
         finally:
             with self._lock:
                 self._waiting.discard(context)

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 
 from recsys.errors import InvalidArgumentError, RecsysError
 from recsys.observability.metrics import RpcMetrics
+from recsys.rpc.exchange import Requests
 from recsys.rpc.status import DEADLINE_EXCEEDED, INTERNAL_ERROR, status_of
 from recsys.rpc.workers import Workers
 
@@ -63,7 +64,7 @@ class ServerLimits:
     default_deadline_s: float  # bounds a unary call that came without a deadline, and any longer one
     grace_s: float  # for calls in flight when the server is told to end
     slow_s: float = 0.25  # a call that took longer is logged although it went well
-    call_stream_threads: int = 64  # streams at once that carry unary calls; each gateway has some
+    call_stream_threads: int = 128  # streams at once that carry unary calls; each gateway has some
     stream_threads: int = 4  # other streaming calls at once, in threads of their own
     stream_deadline_s: float = 3600.0  # for a streaming call that came without a deadline
     # A client asks the name service again when a connection ends: this is how soon an added replica gets its share.
@@ -177,7 +178,7 @@ class Method:
         _until_s.set(until_s if client_s is None else min(until_s, time.monotonic() + client_s))
 
     def _request(self, raw: Any) -> Any:
-        return map(self._read, raw) if self.request_streaming else self._read(raw)
+        return Requests(raw, self._read) if self.request_streaming else self._read(raw)
 
     @contextmanager
     def _turn(self, context: grpc.ServicerContext) -> Iterator[None]:

@@ -25,9 +25,9 @@ SOURCES = frozenset(Source)
 
 
 @lru_cache(1 << (max(Source) + 1))
-def labels(bits: int) -> tuple[str, ...]:
-    """The labels of a set of sources; a newer service may know a source that this process does not: it stays out."""
-    return tuple(source.label for source in Source if bits >> source & 1)
+def labels(numbers: tuple[int, ...]) -> tuple[str, ...]:
+    """The labels of some sources; a newer service may know a source that this process does not: it stays out."""
+    return tuple(source.label for source in Source if source in numbers)
 
 
 def label_of(number: int) -> str | None:

@@ -32,6 +32,7 @@ class GatewayMetrics:
             "recsys_empty_lists", "Those of them without an item", ["operation", "level"], registry=self.registry
         )
         self._latency_of: dict[tuple[str, int], Histogram] = {}  # `labels` costs more than `observe`
+        self._lists_of: dict[tuple[str, Level], Counter] = {}
 
     def ended(self, operation: str, status: int, latency_s: float) -> None:
         """Count one request by the operation's name in the OpenAPI document."""
@@ -42,6 +43,9 @@ class GatewayMetrics:
 
     def listed(self, operation: str, level: Level, *, is_empty: bool) -> None:
         """Count one list that was answered."""
-        self._lists.labels(operation, level).inc()
+        lists = self._lists_of.get((operation, level))
+        if lists is None:
+            lists = self._lists_of[operation, level] = self._lists.labels(operation, level)
+        lists.inc()
         if is_empty:
             self._empty_lists.labels(operation, level).inc()

@@ -8,8 +8,8 @@ itself is not logged: it holds ids of users.
 
 import logging
 import re
+import secrets
 import time
-import uuid
 from dataclasses import dataclass
 
 from fastapi.routing import APIRoute
@@ -56,7 +56,7 @@ class RequestContextMiddleware:
             await self._app(scope, receive, send)
             return
         started_s = time.perf_counter()
-        this_id = _id_of(scope) or uuid.uuid4().hex
+        this_id = _id_of(scope) or secrets.token_hex(16)
         request_id.set(this_id)
         status = 500  # what the server answers if the application raises before it answers
 

@@ -51,7 +51,7 @@ def ranked_items_json(ranked: RankedList) -> bytes:
 def _ranked_item(message: item_pb2.RankedItem) -> Json:
     ranked = item_json(message.item)
     ranked["score"] = message.score
-    ranked["sources"] = labels(sum(1 << number for number in message.sources))
+    ranked["sources"] = labels(tuple(message.sources))
     ranked["propensity"] = message.propensity
     ranked["explanation"] = _explanation(message.explanation) if message.HasField("explanation") else None
     return ranked

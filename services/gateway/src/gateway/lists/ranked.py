@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
+from secrets import token_hex
 
 from gateway.lists.list_cursors import ListFacts, RestOfList
 from gateway.schemas import Level
@@ -42,7 +42,7 @@ class Page:
     facts: ListFacts  # of the list, and what this page could be made of
     rest: RestOfList | None  # what follows; none: nobody asked for it
     dropped: Mapping[str, int] | None = None  # items by the condition that drops them; none: nobody asked for it
-    list_id: str = field(default_factory=lambda: uuid4().hex)  # of this answer, whatever the caller calls its request
+    list_id: str = field(default_factory=lambda: token_hex(16))  # of this answer, whatever the caller calls its request
 
 
 def ranked_item(item: Item, score: float, sources: int, propensity: float = 1.0) -> RankedItem:

@@ -71,7 +71,7 @@ def give_events(request: first_stage.GetCandidatesRequest, profile: Profile, *, 
 
 def filter_of(only: Filter) -> item_pb2.Filter | None:
     """What items may be answers; none: whatever is on sale."""
-    if only == _ANY:
+    if not only.model_fields_set or only == _ANY:
         return None
     return item_pb2.Filter(**only.model_dump(exclude_none=True))  # named alike
 

@@ -79,9 +79,15 @@ def for_user(
     user_id: str, *, count: int = 10, include_seen: bool = False, preview: bool = False
 ) -> RecommendationRequest:
     """What is asked for a user."""
-    # a default filter would be copied in depth for each request
+    # defaults that are no plain values would be copied in depth for each request
     return RecommendationRequest(
-        user_id=user_id, count=count, exclude_seen=not include_seen, filter=_ANYTHING, preview=preview
+        user_id=user_id,
+        item_ids=[],
+        count=count,
+        filter=_ANYTHING,
+        exclude_seen=not include_seen,
+        rules=[],
+        preview=preview,
     )
 
 

@@ -94,9 +94,7 @@ class LiveShop:
 
     def is_hidden(self, item_id: str) -> bool:
         """Whether an item must not leave the gateway, whatever a service says: off sale or deleted."""
-        if not self.state.items and not self._written:
-            return False
-        record = self.record(item_id)
+        record = self.record(item_id) if self._written else self.state.items.get(item_id)
         return record is not None and (record.is_deleted or record.fields.get("available") is False)
 
 
