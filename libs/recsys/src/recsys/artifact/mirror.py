@@ -50,7 +50,7 @@ class Mirror:
         self._pauses = Pauses(first_s=every_s, longest_s=60.0)
         self._failed = 0  # turns in a row
         self._not_before_s = 0.0
-        self._reason = ""  # why the last turn failed, as the log was told
+        self._reason = ""  # why the last turn failed; the log was told
         self._newest = ""  # whose manifest is here
         self._failures = Failures("artifact mirror")
         self._stopped = threading.Event()
@@ -121,10 +121,11 @@ class Mirror:
     def _tell_failed(self, kind: str, error: Exception) -> None:
         self._failed += 1
         self._not_before_s = time.monotonic() + self._pauses.after(self._failed)
-        if str(error) != self._reason:
+        reason = kind if kind == "unavailable" else str(error)  # which tells of times, each time others
+        if reason != self._reason:
             live = layout.current_version(self._volume)
             _log.warning("the artifact store is not followed", extra={"kind": kind, "reason": str(error), "live": live})
-        self._reason = str(error)
+        self._reason = reason
         if self._metrics is not None:
             self._metrics.store_fails(kind)
 

@@ -1,7 +1,7 @@
 """Versions in an object store, for trainers and services that share no disk: `s3://`, `gs://`, `az://`, `file://`.
 
 The layout is that of a volume (docs/artifact-format.md), but for `HELD`: a pinned version is an object
-`held/<version>`, so that pinning changes nothing that somebody else may be changing too. A version's manifest is written
+`held/<version>`, so that pinning changes nothing that somebody else may be changing. A version's manifest is written
 after its other files and removed before them: a version is complete where there is one. `CURRENT` is one small object,
 replaced whole.
 
@@ -11,6 +11,7 @@ wins; and who removes a version looks afterwards, as does who names one, so that
 The only module that imports obstore: a process imports it when it is told of a store.
 """
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -179,7 +180,12 @@ class ObjectStore:
             return from_url(self.url, mkdir=self._writes)
         return from_url(
             self.url,
-            client_options={"connect_timeout": "5s", "timeout": "60s"},  # of a request, each of one block or part
+            client_options={
+                "connect_timeout": "5s",
+                "timeout": "60s",  # of a request, each of one block or part
+                # given any options, the library no longer reads this one itself
+                "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true"),
+            },
             retry_config={"retry_timeout": _WRITES_FOR if self._writes else _READS_FOR, "max_retries": 100},
         )
 
