@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+OBJECT_STORE = set(yaml.safe_load(COMPOSE)["x-object-store"])  # as the provider names them; passed on if they are set
 NOT_OURS = {"HOME", "COMPOSE_PROJECT_NAME"}  # the operating system's and compose's own
 
 
@@ -73,10 +74,10 @@ def test_the_compose_file_sets_only_variables_that_a_process_reads() -> None:
     ours = services.keys() - NO_PROCESS_OF_OURS
     for name in ours:
         known = variables(ALL_SETTINGS[PROCESS_OF.get(name, name.replace("-", "_"))]).keys()
-        assert set(services[name]["environment"]) <= known | NOT_OURS, name
+        assert set(services[name]["environment"]) <= known | NOT_OURS | OBJECT_STORE, name
     assert not any("environment" in services[name] for name in NO_PROCESS_OF_OURS)
 
 
 def test_the_env_example_explains_exactly_the_variables_of_the_compose_file() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", re.sub(r"#.*", "", COMPOSE))) - NOT_OURS
-    assert set(re.findall(r"^#?([A-Z_]+)=", ENV_EXAMPLE, flags=re.MULTILINE)) == used
+    assert set(re.findall(r"^#?([A-Z_]+)=", ENV_EXAMPLE, flags=re.MULTILINE)) == used | OBJECT_STORE
