@@ -4,15 +4,22 @@ import logging
 from pathlib import Path
 
 import pytest
-from test_command_line import run
 from two_tastes import two_tastes
+from typer.testing import CliRunner
 
 from recsys.artifact import layout
 from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.reader import newest_manifest
 from recsys.errors import ArtifactError, ObjectStoreError
+from trainer.__main__ import app
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.fixture
