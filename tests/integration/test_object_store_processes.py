@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import s3_server
-from s3_server import S3
 from tiny_artifact import checkerboard, publish
 
 from recsys.artifact import layout
 from recsys.artifact.object_store import ObjectStore
+from tools import s3_server
+from tools.s3_server import S3
 
 
 @pytest.fixture

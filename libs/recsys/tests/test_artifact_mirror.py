@@ -11,8 +11,6 @@ from pathlib import Path
 
 import follow_store
 import pytest
-import s3_server
-from s3_server import S3
 
 from recsys.artifact import layout, mirror, object_store, writer
 from recsys.artifact.mirror import Mirror
@@ -20,6 +18,8 @@ from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.reader import newest_manifest, open_artifact
 from recsys.errors import ArtifactError, ObjectStoreError
 from recsys.observability.metrics import Metrics
+from tools import s3_server
+from tools.s3_server import S3
 
 FIRST, SECOND, THIRD, FOURTH = (f"2026010{day}T000000Z-als-00000000" for day in (1, 2, 3, 4))
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import follow_store
 import pytest
-import s3_server
-from s3_server import S3
 
 from recsys.artifact import layout, object_store
 from recsys.artifact.object_store import ObjectStore
 from recsys.errors import ArtifactError, ObjectStoreError
+from tools import s3_server
+from tools.s3_server import S3
 
 FIRST, SECOND, THIRD = (f"2026010{day}T000000Z-als-00000000" for day in (1, 2, 3))
 

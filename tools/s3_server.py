@@ -1,4 +1,4 @@
-"""An S3 server in a process of its own, moto's, that can be told to fail: `python s3_server.py` prints its port.
+"""An S3 server in a process of its own, moto's, that can be told to fail: `python -m tools.s3_server` prints its port.
 
 `S3` starts it and tells it. Told to hold, it prints a line when a request comes whose method and path match, and does
 not answer it before it is told otherwise; then with 503, as it answers everything while it is unavailable.
@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import httpx
+from obstore.store import from_url
 
-BUCKET = "shop"
+BUCKET: Final = "shop"
+ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 class FaultyServer:
@@ -46,9 +48,9 @@ class FaultyServer:
         self._requests.append(request)
         held = bool(self._hold) and re.search(self._hold, request) is not None
         if held:
-            told = self._told
-            print(f"holding {request}", flush=True)  # noqa: T201
-            told.wait()
+            answer = self._told
+            print(f"holding {request}", flush=True)
+            answer.wait()
         if held or self._unavailable:
             start_response("503 Slow Down", [("content-length", "0")])
             return []
@@ -86,18 +88,15 @@ class S3:
         return httpx.get(f"{self.endpoint}/requests").text.splitlines()
 
     def put(self, path: str, content: bytes) -> None:
-        """Put an object, whatever it does to a version."""
-        httpx.put(f"{self.endpoint}/{BUCKET}/models/{path}", content=content).raise_for_status()
-
-    def get(self, path: str) -> bytes:
-        """What an object holds."""
-        return httpx.get(f"{self.endpoint}/{BUCKET}/models/{path}").raise_for_status().content
+        """Put an object, whatever it does to a version; the variables are in the environment."""
+        from_url(self.address, client_options={"allow_http": True}).put(path, content)
 
 
 @contextmanager
 def running() -> Iterator[S3]:
     """A server until the end of the block."""
-    with subprocess.Popen([sys.executable, str(Path(__file__))], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "tools.s3_server"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield S3(process)
         finally:
@@ -112,5 +111,5 @@ if __name__ == "__main__":
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, FaultyServer(DomainDispatcherApplication(create_backend_app)), threaded=True)
-    print(server.port, flush=True)  # noqa: T201
+    print(server.port, flush=True)
     server.serve_forever()
