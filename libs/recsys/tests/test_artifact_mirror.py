@@ -373,6 +373,32 @@ def test_told_to_end_a_mirror_ends_in_the_middle_of_a_file(published: Callable, 
     assert layout.list_versions(local) == []
 
 
+def test_what_a_killed_process_did_not_remove_to_its_end_is_removed(
+    published: Callable, store: ObjectStore, local: Path
+) -> None:
+    published(FIRST)
+    half_removed = layout.version_dir(local, f".incomplete-{SECOND}")
+    half_removed.mkdir(parents=True)
+    (half_removed / layout.USERS).write_bytes(b"half")
+    Mirror(store, local).turn()
+    assert [path.name for path in (local / layout.VERSIONS).iterdir()] == [FIRST]
+
+
+def test_told_to_end_a_mirror_does_not_wait_for_a_store_that_hangs(
+    published: Callable, s3: S3, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "_ENDS_WITHIN_S", 0.0)
+    published(FIRST, to=ObjectStore(s3.address, writes=True))
+    s3.tell({"hold": "GET .*/items.arrow"})
+    follower = Mirror(ObjectStore(s3.address), local)
+    follower.start()
+    s3.wait_until_it_holds()
+    follower.stop()  # would be held otherwise
+    s3.tell()
+    follower._thread.join()
+    assert layout.list_versions(local) == []
+
+
 def test_what_was_removed_by_hand_is_fetched_again(published: Callable, store: ObjectStore, local: Path) -> None:
     published(FIRST)
     follower = Mirror(store, local)

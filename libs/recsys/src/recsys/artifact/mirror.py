@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _FETCHING: Final = ".fetching-"
 _LOCK: Final = ".mirror-lock"
 _PREVIOUS: Final = "PREVIOUS"  # the version that was live before, which stays to go back to
+_ENDS_WITHIN_S: Final = 5.0
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
 _HASHED_AT_ONCE: Final = 256 * 1024  # as `checks`: between two of them requests have the processor
 
@@ -64,7 +65,7 @@ class Mirror:
         """Stop following, in the middle of a file too; what was fetched stays."""
         self._stopped.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_ENDS_WITHIN_S)  # a store that hangs must not keep the process
 
     def follow(self) -> None:
         """Fetch what the store names and this volume lacks, and name it here too; nothing is removed.
@@ -201,7 +202,9 @@ class Mirror:
             previous = ""
         if removed := writer.prune(self._volume, keep=[previous]):
             _log.info("artifact versions removed", extra={"artifact_versions": removed})
-        for incomplete in (self._volume / layout.VERSIONS).glob(f"{_FETCHING}*"):
+        for incomplete in (self._volume / layout.VERSIONS).glob(
+            ".*"
+        ):  # fetched or removed by a process that was killed
             shutil.rmtree(incomplete)
 
     @contextmanager
