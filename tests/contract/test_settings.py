@@ -3,56 +3,22 @@
 Processes ignore a variable that they do not know, so nothing but this finds a misspelt one.
 """
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic_settings import BaseSettings
-
-from candidate_gen.settings import Settings as CandidateGenSettings
-from event_sink.settings import Settings as EventSinkSettings
-from gateway.settings import Settings as GatewaySettings
-from reranker.settings import Settings as RerankerSettings
-from trainer.settings import Settings as TrainerSettings
+from process_settings import ALL_SETTINGS, variables
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+OBJECT_STORE = set(yaml.safe_load(COMPOSE)["x-object-store"])  # as the provider names them; passed on if they are set
 NOT_OURS = {"HOME", "COMPOSE_PROJECT_NAME"}  # the operating system's and compose's own
 
 
-def ui_settings() -> type[BaseSettings]:
-    """The UI is not installed in this environment; its settings need nothing of it."""
-    spec = importlib.util.spec_from_file_location("ui_settings", ROOT / "services/ui/src/ui/settings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    settings: type[BaseSettings] = module.Settings
-    return settings
-
-
-def variables(settings: type[BaseSettings]) -> dict[str, str]:
-    """NAME → default as the table writes it."""
-    prefix = str(settings.model_config["env_prefix"])
-    return {
-        f"{prefix}{name}".upper(): "required" if field.is_required() else str(field.default)
-        for name, field in settings.model_fields.items()
-    }
-
-
-ALL_SETTINGS: dict[str, type[BaseSettings]] = {
-    "candidate_gen": CandidateGenSettings,
-    "reranker": RerankerSettings,
-    "gateway": GatewaySettings,
-    "ui": ui_settings(),
-    "trainer": TrainerSettings,
-    "event_sink": EventSinkSettings,
-}
 PROCESS_OF = {"trainer-schedule": "trainer"}  # services of the compose file that are not named as their process
 NO_PROCESS_OF_OURS = {"valkey"}
 
@@ -73,10 +39,10 @@ def test_the_compose_file_sets_only_variables_that_a_process_reads() -> None:
     ours = services.keys() - NO_PROCESS_OF_OURS
     for name in ours:
         known = variables(ALL_SETTINGS[PROCESS_OF.get(name, name.replace("-", "_"))]).keys()
-        assert set(services[name]["environment"]) <= known | NOT_OURS, name
+        assert set(services[name]["environment"]) <= known | NOT_OURS | OBJECT_STORE, name
     assert not any("environment" in services[name] for name in NO_PROCESS_OF_OURS)
 
 
 def test_the_env_example_explains_exactly_the_variables_of_the_compose_file() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", re.sub(r"#.*", "", COMPOSE))) - NOT_OURS
-    assert set(re.findall(r"^#?([A-Z_]+)=", ENV_EXAMPLE, flags=re.MULTILINE)) == used
+    assert set(re.findall(r"^#?([A-Z_]+)=", ENV_EXAMPLE, flags=re.MULTILINE)) == used | OBJECT_STORE

@@ -13,7 +13,7 @@ from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError, RecsysError
 from recsys.observability import logging as recsys_logging
 from trainer import threads, version_commands
-from trainer.publishing import outputs
+from trainer.publishing import outputs, store
 from trainer.settings import ModelName, Settings, ShopFiles
 from trainer.version_commands import VolumeOption, settings_of
 
@@ -54,6 +54,8 @@ def train(
 ) -> None:
     """Train a model and publish it; it goes live if the gate lets it."""
     settings = settings_of(artifact_dir)
+    if if_empty:
+        store.follow(settings)
     live = layout.current_version(settings.artifact_dir)
     if if_empty and live is not None:
         open_artifact(layout.version_dir(settings.artifact_dir, live))  # what services would refuse is something to do
@@ -83,6 +85,7 @@ def train_on_schedule(
     from trainer import schedule
 
     settings = settings_of(artifact_dir)
+    store.follow(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -210,6 +213,7 @@ def _train(
 
         before = None if until is None else timestamps.read_one(until, name="--until")
         outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
+        store.follow(settings)
         recipe = recipes.read(recipe_path) if recipe_path else None
 
         def read() -> "Shop":

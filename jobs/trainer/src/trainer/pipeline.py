@@ -27,7 +27,7 @@ from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
-from trainer.publishing import foldable, index, publish, two_stage
+from trainer.publishing import foldable, index, keeping, publish, store, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -138,10 +138,13 @@ def _fit_and_publish(
     with step("publish"):
         version = publish.publish(volume, fitted)
     with step("activate"):
-        if verdict.passed or force:
+        goes_live = verdict.passed or force
+        if goes_live:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
+        store.publish_version(settings, version, live=goes_live)
+        if goes_live:
             writer.activate(volume, version)
-        writer.prune(volume, keep=publish.worth_keeping(volume, settings.keep_versions))
+        writer.prune(volume, keep=keeping.on_volume(volume, settings.keep_versions))
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     return version, verdict, retrieval.spec
 

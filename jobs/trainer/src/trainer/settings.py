@@ -7,6 +7,8 @@ from typing import Final, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from recsys.artifact.layout import STORE_PATTERN
+
 ModelName = Literal["als", "ials", "spectral", "ease", "lightgcn"]
 MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
 
@@ -17,6 +19,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRAINER_", frozen=True)
 
     artifact_dir: Path = Path("artifacts")  # the volume that versions are published on
+    # object store that versions are published in, and of which the volume is a copy; empty: the volume is shared
+    artifact_store: str = Field(default="", pattern=STORE_PATTERN)
     keep_versions: int = Field(default=5, ge=1)  # beyond these the oldest are removed; the live one always stays
     horizon_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # length of a held-out window
     recent_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # what counts as recent for popularity and recency

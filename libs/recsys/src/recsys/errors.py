@@ -46,6 +46,10 @@ class ArtifactError(RecsysError):
     """An artifact on disk is not what its manifest says: names the file, expected and found."""
 
 
+class ObjectStoreError(RecsysError):
+    """The object store of artifacts cannot be reached, read or written: names it, and what was asked."""
+
+
 class CertificateError(RecsysError):
     """A file for encrypted connections cannot be used: names the file."""
 

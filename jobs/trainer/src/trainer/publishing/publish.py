@@ -1,4 +1,4 @@
-"""A fitted model in, a version on the volume out: written whole, and not yet live. And which versions stay there."""
+"""A fitted model in, a version on the volume out: written whole, and not yet live."""
 
 import importlib.metadata
 import subprocess
@@ -12,13 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact import layout, writer
+from recsys.artifact import writer
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
-from recsys.artifact.reader import read_manifest
-from recsys.errors import ArtifactError
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
 from trainer.shop_data.interactions import Interactions
@@ -76,16 +74,6 @@ def publish(volume: Path, fitted: Fitted) -> str:
     return version
 
 
-def worth_keeping(volume: Path, count: int) -> set[str]:
-    """The newest versions, and as many that the gate let pass: refused runs must not push out what to roll back to.
-
-    `writer.prune` keeps the live version and those held besides.
-    """
-    versions = layout.list_versions(volume)
-    passed = [version for version in versions if _passed(volume, version)]
-    return {*versions[-count:], *passed[-count:]}
-
-
 def history_of(known: Interactions) -> History:
     """Each user's items, most recent first; at the same second by item row."""
     indptr = known.weights.indptr.astype(np.int64)
@@ -128,11 +116,3 @@ def _code_revision() -> str:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _passed(volume: Path, version: str) -> bool:
-    try:
-        gate = read_manifest(layout.version_dir(volume, version)).training.gate
-    except ArtifactError:
-        return False
-    return gate is not None and (gate.passed or gate.forced)

@@ -5,7 +5,11 @@ from typing import Final
 
 CURRENT: Final = "CURRENT"
 HELD: Final = "HELD"
+NEWEST: Final = "NEWEST.json"
+"""Where a volume follows an object store: the manifest of the store's newest version, fetched or not."""
 VERSIONS: Final = "versions"
+STORE_PATTERN: Final = "^((s3|gs|az|file)://.+)?$"
+"""What may name an object store of versions; empty: there is none."""
 
 MANIFEST: Final = "manifest.json"
 USER_EMBEDDINGS: Final = "user_embeddings.npy"
@@ -49,6 +53,11 @@ DATA_FILES: Final = (
 )
 
 
+def is_version_name(name: str) -> bool:
+    """Whether a directory of this name is a version; one that begins with a dot is being written or removed."""
+    return bool(name) and not name.startswith(".") and "/" not in name
+
+
 def version_dir(volume: Path, version: str) -> Path:
     """The directory of a version, whether it exists or not."""
     return volume / VERSIONS / version
@@ -75,4 +84,4 @@ def list_versions(volume: Path) -> list[str]:
     versions = volume / VERSIONS
     if not versions.is_dir():
         return []
-    return sorted(entry.name for entry in versions.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return sorted(entry.name for entry in versions.iterdir() if entry.is_dir() and is_version_name(entry.name))

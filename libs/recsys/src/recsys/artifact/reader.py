@@ -5,6 +5,7 @@ and what was found.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -96,6 +97,11 @@ def read_manifest(version_dir: Path) -> Manifest:
         text = path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path}: expected a manifest, found: {error.strerror}") from error
+    return parsed_manifest(text, path=path, version=version_dir.name)
+
+
+def parsed_manifest(text: bytes, *, path: Path | str, version: str) -> Manifest:
+    """The manifest of a version out of its text; `path` is where that stands. Raises: ArtifactError."""
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
@@ -103,8 +109,8 @@ def read_manifest(version_dir: Path) -> Manifest:
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         expected = f"format version 1 to {FORMAT_VERSION}" if where == "format_version" else first["msg"]
         raise ArtifactError(f"{path}: {where}: expected: {expected}; found: {str(first['input'])[:80]!r}") from error
-    if manifest.version != version_dir.name:
-        raise ArtifactError(f"{path}: version: expected {version_dir.name!r}, found {manifest.version!r}")
+    if manifest.version != version:
+        raise ArtifactError(f"{path}: version: expected {version!r}, found {manifest.version!r}")
     if manifest.format_version > 1 and manifest.fold_in is None:
         raise ArtifactError(f"{path}: fold_in: expected one in format {manifest.format_version}, found none")
     return manifest
@@ -112,12 +118,14 @@ def read_manifest(version_dir: Path) -> Manifest:
 
 def newest_manifest(volume: Path) -> Manifest | None:
     """Of the newest version that can be read, live or refused: refused ones stay until newer ones come."""
+    found = []
+    with suppress(OSError, ValidationError):
+        found.append(Manifest.model_validate_json((volume / layout.NEWEST).read_bytes()))
     for version in reversed(layout.list_versions(volume)):
-        try:
-            return read_manifest(layout.version_dir(volume, version))
-        except ArtifactError:
-            continue
-    return None
+        with suppress(ArtifactError):
+            found.append(read_manifest(layout.version_dir(volume, version)))
+            break
+    return max(found, key=lambda manifest: manifest.version, default=None)
 
 
 def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:

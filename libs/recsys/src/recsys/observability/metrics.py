@@ -58,6 +58,12 @@ class ArtifactMetrics:
         self._refused = Gauge(
             "recsys_artifact_refused", "1 while the newest version is not taken", ["reason"], registry=registry
         )
+        self._store_failures = Counter(
+            "recsys_artifact_store_failures", "Times that the object store could not be followed", registry=registry
+        )
+        self._store_failing = Gauge(
+            "recsys_artifact_store_failing", "1 while the object store is not followed", ["kind"], registry=registry
+        )
         self._registry = registry
         self._versions: list[str] = []
 
@@ -79,7 +85,7 @@ class ArtifactMetrics:
         self._versions = list(versions)
 
     def took(self, step: str, seconds: float) -> None:
-        """A step of the load ("open", "build", "warm") took so long."""
+        """A step of the load ("fetch", "open", "build", "warm") took so long."""
         self._step_s.labels(step).set(seconds)
 
     def refused(self, reason: str) -> None:
@@ -88,6 +94,13 @@ class ArtifactMetrics:
         if reason:
             self._refusals.inc()
             self._refused.labels(reason).set(1)
+
+    def store_fails(self, kind: str) -> None:
+        """Why the object store is not followed ("unavailable", "refused", "volume"); empty: it is."""
+        self._store_failing.clear()
+        if kind:
+            self._store_failures.inc()
+            self._store_failing.labels(kind).set(1)
 
 
 class Metrics:

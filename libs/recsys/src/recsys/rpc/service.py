@@ -5,13 +5,15 @@ Settings come in; settings → server → live state → model → answers is wh
 
 import gc
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from recsys.artifact.layout import STORE_PATTERN
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import Artifact
 from recsys.artifact.watcher import Watcher
@@ -35,6 +37,11 @@ class ServiceSettings(TlsSettings, BaseSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)  # a wrong address may hold a password
 
     artifact_dir: Path = Field(description="volume that the trainer publishes on")
+    artifact_store: str = Field(
+        "",
+        pattern=STORE_PATTERN,
+        description="object store that the trainer publishes in; the volume is then this process's copy",
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(ge=0, le=65535, description="port to listen on; 0: the system chooses")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
@@ -135,8 +142,26 @@ def run(
             # later: they hold themselves, and only the collector frees one that is replaced
             gc.freeze()
             watcher.start()
-            told_to_end.get()
-            server.drain()
+            with _mirrored(settings, metrics):
+                told_to_end.get()
+                server.drain()
             watcher.stop()
             if follower is not None:
                 follower.stop()
+
+
+@contextmanager
+def _mirrored(settings: ServiceSettings, metrics: Metrics) -> Iterator[None]:
+    """Within the block the volume follows the object store, if there is one."""
+    if not settings.artifact_store:
+        yield
+        return
+    from recsys.artifact.mirror import Mirror  # brings a library that a process without a store need not load
+    from recsys.artifact.object_store import ObjectStore
+
+    mirror = Mirror(ObjectStore(settings.artifact_store), settings.artifact_dir, metrics=metrics.artifact)
+    mirror.start()
+    try:
+        yield
+    finally:
+        mirror.stop()

@@ -18,6 +18,7 @@ from recsys.errors import (
     InvalidArgumentError,
     ItemNotFoundError,
     ModelNotLoadedError,
+    ObjectStoreError,
     OtherReleaseError,
     RecsysError,
     StoreUnavailableError,
@@ -36,6 +37,7 @@ STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
     OtherReleaseError: (grpc.StatusCode.UNIMPLEMENTED, "OTHER_RELEASE"),
     StoreUnavailableError: (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE"),
     ArtifactError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
+    ObjectStoreError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     CertificateError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     DataError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
 }
