@@ -46,7 +46,7 @@ def board(tmp_path: Path, live: LiveState) -> Retriever:
 def ids_by(source: Source, found: Candidates, retriever: Retriever) -> list[str]:
     """What a source proposed, best first."""
     items = retriever.artifact.items
-    rows = [row for each in found.lists if each.source is source for row in each.found.rows.tolist()]
+    rows = [row for each in found.lists if each.source is source for row, _ in each.ranked]
     return [items.id_of(row) if row < len(items) else found.new_item_ids[row - len(items)] for row in rows]
 
 
@@ -106,7 +106,7 @@ def test_an_item_that_the_shop_added_is_proposed_as_new_and_when_it_trends(board
     assert ask(board, Source.NEW) == ["fresher", "fresh"]
     assert ask(board, Source.TRENDING) == ["fresh", "item-02"]
     found = board.candidates(NOBODY, ANY, count=1)
-    fresh = found.candidates.rows.tolist().index(12 + found.candidates.new_item_ids.index("fresh"))
+    fresh = found.candidates.rows.index(12 + found.candidates.new_item_ids.index("fresh"))
     assert found.candidates.sources[fresh] == 1 << Source.NEW | 1 << Source.TRENDING
     assert found.matching_items == 12 + 2
     even = Conditions(filter=Filter(categories=("even",)))

@@ -22,7 +22,7 @@ from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
-from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
+from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, ranked, trending_in_rows
 from candidate_gen.users import user_row_of
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
@@ -143,7 +143,7 @@ class Retriever:
             count=count,
         )
         return Retrieved(
-            candidates=candidates_of(self.sources.propose(asked), eligible, items, with_lists=explain),
+            candidates=_candidates(self.sources.propose(asked), eligible, with_lists=explain),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
@@ -167,15 +167,14 @@ class Retriever:
         query = self._similar.exact.embeddings[row]
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
-        found = self._similar.around(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found, count)], eligible, items)
+        found = self._similar.nearest(query, items, count) if query.any() else NONE
+        return _candidates([Proposals(Source.SIMILAR, ranked(found))], eligible)
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        popular = self.sources.popular.first(items.items, count + len(items.rows.gone))
-        return candidates_of([Proposals(Source.POPULAR, popular, count)], eligible, items)
+        return _candidates([Proposals(Source.POPULAR, self.sources.popular.first(items, count))], eligible)
 
     def _expect_all_events_needed(self, asker: Asker, user_row: int | None) -> None:
         """What was omitted must be part of the user's trained history, and older than the most recent items."""
@@ -232,6 +231,10 @@ class Retriever:
         """The row of an item, of the version or added since."""
         row = self._row_of(item_id)
         return items.row_of_new.get(item_id) if row is None else row
+
+
+def _candidates(proposals: list[Proposals], eligible: EligibleItems, *, with_lists: bool = False) -> Candidates:
+    return candidates_of(proposals, n_items=eligible.n_items, new_ids=eligible.new_ids, with_lists=with_lists)
 
 
 def _dropped(eligible: EligibleItems, conditions: Conditions, excluded: Excluded) -> dict[str, int]:
