@@ -1,5 +1,6 @@
 """Candidates are packed as the wire's comment says: little-endian numbers of four bytes."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from packed_candidates import candidate_set
@@ -17,7 +18,13 @@ def test_candidates_are_packed_number_after_number(
     candidates: list[tuple[int, float, int]], new_item_ids: list[str]
 ) -> None:
     rows, scores, sources = (list(column) for column in zip(*candidates, strict=True)) if candidates else ([], [], [])
-    found = Candidates(rows=rows, scores=scores, sources=sources, new_item_ids=new_item_ids, lists=[])
+    found = Candidates(
+        rows=np.array(rows, np.uint32),
+        scores=np.array(scores, np.float32),
+        sources=np.array(sources, np.uint32),
+        new_item_ids=new_item_ids,
+        lists=[],
+    )
     packed = CandidateSet()
     put_candidates(packed, found)
     assert packed == candidate_set(rows, scores=scores, sources=sources, new_item_ids=new_item_ids)

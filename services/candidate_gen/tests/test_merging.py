@@ -1,5 +1,6 @@
 """Proposals of several sources as one list, and the heads of lists that are kept with a set, against plain loops."""
 
+from collections.abc import Sequence
 from unittest.mock import patch
 
 import numpy as np
@@ -26,8 +27,14 @@ def proposed(source: Source, *rows: int, score: float = 1.0) -> Proposals:
     return Proposals(source, [(row, score) for row in rows])
 
 
-def merged_of(*proposals: Proposals) -> Candidates:
-    return candidates_of(proposals, n_items=ITEMS, new_ids=NEW_IDS)
+def neighbours(ranked: Sequence[tuple[int, float]]) -> Neighbours:
+    return Neighbours(np.array([row for row, _ in ranked], np.int64), np.array([s for _, s in ranked], np.float32))
+
+
+def merged_of(first: Proposals, *others: Proposals) -> Candidates:
+    return candidates_of(
+        first.source, neighbours(first.ranked), others, n_items=ITEMS, new_ids=NEW_IDS, with_lists=True
+    )
 
 
 def bits(*sources: Source) -> int:
@@ -41,9 +48,9 @@ def test_each_item_stands_where_the_first_source_put_it_and_names_all_of_them() 
         proposed(Source.POPULAR, 3, 1, score=20),
         proposed(Source.TRENDING, 1, 7, 2, score=8),
     )
-    assert merged.rows == [7, 3, 9, 1, 2]
-    assert merged.scores == [0.5, 0.5, 0.5, 20, 8]
-    assert merged.sources == [
+    assert merged.rows.tolist() == [7, 3, 9, 1, 2]
+    assert merged.scores.tolist() == [0.5, 0.5, 0.5, 20, 8]
+    assert merged.sources.tolist() == [
         bits(Source.ANN, Source.TRENDING),
         bits(Source.ANN, Source.POPULAR),
         bits(Source.ANN),
@@ -53,15 +60,18 @@ def test_each_item_stands_where_the_first_source_put_it_and_names_all_of_them() 
 
 
 def test_nothing_merged_is_nothing() -> None:
-    assert merged_of(proposed(Source.ANN), proposed(Source.NEW)).rows == []
+    assert merged_of(proposed(Source.ANN), proposed(Source.NEW)).rows.tolist() == []
 
 
-@given(st.lists(st.dictionaries(rows, scores, max_size=12), min_size=1, max_size=5))
-def test_merging_is_what_a_loop_would_do(lists: list[dict[int, float]]) -> None:
-    proposals = [Proposals(source, list(ranked.items())) for source, ranked in zip(SOURCES, lists, strict=False)]
-    merged = candidates_of(proposals, n_items=ITEMS, new_ids=NEW_IDS, with_lists=True)
+@given(
+    st.dictionaries(st.integers(0, ITEMS - 1), scores, max_size=12),
+    st.lists(st.dictionaries(rows, scores, max_size=12), max_size=4),
+)
+def test_merging_is_what_a_loop_would_do(nearest: dict[int, float], others: list[dict[int, float]]) -> None:
+    lists = dict(zip(SOURCES, [nearest, *others], strict=False))
+    merged = merged_of(*[Proposals(source, list(ranked.items())) for source, ranked in lists.items()])
     expected: dict[int, tuple[float, int]] = {}
-    for source, ranked in zip(SOURCES, lists, strict=False):
+    for source, ranked in lists.items():
         for row, score in ranked.items():
             first_score, named_by = expected.get(row, (score, 0))
             expected[row] = (first_score, named_by | bits(source))
@@ -69,11 +79,12 @@ def test_merging_is_what_a_loop_would_do(lists: list[dict[int, float]]) -> None:
     def named(row: int, new_ids: list[str]) -> str | int:
         return row if row < ITEMS else new_ids[row - ITEMS]
 
-    found = [named(row, merged.new_item_ids) for row in merged.rows]
+    found = [named(row, merged.new_item_ids) for row in merged.rows.tolist()]
     assert found == [named(row, NEW_IDS) for row in expected]
-    assert list(zip(merged.scores, merged.sources, strict=True)) == list(expected.values())
-    assert len(merged.new_item_ids) == len(set(merged.new_item_ids)) == sum(row >= ITEMS for row in expected)
-    for ranked, own in zip(lists, merged.lists, strict=True):
+    assert list(zip(merged.scores.tolist(), merged.sources.tolist(), strict=True)) == list(expected.values())
+    assert len(merged.new_item_ids) == sum(row >= ITEMS for row in expected)
+    for (source, ranked), own in zip(lists.items(), merged.lists, strict=True):
+        assert own.source is source
         assert [named(row, merged.new_item_ids) for row, _ in own.ranked] == [named(row, NEW_IDS) for row in ranked]
         assert [score for _, score in own.ranked] == list(ranked.values())
 

@@ -40,9 +40,9 @@ def retriever_of(version_dir: Path) -> Retriever:
 
 
 def found_by(retriever: Retriever, candidates: Candidates) -> Found:
-    ids = [retriever.artifact.items.id_of(row) for row in candidates.rows]
-    named = {source for source in Source if any(bits & 1 << source for bits in candidates.sources)}
-    return Found(ids, candidates.scores, named)
+    ids = [retriever.artifact.items.id_of(row) for row in candidates.rows.tolist()]
+    named = {source for source in Source if any(bits & 1 << source for bits in candidates.sources.tolist())}
+    return Found(ids, candidates.scores.tolist(), named)
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_an_item_that_the_shop_added_is_proposed_as_new_and_when_it_trends(board
     assert ask(board, Source.NEW) == ["fresher", "fresh"]
     assert ask(board, Source.TRENDING) == ["fresh", "item-02"]
     found = board.candidates(NOBODY, ANY, count=1)
-    fresh = found.candidates.rows.index(12 + found.candidates.new_item_ids.index("fresh"))
+    fresh = found.candidates.rows.tolist().index(12 + found.candidates.new_item_ids.index("fresh"))
     assert found.candidates.sources[fresh] == 1 << Source.NEW | 1 << Source.TRENDING
     assert found.matching_items == 12 + 2
     even = Conditions(filter=Filter(categories=("even",)))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,11 @@ from recsys.shop.item import Item, ItemRecord
 _MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """What a set is of: the items on sale that pass a filter."""
 
     filter: Filter
-    only_trained: bool = False  # and of which the model knows something
+    only_trained: bool  # and of which the model knows something
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
-from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, ranked, trending_in_rows
+from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
 from candidate_gen.users import user_row_of
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
@@ -143,7 +143,14 @@ class Retriever:
             count=count,
         )
         return Retrieved(
-            candidates=_candidates(self.sources.propose(asked), eligible, with_lists=explain),
+            candidates=candidates_of(
+                Source.ANN,
+                self.sources.nearest(asked),
+                self.sources.others(asked),
+                n_items=eligible.n_items,
+                new_ids=eligible.new_ids,
+                with_lists=explain,
+            ),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
@@ -168,13 +175,14 @@ class Retriever:
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
         found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return _candidates([Proposals(Source.SIMILAR, ranked(found))], eligible)
+        return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        return _candidates([Proposals(Source.POPULAR, self.sources.popular.first(items, count))], eligible)
+        popular = Proposals(Source.POPULAR, self.sources.popular.first(items, count))
+        return candidates_of(Source.ANN, NONE, [popular], n_items=eligible.n_items, new_ids=())
 
     def _expect_all_events_needed(self, asker: Asker, user_row: int | None) -> None:
         """What was omitted must be part of the user's trained history, and older than the most recent items."""
@@ -231,10 +239,6 @@ class Retriever:
         """The row of an item, of the version or added since."""
         row = self._row_of(item_id)
         return items.row_of_new.get(item_id) if row is None else row
-
-
-def _candidates(proposals: list[Proposals], eligible: EligibleItems, *, with_lists: bool = False) -> Candidates:
-    return candidates_of(proposals, n_items=eligible.n_items, new_ids=eligible.new_ids, with_lists=with_lists)
 
 
 def _dropped(eligible: EligibleItems, conditions: Conditions, excluded: Excluded) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What proposes candidates for somebody: each source gives rows of items and their scores, best first.
 
 Every source proposes only items that are left for the request; what many requests ask of a set of items is kept with
-it. A new source is a line of `recsys.shop.sources`, a line of `Sources.propose`, and what that line calls.
+it. A new source is a line of `recsys.shop.sources`, a line of `Sources.others`, and what that line calls.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.candidates import Proposals
+from candidate_gen.candidates import Proposals, Ranked, ranked
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import Head, ItemSet, ItemsLeft, RowSet, first_of
@@ -30,9 +30,6 @@ _FETCH_FACTOR: Final = 3
 _MOST_ITEMS_HELD: Final = 10_000
 _EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
 _HEAD: Final = 128  # so much of a list at the least is kept with a set
-
-Ranked = list[tuple[int, float]]
-"""Rows and their scores, best first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +66,20 @@ class Sources:
         self._session = SessionNeighbours(similar, count=counts.session)
         self._counts = counts
 
-    def propose(self, asked: Asked) -> list[Proposals]:
-        """What each source proposes, the most personal first.
+    def nearest(self, asked: Asked) -> Neighbours:
+        """What the index finds for a vector: none without one."""
+        return NONE if asked.vector is None else self._retrieval.nearest(asked.vector, asked.items, asked.count)
+
+    def others(self, asked: Asked) -> list[Proposals]:
+        """What each source beside the index proposes, the most personal first.
 
         Without a vector, popular items take the place of the index.
         """
-        counts, items, vector, eligible = self._counts, asked.items, asked.vector, asked.eligible
-        nearest = NONE if vector is None else self._retrieval.nearest(vector, items, asked.count)
-        popular = counts.popular if vector is not None else max(asked.count, counts.popular)
+        counts, items, eligible = self._counts, asked.items, asked.eligible
+        popular = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
         new = asked.count if items.n_known < asked.count else counts.new
         return [
-            Proposals(Source.ANN, ranked(nearest)),
-            Proposals(Source.SESSION, ranked(self._session.best(asked.recent, items.rows))),
+            Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
             Proposals(Source.POPULAR, self.popular.first(items, popular)),
             Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),
             Proposals(Source.NEW, new_items(eligible.unknown_to_model, items.rows, new, user_id=asked.user_id)),
@@ -96,17 +95,17 @@ class SessionNeighbours:
         self._count = count
         self._around = lru_cache(_MOST_ITEMS_HELD)(self._search)
 
-    def best(self, recent: Sequence[int], items: RowSet) -> Neighbours:
+    def best(self, recent: Sequence[int], items: RowSet) -> Ranked:
         """Neighbours in the set of the given rows, which are items of the model; the nearest first, each once."""
         around = [self._allowed(row, items) for row in dict.fromkeys(recent)][:RECENT_ITEMS]
         if not around:
-            return NONE
+            return []
         rows = np.concatenate([each.rows for each in around])
         scores = np.concatenate([each.scores for each in around])
         order = np.lexsort((rows, -scores))
         _, first = np.unique(rows[order], return_index=True)
         order = order[np.sort(first)]
-        return Neighbours(rows[order], scores[order])
+        return ranked(Neighbours(rows[order], scores[order]))
 
     def _allowed(self, row: int, items: RowSet) -> Neighbours:
         around = self._around(row)
@@ -164,11 +163,6 @@ def new_items(unknown_to_model: NDArray[np.int64], items: RowSet, count: int, *,
     """
     start = crc32(user_id.encode()) % len(unknown_to_model) if user_id and len(unknown_to_model) else 0
     return [(row, 0.0) for row in first_of(unknown_to_model, items, count, start=start).tolist()]
-
-
-def ranked(found: Neighbours) -> Ranked:
-    """As plain numbers."""
-    return list(zip(found.rows.tolist(), found.scores.tolist(), strict=True))
 
 
 def _first(

@@ -1,6 +1,5 @@
 """Requests and candidates as the wire has them; whole arrays at a time."""
 
-from struct import pack
 from typing import Final, cast
 
 import numpy as np
@@ -41,10 +40,9 @@ def seen_of(request: GetCandidatesRequest) -> Seen:
 
 def put_candidates(wire: item_pb2.CandidateSet, candidates: Candidates) -> None:
     """Parallel arrays, and the lists of the sources where there are any; into a message that would be copied else."""
-    count = len(candidates.rows)
-    wire.rows = pack(f"<{count}I", *candidates.rows)
-    wire.scores = pack(f"<{count}f", *candidates.scores)
-    wire.sources = pack(f"<{count}I", *candidates.sources)
+    wire.rows = candidates.rows.astype("<u4", copy=False).tobytes()
+    wire.scores = candidates.scores.astype("<f4", copy=False).tobytes()
+    wire.sources = candidates.sources.astype("<u4", copy=False).tobytes()
     wire.new_item_ids.extend(candidates.new_item_ids)
     for each in candidates.lists:
         wire.lists.add(
@@ -56,7 +54,7 @@ def put_candidates(wire: item_pb2.CandidateSet, candidates: Candidates) -> None:
 
 def item_ids_of(candidates: Candidates, retriever: Retriever) -> list[str]:
     """The ids of the candidates, in their order."""
-    items, rows = retriever.artifact.items, candidates.rows
+    items, rows = retriever.artifact.items, candidates.rows.tolist()
     return [items.id_of(row) if row < len(items) else candidates.new_item_ids[row - len(items)] for row in rows]
 
 

@@ -55,9 +55,7 @@ class RowSet:
 
     def keeps(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each of some rows of the base is in the set: bool [len(rows)]."""
-        if len(self.gone) == 0:
-            return np.ones(len(rows), bool)
-        return np.asarray(self.gone.take(self.gone.searchsorted(rows), mode="clip") != rows)
+        return ~are_among(rows, self.gone)
 
     def rows(self) -> NDArray[np.int64]:
         """All rows of the set, ascending."""
@@ -169,6 +167,13 @@ class ItemsLeft:
     def without(self, rows: NDArray[np.int64]) -> "ItemsLeft":
         """What is left without these rows too, which may repeat."""
         return ItemsLeft.of(self.items, self.rows.without(rows))
+
+
+def are_among(rows: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of some rows are among others: bool [len(rows)]."""
+    if len(ascending) == 0:
+        return np.zeros(len(rows), bool)
+    return np.asarray(ascending.take(ascending.searchsorted(rows), mode="clip") == rows)
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:
