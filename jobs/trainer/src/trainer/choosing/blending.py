@@ -137,7 +137,8 @@ def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Setti
     users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
     if len(users) < 2:
         return NO_BLEND
-    scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
+    aged = recipes.with_age(recipe, fitted, window.train, rows=users)
+    scaled = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=settings.recent_days)
     recent = window.train.recent_users(recipes.recent_since(window.train, settings.recent_days))
     half_life_days = BlendInfo().recency_half_life_days
     values = Values.of(scaled, window.train, users, recent_users=recent, half_life_days=half_life_days)

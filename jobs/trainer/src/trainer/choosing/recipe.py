@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, RootModel
 
 from recsys import settings_file
+from recsys.age import age_factors
+from recsys.artifact.manifest import AgeInfo
 from trainer.choosing import recency
 from trainer.models import als, baselines, ease, ials, lightgcn_training, spectral
 from trainer.models.als import ALSSettings
@@ -30,22 +33,28 @@ class _Recipe(BaseModel, frozen=True, extra="forbid"):
     recency_strength: float = Field(default=0.0, ge=0)  # see `recency`; 0: season and fashion do not count
 
 
-class ALSRecipe(_Recipe, frozen=True, extra="forbid"):
+class AgedRecipe(_Recipe, frozen=True, extra="forbid"):
+    """Of a model whose users are solved by a formula: what they did may count less the older it is."""
+
+    age: AgeInfo = Field(default=AgeInfo(), exclude_if=lambda age: age.is_off)
+
+
+class ALSRecipe(AgedRecipe, frozen=True, extra="forbid"):
     model: Literal["als"] = "als"
     settings: ALSSettings = ALSSettings()
 
 
-class IALSRecipe(_Recipe, frozen=True, extra="forbid"):
+class IALSRecipe(AgedRecipe, frozen=True, extra="forbid"):
     model: Literal["ials"] = "ials"
     settings: IALSSettings = IALSSettings()
 
 
-class SpectralRecipe(_Recipe, frozen=True, extra="forbid"):
+class SpectralRecipe(AgedRecipe, frozen=True, extra="forbid"):
     model: Literal["spectral"] = "spectral"
     settings: SpectralSettings = SpectralSettings()
 
 
-class EASERecipe(_Recipe, frozen=True, extra="forbid"):
+class EASERecipe(AgedRecipe, frozen=True, extra="forbid"):
     model: Literal["ease"] = "ease"
     settings: EASESettings = EASESettings()
 
@@ -89,8 +98,8 @@ def described(recipe: Recipe) -> str:
 def fit(
     recipe: Recipe, known: Interactions, *, recent_days: float, seed: int, checkpoint_dir: Path | None = None
 ) -> Embeddings:
-    """Fit the recipe's model and scale its items by recency."""
-    fitted = fit_model(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+    """Fit the recipe's model, weigh its users' histories by age and scale its items by recency."""
+    fitted = with_age(recipe, fit_model(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir), known)
     return with_recency(fitted, known, recipe.recency_strength, recent_days=recent_days)
 
 
@@ -137,6 +146,54 @@ def fit_lightgcn(
         on_epoch=on_epoch,
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
+
+
+def with_age(
+    recipe: Recipe, fitted: Embeddings, known: Interactions, *, rows: NDArray[np.int64] | None = None
+) -> Embeddings:
+    """The recipe's fitted model with users whose histories are weighed by age; items stay as they are.
+
+    Args:
+        rows: the users that matter, ascending; the others keep their vectors. None: everybody.
+    """
+    if not isinstance(recipe, AgedRecipe) or recipe.age.is_off:
+        return fitted
+    weights = known.weights
+    owners = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    ages = age_factors(known.last_seen, owners, recipe.age)
+    rows = np.arange(weights.shape[0]) if rows is None else rows
+    user = fitted.user.copy()
+    user[rows] = _users(recipe, fitted.item, known, ages=ages, rows=rows)
+    return Embeddings(user=user, item=fitted.item)
+
+
+def _users(
+    recipe: AgedRecipe,
+    item: NDArray[np.float32],
+    known: Interactions,
+    *,
+    ages: NDArray[np.float64],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Vectors of some users, by the formulas that the services fold in by: float32 [len(rows), dim]."""
+    weights = known.weights
+    match recipe:
+        case ALSRecipe():
+            return als.fold_in(known, item, recipe.settings, ages=ages, rows=rows)
+        case IALSRecipe():
+            return ials.fold_in(aged(weights, ages)[rows], item, known, recipe.settings)
+        case SpectralRecipe():
+            summed = item * spectral.history_weights(weights, recipe.settings).astype(np.float32)[:, None]
+            return np.asarray(aged(weights, ages)[rows] @ summed)
+        case EASERecipe():
+            summed = item * ease.history_weights(weights, recipe.settings).astype(np.float32)[:, None]
+            return np.asarray(aged(ease.shares(weights), ages)[rows] @ summed)
+    raise AssertionError(f"a recipe without users by age: {recipe.model_dump()}")
+
+
+def aged(weights: sp.csr_matrix, ages: NDArray[np.float64]) -> sp.csr_matrix:
+    """Weights × ages of the pairs, float32."""
+    return sp.csr_matrix(((weights.data * ages).astype(np.float32), weights.indices, weights.indptr), weights.shape)
 
 
 def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:

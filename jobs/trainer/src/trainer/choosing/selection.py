@@ -10,13 +10,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.manifest import AgeInfo
 from recsys.errors import InvalidArgumentError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.gate import METRIC
-from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
-from trainer.evaluation.full_ranking import evaluate
+from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.evaluation.full_ranking import evaluate, judged_users
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import Epoch
@@ -26,6 +27,15 @@ from trainer.settings import Settings
 _log = logging.getLogger(__name__)
 
 _STANDARD_ERRORS: Final = 1.5  # of the paired difference, by which a riskier recipe must be better than a safer one
+
+# By time and by step, the mildest first; how much each is worth where: docs/evaluation.md
+AGES: Final = (
+    AgeInfo(half_life_days=90),
+    AgeInfo(half_life_days=30),
+    AgeInfo(step_decay=0.8),
+    AgeInfo(step_decay=0.6),
+    AgeInfo(step_decay=0.4),
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,7 @@ def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Reci
         recipe, curve, fitted = stop_early(recipe, newest, settings=settings)
     elif recipe is None:
         winner, fitted = best_of(to_try, windows, settings=settings)
+        winner = with_best_age(winner, windows, newest=fitted, settings=settings)
         recipe, users = winner.recipe, len(winner.ndcg)
     else:
         fitted = recipes.fit_model(recipe, newest.train, seed=settings.seed)
@@ -120,6 +131,28 @@ def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> t
     return found, fitted
 
 
+def with_best_age(winner: Tried, windows: Sequence[Split], *, newest: Embeddings, settings: Settings) -> Tried:
+    """The recipe with the age of histories that does `best` on the windows: with none, unless another is better.
+
+    Only of the recipe that was chosen: each age solves the users of a window once more.
+
+    Args:
+        newest: its model of the newest window, without recency; those of the others are fitted once more.
+    """
+    ages = with_ages(winner.recipe)
+    if not ages:
+        return winner
+    by_window = []
+    for window in windows:
+        is_newest = window is windows[-1]
+        with step(f"try ages of {recipes.described(winner.recipe)}"):
+            fitted = newest if is_newest else recipes.fit_model(winner.recipe, window.train, seed=settings.seed)
+            by_window.append(tried(ages, fitted, window, settings=settings))
+    found = best([winner, *together(by_window)])
+    _log.info("ages tried", extra={"recipe": found.recipe.model_dump(), METRIC: float(found.ndcg.mean())})
+    return found
+
+
 def best(of: Sequence[Tried]) -> Tried:
     """The safest comes first: each later one must be better than the best before it by more than chance."""
     leader = of[0]
@@ -143,6 +176,13 @@ def together(by_window: Sequence[Sequence[Tried]]) -> list[Tried]:
 def with_strengths(recipe: Recipe) -> list[Recipe]:
     """The recipe with each strength of recency that is tried."""
     return [recipe.model_copy(update={"recency_strength": strength}) for strength in (0.0, 0.5, 1.0, 1.5)]
+
+
+def with_ages(recipe: Recipe) -> list[Recipe]:
+    """The recipe with each age of histories that is tried, the mildest first; none of a model that knows no age."""
+    if not isinstance(recipe, AgedRecipe):
+        return []
+    return [recipe.model_copy(update={"age": age}) for age in AGES]
 
 
 def stop_early(
@@ -172,7 +212,9 @@ def stop_early(
 
 
 def per_user(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> NDArray[np.float64]:
-    """What a fitted model with the recipe's recency is worth to each judged user of a window: float64 [n_users]."""
-    scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
+    """What a fitted model with the recipe's recency and age is worth to each judged user: float64 [n_users]."""
+    judging = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
+    aged = recipes.with_age(recipe, fitted, window.train, rows=judging)
+    scaled = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=settings.recent_days)
     judged = evaluate(scaled, window, ks=(20,), max_users=settings.selection_users, seed=settings.seed)
     return judged.per_user[METRIC]

@@ -17,6 +17,7 @@ from recsys.artifact.manifest import ALSFoldIn, FoldInInfo, IALSFoldIn, SumFoldI
 from trainer.choosing import recency
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import (
+    AgedRecipe,
     ALSRecipe,
     EASERecipe,
     IALSRecipe,
@@ -53,11 +54,12 @@ class Foldable:
 
 
 def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_days: float, seed: int) -> Foldable:
-    """Vectors and fold-in of a model that `recipe.fit_model` fitted, with the recipe's recency.
+    """Vectors and fold-in of a model that `recipe.fit_model` fitted, with the recipe's recency and age.
 
     `seed` draws the users whom LightGCN's fold-in is chosen by.
     """
     n_items, dim = fitted.item.shape
+    fitted = recipes.with_age(recipe, fitted, known)
     match recipe:
         case ALSRecipe():
             vectors, info, item_weights, spectrum = _of_als(recipe.settings, fitted, known)
@@ -74,6 +76,8 @@ def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_da
         case PopularityRecipe():  # zeros, which say that nothing personal is known: the services then go by popularity
             vectors = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
             info, item_weights, spectrum = SumFoldIn(), np.zeros(n_items), np.zeros(1)
+    if isinstance(recipe, AgedRecipe):
+        info = info.model_copy(update={"age": recipe.age})
     factors = recipes.recency_factors(known, recipe.recency_strength, recent_days=recent_days)
     fold_in = FoldIn(info, item_weights.astype(np.float32), np.float32(1) / factors, spectrum.astype(np.float32))
     return Foldable(recency.scale(vectors, factors), fold_in)

@@ -8,7 +8,7 @@ from typing import Final
 from trainer.choosing import recipe as recipes
 from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
-from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Tried
 from trainer.evaluation import bootstrap
 from trainer.evaluation.full_ranking import Evaluation, evaluate
@@ -80,7 +80,8 @@ def of_strengths(
 
 
 def _scaled(recipe: Recipe, fitted: Embeddings, window: Split, *, fit_s: float, recent_days: float) -> Row:
-    scorer = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=recent_days)
+    aged = recipes.with_age(recipe, fitted, window.train)
+    scorer = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=recent_days)
     name = f"{recipe.model} × recency" if recipe.recency_strength else recipe.model
     dim = None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim
     return Row(name, dim, fit_s, evaluate(scorer, window, ks=(10, 20)), _settings_of(recipe))
@@ -92,6 +93,8 @@ def _settings_of(recipe: Recipe) -> str:
     )
     if recipe.recency_strength:
         named["recency"] = recipe.recency_strength
+    if isinstance(recipe, AgedRecipe):
+        named |= recipe.age.model_dump(exclude_defaults=True)
     return ", ".join(f"{name} {value:g}" for name, value in named.items())
 
 

@@ -43,7 +43,24 @@ class MetricValue(_Frozen):
     high: float | None = None
 
 
-class ALSFoldIn(_Frozen):
+class AgeInfo(_Frozen):
+    """How much less an item of a history says the older it is. See `recsys.age`."""
+
+    step_decay: float = Field(default=1.0, gt=0, le=1)  # factor for each later moment that the user has; 1: off
+    half_life_days: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # none: time alone changes nothing
+
+    @property
+    def is_off(self) -> bool:
+        """Whether everything counts alike, however old."""
+        return self.step_decay == 1 and self.half_life_days is None
+
+
+class _FoldIn(_Frozen):
+    # left out where it is off: a service of an earlier release reads such a version
+    age: AgeInfo = Field(default=AgeInfo(), exclude_if=lambda age: age.is_off)
+
+
+class ALSFoldIn(_FoldIn):
     """Least squares as `implicit` solves it, over BM25 confidences of the history."""
 
     kind: Literal["als"] = "als"
@@ -54,7 +71,7 @@ class ALSFoldIn(_Frozen):
     avg_length: float = Field(gt=0)  # mean over the users of training of the sum of their term frequencies
 
 
-class IALSFoldIn(_Frozen):
+class IALSFoldIn(_FoldIn):
     """Least squares with a penalty that grows with the history's confidence."""
 
     kind: Literal["ials"] = "ials"
@@ -65,7 +82,7 @@ class IALSFoldIn(_Frozen):
     frequency_exponent: float = Field(ge=0)
 
 
-class SumFoldIn(_Frozen):
+class SumFoldIn(_FoldIn):
     """A weighted sum of item vectors."""
 
     kind: Literal["sum"] = "sum"

@@ -20,14 +20,16 @@ VECTOR_ORIGIN_TRAINED: VectorOrigin
 VECTOR_ORIGIN_FOLDED_IN: VectorOrigin
 
 class RecentEvent(_message.Message):
-    __slots__ = ("item_id", "event_type", "sequence")
+    __slots__ = ("item_id", "event_type", "sequence", "unix_s")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    UNIX_S_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     event_type: str
     sequence: int
-    def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+    unix_s: int
+    def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ..., unix_s: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesRequest(_message.Message):
     __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence", "events_after")

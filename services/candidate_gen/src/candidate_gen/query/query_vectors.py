@@ -116,6 +116,7 @@ class QueryVectors:
         return TrainedHistory(
             rows=self._history.items[part].astype(np.int64),
             weights=self._history.weights[part].astype(np.float64),
+            times=self._history.times[part],
             purchased=(type_sets & self._purchase_bit) != 0,
             others=others,
         )
