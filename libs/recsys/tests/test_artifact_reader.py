@@ -243,9 +243,14 @@ def test_contents_that_cannot_be_served_are_refused(volume, contents_with, chang
         ("fold_in", "item_scale", np.array([1, np.inf, 1, 1], np.float32), "fold_in_item_scale.npy: expected finite"),
         ("fold_in", "item_weights", np.ones(5, np.float32), "fold_in_item_weights.npy: expected float32"),
         ("fold_in", "spectrum", np.array([1, 0, 1], np.float32), "fold_in_spectrum.npy: expected values above 0"),
+        ("transitions", "indptr", np.array([0, 2, 1, 3, 3]), "transitions_indptr.npy: expected to rise from 0 to 3"),
+        ("transitions", "indptr", np.array([0, 2, 2, 2, 2]), "transitions_items.npy: expected int32 .2."),
+        ("transitions", "items", np.array([1, 4, 0], np.int32), "transitions_items.npy: expected rows 0 to 3"),
+        ("transitions", "scores", np.array([1, 0, 1], np.float32), "transitions_scores.npy: expected values above 0"),
+        ("transitions", "scores", np.array([1, np.nan, 1], np.float32), "transitions_scores.npy: expected finite"),
     ],
 )
-def test_a_history_or_a_fold_in_that_cannot_be_used_is_refused(
+def test_what_is_known_of_histories_that_cannot_be_used_is_refused(
     volume, contents_with, part: str, name: str, value: np.ndarray, message: str
 ) -> None:
     changed = replace(getattr(contents_with(), part), **{name: value})
@@ -258,6 +263,19 @@ def test_a_history_or_a_fold_in_that_cannot_be_used_is_refused(
     )
     with pytest.raises(ArtifactError, match=message):
         open_artifact(volume.path / "versions" / version)
+
+
+def test_a_version_without_transitions_has_no_files_of_them(volume, contents_with) -> None:
+    version = volume.publish().name + "b"
+    manifest = open_artifact(volume.path / "versions" / version[:-1]).manifest
+    writer.write_version(
+        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(transitions=None)
+    )
+    artifact = open_artifact(volume.path / "versions" / version)
+    assert artifact.transitions is None
+    assert not set(layout.TRANSITIONS) & set(artifact.manifest.files)
+    # and its manifest is one that services of before transitions read: they refuse a key that they do not know
+    assert "transitions" not in json.loads((volume.path / "versions" / version / layout.MANIFEST).read_text())
 
 
 def test_unsorted_ids_are_never_written(volume, contents_with) -> None:

@@ -24,6 +24,7 @@ from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
+from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
@@ -120,12 +121,15 @@ def _fit_and_publish(
         retrieval = index.choose(ready.embeddings, recall_floor=settings.ann_recall_floor, seed=settings.seed)
     with step("index of similar items"):
         similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
+    with step("transitions"):
+        following = transitions.fit(known) if decided.blend.transitions > 0 else None
     verdict = decided.verdict(retrieval.recall, settings=settings)
     fitted = publish.Fitted(
         known=known,
         catalogue=shop.catalogue,
         embeddings=ready.embeddings,
         fold_in=ready.fold_in,
+        transitions=following,
         retrieval=retrieval,
         similar=similar,
         popularity=popularity,

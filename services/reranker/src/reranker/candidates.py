@@ -26,6 +26,7 @@ class Candidates:
     rows: NDArray[np.int64]  # [n]; n_items or more: no item of the model
     scores: NDArray[np.float32]  # [n] of the source that proposed the item first
     sources: NDArray[np.uint32]  # [n] bit 1 << source
+    transitions: NDArray[np.float32]  # [n] how often each comes after the last items of the history
     new_items: Mapping[int, NewItem]  # row → item, for the rows of n_items or more
 
     def __len__(self) -> int:
@@ -97,13 +98,21 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
     n_items, pinned = catalogue.artifact.manifest.item_count, len(rows) - len(proposed.rows)
     added = {row: catalogue.new_item(item_id) for row, item_id in enumerate(new_ids, n_items)}
     new_items = {row: new for row, new in added.items() if new is not None and new.item.available}
-    scores, sources = proposed.scores, proposed.sources
+    scores, sources, transitions = proposed.scores, proposed.sources, proposed.transitions
+    if transitions is None:
+        transitions = np.zeros(len(proposed.rows), np.float32)
     if pinned:
         scores = np.append(scores, np.zeros(pinned, np.float32))
+        transitions = np.append(transitions, np.zeros(pinned, np.float32))
         sources = np.append(sources, np.full(pinned, 1 << Source.RULE, np.uint32))
     kept = _is_on_sale(rows, new_items, catalogue).nonzero()[0]
     return Candidates(
-        catalogue=catalogue, rows=rows[kept], scores=scores[kept], sources=sources[kept], new_items=new_items
+        catalogue=catalogue,
+        rows=rows[kept],
+        scores=scores[kept],
+        sources=sources[kept],
+        transitions=transitions[kept],
+        new_items=new_items,
     )
 
 

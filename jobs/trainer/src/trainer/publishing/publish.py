@@ -18,6 +18,7 @@ from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import read_manifest
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
@@ -34,6 +35,7 @@ class Fitted:
     catalogue: pl.DataFrame  # Shop.catalogue; items that it lacks are published without a title
     embeddings: Embeddings
     fold_in: FoldIn
+    transitions: Transitions | None  # none: they do not count in the blend
     retrieval: BuiltIndex
     similar: faiss.Index
     popularity: NDArray[np.float32]  # [n_items]
@@ -116,6 +118,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         popularity=fitted.popularity,
         first_seen=fitted.known.first_seen,
         fold_in=fitted.fold_in,
+        transitions=fitted.transitions,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
         similar_index=faiss.serialize_index(fitted.similar),
     )

@@ -23,6 +23,9 @@ FIRST_SEEN: Final = "first_seen.npy"
 FOLD_IN_ITEM_WEIGHTS: Final = "fold_in_item_weights.npy"
 FOLD_IN_ITEM_SCALE: Final = "fold_in_item_scale.npy"
 FOLD_IN_SPECTRUM: Final = "fold_in_spectrum.npy"
+TRANSITIONS_INDPTR: Final = "transitions_indptr.npy"
+TRANSITIONS_ITEMS: Final = "transitions_items.npy"
+TRANSITIONS_SCORES: Final = "transitions_scores.npy"
 RETRIEVAL_INDEX: Final = "retrieval.faiss"
 SIMILAR_INDEX: Final = "similar.faiss"
 DATA_FILES_OF_FORMAT_1: Final = (
@@ -47,6 +50,7 @@ DATA_FILES: Final = (
     FOLD_IN_ITEM_SCALE,
     FOLD_IN_SPECTRUM,
 )
+TRANSITIONS: Final = (TRANSITIONS_INDPTR, TRANSITIONS_ITEMS, TRANSITIONS_SCORES)  # of a version that has transitions
 
 
 def version_dir(volume: Path, version: str) -> Path:

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from recsys.blend import BlendWeights
+
 FORMAT_VERSION: Final = 2
 _FAILED: Final = "failed: "
 
@@ -93,13 +95,25 @@ class SumFoldIn(_FoldIn):
 FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn, Field(discriminator="kind")]
 
 
+class TransitionsInfo(_Frozen):
+    """How the items that come after a history are scored; see `recsys.artifact.transitions`."""
+
+    age: AgeInfo = AgeInfo()  # of the history's items
+
+
 class BlendInfo(_Frozen):
     """How much each value of an item counts in the ranking: what was best on held-out data. See `recsys.blend`."""
 
     personal: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     popularity: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     recency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    transitions: float = Field(default=0.0, ge=0, allow_inf_nan=False, exclude_if=lambda weight: weight == 0)
     recency_half_life_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+
+    @property
+    def weights(self) -> BlendWeights:
+        """As `blend` takes them."""
+        return BlendWeights(self.personal, self.popularity, self.recency, self.transitions)
 
 
 class GateInfo(_Open):
@@ -145,6 +159,8 @@ class Manifest(_Frozen):
     index: IndexInfo
     fold_in: FoldInInfo | None = None  # none: of format 1
     blend: BlendInfo = BlendInfo()
+    # none: the version has none, and no files of them
+    transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]
     training: TrainingInfo

@@ -92,12 +92,14 @@ class DroppedItems(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class HistoryVectors(_message.Message):
-    __slots__ = ("item_ids", "vectors")
+    __slots__ = ("item_ids", "vectors", "transition_factors")
     ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
+    TRANSITION_FACTORS_FIELD_NUMBER: _ClassVar[int]
     item_ids: _containers.RepeatedScalarFieldContainer[str]
     vectors: bytes
-    def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., vectors: _Optional[bytes] = ...) -> None: ...
+    transition_factors: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., vectors: _Optional[bytes] = ..., transition_factors: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GetSimilarItemsRequest(_message.Message):
     __slots__ = ("item_id", "count", "artifact_version", "filter", "with_item_ids")

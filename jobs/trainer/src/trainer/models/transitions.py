@@ -1,0 +1,118 @@
+"""What comes after what: item to item, out of the order of everybody's history.
+
+Of two items of one history the later one counts as a transition from the earlier one: 1 over how many moments they
+are apart. The way back counts a quarter of that, since what goes together also comes in the other order, and both ways
+of two items of one moment, a basket, half of the two. Only items near each other count, so a long history has no more
+say for an item than a short one. A row is divided by the square root of its sum, so that an item that much comes after
+does not outvote the rest of a history; a column by its sum^0.1, so that popular items keep most of their lead, which
+says a lot of what comes next (docs/evaluation.md has the figures).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from recsys.age import age_factors
+from recsys.artifact.manifest import AgeInfo, TransitionsInfo
+from recsys.artifact.transitions import LAST_ITEMS, Transitions
+from trainer.shop_data.interactions import Interactions
+
+NEIGHBOURS: Final = 100  # of an item that are kept
+INFO: Final = TransitionsInfo(age=AgeInfo(step_decay=0.7))
+_WINDOW: Final = 20  # so many places apart two items of a history may be
+_MOST_PAIRS: Final = 40_000_000  # looked at: a very large shop gets a smaller window
+_BACK: Final = 0.25
+_SOURCE_EXPONENT: Final = 0.5
+_TARGET_EXPONENT: Final = 0.1
+
+
+@dataclass(frozen=True)
+class TransitionScores:
+    """A `Scorer` of the items that come after a user's last ones; -inf for all that does not."""
+
+    transitions: Transitions
+    last: sp.csr_matrix  # float32 [n_users, n_items]: the factors of each user's last items
+
+    @classmethod
+    def fitted(cls, known: Interactions) -> "TransitionScores":
+        """Fitted on what is known, for the users of it."""
+        return cls(fit(known), last_items(known))
+
+    def of(self, user_rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Scores of some items of each user, rows in `items` [len(user_rows), n], 0 where nothing leads to one."""
+        users = np.repeat(np.arange(len(items)), items.shape[1])
+        return np.asarray(self._above_0(user_rows)[users, items.ravel()]).reshape(items.shape).astype(np.float32)
+
+    def _above_0(self, user_rows: NDArray[np.int64]) -> sp.csr_matrix:
+        """float32 [len(user_rows), n_items]"""
+        found = self.transitions
+        matrix = sp.csr_matrix((found.scores, found.items, found.indptr), (self.last.shape[1],) * 2)
+        return sp.csr_matrix(self.last[user_rows] @ matrix)
+
+    def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [len(user_rows), n_items]"""
+        scores = self._above_0(user_rows).toarray().astype(np.float32, copy=False)
+        scores[scores == 0] = -np.inf
+        return scores
+
+
+def fit(known: Interactions) -> Transitions:
+    """Of each item the `NEIGHBOURS` best, best first; nothing is random."""
+    counts = _counted(known)
+    by_source, by_target = (np.asarray(counts.sum(axis=axis), dtype=np.float64).ravel() for axis in (1, 0))
+    sources = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    scores = counts.data / (by_source[sources] ** _SOURCE_EXPONENT * by_target[counts.indices] ** _TARGET_EXPONENT)
+    order = np.lexsort((counts.indices, -scores, sources))
+    kept = order[np.arange(len(order)) - counts.indptr[sources] < NEIGHBOURS]
+    indptr = np.concatenate([[0], np.cumsum(np.minimum(np.diff(counts.indptr), NEIGHBOURS))])
+    return Transitions(
+        info=INFO,
+        indptr=indptr.astype(np.int64),
+        items=counts.indices[kept].astype(np.int32),
+        scores=scores[kept].astype(np.float32),
+    )
+
+
+def last_items(known: Interactions) -> sp.csr_matrix:
+    """The factors of each user's last items: float32 [n_users, n_items]."""
+    users, items, times = _in_order(known)
+    places = np.arange(len(users)) - known.weights.indptr[users]
+    kept = places < LAST_ITEMS
+    factors = age_factors(times[kept], users[kept], INFO.age)
+    return sp.csr_matrix((factors.astype(np.float32), (users[kept], items[kept])), known.weights.shape)
+
+
+def _counted(known: Interactions) -> sp.csr_matrix:
+    """How often each item came after another, the nearer the more: float32 [n_items, n_items]."""
+    users, items, times = _in_order(known)
+    n_items = known.weights.shape[1]
+    new_moment = np.r_[False, (times[1:] != times[:-1]) | (users[1:] != users[:-1])][: len(times)]
+    moments = np.cumsum(new_moment)
+    counts = sp.csr_matrix((n_items, n_items), dtype=np.float32)
+    window = int(np.clip(_MOST_PAIRS // max(len(items), 1), 1, _WINDOW))
+    for apart in range(1, window + 1):
+        together = users[apart:] == users[:-apart]
+        later, earlier = items[:-apart][together], items[apart:][together]  # most recent first
+        between = (moments[apart:] - moments[:-apart])[together]
+        is_basket = between == 0
+        near = 1 / np.maximum(between, 1)
+        forth = near * np.where(is_basket, (1 + _BACK) / 2, 1)
+        back = near * np.where(is_basket, (1 + _BACK) / 2, _BACK)
+        pairs = (
+            np.concatenate([forth, back]).astype(np.float32),
+            (np.concatenate([earlier, later]), np.concatenate([later, earlier])),
+        )
+        counts = counts + sp.csr_matrix(pairs, (n_items, n_items))
+    counts.sum_duplicates()
+    return counts
+
+
+def _in_order(known: Interactions) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Users, items and times of all pairs, each user's most recent first, at the same second by item row."""
+    weights = known.weights
+    users = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    order = np.lexsort((weights.indices, -known.last_seen, users))
+    return users[order], weights.indices[order], known.last_seen[order]
