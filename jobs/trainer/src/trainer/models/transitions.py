@@ -91,7 +91,7 @@ def _counted(known: Interactions) -> sp.csr_matrix:
     n_items = known.weights.shape[1]
     new_moment = np.r_[False, (times[1:] != times[:-1]) | (users[1:] != users[:-1])][: len(times)]
     moments = np.cumsum(new_moment)
-    counts = sp.csr_matrix((n_items, n_items), dtype=np.float32)
+    counts = _summed(items[:0], items[:0], np.empty(0), n_items=n_items)
     window = int(np.clip(_MOST_PAIRS // max(len(items), 1), 1, _WINDOW))
     for apart in range(1, window + 1):
         together = users[apart:] == users[:-apart]
@@ -101,13 +101,17 @@ def _counted(known: Interactions) -> sp.csr_matrix:
         near = 1 / np.maximum(between, 1)
         forth = near * np.where(is_basket, (1 + _BACK) / 2, 1)
         back = near * np.where(is_basket, (1 + _BACK) / 2, _BACK)
-        pairs = (
-            np.concatenate([forth, back]).astype(np.float32),
-            (np.concatenate([earlier, later]), np.concatenate([later, earlier])),
+        counts = (
+            counts + _summed(earlier, later, forth, n_items=n_items) + _summed(later, earlier, back, n_items=n_items)
         )
-        counts = counts + sp.csr_matrix(pairs, (n_items, n_items))
-    counts.sum_duplicates()
     return counts
+
+
+def _summed(
+    sources: NDArray[np.int32], targets: NDArray[np.int32], counts: NDArray[np.float64], *, n_items: int
+) -> sp.csr_matrix:
+    """float32 [n_items, n_items]"""
+    return sp.csr_matrix((counts.astype(np.float32), (sources, targets)), (n_items, n_items))
 
 
 def _in_order(known: Interactions) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:

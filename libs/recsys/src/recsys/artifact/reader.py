@@ -54,7 +54,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
     """
     manifest = read_manifest(version_dir)
-    needed = layout.DATA_FILES if manifest.format_version > 1 else layout.DATA_FILES_OF_FORMAT_1
+    needed: tuple[str, ...] = layout.DATA_FILES if manifest.format_version > 1 else layout.DATA_FILES_OF_FORMAT_1
     needed += layout.TRANSITIONS if manifest.transitions is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
