@@ -82,6 +82,7 @@ def test_what_is_scored_offline_is_what_the_services_score(seed: int) -> None:
     known = replace(known, last_seen=rng.integers(40, size=known.weights.nnz))
     offline, history = TransitionScores.fitted(known), history_of(known)
     everybody, all_items = np.arange(12), np.tile(np.arange(30, dtype=np.int32), (12, 1))
+    assert offline.of(everybody[:0], all_items[:0]).shape == (0, 30)
     scores, values = offline.scores(everybody), offline.of(everybody, all_items)
     for user in range(12):
         part = history.part(user)

@@ -43,6 +43,8 @@ class TransitionScores:
 
     def of(self, user_rows: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Scores of some items of each user, rows in `items` [len(user_rows), n], 0 where nothing leads to one."""
+        if items.size == 0:
+            return np.zeros(items.shape, np.float32)
         users = np.repeat(np.arange(len(items)), items.shape[1])
         return np.asarray(self._above_0(user_rows)[users, items.ravel()]).reshape(items.shape).astype(np.float32)
 
