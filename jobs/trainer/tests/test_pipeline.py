@@ -136,7 +136,7 @@ def test_without_a_recipe_one_is_chosen_on_the_window_before_the_newest(tmp_path
 
 def test_a_worse_version_is_refused_recorded_and_the_old_one_stays(tmp_path: Path) -> None:
     first = train(tmp_path)
-    refused = train(tmp_path, recipe=BAD)
+    refused = train(tmp_path, recipe=BASELINE)
     assert not refused.activated
     assert layout.current_version(tmp_path) == first.version
     recorded = open_artifact(layout.version_dir(tmp_path, refused.version)).manifest.training.gate
@@ -146,7 +146,7 @@ def test_a_worse_version_is_refused_recorded_and_the_old_one_stays(tmp_path: Pat
 
 def test_force_puts_a_refused_version_live_and_says_so(tmp_path: Path) -> None:
     train(tmp_path)
-    forced = train(tmp_path, recipe=BAD, force=True)
+    forced = train(tmp_path, recipe=BASELINE, force=True)
     assert layout.current_version(tmp_path) == forced.version
     gate = live(tmp_path).manifest.training.gate
     assert (gate.passed, gate.forced) == (False, True)
@@ -184,7 +184,7 @@ def test_refused_versions_do_not_push_out_what_to_roll_back_to(tmp_path: Path) -
     first = train(tmp_path).version
     train(tmp_path)
     for _ in range(5):
-        train(tmp_path, recipe=BAD)
+        train(tmp_path, recipe=BASELINE)
     assert first in layout.list_versions(tmp_path)
 
 

@@ -14,7 +14,7 @@ from recsys.artifact import layout, writer
 from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, tuning
+from trainer.choosing import blending, decision, selection, tuning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
@@ -192,13 +192,14 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     to_try = [one for one in defaults if one.model in (models or ("als", "ials", "spectral", "ease"))]
     if not to_try:
         raise DataError(f"tuning {', '.join(models)}: the catalogue is too large for it; choose another model")
-    return tuning.tune(
+    tuned = tuning.tune(
         held_out[:-1],
         models=models or list(dict.fromkeys(one.model for one in to_try)),
         start_with=to_try,
         budget_s=budget_s,
         settings=settings,
     )
+    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, held_out[:-1], settings=settings))
 
 
 def measure_serving(judgement: Judgement, chosen: IndexSpec, *, settings: Settings) -> TwoStageFigures | None:

@@ -86,8 +86,8 @@ def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Reci
         recipe, curve, fitted = stop_early(recipe, newest, settings=settings)
     elif recipe is None:
         winner, fitted = best_of(to_try, windows, settings=settings)
-        winner = with_best_age(winner, windows, newest=fitted, settings=settings)
         recipe, users = winner.recipe, len(winner.ndcg)
+        recipe = with_best_age(recipe, windows, newest=fitted, settings=settings)
     else:
         fitted = recipes.fit_model(recipe, newest.train, seed=settings.seed)
     with step("choose a blend"):
@@ -131,26 +131,29 @@ def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> t
     return found, fitted
 
 
-def with_best_age(winner: Tried, windows: Sequence[Split], *, newest: Embeddings, settings: Settings) -> Tried:
-    """The recipe with the age of histories that does `best` on the windows: with none, unless another is better.
+def with_best_age(
+    recipe: Recipe, windows: Sequence[Split], *, newest: Embeddings | None = None, settings: Settings
+) -> Recipe:
+    """The recipe with the age of histories that does `best` on the windows: as it is, unless another is better.
 
-    Only of the recipe that was chosen: each age solves the users of a window once more.
+    Asked once, of a recipe that was chosen already: each age solves the users of a window once more.
 
     Args:
-        newest: its model of the newest window, without recency; those of the others are fitted once more.
+        newest: its model of the newest window, without recency and age, where it is fitted; the others are fitted here.
     """
-    ages = with_ages(winner.recipe)
+    ages = with_ages(recipe)
     if not ages:
-        return winner
+        return recipe
     by_window = []
     for window in windows:
-        is_newest = window is windows[-1]
-        with step(f"try ages of {recipes.described(winner.recipe)}"):
-            fitted = newest if is_newest else recipes.fit_model(winner.recipe, window.train, seed=settings.seed)
-            by_window.append(tried(ages, fitted, window, settings=settings))
-    found = best([winner, *together(by_window)])
+        fitted = newest if window is windows[-1] else None
+        with step(f"try ages of {recipes.described(recipe)}"):
+            if fitted is None:
+                fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+            by_window.append(tried([recipe, *ages], fitted, window, settings=settings))
+    found = best(together(by_window))
     _log.info("ages tried", extra={"recipe": found.recipe.model_dump(), METRIC: float(found.ndcg.mean())})
-    return found
+    return found.recipe
 
 
 def best(of: Sequence[Tried]) -> Tried:
