@@ -9,6 +9,9 @@ import pytest
 
 from benchmarks.served_recall import METRICS, Comparison, compare
 from benchmarks.shop_source import Source
+from candidate_gen.sources import SourceCounts
+from gateway.settings import Settings
+from trainer.choosing import blending
 
 USERS, ITEMS, GROUPS, DAYS, EVENTS = 400, 300, 10, 150, 12_000
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
@@ -85,3 +88,9 @@ def test_where_the_order_decides_what_comes_next_is_served_as_the_trainer_ranks_
     assert ordered.blend.transitions > 0, ordered.render()
     assert ordered.same_list.mean() >= 0.99, ordered.render()
     assert ordered.ratio_to_popularity() >= 2, ordered.render()
+
+
+def test_the_trainer_ranks_as_many_candidates_of_each_source_as_are_proposed() -> None:
+    proposed = SourceCounts()
+    assert (proposed.transitions, proposed.popular) == (blending.TRANSITIONS, blending.POPULAR)
+    assert Settings.model_fields["candidates"].default == blending.CANDIDATES
