@@ -20,10 +20,12 @@ from recsys.artifact.manifest import AgeInfo, TransitionsInfo
 from recsys.artifact.transitions import LAST_ITEMS, Transitions
 from trainer.shop_data.interactions import Interactions
 
-NEIGHBOURS: Final = 100  # of an item that are kept
+NEIGHBOURS: Final = 100  # of an item that are kept,
+_MOST_KEPT: Final = 20_000_000  # and of all items: a very large catalogue keeps fewer of each
 INFO: Final = TransitionsInfo(age=AgeInfo(step_decay=0.7))
 _WINDOW: Final = 20  # so many places apart two items of a history may be
 _MOST_PAIRS: Final = 40_000_000  # looked at: a very large shop gets a smaller window
+_ROWS_AT_ONCE: Final = 4_096  # of items, whose neighbours are sorted
 _BACK: Final = 0.25
 _SOURCE_EXPONENT: Final = 0.5
 _TARGET_EXPONENT: Final = 0.1
@@ -62,19 +64,26 @@ class TransitionScores:
 
 
 def fit(known: Interactions) -> Transitions:
-    """Of each item the `NEIGHBOURS` best, best first; nothing is random."""
+    """Of each item the best, `NEIGHBOURS` at the most, best first; nothing is random."""
     counts = _counted(known)
+    most = min(NEIGHBOURS, _MOST_KEPT // max(counts.shape[0], 1) + 1)
     by_source, by_target = (np.asarray(counts.sum(axis=axis), dtype=np.float64).ravel() for axis in (1, 0))
-    sources = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    scores = counts.data / (by_source[sources] ** _SOURCE_EXPONENT * by_target[counts.indices] ** _TARGET_EXPONENT)
-    order = np.lexsort((counts.indices, -scores, sources))
-    kept = order[np.arange(len(order)) - counts.indptr[sources] < NEIGHBOURS]
-    indptr = np.concatenate([[0], np.cumsum(np.minimum(np.diff(counts.indptr), NEIGHBOURS))])
+    items, scores = [], []
+    for start in range(0, counts.shape[0], _ROWS_AT_ONCE):
+        rows = counts[start : start + _ROWS_AT_ONCE]
+        sources = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        divisors = by_source[start + sources] ** _SOURCE_EXPONENT * by_target[rows.indices] ** _TARGET_EXPONENT
+        of_rows = rows.data / divisors
+        order = np.lexsort((rows.indices, -of_rows, sources))
+        kept = order[np.arange(len(order)) - rows.indptr[sources] < most]
+        items.append(rows.indices[kept].astype(np.int32))
+        scores.append(of_rows[kept].astype(np.float32))
+    sizes = np.minimum(np.diff(counts.indptr), most)
     return Transitions(
         info=INFO,
-        indptr=indptr.astype(np.int64),
-        items=counts.indices[kept].astype(np.int32),
-        scores=scores[kept].astype(np.float32),
+        indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        items=np.concatenate([np.empty(0, np.int32), *items]),
+        scores=np.concatenate([np.empty(0, np.float32), *scores]),
     )
 
 
