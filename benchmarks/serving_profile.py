@@ -125,6 +125,8 @@ async def application(shop: Shop, stages: dict[str, float]) -> AsyncIterator[Fas
                 guard(settings) as access,
                 popular_list(clients, file=None) as popular,
             ):
+                if live.store is not None:  # its loop gets no turn here, and who is in no experiment costs less
+                    await live.experiments.refresh(live.store)
                 yield create_app(settings, clients, live, guard=access, metrics=GatewayMetrics(), popular=popular)
 
 

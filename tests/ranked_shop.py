@@ -10,7 +10,10 @@ from tiny_artifact import Shop, publish
 from recsys.artifact.manifest import BlendInfo
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
-from reranker.ranker import Ranker, Ranking
+from recsys.shop.item import Item
+from recsys.shop.item_wire import item_from_wire
+from recsys.v1 import item_pb2
+from reranker.ranker import RankedItem, Ranker, Ranking
 from reranker.request import Proposed
 
 ANN, POPULAR, NEW = 1, 2, 6
@@ -35,13 +38,17 @@ def proposed(*rows: int, scores: Sequence[float] | None = None, new_item_ids: Se
     )
 
 
+def item_of(ranked: RankedItem) -> Item:
+    return item_from_wire(item_pb2.RankedItem.FromString(ranked.description).item)
+
+
 def ids(ranking: Ranking) -> list[str]:
-    return [each.item.item_id for each in ranking.items]
+    return [item_of(each).item_id for each in ranking.items]
 
 
 def rows_of(ranking: Ranking) -> list[int]:
     """Of the checkerboard's items the number in their id."""
-    return [int(each.item.item_id.removeprefix("item-")) for each in ranking.items]
+    return [int(item_of(each).item_id.removeprefix("item-")) for each in ranking.items]
 
 
 def scores_of(ranking: Ranking) -> list[float]:

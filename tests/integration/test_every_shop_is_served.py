@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from live_shop import change, record, set_trending
+from ranked_shop import ids
 from two_services import System
 
 from candidate_gen.retriever import Asker, Conditions, Retriever
@@ -73,7 +74,7 @@ def served(artifact: Artifact, live: LiveState, user_id: str, *, count: int = 10
         np.array(found.sources, np.uint32),
         tuple(found.new_item_ids),
     )
-    return [one.item.item_id for one in ranker.rank(RankRequest(candidates=proposed, count=count)).items]
+    return ids(ranker.rank(RankRequest(candidates=proposed, count=count)))
 
 
 SHOPS = {

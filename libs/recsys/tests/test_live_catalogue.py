@@ -1,5 +1,7 @@
 """The catalogue as the shop has it now: known answers, and against a plain dictionary for any changes."""
 
+import gc
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Thread
@@ -17,7 +19,9 @@ from recsys.shop import overlay
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.filter import Filter
 from recsys.shop.item import Item, ItemRecord, JsonScalar
+from recsys.shop.item_wire import item_from_wire
 from recsys.shop.search import Wanted
+from recsys.v1 import item_pb2
 
 # sorted: "0001" White Lantern, "1" lantern red (off sale), "85123A" without title and price, "A b" Mug
 LANTERN, RED, UNTITLED, MUG = range(4)
@@ -122,7 +126,7 @@ def test_a_patch_overrules_the_fields_that_it_names(catalogue: LiveCatalogue, li
 def categories_of(catalogue: LiveCatalogue, asked: NDArray[np.int64]) -> list[str | None]:
     name_of = {catalogue.category_code(name): name for name in ("kitchen", "light", "gifts", None)}
     assert len(name_of) == 4
-    return [name_of[code] for code in catalogue.categories(asked).tolist()]
+    return [name_of[code] for code in catalogue.categories()[asked].tolist()]
 
 
 def test_the_categories_of_many_rows_come_at_once(catalogue: LiveCatalogue, live: Live) -> None:
@@ -130,6 +134,30 @@ def test_the_categories_of_many_rows_come_at_once(catalogue: LiveCatalogue, live
     assert categories_of(catalogue, asked) == ["kitchen", "light", "light", "kitchen"]
     live.tell(record("1", {"title": "Rug"}, whole=True), record("A b", {"category": "gifts"}), record("0001", {}))
     assert categories_of(catalogue, asked) == ["gifts", "light", None, "gifts"]
+
+
+def test_a_description_is_kept_until_its_item_changes(catalogue: LiveCatalogue, live: Live) -> None:
+    [before] = catalogue.descriptions(np.array([MUG]))
+    live.tell(record("0001", {"price": 1}))
+    assert catalogue.descriptions(np.array([MUG]))[0] is before
+    live.tell(record("A b", {"price": 1}))
+    [after] = catalogue.descriptions(np.array([MUG]))
+    assert (told(before).price, told(after).price) == (8.0, 1.0)
+    live.tell(record("A b", {"price": 2}))
+    assert told(catalogue.descriptions(np.array([MUG]))[0]).price == 2.0
+
+
+def test_a_catalogue_ends_with_its_last_use_without_a_collection_of_garbage(artifact: Artifact, live: Live) -> None:
+    catalogue = LiveCatalogue(artifact, live)
+    catalogue.descriptions(np.array([MUG]))
+    catalogue.categories()
+    is_there = weakref.ref(catalogue)
+    gc.disable()
+    try:
+        del catalogue
+        assert is_there() is None
+    finally:
+        gc.enable()
 
 
 def test_a_put_replaces_the_item_and_is_on_sale_unless_it_says_otherwise(catalogue: LiveCatalogue, live: Live) -> None:
@@ -332,6 +360,11 @@ def now(artifact: Artifact, records: Mapping[str, ItemRecord]) -> dict[str, Item
     return items
 
 
+def told(description: bytes) -> Item:
+    """What a description says."""
+    return item_from_wire(item_pb2.RankedItem.FromString(description).item)
+
+
 @settings(
     max_examples=150,
     deadline=None,
@@ -348,6 +381,11 @@ def test_after_any_changes_everything_agrees_with_a_plain_dictionary(
         items = now(artifact, live.items)
         assert {item_id: catalogue.find(item_id) for item_id in IDS} == {item_id: items.get(item_id) for item_id in IDS}
         assert {item_id for item_id in IDS if catalogue.has(item_id)} == set(items)
+        of_row = {row: items[item_id] for row in range(4) if (item_id := artifact.items.id_of(row)) in items}
+        assert (
+            dict(zip(of_row, map(told, catalogue.descriptions(np.array(list(of_row), np.int64))), strict=True))
+            == of_row
+        )
         assert found(catalogue) == sorted(items)
         assert found(catalogue, query="lantern") == sorted(
             item_id for item_id, item in items.items() if "lantern" in (item.title or "").lower()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_shop import change, record
-from ranked_shop import ANN, NEW, POPULAR, proposed, ranker_of
+from ranked_shop import ANN, NEW, POPULAR, item_of, proposed, ranker_of
 from tiny_artifact import checkerboard, random_shop
 
 from recsys.blend import BlendWeights
@@ -57,16 +57,16 @@ def test_the_personal_score_is_the_exact_dot_product_and_0_for_a_new_item(ranker
     ranking = ranker.rank(replace(asked(ranker, blend=BlendWeights(0, 1, 1)), count=ITEMS + 1))
     for ranked in ranking.items:
         assert ranked.explanation is not None
-        row = ranker.artifact.items.row_of(ranked.item.item_id)
+        row = ranker.artifact.items.row_of(item_of(ranked).item_id)
         assert ranked.explanation.personal_score == pytest.approx(0 if row is None else exact[row], abs=1e-6)
 
 
 def test_the_rank_by_score_is_the_one_before_anything_moved_the_item(ranker: Ranker) -> None:
-    plain = [each.item.item_id for each in ranker.rank(replace(asked(ranker), count=ITEMS + 1)).items]
+    plain = [item_of(each).item_id for each in ranker.rank(replace(asked(ranker), count=ITEMS + 1)).items]
     moved = asked(ranker, rules=[Rule("pin", item_id=plain[-1], pin_position=1)], diversity=Diversity(mmr_lambda=0.2))
     items = ranker.rank(moved).items
     ranks = [each.explanation.rank_by_score for each in items if each.explanation is not None]
-    assert ranks == [plain.index(each.item.item_id) + 1 for each in items]
+    assert ranks == [plain.index(item_of(each).item_id) + 1 for each in items]
     assert ranks[0] == ITEMS + 1
     assert items[0].explanation is not None
     assert items[0].explanation.rules == ["pin"]
@@ -104,7 +104,7 @@ def test_every_source_is_told_with_its_rank_and_score(tmp_path: Path) -> None:
     ranker = ranker_of(checkerboard(), tmp_path)
     lists = [SourceList(ANN, [4, 0], [2.5, 1.5]), SourceList(POPULAR, [7, 4, 1], [9, 8, 7]), SourceList(NEW, [], [])]
     request = RankRequest(candidates=replace(proposed(4, 0, 7, 1), lists=lists), count=4, explain=True)
-    told = {each.item.item_id: each.explanation for each in ranker.rank(request).items}
+    told = {item_of(each).item_id: each.explanation for each in ranker.rank(request).items}
     assert told["item-04"] is not None
     assert told["item-04"].sources == [SourceRank(ANN, 1, 2.5), SourceRank(POPULAR, 2, 8)]
     assert told["item-07"] is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_shop import change, record
-from ranked_shop import EVEN, ids, proposed, ranker_of
+from ranked_shop import EVEN, ids, item_of, proposed, ranker_of
 from tiny_artifact import checkerboard
 
 from recsys.blend import BlendWeights
@@ -69,7 +69,7 @@ def test_the_same_seed_makes_the_same_choice(board: Ranker) -> None:
 
 def places_of(ranking: Ranking) -> dict[tuple[str, int], float]:
     """(item, place in the whole list) → propensity."""
-    page = [(each.item.item_id, each.propensity) for each in ranking.items]
+    page = [(item_of(each).item_id, each.propensity) for each in ranking.items]
     whole = page + [(each.item_id, each.propensity) for each in ranking.rest]
     return {(item_id, place): propensity for place, (item_id, propensity) in enumerate(whole)}
 
@@ -168,7 +168,7 @@ def test_an_item_of_the_version_with_a_zero_embedding_is_new_too(tmp_path: Path)
     ranker = ranker_of(replace(checkerboard(), item_embeddings=embeddings), tmp_path)
     request = replace(asked(1), candidates=proposed(0, 2, 4, 6, 3))
     ranking = ranker.rank(request)
-    [ranked] = [each for each in ranking.items if each.item.item_id == "item-03"]
+    [ranked] = [each for each in ranking.items if item_of(each).item_id == "item-03"]
     assert ranked.propensity == 0.5
 
 
@@ -177,7 +177,7 @@ def test_the_second_half_of_pages_of_any_length(board: Ranker, count: int, posit
     found = set()
     for seed in range(60):
         ranking = board.rank(asked(1, seed, count=count))
-        found |= {at for at, each in enumerate(ranking.items) if each.item.item_id in NEW_IDS}
+        found |= {at for at, each in enumerate(ranking.items) if item_of(each).item_id in NEW_IDS}
     assert found == positions
 
 
@@ -194,7 +194,7 @@ def test_pinned_positions_and_items_take_no_part(board: Ranker) -> None:
         assert ids(ranking) == ["new-a", "item-00", "item-01", "new-b"]
         assert [each.propensity for each in ranking.items] == [1, 1, 1, 1]  # one item, one position, a share of 1
     with_half = board.rank(replace(asked(0.5, 1), rules=rules))
-    assert [each.propensity for each in with_half.items if each.item.item_id == "new-b"] in ([], [0.5])
+    assert [each.propensity for each in with_half.items if item_of(each).item_id == "new-b"] in ([], [0.5])
 
 
 def test_exploration_stays_within_the_cap(board: Ranker) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_shop import change, record
-from ranked_shop import EVEN, ODD, ids, proposed, ranker_of, rows_of, scores_of, with_rows
+from ranked_shop import EVEN, ODD, ids, item_of, proposed, ranker_of, rows_of, scores_of, with_rows
 from tiny_artifact import checkerboard, normalised, off_sale, random_shop
 
 from recsys.errors import InvalidArgumentError
@@ -94,7 +94,7 @@ def test_an_item_that_the_shop_added_since_has_the_lowest_personal_score(board: 
     ranking = board.rank(RankRequest(candidates=candidates, count=9, query_vector=np.array([1, -1], np.float32)))
     assert ids(ranking) == ["item-00", "item-01", "fresh"]
     assert scores_of(ranking) == [1, pytest.approx(-0.954, abs=1e-3), pytest.approx(-0.954, abs=1e-3)]
-    assert ranking.items[2].item.title == "Fresh"
+    assert item_of(ranking.items[2]).title == "Fresh"
 
 
 def test_new_items_alone_keep_their_order_and_score_0(board: Ranker, live: LiveState) -> None:
@@ -106,8 +106,8 @@ def test_new_items_alone_keep_their_order_and_score_0(board: Ranker, live: LiveS
 def test_items_are_described_as_the_shop_does_now(board: Ranker, live: LiveState) -> None:
     change(live, record("item-05", title="New title", attributes__colour="red"))
     [ranked] = board.rank(RankRequest(candidates=proposed(5), count=1)).items
-    assert (ranked.item.title, ranked.item.category, ranked.item.price) == ("New title", "odd", 5.0)
-    assert ranked.item.attributes == {"colour": "red"}
+    assert (item_of(ranked).title, item_of(ranked).category, item_of(ranked).price) == ("New title", "odd", 5.0)
+    assert item_of(ranked).attributes == {"colour": "red"}
     assert (ranked.sources, ranked.propensity, ranked.explanation) == (1 << 1, 1.0, None)
 
 

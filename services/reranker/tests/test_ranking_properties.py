@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_shop import change, record
-from ranked_shop import proposed, ranker_of
+from ranked_shop import item_of, proposed, ranker_of
 from tiny_artifact import random_shop
 
 from recsys.artifact.reader import Artifact
@@ -91,14 +91,14 @@ def test_whatever_is_asked_for(artifact: Artifact, request_: RankRequest, record
     ranker = Ranker(artifact, live=live)
     change(live, *records)
     ranking = ranker.rank(request_)
-    shown = [each.item.item_id for each in ranking.items]
+    shown = [item_of(each).item_id for each in ranking.items]
     rest = [each.item_id for each in ranking.rest]
 
     assert len(set(shown + rest)) == len(shown + rest)
     assert len(shown) <= request_.count
     found = [ranker.catalogue.find(item_id) for item_id in shown + rest]
     assert all(item is not None and item.available for item in found)
-    assert [each.item for each in ranking.items] == found[: len(shown)]
+    assert [item_of(each) for each in ranking.items] == found[: len(shown)]
     named = {rule.item_id for rule in request_.rules if rule.pin_position is not None}
     rows = [row for row in request_.candidates.rows.tolist() if ranker.catalogue.find(ITEM_IDS[row]) is not None]
     assert {ITEM_IDS[row] for row in rows if on_sale(ranker, ITEM_IDS[row])} <= set(shown + rest)
@@ -109,6 +109,22 @@ def test_whatever_is_asked_for(artifact: Artifact, request_: RankRequest, record
     check_cap(ranking, request_)
     check_propensities(ranking, request_)
     check_explanations(ranking, request_)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(request_=requests(), count=st.integers(1, 24))
+def test_a_page_is_the_start_of_the_whole_list_which_is_sorted_by_score_and_id(
+    artifact: Artifact, request_: RankRequest, count: int
+) -> None:
+    boosts = [rule for rule in request_.rules if rule.boost is not None]
+    plain = replace(request_, rules=boosts, diversity=None, exploration=None, explain=False, count=count)
+    ranker = Ranker(artifact)
+    ranking, whole = ranker.rank(plain), ranker.rank(replace(plain, count=len(ITEM_IDS))).items
+    listed = [(item_of(each).item_id, each.score) for each in whole]
+    assert [(item_of(each).item_id, each.score) for each in ranking.items] == listed[:count]
+    assert [(each.item_id, each.score) for each in ranking.rest] == listed[count:]
+    if not plain.is_for_nobody:
+        assert listed == sorted(listed, key=lambda pair: (-pair[1], ITEM_IDS.index(pair[0])))
 
 
 def on_sale(ranker: Ranker, item_id: str) -> bool:
@@ -134,7 +150,7 @@ def check_pins(ranking: Ranking, request: RankRequest) -> None:
     for rule in request.rules:
         position = rule.pin_position or 0
         matching = [
-            each.item.category == rule.category if rule.category else each.item.item_id == rule.item_id
+            item_of(each).category == rule.category if rule.category else item_of(each).item_id == rule.item_id
             for each in ranking.items
         ]
         if 1 <= position <= request.count and any(matching):
@@ -149,8 +165,8 @@ def check_cap(ranking: Ranking, request: RankRequest) -> None:
     if request.diversity is None or request.diversity.max_per_category == 0:
         return
     most = request.diversity.max_per_category
-    counts = Counter(each.item.category for each in ranking.items)
-    pinned = Counter(each.item.category for each in ranking.items if each.sources >> Source.RULE & 1)
+    counts = Counter(item_of(each).category for each in ranking.items)
+    pinned = Counter(item_of(each).category for each in ranking.items if each.sources >> Source.RULE & 1)
     assert all(count <= max(most, pinned[category]) for category, count in counts.items() if category is not None)
 
 
@@ -167,7 +183,7 @@ def check_explanations(ranking: Ranking, request: RankRequest) -> None:
     """The numbers add up to the score."""
     for ranked in ranking.items:
         assert ranked.explanation is not None
-        item = ranked.item
+        item = item_of(ranked)
         boosts = [
             rule.boost
             for rule in request.rules

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_shop import change, record
-from ranked_shop import EVEN, ids, proposed, ranker_of, rows_of, scores_of
+from ranked_shop import EVEN, ids, item_of, proposed, ranker_of, rows_of, scores_of
 from tiny_artifact import checkerboard, off_sale
 
 from recsys.artifact.manifest import BlendInfo
@@ -113,7 +113,7 @@ def test_an_item_is_pinned_although_nobody_proposed_it(board: Ranker, live: Live
     ranking = board.rank(request(0, 2, 4, rules=rules))
     assert ids(ranking) == ["new", "item-00", "item-11"]
     assert [each.sources for each in ranking.items] == [1 << Source.RULE, 1 << 1, 1 << Source.RULE]
-    assert ranking.items[0].item.title == "Just in"
+    assert item_of(ranking.items[0]).title == "Just in"
 
 
 def test_what_is_not_on_sale_is_not_pinned(tmp_path: Path, live: LiveState) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from packed_candidates import candidate_set
-from ranked_shop import EVEN, proposed, ranker_of, rows_of, scores_of
+from ranked_shop import EVEN, ids, proposed, ranker_of, rows_of, scores_of
 from tiny_artifact import checkerboard, with_transitions
 
 from recsys.artifact.manifest import BlendInfo
@@ -86,12 +86,13 @@ def test_a_weight_below_0_is_refused() -> None:
 
 def test_an_explanation_names_the_items_that_it_comes_after(board: Ranker) -> None:
     history = HistoryVectors(["item-05", "item-03", "item-07"], np.zeros((3, 2), np.float32), [1.0, 0.5])
-    told = {each.item.item_id: each.explanation for each in board.rank(request(explain=True, history=history)).items}
+    ranking = board.rank(request(explain=True, history=history))
+    told = dict(zip(ids(ranking), (each.explanation for each in ranking.items), strict=True))
     of_two = told["item-02"]
     assert of_two is not None
     assert of_two.comes_after == [Contribution("item-05", 2.0), Contribution("item-03", 2.0)]
     assert [(term.name, term.value, term.weight) for term in of_two.terms][1:] == [("transitions", 0.5, 2.0)]
     assert told["item-04"] is not None
     assert told["item-04"].comes_after == []
-    wire.add_ranked(board.rank(request(explain=True, history=history)).items[1], response := pb.RerankResponse())
+    response = pb.RerankResponse.FromString(wire.page_to_wire(ranking.items[1:2]))
     assert [one.item_id for one in response.items[0].explanation.comes_after] == ["item-05", "item-03"]

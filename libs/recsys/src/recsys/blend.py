@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DAY_S: Final = 86_400.0
+_LEAST_SPAN: Final = np.finfo(np.float64).tiny  # by which 0 is divided where all values are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,10 @@ def scaled(values: NDArray[np.floating]) -> NDArray[np.float64]:
     wide = np.asarray(values, np.float64)
     if wide.shape[-1] == 0:
         return wide
-    lowest = wide.min(axis=-1, keepdims=True)
-    span = wide.max(axis=-1, keepdims=True) - lowest
-    fractions: NDArray[np.float64] = np.divide(wide - lowest, span, out=np.zeros_like(wide), where=span > 0)
+    lowest = np.minimum.reduce(wide, axis=-1, keepdims=True)
+    span = np.maximum.reduce(wide, axis=-1, keepdims=True) - lowest
+    fractions: NDArray[np.float64] = wide - lowest
+    fractions /= np.maximum(span, _LEAST_SPAN)
     return fractions
 
 

@@ -84,6 +84,6 @@ def _recency(candidates: Candidates) -> NDArray[np.float64]:
     """Of the first event; of an item that the shop added since, of its first record."""
     artifact = candidates.catalogue.artifact
     first_seen = candidates.of_model(artifact.first_seen, np.int64)
-    for index in np.flatnonzero(~candidates.is_in_model).tolist():
-        first_seen[index] = candidates.new_items[int(candidates.rows[index])].created_ms // 1000
+    for index, new in candidates.new_items.items():
+        first_seen[index] = new.created_ms // 1000
     return decayed_recency(first_seen, half_life_days=artifact.manifest.blend.recency_half_life_days)

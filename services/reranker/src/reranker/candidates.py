@@ -1,9 +1,9 @@
 """The candidates that may be shown, and what is known of them; each fact is fetched when a stage first asks for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from recsys.errors import InvalidArgumentError
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.item import Item
+from recsys.shop.item_wire import description
 from recsys.shop.overlay import NewItem
 from recsys.shop.sources import Source
 from reranker.request import Proposed
 
 Value = TypeVar("Value", bound=np.generic)
+Fact = TypeVar("Fact")
+
+BY_RULE: Final = 1 << Source.RULE
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,11 @@ class Candidates:
     scores: NDArray[np.float32]  # [n] of the source that proposed the item first
     sources: NDArray[np.uint32]  # [n] bit 1 << source
     transitions: NDArray[np.float32]  # [n] how often each comes after the last items of the history
-    new_items: Mapping[int, NewItem]  # row → item, for the rows of n_items or more
+    new_at: NDArray[np.int64]  # candidates that are no items of the model, ascending
+    new_items: Mapping[int, NewItem]  # the same by index
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    @cached_property
-    def is_in_model(self) -> NDArray[np.bool_]:
-        """bool [n]: whether the version has the item."""
-        return self.rows < self.catalogue.artifact.manifest.item_count
 
     @cached_property
     def vectors(self) -> NDArray[np.float64]:
@@ -48,43 +48,47 @@ class Candidates:
     @cached_property
     def categories(self) -> NDArray[np.int32]:
         """[n] by the catalogue's codes."""
-        if not self.new_items:
-            return self.catalogue.categories(self.rows)
-        code, new = self.catalogue.category_code, self.new_items
-        categories = np.empty(len(self.rows), np.int32)
-        categories[self.is_in_model] = self.catalogue.categories(self.rows[self.is_in_model])
-        categories[~self.is_in_model] = [code(new[row].item.category) for row in self.rows[~self.is_in_model].tolist()]
+        categories, code_of = _at(self.rows, self.catalogue.categories()), self.catalogue.category_code
+        categories[self.new_at] = [code_of(new.item.category) for new in self.new_items.values()]
         return categories
 
     def without_vector(self) -> NDArray[np.int64]:
         """Candidates of which the model knows nothing, ascending."""
-        return np.flatnonzero(~self.vectors.any(axis=1))
+        may_be: NDArray[np.int64] = (self.vectors[:, 0] == 0).nonzero()[0]  # few: only those are looked at whole
+        return may_be[~self.vectors[may_be].any(axis=1)]
 
     def of_model(self, values: NDArray[Any], dtype: type[Value]) -> NDArray[Value]:
         """Each candidate's part of an array by row of the version; 0 for what the version does not have."""
-        if not self.new_items:
-            return values.take(self.rows, axis=0).astype(dtype)
-        part = np.zeros((len(self.rows), *values.shape[1:]), dtype)
-        part[self.is_in_model] = values.take(self.rows[self.is_in_model], axis=0)
+        part = _at(self.rows, values).astype(dtype)
+        part[self.new_at] = 0
         return part
 
-    def item(self, index: int) -> Item:
-        """The item as the shop describes it now."""
-        row = int(self.rows[index])
-        return self.new_items[row].item if row in self.new_items else self.catalogue.item(row)
+    def descriptions(self, indices: Sequence[int]) -> list[bytes]:
+        """These items as the shop describes them now; see `recsys.shop.item_wire.description`."""
+        return self._of_items(indices, self.catalogue.descriptions, description)
 
-    def item_id(self, index: int) -> str:
-        """The shop's own id."""
-        row = int(self.rows[index])
-        return self.new_items[row].item.item_id if row in self.new_items else self.catalogue.artifact.items.id_of(row)
+    def item_ids(self, indices: Sequence[int]) -> list[str]:
+        """The shop's own ids."""
+        return self._of_items(indices, self.catalogue.artifact.items.ids_of, lambda item: item.item_id)
 
-    def index_of(self, item_id: str) -> int | None:
-        """Where an item stands; none where it is no candidate."""
-        row = self.catalogue.artifact.items.row_of(item_id)
+    def _of_items(
+        self,
+        indices: Sequence[int],
+        of_model: Callable[[NDArray[np.int64]], list[Fact]],
+        of_new: Callable[[Item], Fact],
+    ) -> list[Fact]:
+        """What is known of these items, of those of the model by their rows."""
+        new = {index: of_new(self.new_items[index].item) for index in indices if index in self.new_items}
+        known = iter(of_model(self.rows[[index for index in indices if index not in new]]))
+        return [new[index] if index in new else next(known) for index in indices]
+
+    def indices_of(self, item_id: str) -> NDArray[np.int64]:
+        """Where an item stands: [1], or [0] where it is no candidate."""
+        row = self.catalogue.row_of(item_id)
         if row is None:
-            row = next((new_row for new_row, new in self.new_items.items() if new.item.item_id == item_id), None)
-        found = [] if row is None else np.flatnonzero(self.rows == row).tolist()
-        return found[0] if found else None
+            return np.array([at for at, new in self.new_items.items() if new.item.item_id == item_id], np.int64)
+        found: NDArray[np.int64] = (self.rows == row).nonzero()[0]
+        return found
 
 
 def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Sequence[str] = ()) -> Candidates:
@@ -94,56 +98,54 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
         InvalidArgumentError: a row that the version does not have, or an item twice.
     """
     _check(proposed, catalogue)
-    rows, new_ids = _with_pinned(proposed, catalogue, pinned_item_ids)
-    n_items, pinned = catalogue.artifact.manifest.item_count, len(rows) - len(proposed.rows)
-    added = {row: catalogue.new_item(item_id) for row, item_id in enumerate(new_ids, n_items)}
-    new_items = {row: new for row, new in added.items() if new is not None and new.item.available}
-    scores, sources, transitions = proposed.scores, proposed.sources, proposed.transitions
-    if transitions is None:
-        transitions = np.zeros(len(proposed.rows), np.float32)
+    rows, scores, sources, new_ids = proposed.rows, proposed.scores, proposed.sources, list(proposed.new_item_ids)
+    transitions = np.zeros(len(rows), np.float32) if proposed.transitions is None else proposed.transitions
+    pinned = [row for row in _rows_of(pinned_item_ids, new_ids, catalogue) if not np.count_nonzero(rows == row)]
     if pinned:
-        scores = np.append(scores, np.zeros(pinned, np.float32))
-        transitions = np.append(transitions, np.zeros(pinned, np.float32))
-        sources = np.append(sources, np.full(pinned, 1 << Source.RULE, np.uint32))
-    kept = _is_on_sale(rows, new_items, catalogue).nonzero()[0]
+        rows = np.concatenate((rows, pinned))
+        scores = np.concatenate((scores, np.zeros(len(pinned), np.float32)))
+        transitions = np.concatenate((transitions, np.zeros(len(pinned), np.float32)))
+        sources = np.concatenate((sources, np.full(len(pinned), BY_RULE, np.uint32)))
+    n_items = catalogue.artifact.manifest.item_count
+    new_at = (rows >= n_items).nonzero()[0]
+    new_rows = rows[new_at].tolist()
+    found = {row: catalogue.new_item(new_ids[row - n_items]) for row in new_rows}
+    new_items = {row: new for row, new in found.items() if new is not None and new.item.available}
+    is_on_sale = _at(rows, catalogue.available_mask())
+    is_on_sale[new_at] = [row in new_items for row in new_rows]
+    kept = is_on_sale.nonzero()[0]
+    if len(kept) < len(rows):
+        rows, scores, sources, transitions = rows[kept], scores[kept], sources[kept], transitions[kept]
+        new_at = (rows >= n_items).nonzero()[0]
     return Candidates(
         catalogue=catalogue,
-        rows=rows[kept],
-        scores=scores[kept],
-        sources=sources[kept],
-        transitions=transitions[kept],
-        new_items=new_items,
+        rows=rows,
+        scores=scores,
+        sources=sources,
+        transitions=transitions,
+        new_at=new_at,
+        new_items=dict(zip(new_at.tolist(), new_items.values(), strict=True)),
     )
 
 
-def _is_on_sale(
-    rows: NDArray[np.int64], new_items: Mapping[int, NewItem], catalogue: LiveCatalogue
-) -> NDArray[np.bool_]:
-    """bool [len(rows)]"""
-    mask = catalogue.available_mask()
-    is_new = rows >= len(mask)
-    if not is_new.any():
-        return mask[rows]
-    is_on_sale = np.empty(len(rows), bool)
-    is_on_sale[is_new] = [row in new_items for row in rows[is_new].tolist()]
-    is_on_sale[~is_new] = mask[rows[~is_new]]
-    return is_on_sale
-
-
-def _with_pinned(
-    proposed: Proposed, catalogue: LiveCatalogue, item_ids: Sequence[str]
-) -> tuple[NDArray[np.int64], Sequence[str]]:
-    """The proposed rows and after them those of the pinned items, each once; ids of the items without a row of ours."""
-    if not item_ids:
-        return proposed.rows, proposed.new_item_ids
-    new_ids = list(proposed.new_item_ids)
-    rows = dict.fromkeys(proposed.rows.tolist())
+def _rows_of(item_ids: Sequence[str], new_ids: list[str], catalogue: LiveCatalogue) -> list[int]:
+    """The rows of items, each once; those that the version does not have become some of the new ones."""
+    rows: dict[int, None] = {}
     for item_id in item_ids:
-        row = catalogue.artifact.items.row_of(item_id)
-        if row is None and item_id not in new_ids:
-            new_ids.append(item_id)
-        rows[catalogue.artifact.manifest.item_count + new_ids.index(item_id) if row is None else row] = None
-    return np.array(list(rows), np.int64), new_ids
+        row = catalogue.row_of(item_id)
+        if row is None:
+            if item_id not in new_ids:
+                new_ids.append(item_id)
+            row = catalogue.artifact.manifest.item_count + new_ids.index(item_id)
+        rows[row] = None
+    return list(rows)
+
+
+def _at(rows: NDArray[np.int64], values: NDArray[Value]) -> NDArray[Value]:
+    """Each row's part of an array by row of the version: a copy, with anything for a row that the version lacks."""
+    if len(values) == 0:
+        return np.zeros((len(rows), *values.shape[1:]), values.dtype)
+    return values.take(rows, axis=0, mode="clip")
 
 
 def _check(proposed: Proposed, catalogue: LiveCatalogue) -> None:

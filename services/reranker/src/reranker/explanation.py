@@ -58,9 +58,10 @@ class Explanation:
 def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Explanation:
     """Why a candidate stands where it stands."""
     candidates, history = scored.candidates, request.history
+    is_fitted = not request.is_for_nobody and index not in candidates.new_items
     pinned_by = [pins.name_of[index]] if index in pins.name_of else []
     return Explanation(
-        personal_score=float(scored.fit.exact[index]),
+        personal_score=float(scored.fit[index]) if is_fitted else 0.0,
         terms=[TermValue(term.name, float(term.counted[index]), term.weight) for term in scored.blended.terms],
         sources=_source_ranks(int(candidates.rows[index]), request.candidates.lists),
         rank_by_score=int((scored.order == index).nonzero()[0][0]) + 1,

@@ -72,14 +72,11 @@ def explore(
         pinned: places (from 0) that stay as they are.
         most: items of a category that a page may have; 0: any number.
     """
-    unchanged = Explored(page, [1.0] * len(page), None)
     free = [place for place in range(len(page)) if place not in pinned]
     places = [place for place in free if place >= (len(page) + 1) // 2]
-    if not places or exploration.share == 0:
-        return unchanged
-    new = _new(page, candidates, displaced=page[free[-1]], most=most)
+    new = _new(page, candidates, displaced=page[free[-1]], most=most) if places and exploration.share > 0 else []
     if not new:
-        return unchanged
+        return Explored(page, [1.0] * len(page), None)
     chance = Random(exploration.seed)
     is_drawn = chance.random() < exploration.share
     drawn, place = (chance.choice(new), chance.choice(places)) if is_drawn else (None, len(page))

@@ -6,7 +6,7 @@ Each stage is a module.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,12 @@ from recsys.artifact.paging import page_in, spread
 from recsys.artifact.reader import Artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.catalogue import LiveCatalogue
-from recsys.shop.item import Item
-from recsys.shop.sources import Source
-from reranker.candidates import on_sale
+from recsys.shop.filter import NO_FILTER
+from reranker.candidates import BY_RULE, on_sale
 from reranker.diversity import diverse, page_size
 from reranker.explanation import Explanation, check_history, explain
 from reranker.exploration import Explored, explore
-from reranker.request import Diversity, Proposed, RankRequest
+from reranker.request import ANY_DIVERSITY, Proposed, RankRequest
 from reranker.rules import Pins, pinning, pins
 from reranker.scoring import Scored, score
 
@@ -29,19 +28,17 @@ _WARMING_CANDIDATES: Final = 200
 _WARMING_ITEMS: Final = 10
 
 
-@dataclass(frozen=True)
-class RankedItem:
+class RankedItem(NamedTuple):
     """An item where it stands."""
 
-    item: Item
+    description: bytes  # see `LiveCatalogue.description`
     score: float
     sources: int  # bit 1 << source for every source
     propensity: float  # of this item at this place, over all draws of exploration; 1: chance could change nothing
     explanation: Explanation | None
 
 
-@dataclass(frozen=True)
-class RestItem:
+class RestItem(NamedTuple):
     """An item that follows the page."""
 
     item_id: str
@@ -88,27 +85,28 @@ class Ranker:
         pinned_ids = [item_id for item_id in named if self._may_pin(item_id, request)]
         scored = score(on_sale(request.candidates, self.catalogue, pinned_item_ids=pinned_ids), request)
         pin, explored = _arranged(scored, request)
-        placed = zip(explored.page, explored.propensities, strict=True)
-        return Ranking(
-            items=[_described(index, propensity, scored, pin, request) for index, propensity in placed],
-            rest=_rest(scored, explored),
-        )
+        return Ranking(items=_page(scored, pin, explored, request), rest=_rest(scored, explored))
 
     def _may_pin(self, item_id: str, request: RankRequest) -> bool:
+        """Whether an item is what was asked for; whether it is on sale is asked of all candidates."""
+        if item_id in request.excluded_item_ids:
+            return False
+        if request.filter == NO_FILTER:
+            return True
         item = self.catalogue.find(item_id)
-        return item is not None and item_id not in request.excluded_item_ids and request.filter.passes(item)
+        return item is not None and request.filter.passes(item)
 
 
 def _arranged(scored: Scored, request: RankRequest) -> tuple[Pins, Explored]:
     """The page: candidates by index as they stand, and what put some of them there."""
-    candidates, diversity = scored.candidates, request.diversity or Diversity()
+    candidates, diversity = scored.candidates, request.diversity or ANY_DIVERSITY
     size = page_size(candidates, diversity, count=request.count)
-    pin = pins(candidates, pinning(request.rules, count=request.count), order=scored.order, size=size)
+    pin = pins(candidates, pinning(request.rules, count=request.count), in_order=scored.in_order, size=size)
     placed = set(pin.name_of)
     free = size - len(placed)
     # of all candidates where any may be too much like others, else of as many as there are places
-    best = scored.order.tolist() if request.diversity else scored.order[:size].tolist()
-    others = [index for index in best if index not in placed]
+    best = scored.order if request.diversity else scored.best(size)
+    others = [index for index in best.tolist() if index not in placed]
     if request.diversity is not None:
         others = diverse(candidates, diversity, scores=scored.scores, pool=others, placed=list(placed), count=free)
     page = _around(pin.index_at, others[:free], size=size)
@@ -127,25 +125,18 @@ def _around(standing: dict[int, int], others: list[int], *, size: int) -> list[i
     return [index for index in positions if index is not None]
 
 
-def _described(index: int, propensity: float, scored: Scored, pin: Pins, request: RankRequest) -> RankedItem:
-    return RankedItem(
-        item=scored.candidates.item(index),
-        score=float(scored.scores[index]),
-        sources=int(scored.candidates.sources[index]) | (1 << Source.RULE if index in pin.name_of else 0),
-        propensity=propensity,
-        explanation=explain(index, scored, pin, request) if request.explain else None,
-    )
+def _page(scored: Scored, pin: Pins, explored: Explored, request: RankRequest) -> list[RankedItem]:
+    page, candidates = explored.page, scored.candidates
+    proposed_by = candidates.sources[page].tolist()
+    sources = [bits | BY_RULE if at in pin.name_of else bits for at, bits in zip(page, proposed_by, strict=True)]
+    explanations = [explain(index, scored, pin, request) if request.explain else None for index in page]
+    scores, descriptions = scored.scores[page].tolist(), candidates.descriptions(page)
+    return list(map(RankedItem, descriptions, scores, sources, explored.propensities, explanations))
 
 
 def _rest(scored: Scored, explored: Explored) -> Iterator[RestItem]:
-    on_page = set(explored.page)
+    candidates, on_page, odds = scored.candidates, set(explored.page), explored.odds
     rest = [index for index in scored.order.tolist() if index not in on_page]
-    odds = explored.odds
     propensities = [1.0] * len(rest) if odds is None else odds.of_rest(rest, scored.order).tolist()
-    for index, propensity in zip(rest, propensities, strict=True):
-        yield RestItem(
-            item_id=scored.candidates.item_id(index),
-            score=float(scored.scores[index]),
-            sources=int(scored.candidates.sources[index]),
-            propensity=propensity,
-        )
+    scores, sources = scored.scores[rest].tolist(), candidates.sources[rest].tolist()
+    yield from map(RestItem, candidates.item_ids(rest), scores, sources, propensities)

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,9 @@ class Diversity:
 
     mmr_lambda: float = 1.0  # 1: relevance alone, 0: difference alone
     max_per_category: int = 0  # 0: no cap
+
+
+ANY_DIVERSITY: Final = Diversity()
 
 
 @dataclass(frozen=True, slots=True)

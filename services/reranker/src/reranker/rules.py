@@ -1,6 +1,6 @@
 """What the shop wants seen, whatever the model says: boosts change scores, pins take positions of the first page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +15,11 @@ class Boosts:
     """What each candidate's score is multiplied by."""
 
     factors: NDArray[np.float64]  # [n]
-    matches: list[tuple[Rule, NDArray[np.bool_]]]  # each boosting rule, and which candidates it matches
+    matches: list[tuple[Rule, NDArray[np.int64]]]  # each boosting rule, and the candidates that it matches
 
     def names(self, index: int) -> list[str]:
         """The rules that boosted a candidate."""
-        return [rule.name for rule, matches in self.matches if matches[index]]
+        return [rule.name for rule, matching in self.matches if index in matching]
 
 
 @dataclass(frozen=True)
@@ -41,40 +41,43 @@ def boosts(candidates: Candidates, rules: Sequence[Rule]) -> Boosts:
     matches = []
     for rule in rules:
         if rule.boost is not None:
-            matching = _matches(rule, candidates)
+            matching = _matching(rule, candidates)
             factors[matching] *= rule.boost
             matches.append((rule, matching))
     return Boosts(factors, matches)
 
 
-def pins(candidates: Candidates, rules: Sequence[Rule], *, order: NDArray[np.int64], size: int) -> Pins:
+def pins(
+    candidates: Candidates,
+    rules: Sequence[Rule],
+    *,
+    in_order: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    size: int,
+) -> Pins:
     """The best matching candidate for each rule, at its position or, if that is taken, at the next free one.
 
     On a page that is too short for the position, the last free one.
 
     Args:
-        order: candidates, the best first.
+        in_order: puts the best of some candidates first.
         size: positions that there are.
     """
     taken = Pins()
     for rule in rules:
-        matching = _matches(rule, candidates)
-        matching[list(taken.name_of)] = False  # no item stands in two places
-        best = order[matching[order].nonzero()[0][:1]].tolist()
+        matching = in_order(_matching(rule, candidates)).tolist()
+        best = next((index for index in matching if index not in taken.name_of), None)  # none stands in two places
         free = [at for at in range(size) if at not in taken.index_at]
-        if best and free:
+        if best is not None and free:
             position = next((at for at in free if at + 1 >= (rule.pin_position or 1)), free[-1])
-            taken.index_at[position] = best[0]
-            taken.name_of[best[0]] = rule.name
+            taken.index_at[position] = best
+            taken.name_of[best] = rule.name
     return taken
 
 
-def _matches(rule: Rule, candidates: Candidates) -> NDArray[np.bool_]:
-    """bool [n]"""
-    if rule.category is not None:
-        return np.equal(candidates.categories, candidates.catalogue.category_code(rule.category))
-    matching = np.zeros(len(candidates), dtype=bool)
-    index = candidates.index_of(rule.item_id or "")
-    if index is not None:
-        matching[index] = True
+def _matching(rule: Rule, candidates: Candidates) -> NDArray[np.int64]:
+    """Candidates, ascending."""
+    if rule.category is None:
+        return candidates.indices_of(rule.item_id or "")
+    code = candidates.catalogue.category_code(rule.category)
+    matching: NDArray[np.int64] = (candidates.categories == code).nonzero()[0]
     return matching

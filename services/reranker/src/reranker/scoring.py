@@ -4,6 +4,7 @@ How well it fits is exact: from the full-precision embeddings, not from the inde
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,57 +18,72 @@ from reranker.rules import Boosts, boosts
 
 
 @dataclass(frozen=True)
-class Fit:
-    """float32 [n] each; where nothing is asked for, or nothing known, there is no exact score."""
-
-    exact: NDArray[np.float32]  # dot product or cosine; 0 where there is none
-    ranked: NDArray[np.float32]  # the same, and the lowest of them where there is none: what is ranked by
-
-
-@dataclass(frozen=True)
 class Scored:
-    """Candidates by index, and their order."""
+    """Candidates by index, and their order, which is worked out as far as it is asked for."""
 
     candidates: Candidates
-    fit: Fit
+    fit: NDArray[np.float32]  # [n] as `fit_of` has it
     blended: Blended
     boosts: Boosts
     scores: NDArray[np.float64]  # [n] blended × boosts
-    order: NDArray[np.int64]  # the best first
+    ties: NDArray[np.int64]  # [n] of equal scores the lowest comes first
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """[n] all candidates, the best first."""
+        return self.in_order(np.arange(len(self.scores)))
+
+    def best(self, count: int) -> NDArray[np.int64]:
+        """The first `count` of `order`, without sorting what follows them."""
+        if not 0 < count < len(self.scores):
+            return self.order[:count]
+        falling = -self.scores
+        last = np.partition(falling, count - 1)[count - 1]
+        return self.in_order((~(falling > last)).nonzero()[0])[:count]
+
+    def in_order(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """These candidates, the best first."""
+        if len(indices) < 2:
+            return indices
+        return indices[np.lexsort((self.ties[indices], -self.scores[indices]))]
 
 
 def score(candidates: Candidates, request: RankRequest) -> Scored:
     """Fit, blend and boosts of each candidate, and their order. Raises: InvalidArgumentError, as `fit_of`."""
     fit = fit_of(candidates, request)
     boost = boosts(candidates, request.rules)
-    blend = blended(fit.ranked, candidates, request, is_boosted=bool(boost.matches))
+    blend = blended(fit, candidates, request, is_boosted=bool(boost.matches))
     scores = blend.scores * boost.factors
     # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
     ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
-    return Scored(candidates, fit, blend, boost, scores, order=np.lexsort((ties, -scores)))
+    return Scored(candidates, fit, blend, boost, scores, ties)
 
 
-def fit_of(candidates: Candidates, request: RankRequest) -> Fit:
-    """Dot products with the query vector, or cosines with the query item, or the candidates' own order.
+def fit_of(candidates: Candidates, request: RankRequest) -> NDArray[np.float32]:
+    """float32 [n]: dot products with the query vector, or cosines with the query item; for nobody, what stands for
+    the candidates' own order. An item that is not of the model gets the lowest of the others.
 
     Raises:
         InvalidArgumentError: a vector of another dimension, or an item that the version does not have.
     """
     if request.query_vector is not None:
-        exact = _dot_products(candidates, request.query_vector)
+        fit = _dot_products(candidates, request.query_vector)
     elif request.item_id is not None:
-        exact = _cosines(candidates, request.item_id)
+        fit = _cosines(candidates, request.item_id)
     else:
         # scores of different sources do not compare: a later one never lifts its item above an earlier candidate
-        return Fit(exact=np.zeros(len(candidates), np.float32), ranked=np.minimum.accumulate(candidates.scores))
-    return Fit(exact=exact, ranked=_lowest_for_new(candidates, exact))
+        return np.minimum.accumulate(candidates.scores)
+    if 0 < len(candidates.new_at) < len(candidates):
+        fit[candidates.new_at] = np.inf
+        fit[candidates.new_at] = np.minimum.reduce(fit)
+    return fit
 
 
 def _dot_products(candidates: Candidates, vector: NDArray[np.float32]) -> NDArray[np.float32]:
     dim = candidates.catalogue.artifact.manifest.dim
     if len(vector) != dim:
         raise InvalidArgumentError(f"query_vector: expected {dim} float32 values, found {len(vector)}")
-    products: NDArray[np.float64] = candidates.vectors @ vector.astype(np.float64)
+    products: NDArray[np.float64] = candidates.vectors.dot(vector.astype(np.float64))
     return products.astype(np.float32)
 
 
@@ -82,10 +98,3 @@ def _cosines(candidates: Candidates, item_id: str) -> NDArray[np.float32]:
     query = artifact.item_embeddings[row].astype(np.float64)
     norms = np.linalg.norm(candidates.vectors, axis=1) * np.linalg.norm(query)
     return divided(candidates.vectors @ query, norms).astype(np.float32)
-
-
-def _lowest_for_new(candidates: Candidates, exact: NDArray[np.float32]) -> NDArray[np.float32]:
-    known = exact[candidates.is_in_model]
-    if len(known) in (0, len(exact)):
-        return exact
-    return np.where(candidates.is_in_model, exact, known.min())

@@ -7,7 +7,7 @@ from recsys.rpc.requests import check_at_least_one, check_at_most, check_given
 from recsys.v1.reranker_service_pb2 import RerankRequest, RerankResponse
 from recsys.v1.reranker_service_pb2_grpc import RerankerServiceServicer
 from reranker.ranker import Ranker
-from reranker.wire import ROW_BYTES, add_ranked, remainder_to_wire, request_of
+from reranker.wire import ROW_BYTES, page_to_wire, remainder_to_wire, request_of
 
 
 class RerankerServicer(RerankerServiceServicer):
@@ -29,6 +29,5 @@ class RerankerServicer(RerankerServiceServicer):
             candidates_read=candidates,
             remainder=remainder_to_wire(list(ranking.rest)) if request.with_remainder else None,
         )
-        for ranked in ranking.items:
-            add_ranked(ranked, response)
+        response.MergeFromString(page_to_wire(ranking.items))
         return response

@@ -3,9 +3,12 @@
 What is wrong with a request whatever the model is refused here, by the name of the field.
 """
 
+import struct
+from array import array
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import starmap
+from functools import lru_cache
+from itertools import chain
 from math import isfinite
 from typing import Any, Final, TypeVar
 
@@ -15,16 +18,25 @@ from numpy.typing import NDArray
 from recsys.blend import BlendWeights
 from recsys.errors import InvalidArgumentError, OtherReleaseError
 from recsys.shop.filter import NO_FILTER, filter_from_wire
-from recsys.shop.item_wire import describe, sources_to_wire
+from recsys.shop.item_wire import sources_to_wire
+from recsys.v1 import item_pb2
 from recsys.v1 import reranker_service_pb2 as pb
 from recsys.v1.candidate_gen_service_pb2 import HistoryVectors as WireHistory
-from recsys.v1.item_pb2 import CandidateSet, Explanation
+from recsys.v1.item_pb2 import CandidateSet
+from reranker.explanation import Explanation
 from reranker.ranker import RankedItem, RestItem
 from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, RankRequest, Rule, SourceList
 
 _FLOAT32: Final = np.dtype("<f4")
 _UINT32: Final = np.dtype("<u4")
 ROW_BYTES: Final = _UINT32.itemsize
+
+# fields of the wire: their number and, in three bits, how their end is found: 1 after 8 bytes, 5 after 4, 2 by a length
+_ITEM_TAG: Final = bytes([pb.RerankResponse.ITEMS_FIELD_NUMBER << 3 | 2])
+_SCORE_TAG: Final = item_pb2.RankedItem.SCORE_FIELD_NUMBER << 3 | 5
+_PROPENSITY_TAG: Final = item_pb2.RankedItem.PROPENSITY_FIELD_NUMBER << 3 | 1
+_NUMBERS: Final = struct.Struct("<BfBd")
+_MOST_KEPT: Final = 256  # of what is the same in many requests
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -40,7 +52,7 @@ def request_of(wire: pb.RerankRequest) -> RankRequest:
         item_id=wire.item_id if query == "item_id" else None,
         blend=_weights(wire.blend) if wire.HasField("blend") else None,
         diversity=_diversity(wire.diversity) if wire.HasField("diversity") else None,
-        rules=list(starmap(_rule, enumerate(wire.rules))),
+        rules=[_rule(at, rule.SerializeToString()) for at, rule in enumerate(wire.rules)],
         filter=filter_from_wire(wire.filter) if wire.HasField("filter") else NO_FILTER,
         excluded_item_ids=frozenset(wire.filter.exclude_item_ids),
         exploration=_exploration(wire.exploration) if wire.HasField("exploration") else None,
@@ -116,7 +128,10 @@ def _check_share(field: str, found: float) -> None:
         raise InvalidArgumentError(f"{field}: expected 0 to 1, found {found}")
 
 
-def _rule(at: int, wire: pb.Rule) -> Rule:
+@lru_cache(_MOST_KEPT)
+def _rule(at: int, content: bytes) -> Rule:
+    """A shop's rules are the same in all requests."""
+    wire = pb.Rule.FromString(content)
     match, effect = wire.WhichOneof("match"), wire.WhichOneof("effect")
     if match is None:
         raise InvalidArgumentError(f"rules[{at}]: expected a category or an item_id, found neither")
@@ -141,15 +156,40 @@ def _history(wire: WireHistory) -> HistoryVectors | None:
     return HistoryVectors(list(wire.item_ids), vectors.reshape(count, -1), list(wire.transition_factors))
 
 
-def add_ranked(ranked: RankedItem, response: pb.RerankResponse) -> None:
-    """The next item of a response; made in place, since a message that becomes a part of another is copied."""
-    message = response.items.add()
-    describe(ranked.item, message.item)
-    message.score = ranked.score
-    message.sources.extend(sources_to_wire(ranked.sources))
-    message.propensity = ranked.propensity
+def page_to_wire(items: Sequence[RankedItem]) -> bytes:
+    """The field `items` of a response, serialized; ten messages made field by field took 20 µs instead of 6."""
+    scores = array("f", [ranked.score for ranked in items])  # as a message has it: infinite beyond float32
+    return b"".join(chain.from_iterable(map(_ranked, items, scores)))
+
+
+def _ranked(ranked: RankedItem, score: float) -> tuple[bytes, bytes, bytes]:
+    """One of the field's messages: tag, length and content, which is its fields in any order."""
+    numbers = _NUMBERS.pack(_SCORE_TAG, score, _PROPENSITY_TAG, ranked.propensity)
+    content = ranked.description + numbers + _sources(ranked.sources)
     if ranked.explanation is not None:
-        message.explanation.CopyFrom(Explanation(**asdict(ranked.explanation)))  # its fields are called alike
+        content += _explanation(ranked.explanation)
+    return _ITEM_TAG, _varint(len(content)), content
+
+
+@lru_cache(_MOST_KEPT)
+def _sources(bits: int) -> bytes:
+    return item_pb2.RankedItem(sources=sources_to_wire(bits)).SerializeToString()
+
+
+def _explanation(explanation: Explanation) -> bytes:
+    message = item_pb2.Explanation(**asdict(explanation))  # its fields are called alike
+    return item_pb2.RankedItem(explanation=message).SerializeToString()
+
+
+@lru_cache(_MOST_KEPT)
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    content = bytearray()
+    while number > 127:
+        content.append(number & 127 | 128)
+        number >>= 7
+    content.append(number)
+    return bytes(content)
 
 
 def remainder_to_wire(rest: Sequence[RestItem]) -> pb.Remainder:

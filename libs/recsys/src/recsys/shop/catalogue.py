@@ -4,8 +4,8 @@ Masks are kept for each condition and corrected when records change; what is ret
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from typing import Final, NamedTuple, cast
 
 import numpy as np
@@ -15,6 +15,7 @@ from recsys.artifact.reader import Artifact
 from recsys.feature_store.follower import LiveState
 from recsys.shop.filter import ON_SALE, Condition
 from recsys.shop.item import Item, ItemRecord, JsonScalar
+from recsys.shop.item_wire import description
 from recsys.shop.overlay import EMPTY, NewItem, Overlay
 from recsys.shop.search import ItemPage, Wanted, search
 
@@ -23,6 +24,7 @@ _MOST_MASKS_HELD: Final = 32  # a byte for each item
 _MOST_ITEMS_HELD: Final = (
     20_000  # items that were described lately; reading one from the file takes tens of microseconds
 )
+_MOST_IDS_HELD: Final = 1_000  # of items that rules name
 
 
 class Moment(NamedTuple):
@@ -42,10 +44,12 @@ class LiveCatalogue:
     def __init__(self, artifact: Artifact, live: LiveState | None = None) -> None:
         """Without live items, the catalogue stays as it was trained."""
         self.artifact = artifact
+        self.row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)  # of the version, by the shop's own id
         self._trained_item = lru_cache(_MOST_ITEMS_HELD)(artifact.catalogue.item)
+        # not of a method, which would hold this catalogue as long as a collection of garbage may take
+        self._description = lru_cache(_MOST_ITEMS_HELD)(partial(_described, self._trained_item))
         self._lock = threading.RLock()  # for whoever changes what follows; readers need none
         self._now = Moment(EMPTY, {})
-        self._new_categories: dict[str, int] = {}  # codes of those that came after the version; only added to
         if live is not None:
             with self._lock:  # a change that comes between waits, and is taken in after the state that it changes
                 live.listen(self._take)
@@ -92,8 +96,13 @@ class LiveCatalogue:
         trained = self._trained_item(row)
         return trained if record is None else record.over(trained)
 
-    def categories(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The codes of the categories of rows of the version, as they are now."""
+    def descriptions(self, rows: NDArray[np.int64]) -> list[bytes]:
+        """Items of the version, as `item_wire.description` has them; kept of those that were asked for lately."""
+        record_of = self._now.overlay.by_row.get
+        return [self._description(row, record_of(row)) for row in rows.tolist()]
+
+    def categories(self) -> NDArray[np.int32]:
+        """int32 [n_items]: the codes of the categories of the version's items, as they are now."""
         categories = self._now.categories
         if categories is None:
             with self._lock:
@@ -101,25 +110,27 @@ class LiveCatalogue:
                 trained = np.full(count, NO_CATEGORY, np.int32) if texts is None else texts.codes
                 categories = self._recoded(trained, self._now.overlay.by_row, self._now.overlay)
                 self._now = self._now._replace(categories=categories)
-        return categories[rows]
+        return categories
 
     def category_code(self, category: str | None) -> int:
         """The number by which this process knows a category, for as long as it holds the version."""
         if category is None:
             return NO_CATEGORY
-        texts = self.artifact.catalogue.texts("category")
-        code = texts.code_of.get(category) if texts is not None else None
-        if code is None:
-            code = self._new_categories.get(category)
+        code = self._category_codes.get(category)
         if code is None:
             with self._lock:
-                first = 0 if texts is None else len(texts.code_of)
-                code = self._new_categories.setdefault(category, first + len(self._new_categories))
+                code = self._category_codes.setdefault(category, len(self._category_codes))
         return code
+
+    @cached_property
+    def _category_codes(self) -> dict[str, int]:
+        """The version's codes; those of categories that came after it are added."""
+        texts = self.artifact.catalogue.texts("category")
+        return {} if texts is None else dict(texts.code_of)
 
     def find(self, item_id: str) -> Item | None:
         """The item of this id; none for an unknown or deleted one."""
-        row = self.artifact.items.row_of(item_id)
+        row = self.row_of(item_id)
         if row is None:
             new = self.new_item(item_id)
             return new.item if new is not None else None
@@ -127,7 +138,7 @@ class LiveCatalogue:
 
     def has(self, item_id: str) -> bool:
         """Whether there is an item of this id, on sale or not."""
-        row = self.artifact.items.row_of(item_id)
+        row = self.row_of(item_id)
         return self.new_item(item_id) is not None if row is None else not self._is_deleted(row)
 
     def search(self, wanted: Wanted, *, page_size: int) -> ItemPage:
@@ -178,3 +189,8 @@ class LiveCatalogue:
         correct = categories.copy()
         correct[said] = codes
         return correct
+
+
+def _described(trained_item: Callable[[int], Item], row: int, record: ItemRecord | None) -> bytes:
+    trained = trained_item(row)
+    return description(trained if record is None else record.over(trained))

@@ -50,6 +50,9 @@ class ItemRecord:
     created_ms: int  # Unix milliseconds, of the first change
     updated_ms: int
 
+    def __hash__(self) -> int:
+        return hash((self.item_id, self.sequence))  # the fields have no hash
+
     @property
     def makes_item(self) -> bool:
         """Whether an item that the trained catalogue does not have exists by this record; a patch alone makes none."""

@@ -5,6 +5,7 @@ The services read and write candidates as arrays. What follows is for whoever ne
 
 import struct
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -12,29 +13,17 @@ from recsys.shop.item import Item
 from recsys.v1 import item_pb2
 
 _MOST_SETS: Final = 256
+_FIELDS: Final = [field.name for field in fields(Item)]  # the message's are called alike
 
 
 def item_to_wire(item: Item) -> item_pb2.Item:
     """The message of an item."""
-    message = item_pb2.Item()
-    describe(item, message)
-    return message
+    return item_pb2.Item(**{name: getattr(item, name) for name in _FIELDS})  # none is as good as not given
 
 
-def describe(item: Item, message: item_pb2.Item) -> None:
-    """Fill an empty message with an item."""
-    message.item_id = item.item_id
-    message.available = item.available
-    if item.title is not None:
-        message.title = item.title
-    if item.category is not None:
-        message.category = item.category
-    if item.price is not None:
-        message.price = item.price
-    if item.image_url is not None:
-        message.image_url = item.image_url
-    if item.attributes:
-        message.attributes.update(item.attributes)
+def description(item: Item) -> bytes:
+    """What a `RankedItem` says of its item, serialized."""
+    return item_pb2.RankedItem(item=item_to_wire(item)).SerializeToString()
 
 
 def item_from_wire(message: item_pb2.Item) -> Item:
