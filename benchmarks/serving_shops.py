@@ -41,7 +41,7 @@ _FILTERED: Final = 0.1  # of the requests
 _DAYS: Final = 3.0  # in which the events happened
 _AT_ONCE: Final = 20_000  # events or items in one write
 _TYPES: Final = ("view", "cart", "purchase")
-_MADE_AS: Final = 1  # higher when the shop is made in another way: those in `.bench/` are not used then
+_MADE_AS: Final = 2  # higher when the shop is made in another way: those in `.bench/` are not used then
 
 _RULES: Final = f"""rules:
   - {{name: sale, category: {serving_volume.category(7)}, boost: 1.5}}

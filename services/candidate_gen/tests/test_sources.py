@@ -46,7 +46,7 @@ def board(tmp_path: Path, live: LiveState) -> Retriever:
 def ids_by(source: Source, found: Candidates, retriever: Retriever) -> list[str]:
     """What a source proposed, best first."""
     items = retriever.artifact.items
-    rows = [row for each in found.lists if each.source is source for row in each.found.rows.tolist()]
+    rows = [row for each in found.lists if each.source is source for row, _ in each.ranked]
     return [items.id_of(row) if row < len(items) else found.new_item_ids[row - len(items)] for row in rows]
 
 

@@ -25,7 +25,7 @@ class ComesNext:
         order = allowed[np.lexsort((self.rows[allowed], -self.scores[allowed]))[:count]]
         return Neighbours(self.rows[order], self.scores[order])
 
-    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def of(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """How often each of some rows comes: float32 [len(rows)], 0 where it does not."""
         if not len(self.rows):
             return np.zeros(len(rows), np.float32)

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import ItemSet, RowSet
+from recsys.layered import Layered
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.filter import ON_SALE, Filter, passes
 from recsys.shop.item import Item, ItemRecord
@@ -23,12 +24,11 @@ from recsys.shop.item import Item, ItemRecord
 _MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """What a set is of: the items on sale that pass a filter."""
 
     filter: Filter
-    only_trained: bool = False  # and of which the model knows something
+    only_trained: bool  # and of which the model knows something
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class EligibleItems:
     is_trained: NDArray[np.bool_]  # [n_items], whether an event of its training touched the item
     few: int  # up to so many items, a set knows its rows
     new_ids: Sequence[str] = ()
-    row_of_new: Mapping[str, int] = field(default_factory=dict)
+    row_of_new: Layered[str, int] = field(default_factory=Layered)
     unknown_to_model: NDArray[np.int64]  # rows: of the added items on sale, the latest first; then of the untrained
     trending: Neighbours = NONE  # the heaviest first
     _sets: dict[_Wanted, ItemSet] = field(default_factory=dict)  # requests add to them
@@ -56,14 +56,15 @@ class EligibleItems:
         row_of = {item_id: self.row_of_new.get(item_id, row_of_trained(item_id)) for item_id in changed}
         fresh = [item_id for item_id, row in row_of.items() if row is None]
         row_of_fresh = {item_id: row for row, item_id in enumerate(fresh, self.n_items + len(self.new_ids))}
-        row_of_new = {**self.row_of_new, **row_of_fresh}
+        row_of_new = self.row_of_new.after(row_of_fresh)
         rows = np.array(list((row_of | row_of_fresh).values()), np.int64)
         unknown = self.unknown_to_model
         if (rows >= self.n_items).any():
-            new_ids = (new.item.item_id for new in self.catalogue.new_items())
-            latest = [row_of_new[item_id] for item_id in new_ids if item_id in row_of_new]
+            on_sale = (new.item.item_id for new in self.catalogue.new_items())
+            latest = [row_of_new[item_id] for item_id in on_sale if item_id in row_of_new]
             unknown = np.concatenate([np.array(latest, np.int64), np.flatnonzero(~self.is_trained)])
-        now = replace(self, new_ids=[*self.new_ids, *fresh], row_of_new=row_of_new, unknown_to_model=unknown, _sets={})
+        new_ids = [*self.new_ids, *fresh] if fresh else self.new_ids
+        now = replace(self, new_ids=new_ids, row_of_new=row_of_new, unknown_to_model=unknown, _sets={})
         held = self._sets.copy()
         items = [self.catalogue.find(item_id) for item_id in changed] if held else []
         for wanted, before in held.items():

@@ -147,7 +147,14 @@ class Retriever:
             items=items,
             count=count,
         )
-        candidates = candidates_of(self.sources.propose(asked), eligible, items, with_lists=explain)
+        candidates = candidates_of(
+            Source.ANN,
+            self.sources.nearest(asked),
+            self.sources.others(asked),
+            n_items=eligible.n_items,
+            new_ids=eligible.new_ids,
+            with_lists=explain,
+        )
         return Retrieved(
             candidates=candidates,
             transitions=following.of(candidates.rows if self.artifact.transitions else candidates.rows[:0]),
@@ -174,15 +181,15 @@ class Retriever:
         query = self._similar.exact.embeddings[row]
         excluded = self._excluded(conditions, eligible)
         items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
-        found = self._similar.around(query, items, count) if query.any() else NONE
-        return candidates_of([Proposals(Source.SIMILAR, found, count)], eligible, items)
+        found = self._similar.nearest(query, items, count) if query.any() else NONE
+        return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
 
     def popular(self, conditions: Conditions, *, count: int) -> Candidates:
         """Items by popularity, the same for everyone."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        popular = self.sources.popular.first(items.items, count + len(items.rows.gone))
-        return candidates_of([Proposals(Source.POPULAR, popular, count)], eligible, items)
+        popular = Proposals(Source.POPULAR, self.sources.popular.first(items, count))
+        return candidates_of(Source.ANN, NONE, [popular], n_items=eligible.n_items, new_ids=())
 
     def _expect_all_events_needed(self, asker: Asker, user_row: int | None) -> None:
         """What was omitted must be part of the user's trained history, and older than the most recent items."""

@@ -8,10 +8,10 @@ from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Retrieved, Retriever
 from candidate_gen.wire import (
     asker_of,
-    candidates_to_wire,
     conditions_of,
     history_to_wire,
     item_ids_of,
+    put_candidates,
     seen_of,
     vector_to_wire,
 )
@@ -47,13 +47,13 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         query = retrieved.query
         response = GetCandidatesResponse(
             artifact_version=retriever.manifest.version,
-            candidates=candidates_to_wire(retrieved.candidates),
             vector_origin=cast("WireVectorOrigin", int(query.origin)),  # numbered alike; a test sees to it
             query_vector=b"" if query.origin is VectorOrigin.NONE else vector_to_wire(query.vector),
             matching_items=retrieved.matching_items,
             stream_sequence=retriever.manifest.stream_sequence,
             item_ids=item_ids_of(retrieved.candidates, retriever) if request.with_item_ids else (),
         )
+        put_candidates(response.candidates, retrieved.candidates)
         response.candidates.transitions = vector_to_wire(retrieved.transitions)
         if request.explain:
             _explain(response, retrieved, retriever)
@@ -67,11 +67,12 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
         candidates = retriever.similar(request.item_id, conditions, count=request.count)
-        return GetSimilarItemsResponse(
+        response = GetSimilarItemsResponse(
             artifact_version=retriever.manifest.version,
-            candidates=candidates_to_wire(candidates),
             item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),
         )
+        put_candidates(response.candidates, candidates)
+        return response
 
     def GetPopularItems(  # noqa: N802
         self, request: GetPopularItemsRequest, context: grpc.ServicerContext
@@ -80,11 +81,12 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
         candidates = retriever.popular(conditions, count=request.count)
-        return GetPopularItemsResponse(
+        response = GetPopularItemsResponse(
             artifact_version=retriever.manifest.version,
-            candidates=candidates_to_wire(candidates),
             item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),
         )
+        put_candidates(response.candidates, candidates)
+        return response
 
 
 def _explain(response: GetCandidatesResponse, retrieved: Retrieved, retriever: Retriever) -> None:

@@ -1,20 +1,20 @@
 """What proposes candidates for somebody: each source gives rows of items and their scores, best first.
 
-Every source proposes only items of the set that it is given. What a request excludes may be among them: it falls out
-where all are put together, so a source that many requests share gives as many more. A new source is a line of
-`recsys.shop.sources`, a line of `Sources.propose`, and what that line calls.
+Every source proposes only items that are left for the request; what many requests ask of a set of items is kept with
+it. A new source is a line of `recsys.shop.sources`, a line of `Sources.others`, and what that line calls.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Final
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.candidates import Proposals
+from candidate_gen.candidates import Proposals, Ranked, ranked
 from candidate_gen.comes_next import ComesNext
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import NONE, Neighbours
@@ -30,7 +30,7 @@ RECENT_ITEMS: Final = 3
 _FETCH_FACTOR: Final = 3
 _MOST_ITEMS_HELD: Final = 10_000
 _EFFORT: Final = 0.25  # the nearest of an item's neighbours stand in the lists nearest to it
-_HEAD: Final = 512  # so much of a list at the least is kept with a set
+_HEAD: Final = 128  # so much of a list at the least is kept with a set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,29 +69,24 @@ class Sources:
         self._session = SessionNeighbours(similar, count=counts.session)
         self._counts = counts
 
-    def propose(self, asked: Asked) -> list[Proposals]:
-        """What each source proposes, the most personal first.
+    def nearest(self, asked: Asked) -> Neighbours:
+        """What the index finds for a vector: none without one."""
+        return NONE if asked.vector is None else self._retrieval.nearest(asked.vector, asked.items, asked.count)
+
+    def others(self, asked: Asked) -> list[Proposals]:
+        """What each source beside the index proposes, the most personal first.
 
         Without a vector, popular items take the place of the index.
         """
-        counts, items, vector = self._counts, asked.items, asked.vector
-        gone = len(items.rows.gone)
-        found = []
-        if vector is not None:
-            found = [Proposals(Source.ANN, self._retrieval.around(vector, items, asked.count), asked.count)]
-        popular = counts.popular if found else max(asked.count, counts.popular)
+        counts, items, eligible = self._counts, asked.items, asked.eligible
+        popular = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
         new = asked.count if items.n_known < asked.count else counts.new
-        comes_next = asked.next.best(items.rows, counts.transitions)
-        session = self._session.best(asked.recent, items.rows)
-        first_new = new_items(asked.eligible.unknown_to_model, items.items, new + gone, user_id=asked.user_id)
-        trending = trending_items(asked.eligible.trending, items.items, counts.trending + gone)
         return [
-            *found,
-            Proposals(Source.TRANSITIONS, comes_next, counts.transitions),
-            Proposals(Source.SESSION, session, len(session.rows)),
-            Proposals(Source.POPULAR, self.popular.first(items.items, popular + gone), popular),
-            Proposals(Source.TRENDING, trending, counts.trending),
-            Proposals(Source.NEW, first_new, new),
+            Proposals(Source.TRANSITIONS, ranked(asked.next.best(items.rows, counts.transitions))),
+            Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
+            Proposals(Source.POPULAR, self.popular.first(items, popular)),
+            Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),
+            Proposals(Source.NEW, new_items(eligible.unknown_to_model, items.rows, new, user_id=asked.user_id)),
         ]
 
 
@@ -104,17 +99,17 @@ class SessionNeighbours:
         self._count = count
         self._around = lru_cache(_MOST_ITEMS_HELD)(self._search)
 
-    def best(self, recent: Sequence[int], items: RowSet) -> Neighbours:
+    def best(self, recent: Sequence[int], items: RowSet) -> Ranked:
         """Neighbours in the set of the given rows, which are items of the model; the nearest first, each once."""
         around = [self._allowed(row, items) for row in dict.fromkeys(recent)][:RECENT_ITEMS]
         if not around:
-            return NONE
+            return []
         rows = np.concatenate([each.rows for each in around])
         scores = np.concatenate([each.scores for each in around])
         order = np.lexsort((rows, -scores))
         _, first = np.unique(rows[order], return_index=True)
         order = order[np.sort(first)]
-        return Neighbours(rows[order], scores[order])
+        return ranked(Neighbours(rows[order], scores[order]))
 
     def _allowed(self, row: int, items: RowSet) -> Neighbours:
         around = self._around(row)
@@ -138,13 +133,9 @@ class PopularItems:
         self._popularity = popularity
         self._order: NDArray[np.int64] = np.argsort(-self._popularity, kind="stable")
 
-    def first(self, items: ItemSet, count: int) -> Neighbours:
-        """The `count` most popular items of a set, most popular first."""
-        return _kept(items, Source.POPULAR, count, listed=self, find=partial(self._find, items))
-
-    def best(self, items: ItemsLeft, count: int) -> Neighbours:
-        """The `count` most popular of the items that are left."""
-        return items.first(self.first(items.items, count + len(items.rows.gone)), count)
+    def first(self, items: ItemsLeft, count: int) -> Ranked:
+        """The `count` most popular items that are left, most popular first."""
+        return _first(items, Source.POPULAR, count, listed=self, find=partial(self._find, items.items))
 
     def _find(self, items: ItemSet, count: int) -> Neighbours:
         if items.few is not None:
@@ -159,33 +150,35 @@ def trending_in_rows(listed: Sequence[TrendingItem], row_of: Callable[[str], int
     return Neighbours(np.array([row for row, _ in known], np.int64), np.array([w for _, w in known], np.float32))
 
 
-def trending_items(trending: Neighbours, items: ItemSet, count: int) -> Neighbours:
-    """The `count` items of a set with most weight of recent events, decayed by time, heaviest first."""
+def trending_items(trending: Neighbours, items: ItemsLeft, count: int) -> Ranked:
+    """The `count` items that are left with most weight of recent events, decayed by time, heaviest first."""
 
-    def find(_: int) -> Neighbours:
-        listed = items.rows.has(trending.rows)
+    def find(count: int) -> Neighbours:
+        listed = items.items.rows.has(trending.rows).nonzero()[0][:count]
         return Neighbours(trending.rows[listed], trending.scores[listed])
 
-    return _kept(items, Source.TRENDING, count, listed=trending, find=find)
+    return _first(items, Source.TRENDING, count, listed=trending, find=find)
 
 
-def new_items(unknown_to_model: NDArray[np.int64], items: ItemSet, count: int, *, user_id: str) -> Neighbours:
+def new_items(unknown_to_model: NDArray[np.int64], items: RowSet, count: int, *, user_id: str) -> Ranked:
     """`count` items of a set of which the model knows nothing, the latest first.
 
     Each user's turn begins elsewhere, so that all get shown.
     """
     start = crc32(user_id.encode()) % len(unknown_to_model) if user_id and len(unknown_to_model) else 0
-    rows = first_of(unknown_to_model, items.rows, count, start=start)
-    return Neighbours(rows, np.zeros(len(rows), np.float32))
+    return [(row, 0.0) for row in first_of(unknown_to_model, items, count, start=start).tolist()]
 
 
-def _kept(
-    items: ItemSet, source: Source, count: int, *, listed: object, find: Callable[[int], Neighbours]
-) -> Neighbours:
-    """The first `count` of a list that are in a set: kept with it, until the list is another or more are asked for."""
-    head = items.heads.get(source)
-    if head is None or head.listed is not listed or not (head.is_whole or len(head.found.rows) >= count):
-        wanted = max(count, _HEAD)
-        found = find(wanted)
-        head = items.heads[source] = Head(listed, found, is_whole=len(found.rows) < wanted)
-    return Neighbours(head.found.rows[:count], head.found.scores[:count])
+def _first(
+    items: ItemsLeft, source: Source, count: int, *, listed: object, find: Callable[[int], Neighbours]
+) -> Ranked:
+    """The first `count` of a list that are left of a set; its head is kept with the set, until the list is another or
+    more are asked for. `find` gives the first of the list that are in the set."""
+    gone, heads = items.gone, items.items.heads
+    wanted = count + len(gone)
+    head = heads.get(source)
+    if head is None or head.listed is not listed or not (head.is_whole or len(head.ranked) >= wanted):
+        at_least = max(wanted, _HEAD)
+        found = ranked(find(at_least))
+        head = heads[source] = Head(listed, found, is_whole=len(found) < at_least)
+    return list(islice((pair for pair in head.ranked if pair[0] not in gone), count))

@@ -38,22 +38,18 @@ def seen_of(request: GetCandidatesRequest) -> Seen:
     return Seen(is_included=request.include_seen, event_types=request.seen_event_types, item_ids=request.seen_item_ids)
 
 
-def candidates_to_wire(candidates: Candidates) -> item_pb2.CandidateSet:
-    """Parallel arrays, and the lists of the sources where there are any."""
-    return item_pb2.CandidateSet(
-        rows=candidates.rows.astype("<u4").tobytes(),
-        scores=candidates.scores.astype("<f4", copy=False).tobytes(),
-        sources=candidates.sources.astype("<u4", copy=False).tobytes(),
-        new_item_ids=candidates.new_item_ids,
-        lists=[
-            item_pb2.SourceList(
-                source=cast("item_pb2.CandidateSource", int(each.source)),  # numbered alike; a test sees to it
-                rows=each.found.rows.tolist(),
-                scores=each.found.scores.tolist(),
-            )
-            for each in candidates.lists
-        ],
-    )
+def put_candidates(wire: item_pb2.CandidateSet, candidates: Candidates) -> None:
+    """Parallel arrays, and the lists of the sources where there are any; into a message that would be copied else."""
+    wire.rows = candidates.rows.astype("<u4", copy=False).tobytes()
+    wire.scores = candidates.scores.astype("<f4", copy=False).tobytes()
+    wire.sources = candidates.sources.astype("<u4", copy=False).tobytes()
+    wire.new_item_ids.extend(candidates.new_item_ids)
+    for each in candidates.lists:
+        wire.lists.add(
+            source=cast("item_pb2.CandidateSource", int(each.source)),  # numbered alike; a test sees to it
+            rows=[row for row, _ in each.ranked],
+            scores=[score for _, score in each.ranked],
+        )
 
 
 def item_ids_of(candidates: Candidates, retriever: Retriever) -> list[str]:

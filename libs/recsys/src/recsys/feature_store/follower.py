@@ -15,6 +15,7 @@ from typing import Final, Literal, get_args
 from recsys.background import running, while_store_answers
 from recsys.feature_store.interface import FeatureStore, TrendingItem
 from recsys.feature_store.opening import open_store
+from recsys.layered import Layered
 from recsys.shop.item import ItemRecord
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class LiveState:
     """
 
     def __init__(self) -> None:
-        self.items: Mapping[str, ItemRecord] = {}
+        self.items: Layered[str, ItemRecord] = Layered()
         self.erased: Mapping[str, int] = {}  # user hash → place of the erasure in the stream
         self.trending: list[TrendingItem] = []  # heaviest first
         self.caught_up = threading.Event()  # set by the first complete reading
@@ -52,7 +53,7 @@ class LiveState:
 
     def change_items(self, changed: Mapping[str, ItemRecord]) -> None:
         """Take in records that are new or have changed."""
-        self.items = {**self.items, **changed}
+        self.items = self.items.after(changed)
         self._tell(changed)
 
     def replace_trending(self, listed: list[TrendingItem]) -> None:

@@ -1,11 +1,16 @@
 """What the shop said of items since the version was trained: records of one moment, sorted by what they change."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from heapq import merge
+from itertools import compress, islice
 
+from recsys.layered import Layered
 from recsys.shop.filter import Condition
 from recsys.shop.item import Item, ItemRecord, JsonScalar
+
+IdAndRow = tuple[bytes, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +25,12 @@ class NewItem:
 class Overlay:
     """Records of one moment. Never changed: the next moment has an overlay of its own."""
 
-    by_row: Mapping[int, ItemRecord]  # of items of the version
-    added: Mapping[str, ItemRecord]  # of any others, by id
+    by_row: Layered[int, ItemRecord] = field(default_factory=Layered)  # of items of the version
+    added: Layered[str, ItemRecord] = field(default_factory=Layered)  # of any others, by id
 
-    made: Mapping[str, NewItem]  # what those make, on sale or not, by id
-    new_items: list[NewItem]  # added items on sale, the latest first, ties by id
-    sorted_rows: Sequence[tuple[bytes, int | None]]  # every item with a record, by id, and its row in the version
+    made: Layered[str, NewItem | None] = field(default_factory=Layered)  # what those make, on sale or not, by id
+    new_items: list[NewItem] = field(default_factory=list)  # added items on sale, the latest first, ties by id
+    _sorted: Sequence[Sequence[IdAndRow]] = ((), ())  # all with a record, by id: those of old, and those of late
     _saying: dict[str, set[int]] = field(default_factory=dict)  # by field, as far as somebody asked
     _of_new: dict[str, list[JsonScalar]] = field(default_factory=dict)  # the same
 
@@ -52,38 +57,55 @@ class Overlay:
         self, changed: Mapping[str, ItemRecord], *, row_of: Callable[[str], int | None]
     ) -> tuple["Overlay", list[int]]:
         """The overlay after a change of these records, and the rows of the version that it touches."""
-        by_row, added, made = dict(self.by_row), dict(self.added), dict(self.made)
-        rows: list[int] = []
-        fresh: list[tuple[bytes, int | None]] = []
-        new: list[NewItem] = []
+        of_version: dict[int, ItemRecord] = {}
+        added: dict[str, ItemRecord] = {}
+        fresh: list[IdAndRow] = []
         for item_id, record in changed.items():
             row = row_of(item_id)
-            if item_id not in added if row is None else row not in by_row:
+            if item_id not in self.added if row is None else row not in self.by_row:
                 fresh.append((item_id.encode(), row))
-            if row is not None:
-                by_row[row] = record
-                rows.append(row)
-                continue
-            added[item_id] = record
-            made.pop(item_id, None)
-            if record.makes_item:
-                made[item_id] = NewItem(record.over(None), record.created_ms)
-                new.append(made[item_id])
-        sorted_rows = sorted([*self.sorted_rows, *fresh]) if fresh else self.sorted_rows
-        saying = {
-            name: before.difference(rows).union(row for row in rows if by_row[row].says(name))
-            for name, before in self._saying.items()
+            if row is None:
+                added[item_id] = record
+            else:
+                of_version[row] = record
+        made = {
+            item_id: NewItem(record.over(None), record.created_ms) if record.makes_item else None
+            for item_id, record in added.items()
         }
-        new_items = self._with_new(new, changed)
-        of_new = self._of_new if new_items is self.new_items else {}
-        return Overlay(by_row, added, made, new_items, sorted_rows, saying, of_new), rows
+        overlay = Overlay(
+            by_row=self.by_row.after(of_version),
+            added=self.added.after(added),
+            made=self.made.after(made),
+            new_items=self._with_new(made) if made else self.new_items,
+            _sorted=self._with_fresh(fresh),
+            _saying={name: _corrected(name, before, of_version) for name, before in self._saying.items()},
+            _of_new={} if made else self._of_new,
+        )
+        return overlay, list(of_version)
 
-    def _with_new(self, new: list[NewItem], changed: Mapping[str, ItemRecord]) -> list[NewItem]:
-        kept = [each for each in self.new_items if each.item.item_id not in changed]
-        if not new and len(kept) == len(self.new_items):
-            return self.new_items
-        on_sale = [each for each in new if each.item.available]
+    def sorted_rows(self, *, after_item_id: str) -> Iterator[IdAndRow]:
+        """Items with a record whose ids are greater, by id, and their rows in the version."""
+        key = after_item_id.encode()
+        starts = (bisect_right(listed, key, key=lambda pair: pair[0]) for listed in self._sorted)
+        return merge(*(islice(listed, start, None) for listed, start in zip(self._sorted, starts, strict=True)))
+
+    def _with_new(self, made: Mapping[str, NewItem | None]) -> list[NewItem]:
+        kept = [each for each in self.new_items if each.item.item_id not in made]
+        on_sale = [each for each in made.values() if each is not None and each.item.available]
         return sorted([*kept, *on_sale], key=lambda each: (-each.created_ms, each.item.item_id.encode()))
 
+    def _with_fresh(self, fresh: Sequence[IdAndRow]) -> Sequence[Sequence[IdAndRow]]:
+        if not fresh:
+            return self._sorted
+        old, recent = self._sorted
+        recent = sorted([*recent, *fresh])
+        return (sorted([*old, *recent]), ()) if len(recent) ** 2 > len(old) else (old, recent)
 
-EMPTY = Overlay({}, {}, {}, [], [])
+
+def _corrected(name: str, before: set[int], records: Mapping[int, ItemRecord]) -> set[int]:
+    """Which rows say something of a field, right in these."""
+    saying = {row for row, record in records.items() if record.says(name)}
+    return before if before.intersection(records) == saying else before.difference(records) | saying
+
+
+EMPTY = Overlay()

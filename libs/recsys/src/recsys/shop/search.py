@@ -1,6 +1,5 @@
 """Items by words of the title and by category, in the order of their ids, as they are now."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -62,9 +61,7 @@ def _unchanged(artifact: Artifact, overlay: Overlay, wanted: Wanted) -> Iterator
 
 def _changed(overlay: Overlay, wanted: Wanted, *, item_of: Callable[[int], Item]) -> Iterator[tuple[bytes, Item]]:
     """Ids and items with a record that match, and are not deleted."""
-    listed = overlay.sorted_rows
-    start = bisect_right(listed, wanted.after_item_id.encode(), key=lambda pair: pair[0]) if wanted.after_item_id else 0
-    for at, (item_id, row) in enumerate(islice(listed, start, None)):
+    for at, (item_id, row) in enumerate(overlay.sorted_rows(after_item_id=wanted.after_item_id)):
         if at % _CHECKED_EVERY == 0:
             wanted.check_time()
         record = overlay.added[item_id.decode()] if row is None else overlay.by_row[row]

@@ -74,13 +74,16 @@ class PopularRanking:
 
     def rows(self, users: NDArray[np.int64], fetch: int) -> NDArray[np.int64]:
         """The best items for each user, [n, at most fetch]."""
-        best = self._popular.best(self._items, min(fetch, self.size)).rows
+        best = self._best(self._items, min(fetch, self.size))
         return np.broadcast_to(best, (len(users), len(best)))
 
     def alone(self, user: int, items: ItemsLeft, count: int) -> NDArray[np.int64]:
         """The best of other items for one user, [at most count]."""
-        return self._popular.best(items, count).rows
+        return self._best(items, count)
 
     def scores(self, users: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Popularities, [n, k]; those of `NO_ROW` mean nothing."""
         return self._popularity[rows]
+
+    def _best(self, items: ItemsLeft, count: int) -> NDArray[np.int64]:
+        return np.array([row for row, _ in self._popular.first(items, count)], np.int64)

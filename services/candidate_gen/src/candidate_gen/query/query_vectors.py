@@ -126,4 +126,5 @@ class QueryVectors:
 
 
 def _query(vector: NDArray[np.float32], origin: VectorOrigin, history: ItemWeights) -> QueryVector:
-    return QueryVector(vector, origin if vector.any() else VectorOrigin.NONE, history)
+    # a fifth of the time of `vector.any()`
+    return QueryVector(vector, origin if np.count_nonzero(vector) else VectorOrigin.NONE, history)

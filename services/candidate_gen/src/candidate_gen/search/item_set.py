@@ -4,6 +4,7 @@ Sets that differ by a few rows share one bitmap: a user's history is no reason t
 What many requests ask of one set is kept with it.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -54,9 +55,7 @@ class RowSet:
 
     def keeps(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each of some rows of the base is in the set: bool [len(rows)]."""
-        if len(self.gone) == 0:
-            return np.ones(len(rows), bool)
-        return np.asarray(self.gone.take(self.gone.searchsorted(rows), mode="clip") != rows)
+        return ~are_among(rows, self.gone)
 
     def rows(self) -> NDArray[np.int64]:
         """All rows of the set, ascending."""
@@ -90,10 +89,10 @@ class RowSet:
 
 @dataclass(frozen=True)
 class Head:
-    """The first items of a list that are in a set."""
+    """The first items of a list that are in a set, with their scores."""
 
     listed: object  # the list
-    found: Neighbours
+    ranked: list[tuple[int, float]]
     is_whole: bool  # there are no more
 
 
@@ -122,7 +121,7 @@ class ItemSet:
 
     def without(self, rows: NDArray[np.int64]) -> "ItemsLeft":
         """What one request may have: the set without these rows, which may repeat."""
-        return ItemsLeft(self, self.rows.without(rows) if len(rows) else self.rows)
+        return ItemsLeft.of(self, self.rows.without(rows) if len(rows) else self.rows)
 
 
 @dataclass(frozen=True)
@@ -131,17 +130,20 @@ class ItemsLeft:
 
     items: ItemSet
     rows: RowSet
+    gone: frozenset[int]  # the rows of the set that are left out
+    n_known_gone: int  # how many of these are items of the version
+
+    @classmethod
+    def of(cls, items: ItemSet, rows: RowSet) -> "ItemsLeft":
+        """`rows` are those of the set, or what is left of them."""
+        gone = rows.gone.tolist()
+        return cls(items, rows, frozenset(gone), bisect_left(gone, items.n_items))
 
     @cached_property
     def few(self) -> NDArray[np.int64] | None:
         """As of the set."""
         few = self.items.few
         return None if few is None else few[self.rows.keeps(few)]
-
-    @cached_property
-    def n_known_gone(self) -> int:
-        """How many items of the version are left out."""
-        return int(self.rows.gone.searchsorted(self.items.n_items))
 
     @property
     def n_known(self) -> int:
@@ -155,14 +157,23 @@ class ItemsLeft:
             return self.items.among
         return Among(self.rows.bitmap, size=self.n_known, n_items=self.items.n_items)
 
-    def first(self, found: Neighbours, count: int) -> Neighbours:
-        """The first `count` of some items of the set that are left."""
-        left = self.rows.keeps(found.rows).nonzero()[0][:count]
+    def those_left(self, found: Neighbours) -> Neighbours:
+        """Those of some items of the set that are left."""
+        if not self.gone:
+            return found
+        left = self.rows.keeps(found.rows)
         return Neighbours(found.rows[left], found.scores[left])
 
     def without(self, rows: NDArray[np.int64]) -> "ItemsLeft":
         """What is left without these rows too, which may repeat."""
-        return ItemsLeft(self.items, self.rows.without(rows))
+        return ItemsLeft.of(self.items, self.rows.without(rows))
+
+
+def are_among(rows: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of some rows are among others: bool [len(rows)]."""
+    if len(ascending) == 0:
+        return np.zeros(len(rows), bool)
+    return np.asarray(ascending.take(ascending.searchsorted(rows), mode="clip") == rows)
 
 
 def first_of(order: NDArray[np.int64], items: RowSet, count: int, *, start: int = 0) -> NDArray[np.int64]:

@@ -69,10 +69,6 @@ class Space:
 
         `query` is float32 [dim].
         """
-        return items.first(self.around(query, items, count), count)
-
-    def around(self, query: NDArray[np.float32], items: ItemsLeft, count: int) -> Neighbours:
-        """The same, in their order, and maybe among and after them some of the set that are not left."""
         query = self.exact.comparable(query)
         if items.few is not None:
             return best(items.few, self.exact.of_rows(query, items.few), count)
@@ -81,22 +77,21 @@ class Space:
             return NONE
         for factor in _EFFORTS:
             found = self._search(query, items, wanted, factor=factor)
-            if found is not None:
-                ties = np.count_nonzero(found.scores[1:] >= found.scores[:-1])  # in no order; all others always are
-                return best(found.rows, found.scores, len(found.rows)) if ties else found
+            if len(found.rows) >= wanted:
+                if np.count_nonzero(found.scores[1:] >= found.scores[:-1]):  # ties, in no order; all others always are
+                    return best(found.rows, found.scores, wanted)
+                return Neighbours(found.rows[:wanted], found.scores[:wanted])
         rows = items.rows.rows()[: items.n_known]
         return best(rows, self.exact.of_all(query[np.newaxis])[0, rows], wanted)
 
-    def _search(self, query: NDArray[np.float32], items: ItemsLeft, wanted: int, *, factor: float) -> Neighbours | None:
-        """What the index has, `wanted` of which are left; none where it finds fewer.
+    def _search(self, query: NDArray[np.float32], items: ItemsLeft, wanted: int, *, factor: float) -> Neighbours:
+        """What the index finds that is left: `wanted` and perhaps more, or fewer where it comes short.
 
         Where a few are gone from a set that is asked for by many, the index is asked for as many more.
         """
         gone = items.n_known_gone
         among, fetch = (items.among, wanted) if gone > wanted else (items.items.among, wanted + gone)
-        found = self.index.search(query, fetch, among=among, factor=factor)
-        is_enough = len(found.rows) == fetch or np.count_nonzero(items.rows.keeps(found.rows)) >= wanted
-        return found if is_enough else None
+        return items.those_left(self.index.search(query, fetch, among=among, factor=factor))
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Neighbours:
