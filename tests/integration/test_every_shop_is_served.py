@@ -117,8 +117,8 @@ def test_items_with_events_are_not_called_new_where_no_item_has_a_vector(tmp_pat
     artifact = trained(shop_of(("u", "b"), ("v", "b"), catalogue=CATALOGUE), tmp_path)
     retriever = Retriever(artifact, live=LiveState(), counts=SourceCounts())
     found = retriever.candidates(Asker(), Conditions(), count=1, explain=True).candidates
-    new = next(each.found for each in found.lists if each.source.name == "NEW")
-    assert [artifact.items.id_of(row) for row in new.rows.tolist()] == ["a", "c"]
+    new = next(each.ranked for each in found.lists if each.source.name == "NEW")
+    assert [artifact.items.id_of(row) for row, _ in new] == ["a", "c"]
 
 
 @pytest.mark.parametrize("name", SHOPS)
