@@ -69,7 +69,7 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
         _write_files(incomplete, contents)
-        files = {name: _entry(incomplete / name) for name in layout.DATA_FILES}
+        files = {name: _entry(incomplete / name) for name in layout.data_files(contents.fold_in.info.kind)}
         complete = manifest.model_copy(update={"files": files, "fold_in": contents.fold_in.info})
         durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
         incomplete.rename(final)
@@ -173,6 +173,8 @@ def _write_files(directory: Path, contents: Contents) -> None:
         layout.FOLD_IN_ITEM_SCALE: contents.fold_in.item_scale,
         layout.FOLD_IN_SPECTRUM: contents.fold_in.spectrum,
     }
+    if contents.fold_in.info.kind == "sequence":
+        arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
     for name, array in arrays.items():
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
