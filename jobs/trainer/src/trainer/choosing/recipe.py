@@ -23,9 +23,9 @@ from trainer.models.ease import EASESettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
-from trainer.models.training_curve import Epoch
 from trainer.models.sasrec import SASRecSettings
 from trainer.models.spectral import SpectralSettings
+from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
 
 _log = logging.getLogger(__name__)

@@ -36,6 +36,7 @@ SPACE: Final[dict[ModelName, dict[str, BaseDistribution]]] = {
         "blocks": IntDistribution(1, 2),
         "dropout": FloatDistribution(0.1, 0.6),
         "learning_rate": FloatDistribution(3e-4, 3e-3, log=True),
+        "epochs": IntDistribution(5, 200),
     },
     "lightgcn": {
         "layers": IntDistribution(1, 3),

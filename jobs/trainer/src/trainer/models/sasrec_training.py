@@ -30,6 +30,7 @@ _LEAST_VALIDATED: Final = 20  # users: fewer say nothing, and every epoch is tra
 _MOST_VALIDATED: Final = 5_000
 _VALIDATED_SHARE: Final = 0.2
 _LIST_LENGTH: Final = 10
+_GROUP: Final = 64  # places that share their random items; with one draw for a whole batch it takes twice the epochs
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,24 @@ def fit(
     return training.best_embeddings()
 
 
-def next_item_loss(encoded: Tensor, targets: Tensor, items: Tensor, *, compared: Tensor | None) -> Tensor:
-    """Mean of −ln softmax of each place's target, among the compared items and itself; none: among all.
+def next_item_loss(encoded: Tensor, targets: Tensor, items: Tensor, *, compared: Tensor) -> Tensor:
+    """Mean of −ln softmax of each place's target, among itself and the items that it is compared with.
 
     Args:
         encoded: float32 [n, dim].
         targets: int64 [n], item rows.
         items: float32 [n_items, dim].
-        compared: int64 [k], item rows, the same for each place.
+        compared: int64 [groups, k], item rows; the places of a group, some n / groups that follow each other, share
+            them. A target among them counts once.
     """
-    if compared is None:
-        return functional.cross_entropy(encoded @ items.T, targets)
+    groups = len(compared)
+    each = -(-len(targets) // groups)
+    filled = functional.pad(encoded, (0, 0, 0, groups * each - len(targets))).view(groups, each, -1)
+    others = (filled @ functional.embedding(compared, items).transpose(1, 2)).view(groups * each, -1)[: len(targets)]
+    is_target = compared.repeat_interleave(each, dim=0)[: len(targets)] == targets[:, None]
     own = (encoded * functional.embedding(targets, items)).sum(dim=1, keepdim=True)
-    others = (encoded @ functional.embedding(compared, items).T).masked_fill(compared == targets[:, None], -torch.inf)
-    return functional.cross_entropy(torch.cat([own, others], dim=1), torch.zeros_like(targets))
+    logits = torch.cat([own, others.masked_fill(is_target, -torch.inf)], dim=1)
+    return functional.cross_entropy(logits, torch.zeros_like(targets))
 
 
 class _Training:
@@ -172,17 +177,19 @@ class _Training:
         targets = padded[:, 1:]
         is_target = targets >= 0
         encoded = self._model(padded[:, :-1].clamp(min=0))[is_target]
-        items = self._model.items.weight
-        loss = next_item_loss(encoded, targets[is_target], items, compared=self._compared())
+        compared = self._compared(len(encoded))
+        loss = next_item_loss(encoded, targets[is_target], self._model.items.weight, compared=compared)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         return float(loss.detach())
 
-    def _compared(self) -> Tensor | None:
+    def _compared(self, places: int) -> Tensor:
+        """Items that so many places are compared with: int64 [groups, k]."""
         if len(self._known) <= _FULL_SOFTMAX_UP_TO:
-            return self._known  # with the target itself masked: a softmax over all items that anybody has
-        return self._known[torch.randint(len(self._known), (self._settings.negatives,), device=self._device)]
+            return self._known[None]
+        size = (-(-places // _GROUP), self._settings.negatives)
+        return self._known[torch.randint(len(self._known), size, device=self._device)]
 
     @torch.no_grad()
     def _score(self) -> float:

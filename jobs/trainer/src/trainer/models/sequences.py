@@ -5,11 +5,15 @@ A user has each item once, where they had it last: the order is that of the arti
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.shop_data.interactions import Interactions
+
+_SHUFFLES: Final = 8
+_DEVIATIONS: Final = 5.0  # standard ones, of the shuffled orders
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,24 @@ def of_users(known: Interactions) -> Sequences:
     return Sequences(newest_first[mirrored], indptr[:-1], np.diff(indptr))
 
 
-def have_an_order(known: Interactions) -> bool:
-    """Whether users with several items took most of them at different times."""
-    ordered = known.last_seen[known.most_recent_first()]
-    users = np.repeat(np.arange(len(known.user_ids)), np.diff(known.weights.indptr))
-    same_user = users[1:] == users[:-1]
-    steps = ordered[:-1][same_user] != ordered[1:][same_user]
-    return len(steps) > 0 and bool(2 * np.count_nonzero(steps) > len(steps))
+def order_matters(known: Interactions, *, seed: int) -> bool:
+    """Whether the same item comes right after the same other one more often than by chance.
+
+    By chance: with each user's items in an order drawn by the seed. What has no times has no order.
+    """
+    sequences = of_users(known)
+    users = np.repeat(np.arange(len(sequences)), sequences.lengths)
+    has_order = np.diff(known.last_seen[known.most_recent_first()]) != 0
+    if not has_order[users[1:] == users[:-1]].any():
+        return False
+    rng = np.random.default_rng(seed)
+
+    def repeated(items: NDArray[np.int64]) -> float:
+        steps = items[:-1] * len(known.item_ids) + items[1:]
+        counts = np.unique(steps[users[1:] == users[:-1]], return_counts=True)[1].astype(np.float64)
+        return float((counts * (counts - 1)).sum())
+
+    by_chance = [repeated(sequences.items[np.lexsort((rng.random(len(users)), users))]) for _ in range(_SHUFFLES)]
+    return bool(
+        repeated(sequences.items) > np.mean(by_chance) + _DEVIATIONS * max(float(np.std(by_chance, ddof=1)), 1.0)
+    )
