@@ -78,7 +78,7 @@ def test_each_item_but_the_first_is_once_what_comes_next() -> None:
     assert padded.shape[1] <= 6
     targets = padded[:, 1:][padded[:, 1:] >= 0]
     assert sorted(targets.tolist()) == [*range(1, 12), *range(14, 20)]
-    assert [row[row >= 0].tolist() for row in padded][0] == list(range(6, 12))  # the newest piece is whole
+    assert next(row[row >= 0].tolist() for row in padded) == list(range(6, 12))  # the newest piece is whole
 
 
 def test_a_padded_row_holds_the_sequence_and_nothing_behind_it() -> None:

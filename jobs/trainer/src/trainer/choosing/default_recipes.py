@@ -24,11 +24,11 @@ _UNOBSERVED: Final = 900
 _MOST_UNOBSERVED: Final = 0.3  # of one item
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
 _ITEM_ITEM_UP_TO: Final = 4_000  # items: EASE solves a square of them, in 5 s at this size
-# Of SASRec: pairs times epochs, which take about six minutes of one core; and the catalogue at which the optimiser's pass
-# over all items costs as much as a batch of pairs.
-_MOST_ENCODED: Final = 15_000_000
+# Of SASRec: pairs times epochs, three minutes of one core; and the catalogue at which the optimiser's pass over all items
+# costs as much as a batch of pairs.
+_MOST_ENCODED: Final = 5_000_000
 _ITEMS_AS_DEAR: Final = 100_000
-_LEAST_EPOCHS: Final = 10
+_LEAST_EPOCHS: Final = 5
 _FEW_TASTES: Final = SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8))
 _NEARLY_POPULAR: Final = IALSRecipe(
     settings=IALSSettings(dim=32, unobserved_weight=1, regularization=0.1, user_length_exponent=0.3)

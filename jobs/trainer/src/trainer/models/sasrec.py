@@ -27,17 +27,17 @@ _STD: Final = 0.02  # of each component of a random vector
 
 
 class SASRecSettings(BaseModel, frozen=True, extra="forbid"):
-    dim: int = Field(default=64, ge=1)
+    dim: int = Field(default=128, ge=1)
     blocks: int = Field(default=1, ge=1)
     heads: int = Field(default=2, ge=1)
     most_items: int = Field(default=50, ge=2)  # of a history, the most recent ones
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    negatives: int = Field(default=256, ge=1)  # random items that each place's next one is told from
+    dropout: float = Field(default=0.4, ge=0, lt=1)
+    negatives: int = Field(default=512, ge=1)  # random items that each place's next one is told from
     learning_rate: float = Field(default=1e-3, gt=0)
-    batch_items: int = Field(default=1_500, ge=1)
+    batch_items: int = Field(default=3_000, ge=1)  # at most; fewer where an epoch would have too few steps
     epochs: int = Field(default=200, ge=1)  # at most
-    validate_every: int = Field(default=2, ge=1)  # epochs
-    patience: int = Field(default=20, ge=1)  # epochs without a better validation before training stops
+    validate_every: int = Field(default=1, ge=1)  # epochs
+    patience: int = Field(default=5, ge=1)  # epochs without a better validation before training stops
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "SASRecSettings":

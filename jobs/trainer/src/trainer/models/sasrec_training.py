@@ -30,7 +30,9 @@ _LEAST_VALIDATED: Final = 20  # users: fewer say nothing, and every epoch is tra
 _MOST_VALIDATED: Final = 5_000
 _VALIDATED_SHARE: Final = 0.2
 _LIST_LENGTH: Final = 10
-_GROUP: Final = 64  # places that share their random items; with one draw for a whole batch it takes twice the epochs
+_LEAST_STEPS: Final = 40  # of an epoch, where batches would not get too small
+_LEAST_BATCH: Final = 128  # items
+_GROUP: Final = 128  # places that share their random items; with one draw for a whole batch it takes twice the epochs
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class _Training:
         train = self._everything.without_last(self._validated)
         self._pieces = train.pieces(settings.most_items)
         self._histories = train.of(self._validated)
+        places = int(self._pieces.lengths.sum())
+        self._batch_items = min(settings.batch_items, max(places // _LEAST_STEPS, _LEAST_BATCH))
         with self._seeded(0):
             self._model = SASRec(settings, n_items=len(interactions.item_ids)).to(device)
         self._optimizer = torch.optim.Adam(
@@ -141,7 +145,7 @@ class _Training:
         rng = np.random.default_rng([self._seed, number])
         self._model.train()
         with self._seeded(number):
-            losses = [self._step(rows) for rows in self._pieces.batches(self._settings.batch_items, rng=rng)]
+            losses = [self._step(rows) for rows in self._pieces.batches(self._batch_items, rng=rng)]
         self.progress = replace(self.progress, epoch=number, **self._state())
         return math.fsum(losses) / len(losses)
 

@@ -111,6 +111,5 @@ def order_matters(known: Interactions, *, seed: int) -> bool:
         return float((counts * (counts - 1)).sum())
 
     by_chance = [repeated(sequences.items[np.lexsort((rng.random(len(users)), users))]) for _ in range(_SHUFFLES)]
-    return bool(
-        repeated(sequences.items) > np.mean(by_chance) + _DEVIATIONS * max(float(np.std(by_chance, ddof=1)), 1.0)
-    )
+    spread = max(float(np.std(by_chance, ddof=1)), 1.0)
+    return bool(repeated(sequences.items) > np.mean(by_chance) + _DEVIATIONS * spread)
