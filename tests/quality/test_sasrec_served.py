@@ -1,7 +1,5 @@
 """A published SASRec is served as it was trained, id for id, and by what somebody did a moment ago."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch

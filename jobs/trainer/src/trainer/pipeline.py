@@ -20,7 +20,7 @@ from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
-from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe, SASRecRecipe
+from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
@@ -186,7 +186,7 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     settings.artifact_dir.mkdir(parents=True, exist_ok=True)
     defaults = default_recipes(held_out[-1].train)
     if models:  # those that take long only where they are asked for
-        of_their_own = [LightGCNRecipe(settings=LightGCNSettings(epochs=40)), SASRecRecipe()]
+        of_their_own: list[PersonalRecipe] = [LightGCNRecipe(settings=LightGCNSettings(epochs=40)), SASRecRecipe()]
         known = {one.model for one in defaults}
         defaults += [one for one in of_their_own if one.model not in known]
     to_try = [one for one in defaults if not models or one.model in models]

@@ -24,8 +24,8 @@ _UNOBSERVED: Final = 900
 _MOST_UNOBSERVED: Final = 0.3  # of one item
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
 _ITEM_ITEM_UP_TO: Final = 4_000  # items: EASE solves a square of them, in 5 s at this size
-# Of SASRec: pairs times epochs, three minutes of one core; and the catalogue at which the optimiser's pass over all items
-# costs as much as a batch of pairs.
+# Of SASRec: pairs times epochs, three minutes of one core; and the catalogue at which the optimiser's pass over all
+# items costs as much as a batch of pairs.
 _MOST_ENCODED: Final = 5_000_000
 _ITEMS_AS_DEAR: Final = 100_000
 _LEAST_EPOCHS: Final = 5
@@ -44,16 +44,17 @@ def default_recipes(known: Interactions, *, seed: int = 0) -> list[PersonalRecip
 
 
 def recipes_of_sequences(known: Interactions, *, seed: int) -> list[PersonalRecipe]:
-    """SASRec, where the order of events says something, with as many epochs as can be afforded; else nothing.
-
-    What a fit costs is counted in pairs times epochs, and never timed: the same data always give the same recipes.
-    """
-    pairs = max(known.weights.nnz, 1)
-    of_a_pair = 1 + len(known.item_ids) / _ITEMS_AS_DEAR
-    epochs = min(int(_MOST_ENCODED / (pairs * of_a_pair)), SASRecSettings().epochs)
+    """SASRec, where the order of events says something, with as many epochs as can be afforded; else nothing."""
+    epochs = affordable_epochs(pairs=known.weights.nnz, n_items=len(known.item_ids))
     if epochs < _LEAST_EPOCHS or not sequences.order_matters(known, seed=seed):
         return []
     return [SASRecRecipe(settings=SASRecSettings(epochs=epochs))]
+
+
+def affordable_epochs(*, pairs: int, n_items: int) -> int:
+    """Of SASRec, by what is counted and not by what was timed: the same data always give the same recipe."""
+    of_a_pair = 1 + n_items / _ITEMS_AS_DEAR
+    return min(int(_MOST_ENCODED / (max(pairs, 1) * of_a_pair)), SASRecSettings().epochs)
 
 
 def recipes_without_order(known: Interactions) -> list[PersonalRecipe]:

@@ -88,7 +88,7 @@ def of_users(known: Interactions) -> Sequences:
     """A sequence a user, of every item that they have."""
     indptr = known.weights.indptr.astype(np.int64)
     newest_first = known.weights.indices[known.most_recent_first()].astype(np.int64)
-    users = np.repeat(np.arange(len(known.user_ids)), np.diff(indptr))
+    users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     mirrored = indptr[users] + indptr[users + 1] - 1 - np.arange(len(newest_first))
     return Sequences(newest_first[mirrored], indptr[:-1], np.diff(indptr))
 

@@ -68,7 +68,8 @@ class Interactions:
 
     def most_recent_first(self) -> NDArray[np.int64]:
         """Places of the pairs, user by user, the most recent first, at the same second by item row: int64 [nnz]."""
-        users = np.repeat(np.arange(len(self.user_ids)), np.diff(self.weights.indptr))
+        lengths = np.diff(self.weights.indptr)
+        users = np.repeat(np.arange(len(lengths)), lengths)
         return np.lexsort((self.weights.indices, -self.last_seen, users))
 
     def recent_users(self, since: datetime) -> NDArray[np.float32]:

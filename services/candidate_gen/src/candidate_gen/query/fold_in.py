@@ -83,7 +83,7 @@ def _in_order(
 ) -> NDArray[np.float32]:
     """The vectors of the last items as the model reads them, the oldest first: float32 [n, dim]."""
     rows = history.rows[: info.most_items][::-1]
-    return embeddings[rows] * fold_in.item_scale[rows, np.newaxis]
+    return np.asarray(embeddings[rows] * fold_in.item_scale[rows, np.newaxis])
 
 
 def _encoded(fold_in: FoldIn, info: SequenceFoldIn, in_order: NDArray[np.float32]) -> NDArray[np.float32]:
