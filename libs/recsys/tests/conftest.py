@@ -90,8 +90,16 @@ class Volume:
 
     path: Path
 
-    def publish(self, version: str = "20260101T000000Z-als-00000000", *, seed: int = 0) -> Path:
-        writer.write_version(self.path, manifest=small_manifest(version), contents=small_contents(seed=seed))
+    def publish(
+        self,
+        version: str = "20260101T000000Z-als-00000000",
+        *,
+        seed: int = 0,
+        contents: writer.Contents | None = None,
+    ) -> Path:
+        """`seed` draws the small contents where none are given."""
+        written = contents or small_contents(seed=seed)
+        writer.write_version(self.path, manifest=small_manifest(version), contents=written)
         writer.activate(self.path, version)
         return self.path / "versions" / version
 

@@ -20,7 +20,7 @@ from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
-from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
@@ -188,8 +188,12 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     if len(held_out) < 3:
         raise DataError("tuning needs events over three held-out windows and some before them; use `train` as it is")
     settings.artifact_dir.mkdir(parents=True, exist_ok=True)
-    defaults = [*default_recipes(held_out[-1].train), LightGCNRecipe(settings=LightGCNSettings(epochs=40))]
-    to_try = [one for one in defaults if one.model in (models or ("als", "ials", "spectral", "ease"))]
+    defaults = default_recipes(held_out[-1].train)
+    if models:  # those that take long only where they are asked for
+        of_their_own: list[PersonalRecipe] = [LightGCNRecipe(settings=LightGCNSettings(epochs=40)), SASRecRecipe()]
+        known = {one.model for one in defaults}
+        defaults += [one for one in of_their_own if one.model not in known]
+    to_try = [one for one in defaults if not models or one.model in models]
     if not to_try:
         raise DataError(f"tuning {', '.join(models)}: the catalogue is too large for it; choose another model")
     tuned = tuning.tune(

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ModelName = Literal["als", "ials", "spectral", "ease", "lightgcn"]
+ModelName = Literal["als", "ials", "spectral", "ease", "lightgcn", "sasrec"]
 MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
 
 

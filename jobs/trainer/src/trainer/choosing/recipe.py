@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,14 +20,18 @@ from recsys import settings_file
 from recsys.age import age_factors
 from recsys.artifact.manifest import AgeInfo
 from trainer.choosing import recency
-from trainer.models import als, baselines, ease, ials, lightgcn_training, spectral
+from trainer.models import als, baselines, ease, ials, lightgcn_training, sasrec_training, spectral
 from trainer.models.als import ALSSettings
 from trainer.models.ease import EASESettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
-from trainer.models.lightgcn_training import Epoch, LightGCNSettings
+from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.models.sasrec import SASRecSettings
 from trainer.models.spectral import SpectralSettings
+from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
+
+_log = logging.getLogger(__name__)
 
 
 class _Recipe(BaseModel, frozen=True, extra="forbid"):
@@ -65,6 +70,11 @@ class LightGCNRecipe(_Recipe, frozen=True, extra="forbid"):
     warm_start: bool = True  # from iALS vectors of the same dimension; cold takes many times as long
 
 
+class SASRecRecipe(_Recipe, frozen=True, extra="forbid"):
+    model: Literal["sasrec"] = "sasrec"
+    settings: SASRecSettings = SASRecSettings()
+
+
 class PopularityRecipe(_Recipe, frozen=True, extra="forbid"):
     """The baseline as a model of its own: the same items for everybody, without those that the user has seen."""
 
@@ -72,7 +82,7 @@ class PopularityRecipe(_Recipe, frozen=True, extra="forbid"):
     recency_strength: float = Field(default=1.0, ge=0)  # 0: users of all time
 
 
-PersonalRecipe = ALSRecipe | IALSRecipe | SpectralRecipe | EASERecipe | LightGCNRecipe
+PersonalRecipe = ALSRecipe | IALSRecipe | SpectralRecipe | EASERecipe | LightGCNRecipe | SASRecRecipe
 Recipe = Annotated[PersonalRecipe | PopularityRecipe, Field(discriminator="model")]
 
 
@@ -116,6 +126,15 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir:
             return ease.fit(known, recipe.settings)
         case LightGCNRecipe():
             return fit_lightgcn(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+        case SASRecRecipe():
+            return sasrec_training.fit(
+                known,
+                recipe.settings,
+                seed=seed,
+                checkpoint=_checkpoint(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir),
+                on_epoch=log_epoch,
+                device=_device(),
+            )
         case PopularityRecipe():
             return baselines.fit(known)
 
@@ -131,21 +150,34 @@ def fit_lightgcn(
 ) -> Embeddings:
     """Fit LightGCN from the start that the recipe names; see `lightgcn_training.fit`."""
     start = ials.fit(known, IALSSettings(dim=recipe.settings.dim), seed=seed) if recipe.warm_start else None
-    checkpoint = None
-    if checkpoint_dir is not None:
-        checkpoint_dir.mkdir(parents=True, exist_ok=True)
-        of = hashlib.sha256(f"{recipe.model_dump_json()} {seed} {known.fingerprint()}".encode()).hexdigest()[:16]
-        checkpoint = checkpoint_dir / f"lightgcn-{of}.pt"
     return lightgcn_training.fit(
         known,
         recipe.settings,
         seed=seed,
         start=start,
         validate=validate,
-        checkpoint=checkpoint,
+        checkpoint=_checkpoint(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir),
         on_epoch=on_epoch,
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device=_device(),
     )
+
+
+def log_epoch(epoch: Epoch) -> None:
+    """A line of the log."""
+    _log.info("epoch", extra={"epoch": epoch.number, "loss": epoch.loss, "score": epoch.score})
+
+
+def _checkpoint(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir: Path | None) -> Path | None:
+    """The file that a killed fit goes on from; none without a directory."""
+    if checkpoint_dir is None:
+        return None
+    checkpoint_dir.mkdir(parents=True, exist_ok=True)
+    of = hashlib.sha256(f"{recipe.model_dump_json()} {seed} {known.fingerprint()}".encode()).hexdigest()[:16]
+    return checkpoint_dir / f"{recipe.model}-{of}.pt"
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def with_age(

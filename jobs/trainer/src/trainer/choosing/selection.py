@@ -20,7 +20,7 @@ from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe
 from trainer.evaluation.full_ranking import evaluate, judged_users
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.models.lightgcn_training import Epoch
+from trainer.models.training_curve import Epoch
 from trainer.progress import step
 from trainer.settings import Settings
 

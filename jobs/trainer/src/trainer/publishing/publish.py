@@ -90,13 +90,10 @@ def worth_keeping(volume: Path, count: int) -> set[str]:
 
 def history_of(known: Interactions) -> History:
     """Each user's items, most recent first; at the same second by item row."""
-    indptr = known.weights.indptr.astype(np.int64)
-    users = np.repeat(np.arange(len(known.user_ids)), np.diff(indptr))
-    items = known.weights.indices
-    order = np.lexsort((items, -known.last_seen, users))
+    order = known.most_recent_first()
     return History(
-        indptr=indptr,
-        items=items[order].astype(np.int32),
+        indptr=known.weights.indptr.astype(np.int64),
+        items=known.weights.indices[order].astype(np.int32),
         times=known.last_seen[order],
         types=known.last_type[order],
         weights=known.weights.data[order],

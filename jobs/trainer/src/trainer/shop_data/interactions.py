@@ -66,6 +66,12 @@ class Interactions:
             type_sets=self.type_sets[kept],
         )
 
+    def most_recent_first(self) -> NDArray[np.int64]:
+        """Places of the pairs, user by user, the most recent first, at the same second by item row: int64 [nnz]."""
+        lengths = np.diff(self.weights.indptr)
+        users = np.repeat(np.arange(len(lengths)), lengths)
+        return np.lexsort((self.weights.indices, -self.last_seen, users))
+
     def recent_users(self, since: datetime) -> NDArray[np.float32]:
         """Per item, the distinct users whose last event with it is at `since` or later: float32 [n_items]."""
         recent = self.last_seen >= math.ceil(since.timestamp())

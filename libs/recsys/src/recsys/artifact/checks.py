@@ -83,6 +83,11 @@ def check_fold_in(version_dir: Path, fold_in: FoldIn) -> None:
         raise ArtifactError(f"{path}: expected values above 0, found {least}")
     if least < 0:
         raise ArtifactError(f"{path}: expected values of 0 or more, found {least}")
+    if fold_in.info.kind == "sequence" and len(fold_in.spectrum) % fold_in.info.heads:
+        expected = f"a divisor of the dimension {len(fold_in.spectrum)}"
+        raise ArtifactError(
+            f"{version_dir / layout.MANIFEST}: fold_in.heads: expected {expected}, found {fold_in.info.heads}"
+        )
 
 
 def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed: tuple[str, ...]) -> None:

@@ -92,7 +92,17 @@ class SumFoldIn(_FoldIn):
     user_exponent: float = Field(default=0.0, ge=0)  # the sum is divided by (number of items)^this
 
 
-FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn, Field(discriminator="kind")]
+class SequenceFoldIn(_Frozen):
+    """Causal self-attention over the last items, whose weights are a file of their own. See `sequence_encoder`."""
+
+    kind: Literal["sequence"] = "sequence"
+    blocks: int = Field(ge=1)
+    heads: int = Field(ge=1)  # divide the manifest's dim
+    hidden: int = Field(ge=1)  # width of a block's feed-forward layer
+    most_items: int = Field(ge=1)  # of a history, the most recent ones
+
+
+FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn | SequenceFoldIn, Field(discriminator="kind")]
 
 
 class TransitionsInfo(_Frozen):

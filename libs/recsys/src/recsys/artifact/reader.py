@@ -14,11 +14,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from recsys.artifact import checks, layout
+from recsys.artifact import checks, layout, sequence_encoder
 from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FORMAT_VERSION, Manifest
+from recsys.artifact.manifest import FORMAT_VERSION, Manifest, SequenceFoldIn
 from recsys.artifact.sorted_ids import SortedIds
 from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
@@ -54,7 +54,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
     """
     manifest = read_manifest(version_dir)
-    needed: tuple[str, ...] = layout.DATA_FILES if manifest.format_version > 1 else layout.DATA_FILES_OF_FORMAT_1
+    needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None)
     needed += layout.TRANSITIONS if manifest.transitions is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
@@ -136,6 +136,7 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
             layout.FOLD_IN_ITEM_WEIGHTS: artifact.fold_in.item_weights,
             layout.FOLD_IN_ITEM_SCALE: artifact.fold_in.item_scale,
             layout.FOLD_IN_SPECTRUM: artifact.fold_in.spectrum,
+            layout.FOLD_IN_ENCODER: artifact.fold_in.encoder,
         }
     if artifact.transitions is not None:
         floats[layout.TRANSITIONS_SCORES] = artifact.transitions.scores
@@ -175,11 +176,16 @@ def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
     if manifest.fold_in is None:
         return None
     n_items = (manifest.item_count,)
+    encoder = np.empty(0, np.float32)
+    if isinstance(manifest.fold_in, SequenceFoldIn):
+        size = sequence_encoder.size(manifest.fold_in, manifest.dim)
+        encoder = _read_array(version_dir / layout.FOLD_IN_ENCODER, np.float32, (size,))
     return FoldIn(
         info=manifest.fold_in,
         item_weights=_read_array(version_dir / layout.FOLD_IN_ITEM_WEIGHTS, np.float32, n_items),
         item_scale=_read_array(version_dir / layout.FOLD_IN_ITEM_SCALE, np.float32, n_items),
         spectrum=_read_array(version_dir / layout.FOLD_IN_SPECTRUM, np.float32, (manifest.dim,)),
+        encoder=encoder,
     )
 
 

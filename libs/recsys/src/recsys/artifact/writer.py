@@ -71,7 +71,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
         _write_files(incomplete, contents)
-        names = layout.DATA_FILES if contents.transitions is None else layout.DATA_FILES + layout.TRANSITIONS
+        names = layout.data_files(contents.fold_in.info.kind)
+        names += () if contents.transitions is None else layout.TRANSITIONS
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
             "fold_in": contents.fold_in.info,
@@ -186,6 +187,8 @@ def _write_files(directory: Path, contents: Contents) -> None:
             layout.TRANSITIONS_ITEMS: contents.transitions.items,
             layout.TRANSITIONS_SCORES: contents.transitions.scores,
         }
+    if contents.fold_in.info.kind == "sequence":
+        arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
     for name, array in arrays.items():
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)

@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.query import sequence
 from candidate_gen.query.item_weights import ItemWeights
 from recsys.age import age_factors
+from recsys.artifact import sequence_encoder
 from recsys.artifact.fold_in import FoldIn
-from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
+from recsys.artifact.manifest import AgeInfo, ALSFoldIn, IALSFoldIn, SequenceFoldIn, SumFoldIn
 
 # Multiplications that a vector may cost: at 64 dimensions a history of 1,000 items comes in whole, at 512 one of 125.
 # Older items are dropped, so a vector takes less than 1 ms.
@@ -45,7 +47,9 @@ def vector(fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeight
 
     `embeddings` is float32 [n_items, dim], as the artifact has them.
     """
-    recent = _recent(fold_in, embeddings, history)
+    if isinstance(fold_in.info, SequenceFoldIn):
+        return _encoded(fold_in, fold_in.info, _in_order(fold_in, fold_in.info, embeddings, history=history))
+    recent = _recent(fold_in, fold_in.info.age, embeddings, history=history)
     if isinstance(fold_in.info, SumFoldIn):
         return (_sum_weights(fold_in, fold_in.info, recent) @ recent.vectors).astype(np.float32)
     return _solved(_normal(fold_in, fold_in.info, recent)).astype(np.float32)
@@ -54,8 +58,15 @@ def vector(fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeight
 def contributions(
     fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The items that `vector` is made of, [n], and what each adds: float32 [n, dim], whose sum is the vector."""
-    recent = _recent(fold_in, embeddings, history)
+    """The items that `vector` is made of, [n], and what each adds: float32 [n, dim], whose sum is the vector.
+
+    An encoder adds nothing up. There it is what the vector loses where the history lacks the item, and what these
+    leave of the vector is shared by all items alike.
+    """
+    if isinstance(fold_in.info, SequenceFoldIn):
+        in_order = _in_order(fold_in, fold_in.info, embeddings, history=history)
+        return history.rows[: len(in_order)], _differences(fold_in, fold_in.info, in_order)[::-1]
+    recent = _recent(fold_in, fold_in.info.age, embeddings, history=history)
     if isinstance(fold_in.info, SumFoldIn):
         parts = _sum_weights(fold_in, fold_in.info, recent)[:, np.newaxis] * recent.vectors
     else:
@@ -69,15 +80,37 @@ def most_items(dim: int) -> int:
     return min(_MOST_ITEMS, small if small < dim else _MOST_WORK // dim**2)
 
 
-def _recent(fold_in: FoldIn, embeddings: NDArray[np.float32], history: ItemWeights) -> _Recent:
+def _recent(fold_in: FoldIn, age: AgeInfo, embeddings: NDArray[np.float32], *, history: ItemWeights) -> _Recent:
     most = most_items(embeddings.shape[1])
     rows, times = history.rows[:most], history.times[:most]
     return _Recent(
         rows=rows,
         weights=history.weights[:most],
-        ages=age_factors(times, np.zeros(len(times), np.int64), fold_in.info.age),
+        ages=age_factors(times, np.zeros(len(times), np.int64), age),
         vectors=embeddings[rows].astype(np.float64) * fold_in.item_scale[rows, np.newaxis],
     )
+
+
+def _in_order(
+    fold_in: FoldIn, info: SequenceFoldIn, embeddings: NDArray[np.float32], *, history: ItemWeights
+) -> NDArray[np.float32]:
+    """The vectors of the last items as the model reads them, the oldest first: float32 [n, dim]."""
+    rows = history.rows[: info.most_items][::-1]
+    return np.asarray(embeddings[rows] * fold_in.item_scale[rows, np.newaxis])
+
+
+def _encoded(fold_in: FoldIn, info: SequenceFoldIn, in_order: NDArray[np.float32]) -> NDArray[np.float32]:
+    dim = in_order.shape[1]
+    if len(in_order) == 0:
+        return np.zeros(dim, np.float32)
+    return sequence.encoded(in_order, sequence_encoder.split(fold_in.encoder, info, dim), info)
+
+
+def _differences(fold_in: FoldIn, info: SequenceFoldIn, in_order: NDArray[np.float32]) -> NDArray[np.float32]:
+    whole = _encoded(fold_in, info, in_order)
+    without = [_encoded(fold_in, info, np.delete(in_order, place, axis=0)) for place in range(len(in_order))]
+    parts = whole - np.array(without, np.float32).reshape(in_order.shape)
+    return np.asarray(parts + (whole - parts.sum(axis=0)) / np.float32(max(len(in_order), 1)))
 
 
 def _sum_weights(fold_in: FoldIn, info: SumFoldIn, recent: _Recent) -> NDArray[np.float64]:
