@@ -70,11 +70,15 @@ def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 
 
 
 def of_strengths(
-    of_one: Sequence[Recipe], window: Split, *, recent_days: float, seed: int = 0
+    of_one: Sequence[Recipe], window: Split, *, recent_days: float, seed: int = 0, to_compare: bool = False
 ) -> tuple[list[Row], Embeddings]:
-    """Recipes that differ in their strength of recency alone: one fit, and its model without recency."""
+    """Recipes that differ in their strength of recency alone: one fit, and its model without recency.
+
+    Args:
+        to_compare: fit as recipes are compared, not as one is judged and published.
+    """
     started = time.perf_counter()
-    fitted = recipes.fit_model(of_one[0], window.train, seed=seed)
+    fitted = (recipes.fit_to_compare if to_compare else recipes.fit_model)(of_one[0], window.train, seed=seed)
     fit_s = time.perf_counter() - started
     return [_scaled(one, fitted, window, fit_s=fit_s, recent_days=recent_days) for one in of_one], fitted
 
@@ -121,14 +125,17 @@ def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[st
         chosen = selection.best(selection.together(tried[number - len(by) :])).recipe if by else None
         of_chosen = None
         tried.append([])
+        chooses = number + 1 < len(windows)
         for one in to_try:
             strengths = selection.with_strengths(one)
             shown = _SHOWN_STRENGTHS if window.cut else _SHOWN_STRENGTHS[:1]
             of_one = [each for each in strengths if each.recency_strength in shown or each == chosen]
-            rows, fitted = of_strengths(of_one, window, recent_days=settings.recent_days, seed=settings.seed)
+            rows, fitted = of_strengths(
+                of_one, window, recent_days=settings.recent_days, seed=settings.seed, to_compare=chooses
+            )
             yield from (row.line() for each, row in zip(of_one, rows, strict=True) if each.recency_strength in shown)
             of_chosen = next((row for each, row in zip(of_one, rows, strict=True) if each == chosen), of_chosen)
-            if number + 1 < len(windows):
+            if chooses:
                 tried[-1] += selection.tried(strengths, fitted, window, settings=settings)
         if of_chosen:
             judged = sum(each.judged_users for each in by)
