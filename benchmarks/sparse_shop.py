@@ -1,10 +1,16 @@
-"""A made-up shop of many users and items and few pairs of them: popular items, tastes, and items that go together.
+"""A made-up shop of many users and items and few pairs of them: is what `train` chooses there below a baseline?
 
-Users are active by a lognormal and items sell by a power law. What follows a purchase is now and then one of the few
-items that go with it (the same author, the next volume), else one of the user's taste or any item. With no tastes and
-many followers item-kNN is hard to beat; with the reverse, factorisation is strong.
+    .venv/bin/python -m benchmarks.sparse_shop [--users N --items N --pairs N --follows SHARE --taste SHARE]
+
+Popular items, tastes, and items that go together. Users are active by a lognormal and items sell by a power law. What
+follows a purchase is now and then one of the few items that go with it (the same author, the next volume), else one of
+the user's taste or any item. With no tastes and many followers item-kNN is hard to beat; with the reverse,
+factorisation is strong.
 """
 
+import argparse
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +18,16 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from trainer.choosing import selection
+from trainer.choosing.default_recipes import default_recipes
+from trainer.choosing.gate import METRIC, with_interval
+from trainer.evaluation import bootstrap, sample, windows
+from trainer.evaluation.bootstrap import PairedDifference
+from trainer.evaluation.split import Split
+from trainer.report import table
+from trainer.report.table import Row
+from trainer.settings import Settings
 
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _DAYS: Final = 150
@@ -57,7 +73,7 @@ class SparseShop:
 
 
 def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 def _frame(user: NDArray[np.int64], item: NDArray[np.int64], seconds: NDArray[np.float64]) -> pl.DataFrame:
@@ -70,3 +86,56 @@ def _frame(user: NDArray[np.int64], item: NDArray[np.int64], seconds: NDArray[np
         quantity=pl.lit(1.0),
         value=pl.lit(None, pl.Float64),
     ).sort("timestamp", "user_id", "item_id")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What `train` chooses by the windows before the newest, on the newest, beside the baselines."""
+
+    row: Row
+    baselines: Sequence[Row]
+    gain: PairedDifference  # over the best of them, in NDCG@20
+    users: int  # who chose
+
+
+def choose(held_out: Sequence[Split], *, settings: Settings) -> Chosen:
+    """Compare the default recipes as `train` does, and judge the best.
+
+    Args:
+        held_out: `windows.to_choose_and_judge`.
+    """
+    *before, newest = sample.to_compare(held_out, settings=settings)
+    to_try = default_recipes(newest.train)
+    best, _ = selection.best_of(to_try, before, settings=settings)
+    baselines = list(table.of_baselines(newest, recent_days=settings.recent_days))
+    row = table.of_recipe(best.recipe, newest, recent_days=settings.recent_days, seed=settings.seed)
+    highest = max(baselines, key=lambda one: one.evaluation.mean(METRIC))
+    gain = bootstrap.paired(row.evaluation.per_user[METRIC], highest.evaluation.per_user[METRIC])
+    return Chosen(row, baselines, gain, users=len(best.ndcg))
+
+
+def main() -> None:
+    """Print what each baseline and the chosen recipe are worth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=120_000)
+    parser.add_argument("--items", type=int, default=80_000)
+    parser.add_argument("--pairs", type=int, default=2_000_000)
+    parser.add_argument("--follows", type=float, default=0.2)
+    parser.add_argument("--taste", type=float, default=0.7)
+    arguments = vars(parser.parse_args())
+    started = time.perf_counter()
+    frame = SparseShop(**arguments).events()
+    settings = Settings()
+    held_out = windows.to_choose_and_judge(frame, weights={"purchase": 1.0}, settings=settings)
+    del frame
+    print(f"{table.described(held_out[-1])}\n\n{table.HEADER}", flush=True)
+    chosen = choose(held_out, settings=settings)
+    for row in (*chosen.baselines, chosen.row):
+        print(row.line())
+    print(f"\nchosen by {chosen.users:,} users; {METRIC} minus the best baseline's: {with_interval(chosen.gain)}")
+    seconds, cpu_s = time.perf_counter() - started, time.process_time()
+    print(f"{seconds:.0f} s, {cpu_s:.0f} s of processor time")
+
+
+if __name__ == "__main__":
+    main()
