@@ -66,12 +66,8 @@ def default_recipes(known: Interactions) -> list[PersonalRecipe]:
     return [
         nearly_popular,
         _FEW_TASTES,
-        ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),
-        ALSRecipe(settings=ALSSettings(dim=256, alpha=10)),
-        IALSRecipe(
-            settings=IALSSettings(
-                dim=512, sweeps=6, unobserved_weight=unobserved, regularization=0.001, user_length_exponent=0.3
-            )
-        ),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=3, regularization=10)),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=10, regularization=30)),
+        IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=unobserved, user_length_exponent=0.4)),
         SpectralRecipe(settings=SpectralSettings(dim=512)),
     ]
