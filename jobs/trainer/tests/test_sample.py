@@ -100,18 +100,6 @@ def test_a_search_compares_on_the_sample_that_train_compares_on(
     assert all(pairs <= PAIRS for _, pairs in fits)
 
 
-def test_als_is_compared_with_fewer_sweeps_on_many_pairs_alone(
-    window: Split, fits: list[tuple[Recipe, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pairs = window.train.weights.nnz
-    for many, fewer in ((pairs, None), (pairs - 1, 8)):
-        monkeypatch.setattr(recipes, "_MANY_PAIRS", many)
-        fits.clear()
-        for one in TO_TRY[1:]:
-            recipes.fit_to_compare(one, window.train, seed=0)
-        assert [getattr(one.settings, "iterations", None) for one, _ in fits] == [fewer or 15, None]
-
-
 def test_sampled_users_judge_as_all_of_them_do(window: Split) -> None:
     settings = Settings()
     models = [recipes.fit(one, window.train, recent_days=settings.recent_days, seed=0) for one in TO_TRY[:2]]

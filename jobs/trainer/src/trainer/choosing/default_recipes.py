@@ -66,8 +66,8 @@ def default_recipes(known: Interactions) -> list[PersonalRecipe]:
     return [
         nearly_popular,
         _FEW_TASTES,
-        ALSRecipe(settings=ALSSettings(dim=256, alpha=3, regularization=10)),
-        ALSRecipe(settings=ALSSettings(dim=256, alpha=10, regularization=30)),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=3, regularization=10, iterations=8)),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=10, regularization=30, iterations=8)),
         IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=unobserved, user_length_exponent=0.4)),
         SpectralRecipe(settings=SpectralSettings(dim=512)),
     ]

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -24,9 +24,6 @@ from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import Epoch, LightGCNSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.shop_data.interactions import Interactions
-
-_MANY_PAIRS: Final = 500_000  # of fewer, any fit takes seconds
-_ITERATIONS_TO_COMPARE: Final = 8  # of ALS
 
 
 class _Recipe(BaseModel, frozen=True, extra="forbid"):
@@ -112,14 +109,6 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir:
             return fit_lightgcn(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
         case PopularityRecipe():
             return baselines.fit(known)
-
-
-def fit_to_compare(recipe: Recipe, known: Interactions, *, seed: int) -> Embeddings:
-    """`fit_model`, or where it takes long and tells nearly the same, a fit of fewer sweeps (docs/evaluation.md)."""
-    if isinstance(recipe, ALSRecipe) and known.weights.nnz > _MANY_PAIRS:
-        fewer = min(recipe.settings.iterations, _ITERATIONS_TO_COMPARE)
-        recipe = recipe.model_copy(update={"settings": recipe.settings.model_copy(update={"iterations": fewer})})
-    return fit_model(recipe, known, seed=seed)
 
 
 def fit_lightgcn(

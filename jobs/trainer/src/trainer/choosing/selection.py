@@ -111,7 +111,7 @@ def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> t
     for window in windows:
         started = time.perf_counter()
         with step(f"try {recipes.described(recipe)}: fit"):
-            fitted = recipes.fit_to_compare(recipe, window.train, seed=settings.seed)
+            fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
         fit_s = time.perf_counter() - started
         with step(f"try {recipes.described(recipe)}: compare"):
             by_window.append(tried(with_strengths(recipe), fitted, window, settings=settings))

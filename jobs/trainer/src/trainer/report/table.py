@@ -70,15 +70,11 @@ def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 
 
 
 def of_strengths(
-    of_one: Sequence[Recipe], window: Split, *, recent_days: float, seed: int = 0, to_compare: bool = False
+    of_one: Sequence[Recipe], window: Split, *, recent_days: float, seed: int = 0
 ) -> tuple[list[Row], Embeddings]:
-    """Recipes that differ in their strength of recency alone: one fit, and its model without recency.
-
-    Args:
-        to_compare: fit as recipes are compared, not as one is judged and published.
-    """
+    """Recipes that differ in their strength of recency alone: one fit, and its model without recency."""
     started = time.perf_counter()
-    fitted = (recipes.fit_to_compare if to_compare else recipes.fit_model)(of_one[0], window.train, seed=seed)
+    fitted = recipes.fit_model(of_one[0], window.train, seed=seed)
     fit_s = time.perf_counter() - started
     return [_scaled(one, fitted, window, fit_s=fit_s, recent_days=recent_days) for one in of_one], fitted
 
@@ -125,17 +121,14 @@ def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[st
         chosen = selection.best(selection.together(tried[number - len(by) :])).recipe if by else None
         of_chosen = None
         tried.append([])
-        chooses = number + 1 < len(windows)
         for one in to_try:
             strengths = selection.with_strengths(one)
             shown = _SHOWN_STRENGTHS if window.cut else _SHOWN_STRENGTHS[:1]
             of_one = [each for each in strengths if each.recency_strength in shown or each == chosen]
-            rows, fitted = of_strengths(
-                of_one, window, recent_days=settings.recent_days, seed=settings.seed, to_compare=chooses
-            )
+            rows, fitted = of_strengths(of_one, window, recent_days=settings.recent_days, seed=settings.seed)
             yield from (row.line() for each, row in zip(of_one, rows, strict=True) if each.recency_strength in shown)
             of_chosen = next((row for each, row in zip(of_one, rows, strict=True) if each == chosen), of_chosen)
-            if chooses:
+            if number + 1 < len(windows):
                 tried[-1] += selection.tried(strengths, fitted, window, settings=settings)
         if of_chosen:
             judged = sum(each.judged_users for each in by)
