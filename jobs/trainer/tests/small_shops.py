@@ -33,6 +33,12 @@ def aged_shop(*, seed: int = 0) -> Shop:
     return Shop(pl.concat([long_ago, live]), old.catalogue, old.weights)
 
 
+def shop_without_times(*, seed: int = 0) -> Shop:
+    """The small shop, but nobody noted when: all of it has one date."""
+    noted = small_shop(seed=seed)
+    return Shop(noted.events.with_columns(timestamp=noted.events["timestamp"].min()), noted.catalogue, noted.weights)
+
+
 def grocer(*, n_users: int = 300, n_items: int = 160, seed: int = 0) -> Shop:
     """Dense baskets of what everybody buys: nobody has a taste, the best list is the popular one."""
     rng = np.random.default_rng(seed)

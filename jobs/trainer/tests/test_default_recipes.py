@@ -73,3 +73,14 @@ def test_the_weight_of_an_unobserved_pair_falls_with_the_catalogue(n_items: int,
     tried = default_recipes(large)
     assert weight in [one.settings.unobserved_weight for one in tried if isinstance(one, IALSRecipe)]
     assert any(isinstance(one, EASERecipe) for one in tried) == (n_items <= 4_000)
+
+
+@pytest.mark.parametrize("n_items", [10, 3_000, 9_000, 40_000, 10_000_000])
+def test_recipes_of_every_size_of_shop_reach_from_nearly_popular_to_many_dimensions(n_items: int) -> None:
+    """A shop whose users have no tastes is left with the first, one of millions of pairs of items wants the last."""
+    known = interactions_of(np.ones((1, 1), np.float32))
+    tried = default_recipes(replace(known, user_ids=["u"] * 20_000, item_ids=["i"] * n_items))
+    strongest = max(one.settings.regularization for one in tried if isinstance(one, IALSRecipe))
+    assert strongest == 0.1
+    most = max(one.settings.dim for one in tried)
+    assert most >= (512 if n_items > 10_000 else min(128, n_items))

@@ -81,10 +81,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     with step("hold out"):
         held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
-            held_out[:-1] = [
-                sample.of_users(window, judged_users=settings.selection_users, seed=settings.seed)
-                for window in held_out[:-1]
-            ]
+            held_out = sample.to_compare(held_out, settings=settings)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
@@ -196,14 +193,15 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     to_try = [one for one in defaults if not models or one.model in models]
     if not to_try:
         raise DataError(f"tuning {', '.join(models)}: the catalogue is too large for it; choose another model")
+    compared = sample.to_compare(held_out, settings=settings)[:-1]
     tuned = tuning.tune(
-        held_out[:-1],
+        compared,
         models=models or list(dict.fromkeys(one.model for one in to_try)),
         start_with=to_try,
         budget_s=budget_s,
         settings=settings,
     )
-    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, held_out[:-1], settings=settings))
+    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, compared, settings=settings))
 
 
 def measure_serving(judgement: Judgement, chosen: IndexSpec, *, settings: Settings) -> TwoStageFigures | None:

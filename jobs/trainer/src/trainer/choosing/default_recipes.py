@@ -30,9 +30,6 @@ _MOST_ENCODED: Final = 5_000_000
 _ITEMS_AS_DEAR: Final = 100_000
 _LEAST_EPOCHS: Final = 5
 _FEW_TASTES: Final = SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8))
-_NEARLY_POPULAR: Final = IALSRecipe(
-    settings=IALSSettings(dim=32, unobserved_weight=1, regularization=0.1, user_length_exponent=0.3)
-)
 
 
 def default_recipes(known: Interactions, *, seed: int = 0) -> list[PersonalRecipe]:
@@ -61,13 +58,21 @@ def recipes_without_order(known: Interactions) -> list[PersonalRecipe]:
     """Recipes that know what somebody had, and not in which order."""
     n_items = max(len(known.item_ids), 1)
     unobserved = float(f"{min(_MOST_UNOBSERVED, _UNOBSERVED / n_items):.2g}")
+    nearly_popular = IALSRecipe(
+        settings=IALSSettings(
+            dim=32,
+            unobserved_weight=float(f"{unobserved / _MOST_UNOBSERVED:.2g}"),
+            regularization=0.1,
+            user_length_exponent=0.3,
+        )
+    )
     smaller_side = min(len(known.user_ids), len(known.item_ids))
     if smaller_side <= _SMALL_UP_TO:
         most = max(2, smaller_side // 8)  # more dimensions than that learn noise
         small: list[PersonalRecipe] = [
             EASERecipe(settings=EASESettings(dim=256, regularization=6)),
             EASERecipe(settings=EASESettings(dim=128, regularization=20)),
-            _NEARLY_POPULAR,
+            nearly_popular,
             _FEW_TASTES,
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=0.5, regularization=10)),
             ALSRecipe(settings=ALSSettings(dim=min(64, most), alpha=2, regularization=1)),
@@ -88,9 +93,10 @@ def recipes_without_order(known: Interactions) -> list[PersonalRecipe]:
             small = [one for one in small if not isinstance(one, EASERecipe)]
         return list(dict.fromkeys(small))  # a small catalogue makes some of them one
     return [
+        nearly_popular,
         _FEW_TASTES,
-        ALSRecipe(settings=ALSSettings(dim=256, alpha=3)),
-        ALSRecipe(settings=ALSSettings(dim=256, alpha=10)),
-        IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=unobserved)),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=3, regularization=10, iterations=8)),
+        ALSRecipe(settings=ALSSettings(dim=256, alpha=10, regularization=30, iterations=8)),
+        IALSRecipe(settings=IALSSettings(dim=512, unobserved_weight=unobserved, user_length_exponent=0.4)),
         SpectralRecipe(settings=SpectralSettings(dim=512)),
     ]

@@ -17,7 +17,8 @@ from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.gate import METRIC
 from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe
-from trainer.evaluation.full_ranking import evaluate, judged_users
+from trainer.evaluation import metrics, ranking
+from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
 from trainer.models.training_curve import Epoch
@@ -26,6 +27,7 @@ from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_K: Final = 20  # recipes are compared by NDCG at this length
 _STANDARD_ERRORS: Final = 1.5  # of the paired difference, by which a riskier recipe must be better than a safer one
 
 # By time and by step, the mildest first; how much each is worth where: docs/evaluation.md
@@ -150,7 +152,8 @@ def with_best_age(
         with step(f"try ages of {recipes.described(recipe)}"):
             if fitted is None:
                 fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
-            by_window.append(tried([recipe, *ages], fitted, window, settings=settings))
+            of_each = (tried([one], fitted, window, settings=settings) for one in (recipe, *ages))
+            by_window.append([one for [one] in of_each])
     found = best(together(by_window))
     _log.info("ages tried", extra={"recipe": found.recipe.model_dump(), METRIC: float(found.ndcg.mean())})
     return found.recipe
@@ -166,8 +169,22 @@ def best(of: Sequence[Tried]) -> Tried:
 
 
 def tried(strengths: Sequence[Recipe], fitted: Embeddings, window: Split, *, settings: Settings) -> list[Tried]:
-    """One model with several strengths of recency: a fit costs seconds, and a strength costs none."""
-    return [Tried(each, per_user(each, fitted, window, settings=settings)) for each in strengths]
+    """One model with several strengths of recency: a fit and its scores cost seconds, and a strength hardly anything.
+
+    Args:
+        strengths: recipes that differ in nothing else.
+        fitted: without recency and age.
+    """
+    train = window.train
+    users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
+    strong = [one.recency_strength for one in strengths]
+    factors = [recipes.recency_factors(train, one, recent_days=settings.recent_days) if one else None for one in strong]
+    aged = recipes.with_age(strengths[0], fitted, train, rows=users)
+    ranked = ranking.top_unseen_scaled(aged, factors, seen=train.weights, user_rows=users, k=_K)
+    test = window.test[users]
+    relevant = np.diff(test.indptr) + window.test_unknown_items[users]
+    figures = (metrics.ndcg(find_hits(each, test), relevant, _K) for each in ranked)
+    return [Tried(each, ndcg) for each, ndcg in zip(strengths, figures, strict=True)]
 
 
 def together(by_window: Sequence[Sequence[Tried]]) -> list[Tried]:
@@ -205,19 +222,10 @@ def stop_early(
         recipe,
         window.train,
         seed=settings.seed,
-        validate=lambda fitted: float(per_user(recipe, fitted, window, settings=settings).mean()),
+        validate=lambda fitted: float(tried([recipe], fitted, window, settings=settings)[0].ndcg.mean()),
         on_epoch=tell,
     )
     scored = [epoch for epoch in curve if epoch.score is not None]
     best = max(scored, key=lambda epoch: epoch.score or 0.0)
     stopped = recipe.settings.model_copy(update={"epochs": best.number})
     return recipe.model_copy(update={"settings": stopped}), curve, fitted
-
-
-def per_user(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> NDArray[np.float64]:
-    """What a fitted model with the recipe's recency and age is worth to each judged user: float64 [n_users]."""
-    judging = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
-    aged = recipes.with_age(recipe, fitted, window.train, rows=judging)
-    scaled = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=settings.recent_days)
-    judged = evaluate(scaled, window, ks=(20,), max_users=settings.selection_users, seed=settings.seed)
-    return judged.per_user[METRIC]

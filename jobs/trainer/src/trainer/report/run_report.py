@@ -42,7 +42,9 @@ def describe(
     return RunReport(
         title=version,
         made_at=datetime.now(UTC),
-        split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it.",
+        split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it."
+        if window.cut
+        else "Tested by a random fifth of each user's items, since the events have no times; trained on the others.",
         k=20,
         models=_models({name: judgement.new, **beside, **judgement.baselines}, name, judgement, settings=settings),
         comparisons=_comparisons(judgement.baselines | beside, name, judgement, settings=settings),

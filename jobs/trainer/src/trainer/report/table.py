@@ -10,7 +10,7 @@ from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Tried
-from trainer.evaluation import bootstrap
+from trainer.evaluation import bootstrap, sample
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import newest_enough
@@ -103,10 +103,13 @@ def lines(windows: Sequence[Split], recipe: Recipe | None, *, settings: Settings
 
     Of the default recipes also what `train` would have chosen by the windows before, where there are some.
     """
+    compared = sample.to_compare(windows, settings=settings)
+    if any(one is not whole for one, whole in zip(compared, windows, strict=True)):
+        yield f"\nwindows before the newest: users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them"
     if recipe is None:
-        yield from _of_defaults(windows, settings=settings)
+        yield from _of_defaults(compared, settings=settings)
         return
-    for window in windows:
+    for window in compared:
         yield from _begun(window, settings=settings)
         yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
 
@@ -132,7 +135,8 @@ def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[st
                 tried[-1] += selection.tried(strengths, fitted, window, settings=settings)
         if of_chosen:
             judged = sum(each.judged_users for each in by)
-            yield f"\n`train` would have chosen, by {judged:,} users before:\n\n{HEADER}\n{of_chosen.line()}"
+            how = "before" if by[-1].cut else "whose items were held out of train at random"
+            yield f"\n`train` would have chosen, by {judged:,} users {how}:\n\n{HEADER}\n{of_chosen.line()}"
 
 
 def _begun(window: Split, *, settings: Settings) -> Iterator[str]:
