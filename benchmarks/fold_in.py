@@ -115,7 +115,9 @@ def _folded(model: Foldable, known: Interactions, users: NDArray[np.int64]) -> t
         started = time.perf_counter()
         for user in users.tolist():
             part = slice(history.indptr[user], history.indptr[user + 1])
-            seen = ItemWeights(history.items[part].astype(np.int64), history.weights[part].astype(np.float64))
+            seen = ItemWeights(
+                history.items[part].astype(np.int64), history.weights[part].astype(np.float64), history.times[part]
+            )
             vectors[user] = vector(model.fold_in, model.embeddings.item, seen)
         seconds = time.perf_counter() - started
     return Embeddings(user=vectors, item=model.embeddings.item), seconds

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -29,11 +29,13 @@ from tools.local_stack import PYTHON, LocalStack, Ports
 from trainer import pipeline
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
+from trainer.choosing.blending import Blended
 from trainer.evaluation import bootstrap, metrics, split
 from trainer.evaluation.full_ranking import Evaluation, evaluate, find_hits
 from trainer.evaluation.split import Split
 from trainer.models.baselines import popularity
 from trainer.models.embeddings import Embeddings, Scorer
+from trainer.models.transitions import TransitionScores
 from trainer.settings import Settings
 from trainer.shop_data import interactions
 from trainer.shop_data.shop import Shop
@@ -71,6 +73,29 @@ class OnSale(Embeddings):
         scores = self.user[user_rows] @ self.item.T
         scores[:, ~self.available] = -np.inf
         return scores
+
+
+@dataclass(frozen=True)
+class NextOnSale(TransitionScores):
+    """What comes next of what the shop sells."""
+
+    available: NDArray[np.bool_]  # [n_items]
+
+    def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [len(user_rows), n_items], -inf for what does not come next and for items not on sale."""
+        scores = super().scores(user_rows)
+        scores[:, ~self.available] = -np.inf
+        return scores
+
+
+def only_on_sale(scorer: Blended, available: NDArray[np.bool_]) -> Blended:
+    """Whose other candidates are on sale too: what comes next, and what is popular while anything sold is."""
+    following = scorer.transitions
+    return replace(
+        scorer,
+        recent_users=np.where(available, scorer.recent_users, np.float32(0)),
+        transitions=following and NextOnSale(following.transitions, following.last, available),
+    )
 
 
 @dataclass(frozen=True)
@@ -141,6 +166,8 @@ def compare(source: Source, folder: Path) -> Comparison:
     popular = popularity(recent, n_users=len(window.train.user_ids))
     sold = OnSale(fitted.user, fitted.item, available)  # first what is on sale, then the blend of what is best there
     scorer = blending.scorer(sold, window.train, live.blend, recent_days=settings.recent_days)
+    if isinstance(scorer, Blended):
+        scorer = only_on_sale(scorer, available)
     offline = evaluate(scorer, window, ks=(K,))
     offline_popular = evaluate(OnSale(popular.user, popular.item, available), window, ks=(K,))
     served_ids, popular_ids = ask(settings.artifact_dir, window, offline.user_rows, folder=folder)

@@ -204,7 +204,8 @@ def fit_with_trainer(path: Path) -> None:
         als.fit(known, als.ALSSettings(**ALS), seed=0)
 
 
-ALS: Final[dict[str, Any]] = {"dim": 256, "alpha": 3}  # the first default recipe of shops of these sizes
+# a default recipe of shops of these sizes
+ALS: Final[dict[str, Any]] = {"dim": 256, "alpha": 3, "regularization": 10, "iterations": 8}
 FITS: Final[dict[str, Callable[[Path], None]]] = {"trainer": fit_with_trainer, "implicit": fit_with_implicit}
 
 

@@ -16,6 +16,7 @@ class Did:
     item_id: str
     event_type: str = "purchase"
     sequence: int = 1
+    unix_s: int = 0
 
 
 def record(

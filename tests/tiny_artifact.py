@@ -3,6 +3,7 @@
 A shop as plain lists and arrays comes in; a version on a volume goes out, written by the real writer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from recsys.artifact import writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import (
+    AgeInfo,
     ALSFoldIn,
     BlendInfo,
     GateInfo,
@@ -25,7 +27,9 @@ from recsys.artifact.manifest import (
     MetricValue,
     SumFoldIn,
     TrainingInfo,
+    TransitionsInfo,
 )
+from recsys.artifact.transitions import Transitions
 
 FIRST_EVENT_UNIX_S = 1_700_000_000
 EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
@@ -46,6 +50,7 @@ class Shop:
     prices: list[float | None] | None = None  # none: the row, and null of the first
     attributes: dict[str, list[str | None]] = field(default_factory=dict)  # name → value of each item
     first_seen: NDArray[np.int64] | None = None  # none: zeros
+    transitions: Transitions | None = None  # none: nothing comes next
     fold_in: FoldIn | None = None  # none: the plain sum of the items' vectors, each times its raw weight
 
 
@@ -87,6 +92,19 @@ def off_sale(shop: Shop, *item_rows: int) -> Shop:
     available = shop.available.copy()
     available[list(item_rows)] = False
     return replace(shop, available=available)
+
+
+def with_transitions(shop: Shop, leads_to: Mapping[int, Mapping[int, float]], *, step_decay: float = 0.5) -> Shop:
+    """The shop with transitions: item row → the rows that come after it → how often."""
+    parts = [sorted(leads_to.get(row, {}).items(), key=lambda pair: -pair[1]) for row in range(len(shop.item_ids))]
+    found = [pair for part in parts for pair in part]
+    transitions = Transitions(
+        info=TransitionsInfo(age=AgeInfo(step_decay=step_decay)),
+        indptr=np.cumsum([0, *map(len, parts)], dtype=np.int64),
+        items=np.array([row for row, _ in found], np.int32),
+        scores=np.array([score for _, score in found], np.float32),
+    )
+    return replace(shop, transitions=transitions)
 
 
 def with_als_fold_in(shop: Shop, *, recency: NDArray[np.float32] | None = None) -> Shop:
@@ -199,6 +217,7 @@ def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.u
         popularity=shop.popularity,
         first_seen=np.zeros(count, np.int64) if shop.first_seen is None else shop.first_seen,
         fold_in=shop.fold_in or _plain_sum(shop),
+        transitions=shop.transitions,
         retrieval_index=retrieval,
         similar_index=similar,
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.fold_in import compare
+from recsys.artifact.manifest import AgeInfo
 from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import rolling
@@ -29,6 +30,7 @@ def window() -> Split:
     [
         (ALS, 0.9),
         (ALS.model_copy(update={"recency_strength": 1.0}), 0.9),
+        (ALS.model_copy(update={"age": AgeInfo(step_decay=0.8, half_life_days=60)}), 0.9),
         (IALSRecipe(settings=IALSSettings(dim=32, unobserved_weight=0.3, user_length_exponent=0.3)), 0.9),
         (SpectralRecipe(settings=SpectralSettings(dim=48)), 0.9),
         (EASERecipe(settings=EASESettings(dim=128), recency_strength=1.0), 0.9),

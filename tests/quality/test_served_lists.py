@@ -9,6 +9,9 @@ import pytest
 
 from benchmarks.served_recall import METRICS, Comparison, compare
 from benchmarks.shop_source import Source
+from candidate_gen.sources import SourceCounts
+from gateway.settings import Settings
+from trainer.choosing import blending
 
 USERS, ITEMS, GROUPS, DAYS, EVENTS = 400, 300, 10, 150, 12_000
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
@@ -33,6 +36,19 @@ def shop_with_tastes() -> pl.DataFrame:
     )
 
 
+def shop_with_an_order() -> pl.DataFrame:
+    """The same, but three of four items are the one that follows the user's last in the order of their group."""
+    rng = np.random.default_rng(11)
+    last = rng.integers(ITEMS, size=USERS)
+    rows = []
+    for at, user in enumerate(rng.integers(USERS, size=EVENTS).tolist()):
+        follows = rng.random() < 0.75
+        last[user] = (last[user] + GROUPS) % ITEMS if follows else rng.integers(ITEMS)
+        moment = FIRST + timedelta(days=DAYS * at / EVENTS)
+        rows.append((f"u{user:05}", f"{last[user]:04}", "purchase", moment))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "event_type", "timestamp"], orient="row")
+
+
 def catalogue() -> pl.DataFrame:
     """The hits of the first three groups are sold out, and ten items were never sold."""
     numbers = range(ITEMS + 10)
@@ -41,12 +57,15 @@ def catalogue() -> pl.DataFrame:
     )
 
 
-@pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    folder: Path = tmp_path_factory.mktemp("served")
-    shop_with_tastes().write_parquet(folder / "events.parquet")
+def compared(events: pl.DataFrame, folder: Path) -> Comparison:
+    events.write_parquet(folder / "events.parquet")
     catalogue().write_parquet(folder / "items.parquet")
     return compare(Source(events=folder / "events.parquet", catalogue=folder / "items.parquet"), folder)
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    return compared(shop_with_tastes(), tmp_path_factory.mktemp("served"))
 
 
 def test_served_lists_recall_a_third_more_than_popular_items(comparison: Comparison) -> None:
@@ -62,3 +81,16 @@ def test_the_api_and_the_trainer_agree_on_every_figure_of_popular_items(comparis
         np.testing.assert_array_equal(
             comparison.served_popular.per_user[metric], comparison.offline_popular.per_user[metric]
         )
+
+
+def test_where_the_order_decides_what_comes_next_is_served_as_the_trainer_ranks_it(tmp_path: Path) -> None:
+    ordered = compared(shop_with_an_order(), tmp_path)
+    assert ordered.blend.transitions > 0, ordered.render()
+    assert ordered.same_list.mean() >= 0.99, ordered.render()
+    assert ordered.ratio_to_popularity() >= 2, ordered.render()
+
+
+def test_the_trainer_ranks_as_many_candidates_of_each_source_as_are_proposed() -> None:
+    proposed = SourceCounts()
+    assert (proposed.transitions, proposed.popular) == (blending.TRANSITIONS, blending.POPULAR)
+    assert Settings.model_fields["candidates"].default == blending.CANDIDATES

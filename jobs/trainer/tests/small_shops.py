@@ -33,6 +33,12 @@ def aged_shop(*, seed: int = 0) -> Shop:
     return Shop(pl.concat([long_ago, live]), old.catalogue, old.weights)
 
 
+def shop_without_times(*, seed: int = 0) -> Shop:
+    """The small shop, but nobody noted when: all of it has one date."""
+    noted = small_shop(seed=seed)
+    return Shop(noted.events.with_columns(timestamp=noted.events["timestamp"].min()), noted.catalogue, noted.weights)
+
+
 def grocer(*, n_users: int = 300, n_items: int = 160, seed: int = 0) -> Shop:
     """Dense baskets of what everybody buys: nobody has a taste, the best list is the popular one."""
     rng = np.random.default_rng(seed)
@@ -56,6 +62,23 @@ def pairs_of_items(*, n_users: int = 1_500, n_items: int = 160, n_events: int = 
     position = np.arange(n_events) - np.searchsorted(user, user)
     of_user = rng.random(n_users)[user] * 60  # days before the user's first purchase
     days = of_user + 60 * position / np.bincount(user)[user]
+    order = np.argsort(days, kind="stable")
+    return _shop(user[order], item[order], START + timedelta(days=1) * days[order])
+
+
+def what_comes_next(*, n_users: int = 700, n_items: int = 120, n_events: int = 7_000, seed: int = 0) -> Shop:
+    """After four of five purchases the one item that comes after it: order says nearly all, and nobody has a taste."""
+    rng = np.random.default_rng(seed)
+    user = np.sort(rng.integers(n_users, size=n_events))
+    item = rng.integers(n_items, size=n_events)
+    round_trip = rng.permutation(n_items)
+    after = np.empty(n_items, np.int64)
+    after[round_trip] = np.roll(round_trip, -1)
+    follows = (np.diff(user, prepend=-1) == 0) & (rng.random(n_events) < 0.8)
+    for at in np.flatnonzero(follows):
+        item[at] = after[item[at - 1]]
+    position = np.arange(n_events) - np.searchsorted(user, user)
+    days = rng.random(n_users)[user] * 30 + 90 * position / np.bincount(user, minlength=n_users)[user]
     order = np.argsort(days, kind="stable")
     return _shop(user[order], item[order], START + timedelta(days=1) * days[order])
 

@@ -15,6 +15,7 @@ from trainer.evaluation import split
 from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
+from trainer.models.transitions import TransitionScores
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
@@ -80,14 +81,27 @@ def test_values_ranked_are_what_the_scorer_ranks(long_tail: Interactions) -> Non
 
 
 def window_of(taken: NDArray[np.int64]) -> Split:
-    """Everybody had three of the first thirty items, the lower ones more often, and takes these items next."""
+    """Everybody had one of the first thirty items, the lower ones more often, and takes these items next."""
     rng = np.random.default_rng(5)
     before = np.zeros((USERS, ITEMS), np.float32)
-    for user in range(USERS):
-        before[user, np.minimum(rng.geometric(0.1, size=3) - 1, 29)] = 1
+    before[np.arange(USERS), np.minimum(rng.geometric(0.1, size=USERS) - 1, 29)] = 1
     after = np.zeros_like(before)
     after[np.arange(USERS), taken] = 1
     return split.hold_out(interactions_of(before), interactions_of(after), cut=None)
+
+
+def a_cycle(*, length: int = 4, shuffled: bool = False) -> Split:
+    """Everybody goes from an item to the next one of a circle, and takes the one that follows; or in any order."""
+    rng = np.random.default_rng(3)
+    before, after = np.zeros((USERS, ITEMS), np.float32), np.zeros((USERS, ITEMS), np.float32)
+    moments = np.zeros((USERS, ITEMS), np.int64)
+    for user in range(USERS):
+        walk = (rng.integers(ITEMS) + np.arange(length + 1)) % ITEMS
+        walk = rng.permutation(ITEMS)[: length + 1] if shuffled else walk
+        before[user, walk[:-1]], after[user, walk[-1]] = 1, 1
+        moments[user, walk[:-1]] = np.arange(length) + 1
+    known = replace(interactions_of(before), last_seen=moments[before > 0])
+    return split.hold_out(known, interactions_of(after), cut=None)
 
 
 @pytest.fixture
@@ -98,8 +112,7 @@ def settings() -> Settings:
 def test_popularity_counts_where_a_model_knows_nothing_and_popular_items_are_taken(settings: Settings) -> None:
     rng = np.random.default_rng(0)
     window = window_of(np.minimum(rng.geometric(0.1, size=USERS) - 1, 29))
-    noise = Embeddings(rng.standard_normal((USERS, 8), np.float32), rng.standard_normal((ITEMS, 8), np.float32))
-    chosen = blending.choose(ALSRecipe(), noise, window, settings=settings)
+    chosen = blending.choose(ALSRecipe(), noise(), window, settings=settings)
     assert chosen.info.popularity == 0.8  # the most that is tried
     assert chosen.gain is not None
     assert chosen.gain.low > 0
@@ -113,6 +126,52 @@ def test_a_model_that_knows_better_ranks_alone(settings: Settings) -> None:
     assert chosen.info == BlendInfo()
     assert chosen.gain is not None
     assert chosen.gain.low <= 0
+
+
+def noise() -> Embeddings:
+    """A model that knows nothing."""
+    rng = np.random.default_rng(0)
+    return Embeddings(rng.standard_normal((USERS, 8), np.float32), rng.standard_normal((ITEMS, 8), np.float32))
+
+
+def test_where_the_order_decides_what_comes_next_counts_most(settings: Settings) -> None:
+    window = a_cycle()
+    chosen = blending.choose(ALSRecipe(), noise(), window, settings=settings)
+    assert chosen.info.transitions > chosen.info.personal
+    assert chosen.gain is not None
+    assert chosen.gain.low > 0.5
+    lists = evaluate(blending.scorer(noise(), window.train, chosen.info, recent_days=30), window, ks=(1,))
+    assert lists.mean("recall@1") > 0.95
+
+
+def test_where_the_order_says_nothing_transitions_do_not_count(settings: Settings) -> None:
+    chosen = blending.choose(ALSRecipe(), noise(), a_cycle(shuffled=True), settings=settings)
+    assert chosen.info.transitions == 0
+
+
+def test_what_comes_next_is_a_candidate_however_the_model_ranks_it_and_no_candidate_stands_twice() -> None:
+    n = blending.CANDIDATES + blending.POPULAR + 30
+    rng = np.random.default_rng(1)
+    dense, moments = np.zeros((2, n), np.float32), np.zeros((2, n), np.int64)
+    dense[0, [0, n - 1]], moments[0, [0, n - 1]] = 1, (1, 2)  # from the first item to the last
+    dense[1, 0], moments[1, 0] = 1, 1
+    known = replace(interactions_of(dense), last_seen=moments[dense > 0], first_seen=np.ones(n, np.int64))
+    fitted = Embeddings(np.ones((2, 1), np.float32), np.arange(n, 0, -1, dtype=np.float32)[:, None])
+    values = blending.Values.of(
+        fitted,
+        known,
+        np.array([1]),
+        recent_users=rng.permutation(n).astype(np.float32),
+        half_life_days=30,
+        transitions=TransitionScores.fitted(known),
+    )
+    items = values.items[values.items >= 0]
+    assert n - 1 in items
+    assert len(np.unique(items)) == len(items) >= blending.CANDIDATES + 1
+    assert values.transitions[values.items == n - 1] > 0
+    assert np.count_nonzero(values.transitions) == 1
+    [[first]] = values.ranked(BlendInfo(transitions=3), 1)
+    assert first == n - 1
 
 
 def test_a_window_with_one_user_shows_nothing(settings: Settings) -> None:

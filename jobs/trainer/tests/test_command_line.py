@@ -120,8 +120,10 @@ def test_evaluate_takes_a_given_pair_of_files(tmp_path: Path) -> None:
     )
     test.write_text("".join(f"{user} {user}\n" for user in range(40)))
     printed = run("evaluate", "--pair", train, test)
-    assert "40 test pairs, 40 users × 40 items" in printed
-    assert "| spectral | 5 | 1.0000" in printed
+    to_choose_by, given = printed.split("\n40 test pairs, 40 users × 40 items")
+    assert "| spectral | 5 | 1.0000" in given
+    assert "160 test pairs" in to_choose_by  # four of each user's nineteen
+    assert "40 users whose items were held out of train at random" in given
 
 
 def test_validate_counts_and_keeps_what_it_rejects(tmp_path: Path, events_file: Path) -> None:

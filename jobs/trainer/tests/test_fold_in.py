@@ -12,7 +12,7 @@ import pytest
 from conftest import interactions_of
 from numpy.typing import NDArray
 
-from recsys.artifact.manifest import ALSFoldIn, IALSFoldIn, SumFoldIn
+from recsys.artifact.manifest import AgeInfo, ALSFoldIn, IALSFoldIn, SumFoldIn
 from trainer.choosing import recipe
 from trainer.choosing.recipe import ALSRecipe, EASERecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
@@ -35,26 +35,36 @@ RECIPES = [
     SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.2), recency_strength=1.5),
     EASERecipe(settings=EASESettings(dim=8), recency_strength=0.5),
     EASERecipe(settings=EASESettings(dim=64, regularization=0.5)),
+    ALSRecipe(settings=ALSSettings(dim=6, alpha=3), age=AgeInfo(step_decay=0.6), recency_strength=1.0),
+    IALSRecipe(settings=IALSSettings(dim=6), age=AgeInfo(half_life_days=20)),
+    SpectralRecipe(settings=SpectralSettings(dim=8), age=AgeInfo(step_decay=0.6, half_life_days=20)),
+    EASERecipe(settings=EASESettings(dim=8), age=AgeInfo(step_decay=0.4)),
 ]
 
 
-def reference(published: Foldable, rows: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The vector of a history of item rows and raw weights: float64 [dim]."""
+def reference(
+    published: Foldable, rows: NDArray[np.int32], weights: NDArray[np.float32], times: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The vector of a history of item rows, raw weights and Unix seconds: float64 [dim]."""
     given = published.fold_in
+    age, newest = given.info.age, times.max()
+    later = np.array([len({other for other in times.tolist() if other > time}) for time in times.tolist()])
+    days = (newest - times) / DAY
+    a = age.step_decay**later * (1 if age.half_life_days is None else 0.5 ** (days / age.half_life_days))
     y = published.embeddings.item.astype(np.float64) * given.item_scale[:, None]
     w, n, n_items = weights.astype(np.float64), len(rows), len(y)
     match given.info:
         case ALSFoldIn() as info:
             r = w * info.weight_scale
             saturated = r * (info.k1 + 1) / (r + info.k1 * (1 - info.b + info.b * r.sum() / info.avg_length))
-            confidence = info.alpha * given.item_weights[rows] * saturated
+            confidence = a * info.alpha * given.item_weights[rows] * saturated
             excess, diagonal = confidence - 1, given.spectrum.astype(np.float64)
         case IALSFoldIn() as info:
-            confidence = info.scale * w * n**-info.user_length_exponent
+            confidence = a * info.scale * w * n**-info.user_length_exponent
             ridge = (confidence.sum() + info.unobserved_weight * n_items) ** info.frequency_exponent
             excess, diagonal = confidence, given.spectrum + info.regularization * ridge
         case SumFoldIn() as info:
-            return n**-info.user_exponent * (w**info.weight_exponent * given.item_weights[rows]) @ y[rows]
+            return n**-info.user_exponent * (a * w**info.weight_exponent * given.item_weights[rows]) @ y[rows]
     system = np.diag(diagonal) + (y[rows].T * excess) @ y[rows]
     return np.linalg.solve(system, confidence @ y[rows])
 
@@ -63,7 +73,7 @@ def folded(published: Foldable, known: Interactions) -> NDArray[np.float64]:
     """Every user's own history, folded in: float64 [n_users, dim]."""
     indptr, indices, data = known.weights.indptr, known.weights.indices, known.weights.data
     parts = [slice(start, stop) for start, stop in pairwise(indptr)]
-    return np.array([reference(published, indices[part], data[part]) for part in parts])
+    return np.array([reference(published, indices[part], data[part], known.last_seen[part]) for part in parts])
 
 
 @pytest.fixture
@@ -133,4 +143,4 @@ def test_a_model_of_nothing_but_zero_vectors_divides_by_nothing() -> None:
     one = ALSRecipe(settings=ALSSettings(dim=2, regularization=0))
     made = foldable.export(one, zeros, known, recent_days=30, seed=0)
     assert (made.fold_in.spectrum > 0).all()
-    np.testing.assert_array_equal(reference(made, np.array([1]), np.ones(1, np.float32)), [0, 0])
+    np.testing.assert_array_equal(reference(made, np.array([1]), np.ones(1, np.float32), np.ones(1)), [0, 0])

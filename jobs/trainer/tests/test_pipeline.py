@@ -23,6 +23,7 @@ from trainer.choosing.selection import Choice
 from trainer.evaluation import windows
 from trainer.evaluation.bootstrap import PairedDifference
 from trainer.evaluation.full_ranking import evaluate
+from trainer.evaluation.windows import ENOUGH_USERS
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
@@ -136,7 +137,7 @@ def test_without_a_recipe_one_is_chosen_on_the_window_before_the_newest(tmp_path
 
 def test_a_worse_version_is_refused_recorded_and_the_old_one_stays(tmp_path: Path) -> None:
     first = train(tmp_path)
-    refused = train(tmp_path, recipe=BAD)
+    refused = train(tmp_path, recipe=BASELINE)
     assert not refused.activated
     assert layout.current_version(tmp_path) == first.version
     recorded = open_artifact(layout.version_dir(tmp_path, refused.version)).manifest.training.gate
@@ -146,18 +147,27 @@ def test_a_worse_version_is_refused_recorded_and_the_old_one_stays(tmp_path: Pat
 
 def test_force_puts_a_refused_version_live_and_says_so(tmp_path: Path) -> None:
     train(tmp_path)
-    forced = train(tmp_path, recipe=BAD, force=True)
+    forced = train(tmp_path, recipe=BASELINE, force=True)
     assert layout.current_version(tmp_path) == forced.version
     gate = live(tmp_path).manifest.training.gate
     assert (gate.passed, gate.forced) == (False, True)
 
 
 def test_events_too_few_to_judge_make_a_first_version_but_replace_none(tmp_path: Path) -> None:
-    moment = pl.lit(START).dt.cast_time_unit("us")
+    shop = two_tastes(n_users=ENOUGH_USERS - 1)
+    assert train(tmp_path, shop=shop).activated
+    assert not train(tmp_path, shop=shop, recipe=GOOD.model_copy(update={"recency_strength": 1.0})).activated
+
+
+def test_events_without_times_are_judged_by_a_random_part_of_them(tmp_path: Path) -> None:
     shop = two_tastes()
-    at_once = Shop(shop.events.with_columns(timestamp=moment), shop.catalogue, shop.weights)
-    assert train(tmp_path, shop=at_once).activated
-    assert not train(tmp_path, shop=at_once, recipe=GOOD.model_copy(update={"recency_strength": 1.0})).activated
+    at_once = shop.events.with_columns(timestamp=pl.lit(START).dt.cast_time_unit("us"))
+    outcome = train(tmp_path, shop=Shop(at_once, shop.catalogue, shop.weights))
+    assert outcome.activated
+    assert outcome.judgement is not None
+    assert outcome.judgement.window.cut is None
+    assert outcome.report is not None
+    assert "a random fifth of each user" in outcome.report.read_text()
 
 
 def test_a_few_live_events_after_a_pause_of_a_year_do_not_end_the_judging_nor_are_all_that_is_popular(
@@ -184,7 +194,7 @@ def test_refused_versions_do_not_push_out_what_to_roll_back_to(tmp_path: Path) -
     first = train(tmp_path).version
     train(tmp_path)
     for _ in range(5):
-        train(tmp_path, recipe=BAD)
+        train(tmp_path, recipe=BASELINE)
     assert first in layout.list_versions(tmp_path)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsys.errors import DataError
 from trainer import threads
+from trainer.choosing import recency
 from trainer.evaluation import ranking
 from trainer.models.embeddings import Embeddings
 
@@ -101,3 +102,16 @@ def test_no_more_workers_rank_than_the_run_may_have(monkeypatch: pytest.MonkeyPa
         ranking.top_unseen(model, seen=sp.csr_matrix((2, 3)), user_rows=np.arange(2), k=1)
     assert pools == [1]
     assert threads.allowed() == os.cpu_count()
+
+
+def test_lists_by_several_factors_are_those_of_scaled_items_each() -> None:
+    rng = np.random.default_rng(3)
+    model = Embeddings(rng.standard_normal((50, 8), dtype=np.float32), rng.standard_normal((90, 8), dtype=np.float32))
+    seen = sp.random(50, 90, density=0.1, format="csr", random_state=0)
+    rows = np.arange(0, 50, 3)
+    factors = [rng.random(90, dtype=np.float32) + 0.1 for _ in range(2)]
+    together = ranking.top_unseen_scaled(model, [None, *factors], seen=seen, user_rows=rows, k=7)
+    models = [model, *(recency.scale(model, one) for one in factors)]
+    alone = [ranking.top_unseen(one, seen=seen, user_rows=rows, k=7) for one in models]
+    np.testing.assert_array_equal(together, alone)
+    assert ranking.top_unseen_scaled(model, [None], seen=seen, user_rows=rows[:0], k=7)[0].shape == (0, 7)

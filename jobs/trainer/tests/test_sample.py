@@ -88,6 +88,18 @@ def test_the_pipeline_compares_on_the_sample_and_fits_the_winner_on_everything(
     assert fitted_on[-1] == shop.events.select("user_id", "item_id").n_unique()
 
 
+def test_a_search_compares_on_the_sample_that_train_compares_on(
+    tmp_path: Path, fits: list[tuple[Recipe, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "of_users", partial(sample.of_users, pairs=PAIRS))
+    monkeypatch.setattr(pipeline, "default_recipes", lambda known: TO_TRY[1:])
+    shop = small_shop(n_users=3_000, n_events=40_000)
+    settings = Settings(artifact_dir=tmp_path, selection_users=300)
+    pipeline.tune(shop, settings=settings, models=[], budget_s=0)
+    assert len(fits) >= 2 * len(TO_TRY[1:])  # on two windows
+    assert all(pairs <= PAIRS for _, pairs in fits)
+
+
 def test_sampled_users_judge_as_all_of_them_do(window: Split) -> None:
     settings = Settings()
     models = [recipes.fit(one, window.train, recent_days=settings.recent_days, seed=0) for one in TO_TRY[:2]]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_shops import aged_shop, empty_shop, grocer, small_shop, ten_users
+from small_shops import aged_shop, empty_shop, grocer, shop_without_times, small_shop, ten_users
 
 from recsys.artifact import layout
 from recsys.artifact.manifest import Manifest
@@ -102,7 +102,7 @@ def test_a_busy_machine_changes_neither_index_nor_verdict(make: Callable[[], Sho
     assert live(tmp_path / "loud").index == live(tmp_path / "quiet").index
 
 
-@pytest.mark.parametrize("make", [small_shop, aged_shop])
+@pytest.mark.parametrize("make", [small_shop, aged_shop, shop_without_times])
 def test_many_users_judge_a_small_shop_and_an_aged_one(make: Callable[[], Shop], tmp_path: Path) -> None:
     verdict = train(make(), tmp_path).verdict
     assert verdict.passed

@@ -1,11 +1,13 @@
 """The table of `trainer evaluate`: every recipe fitted once a window, and what `train` would have chosen."""
 
+from functools import partial
+
 import pytest
 from small_shops import small_shop
 
 from trainer.choosing import selection
 from trainer.choosing.recipe import ALSRecipe, PersonalRecipe, Recipe, SpectralRecipe
-from trainer.evaluation import windows
+from trainer.evaluation import sample, split, windows
 from trainer.evaluation.split import Split
 from trainer.models.als import ALSSettings
 from trainer.models.spectral import SpectralSettings
@@ -52,6 +54,27 @@ def test_what_train_would_have_chosen_is_what_it_chooses(held_out: list[Split]) 
     row = table.of_recipe(chosen.recipe, held_out[1], recent_days=SETTINGS.recent_days).line()
     assert printed.count("`train` would have chosen") == 1
     assert without_time(printed).endswith(without_time(row))
+
+
+def test_of_a_given_test_train_would_choose_by_pairs_of_train_alone(held_out: list[Split]) -> None:
+    given = split.at_random(held_out[0].train, seed=7)
+    before = windows.of_train(given, seed=SETTINGS.seed)
+    printed = "\n".join(table.lines([*before, given], None, settings=SETTINGS))
+    chosen, _ = selection.best_of(RECIPES, before, settings=SETTINGS)
+    row = table.of_recipe(chosen.recipe, given, recent_days=SETTINGS.recent_days).line()
+    assert f"by {before[0].judged_users:,} users whose items were held out of train at random" in printed
+    assert without_time(printed).endswith(without_time(row))
+
+
+def test_a_large_window_before_the_newest_is_of_fewer_users_as_train_has_it_and_the_newest_is_whole(
+    held_out: list[Split], fits: list[tuple[Recipe, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "of_users", partial(sample.of_users, pairs=3_000))
+    settings = Settings(selection_users=100)
+    printed = list(table.lines(held_out, None, settings=settings))
+    assert "users with about" in printed[0]
+    assert [pairs <= 3_000 for _, pairs in fits] == [True, True, False, False]
+    assert fits[-1][1] == held_out[-1].train.weights.nnz
 
 
 def without_time(text: str) -> str:

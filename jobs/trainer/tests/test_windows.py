@@ -1,5 +1,6 @@
 """Where held-out windows begin: by the bulk of the events, and early enough that somebody is judged."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from small_shops import aged_shop, small_shop, ten_users
 
 from trainer.evaluation.split import Split
-from trainer.evaluation.windows import ENOUGH_USERS, held_out
+from trainer.evaluation.windows import ENOUGH_USERS, held_out, to_choose_and_judge
 from trainer.settings import Settings
+from trainer.shop_data import interactions
 
 
 def windows_of(events: pl.DataFrame, weights: dict[str, float]) -> list[Split]:
@@ -59,8 +61,30 @@ def test_a_window_takes_no_more_than_half_of_the_events_to_find_users() -> None:
     assert np.isclose(shop.events.filter(pl.col("timestamp") < window.cut).height, shop.events.height / 2, atol=1)
 
 
-def test_no_event_and_events_of_one_moment_hold_nothing_out() -> None:
+def test_no_event_holds_nothing_out() -> None:
     shop = ten_users()
     assert windows_of(shop.events.head(0), shop.weights) == []
+    assert to_choose_and_judge(shop.events.head(0), weights=shop.weights, settings=Settings()) == []
+
+
+@pytest.mark.parametrize("hold", [held_out, to_choose_and_judge])
+def test_events_of_one_moment_hold_out_pairs_at_random_and_choose_by_none_that_judges(
+    hold: Callable[..., list[Split]],
+) -> None:
+    shop = small_shop()
     at_once = shop.events.with_columns(timestamp=pl.lit(shop.events["timestamp"][0]))
-    assert windows_of(at_once, shop.weights) == []
+    live = shop.events.tail(20).with_columns(timestamp=pl.col("timestamp").dt.offset_by("1y"))
+    for events in (at_once, pl.concat([at_once, live])):
+        before, judged = hold(events, weights=shop.weights, settings=Settings())
+        everything = interactions.build(events, weights=shop.weights).weights
+        assert judged.train.weights.nnz + judged.test.nnz == everything.nnz
+        assert judged.test.nnz == pytest.approx(0.2 * everything.nnz, rel=0.02)
+        assert before.train.weights.nnz + before.test.nnz == judged.train.weights.nnz
+        assert before.test.multiply(judged.test).nnz == 0
+        assert min(before.judged_users, judged.judged_users) > 700
+
+
+def test_pairs_without_times_of_too_few_items_hold_nothing_out() -> None:
+    shop = ten_users()
+    single = shop.events.unique("user_id").with_columns(timestamp=pl.lit(shop.events["timestamp"][0]))
+    assert windows_of(single, shop.weights) == []

@@ -12,7 +12,8 @@ import pytest
 from recsys.artifact import writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import ALSFoldIn, IndexInfo, Manifest, MetricValue, TrainingInfo
+from recsys.artifact.manifest import AgeInfo, ALSFoldIn, IndexInfo, Manifest, MetricValue, TrainingInfo, TransitionsInfo
+from recsys.artifact.transitions import Transitions
 
 USER_IDS = ["", " 007", "007", "17850.0", "a/b", "ü"]
 ITEM_IDS = ["0001", "1", "85123A", "A b"]
@@ -54,6 +55,12 @@ def small_contents(*, seed: int = 0) -> writer.Contents:
         ),
         retrieval_index=np.frombuffer(b"an index, unread here", np.uint8),
         similar_index=np.frombuffer(b"another", np.uint8),
+        transitions=Transitions(
+            info=TransitionsInfo(age=AgeInfo(step_decay=0.5)),
+            indptr=np.array([0, 2, 2, 3, 3], np.int64),
+            items=np.array([1, 3, 0], np.int32),
+            scores=np.array([2, 1, 4], np.float32),
+        ),
     )
 
 
@@ -83,8 +90,16 @@ class Volume:
 
     path: Path
 
-    def publish(self, version: str = "20260101T000000Z-als-00000000", *, seed: int = 0) -> Path:
-        writer.write_version(self.path, manifest=small_manifest(version), contents=small_contents(seed=seed))
+    def publish(
+        self,
+        version: str = "20260101T000000Z-als-00000000",
+        *,
+        seed: int = 0,
+        contents: writer.Contents | None = None,
+    ) -> Path:
+        """`seed` draws the small contents where none are given."""
+        written = contents or small_contents(seed=seed)
+        writer.write_version(self.path, manifest=small_manifest(version), contents=written)
         writer.activate(self.path, version)
         return self.path / "versions" / version
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from recsys.artifact import layout, writer
+from recsys.artifact import layout, sequence_encoder, writer
+from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History, HistoryEntry
-from recsys.artifact.manifest import Manifest
+from recsys.artifact.manifest import Manifest, SequenceFoldIn
 from recsys.artifact.reader import open_artifact
 from recsys.errors import ArtifactError
 
@@ -43,6 +44,59 @@ def test_what_folds_a_history_in_reads_back_as_it_was_written(volume, contents_w
     np.testing.assert_array_equal(artifact.history.weights, expected.history.weights)
     np.testing.assert_array_equal(artifact.history.type_sets, expected.history.type_sets)
     np.testing.assert_array_equal(artifact.first_seen, expected.first_seen)
+
+
+def sequence_fold_in(contents_with, **changes) -> FoldIn:
+    """Of the small contents, with an encoder of one block."""
+    info = SequenceFoldIn(blocks=1, heads=1, hidden=2, most_items=4)
+    encoder = np.arange(sequence_encoder.size(info, 3), dtype=np.float32)
+    return replace(contents_with().fold_in, **{"info": info, "encoder": encoder, **changes})
+
+
+def test_an_encoder_reads_back_as_it_was_written_and_stands_in_the_manifest(volume, contents_with) -> None:
+    fold_in = sequence_fold_in(contents_with)
+    directory = volume.publish(contents=contents_with(fold_in=fold_in))
+    artifact = open_artifact(directory)
+    assert artifact.fold_in is not None
+    assert artifact.fold_in.info == fold_in.info
+    np.testing.assert_array_equal(artifact.fold_in.encoder, fold_in.encoder)
+    assert artifact.manifest.files[layout.FOLD_IN_ENCODER].bytes == (directory / layout.FOLD_IN_ENCODER).stat().st_size
+    weights = sequence_encoder.split(artifact.fold_in.encoder, fold_in.info, 3)
+    np.testing.assert_array_equal(sequence_encoder.joined(weights), fold_in.encoder)
+    assert weights.positions.tolist()[1] == [3, 4, 5]
+    assert weights.norm_bias.tolist() == fold_in.encoder[-3:].tolist()
+
+
+def test_a_version_of_another_fold_in_has_no_encoder(volume) -> None:
+    directory = volume.publish()
+    assert not (directory / layout.FOLD_IN_ENCODER).exists()
+    artifact = open_artifact(directory)
+    assert artifact.fold_in is not None
+    assert artifact.fold_in.encoder.size == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": np.zeros(7, np.float32)}, r"fold_in_encoder\.npy: expected float32 \[\d+\] in C order, found"),
+        ({"encoder": np.full(83, np.nan, np.float32)}, r"fold_in_encoder\.npy: expected finite values, found NaN"),
+        (
+            {"info": SequenceFoldIn(blocks=1, heads=2, hidden=2, most_items=4)},
+            "fold_in.heads: expected a divisor of the dimension 3, found 2",
+        ),
+    ],
+)
+def test_an_encoder_that_cannot_be_computed_is_refused(volume, contents_with, changes, message) -> None:
+    directory = volume.publish(contents=contents_with(fold_in=sequence_fold_in(contents_with, **changes)))
+    with pytest.raises(ArtifactError, match=message):
+        open_artifact(directory)
+
+
+def test_a_version_that_lacks_its_encoder_is_refused(volume, contents_with) -> None:
+    directory = volume.publish(contents=contents_with(fold_in=sequence_fold_in(contents_with)))
+    (directory / layout.FOLD_IN_ENCODER).unlink()
+    with pytest.raises(ArtifactError, match=r"fold_in_encoder\.npy: expected \d+ bytes, found"):
+        open_artifact(directory)
 
 
 def test_attributes_are_read_by_name_and_belong_to_their_item(volume) -> None:
@@ -243,9 +297,14 @@ def test_contents_that_cannot_be_served_are_refused(volume, contents_with, chang
         ("fold_in", "item_scale", np.array([1, np.inf, 1, 1], np.float32), "fold_in_item_scale.npy: expected finite"),
         ("fold_in", "item_weights", np.ones(5, np.float32), "fold_in_item_weights.npy: expected float32"),
         ("fold_in", "spectrum", np.array([1, 0, 1], np.float32), "fold_in_spectrum.npy: expected values above 0"),
+        ("transitions", "indptr", np.array([0, 2, 1, 3, 3]), "transitions_indptr.npy: expected to rise from 0 to 3"),
+        ("transitions", "indptr", np.array([0, 2, 2, 2, 2]), "transitions_items.npy: expected int32 .2."),
+        ("transitions", "items", np.array([1, 4, 0], np.int32), "transitions_items.npy: expected rows 0 to 3"),
+        ("transitions", "scores", np.array([1, 0, 1], np.float32), "transitions_scores.npy: expected values above 0"),
+        ("transitions", "scores", np.array([1, np.nan, 1], np.float32), "transitions_scores.npy: expected finite"),
     ],
 )
-def test_a_history_or_a_fold_in_that_cannot_be_used_is_refused(
+def test_what_is_known_of_histories_that_cannot_be_used_is_refused(
     volume, contents_with, part: str, name: str, value: np.ndarray, message: str
 ) -> None:
     changed = replace(getattr(contents_with(), part), **{name: value})
@@ -258,6 +317,19 @@ def test_a_history_or_a_fold_in_that_cannot_be_used_is_refused(
     )
     with pytest.raises(ArtifactError, match=message):
         open_artifact(volume.path / "versions" / version)
+
+
+def test_a_version_without_transitions_has_no_files_of_them(volume, contents_with) -> None:
+    version = volume.publish().name + "b"
+    manifest = open_artifact(volume.path / "versions" / version[:-1]).manifest
+    writer.write_version(
+        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(transitions=None)
+    )
+    artifact = open_artifact(volume.path / "versions" / version)
+    assert artifact.transitions is None
+    assert not set(layout.TRANSITIONS) & set(artifact.manifest.files)
+    # and its manifest is one that services of before transitions read: they refuse a key that they do not know
+    assert "transitions" not in json.loads((volume.path / "versions" / version / layout.MANIFEST).read_text())
 
 
 def test_unsorted_ids_are_never_written(volume, contents_with) -> None:

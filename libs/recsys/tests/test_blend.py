@@ -31,9 +31,10 @@ def test_a_blend_is_the_weighted_sum_of_the_scaled_values() -> None:
         personal=np.array([-1.0, 0.0, 1.0]),
         popularity=np.array([4.0, 2.0, 0.0]),
         recency=np.array([0.0, 0.5, 0.25]),
-        weights=BlendWeights(personal=2, popularity=1, recency=0.5),
+        transitions=np.array([0.0, 0.0, 3.0]),
+        weights=BlendWeights(personal=2, popularity=1, recency=0.5, transitions=4),
     )
-    assert scores.tolist() == [0 + 1 + 0, 1 + 0.5 + 0.5, 2 + 0 + 0.25]
+    assert scores.tolist() == [0 + 1 + 0, 1 + 0.5 + 0.5, 2 + 0 + 0.25 + 4]
 
 
 def test_popularity_is_the_logarithm_of_one_more_than_the_users() -> None:
@@ -59,16 +60,17 @@ def test_nothing_was_ever_seen() -> None:
 @given(FLOATS)
 def test_with_the_personal_score_alone_its_order_is_kept_exactly(personal: NDArray[np.float32]) -> None:
     others = np.arange(len(personal), dtype=np.float64)
-    scores = blend(personal=personal, popularity=others, recency=others, weights=BlendWeights())
+    weights = BlendWeights()
+    scores = blend(personal=personal, popularity=others, recency=others, transitions=others, weights=weights)
     assert scores.tolist() == personal.astype(np.float64).tolist()
 
 
 @settings(deadline=None)
-@given(FLOATS, st.floats(0, 10), st.floats(0.1, 10), st.floats(0, 10))
+@given(FLOATS, st.floats(0, 10), st.floats(0.1, 10), st.floats(0, 10), st.floats(0, 10))
 def test_a_blend_lies_between_0_and_the_sum_of_the_weights(
-    values: NDArray[np.float32], personal: float, popularity: float, recency: float
+    values: NDArray[np.float32], personal: float, popularity: float, recency: float, transitions: float
 ) -> None:
-    weights = BlendWeights(personal=personal, popularity=popularity, recency=recency)
-    scores = blend(personal=values, popularity=values[::-1], recency=values, weights=weights)
+    weights = BlendWeights(personal=personal, popularity=popularity, recency=recency, transitions=transitions)
+    scores = blend(personal=values, popularity=values[::-1], recency=values, transitions=values[::-1], weights=weights)
     assert scores.min() >= 0
-    assert scores.max() <= (personal + popularity + recency) * (1 + 1e-12)
+    assert scores.max() <= (personal + popularity + recency + transitions) * (1 + 1e-12)

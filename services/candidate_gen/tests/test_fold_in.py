@@ -12,7 +12,7 @@ from tiny_artifact import publish, random_shop, with_als_fold_in
 from candidate_gen.query import fold_in
 from candidate_gen.query.item_weights import ItemWeights
 from recsys.artifact.fold_in import FoldIn
-from recsys.artifact.manifest import ALSFoldIn, FoldInInfo, IALSFoldIn, SumFoldIn
+from recsys.artifact.manifest import AgeInfo, ALSFoldIn, FoldInInfo, IALSFoldIn, SumFoldIn
 from recsys.artifact.reader import open_artifact
 
 ALS = ALSFoldIn(weight_scale=0.5, alpha=3, k1=2, b=0.5, avg_length=1.5)
@@ -20,10 +20,13 @@ IALS = IALSFoldIn(
     scale=0.7, user_length_exponent=0.5, unobserved_weight=0.1, regularization=0.2, frequency_exponent=0.5
 )
 SUM = SumFoldIn(weight_exponent=0.5, user_exponent=0.5)
+AGED_ALS, AGED_IALS, AGED_SUM = (info.model_copy(update={"age": AgeInfo(step_decay=0.5)}) for info in (ALS, IALS, SUM))
 
 
 def history(rows: list[int], weights: list[float]) -> ItemWeights:
-    return ItemWeights(np.array(rows, np.int64), np.array(weights, np.float64))
+    """Of items that were taken up one second after the other, the last one first."""
+    times = np.arange(len(rows), 0, -1, dtype=np.int64)
+    return ItemWeights(np.array(rows, np.int64), np.array(weights, np.float64), times)
 
 
 def of(info: FoldInInfo, n_items: int, dim: int, *, seed: int) -> tuple[FoldIn, NDArray[np.float32]]:
@@ -60,14 +63,24 @@ def test_a_sum_is_what_stands_in_its_name() -> None:
     assert found == pytest.approx([(4 + 18) / 2**0.5], rel=1e-6)
 
 
-@given(seed=st.integers(0, 2**32 - 1), size=st.integers(0, 30), info=st.sampled_from([ALS, IALS, SUM]))
+def test_the_item_before_the_last_one_counts_by_its_age() -> None:
+    fold = FoldIn(AGED_SUM, np.float32([2, 3]), np.float32([1, 0.5]), np.zeros(1, np.float32))
+    found = fold_in.vector(fold, np.float32([[1], [4]]), history([0, 1], [4, 9]))
+    assert found == pytest.approx([(4 + 18 * 0.5) / 2**0.5], rel=1e-6)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(0, 30),
+    info=st.sampled_from([ALS, IALS, SUM, AGED_ALS, AGED_IALS, AGED_SUM]),
+)
 def test_few_items_and_many_give_what_plain_least_squares_gives_and_the_parts_add_up(
     seed: int, size: int, info: FoldInInfo
 ) -> None:
     dim = 12  # below and above it another system is solved
     fold, items = of(info, 40, dim, seed=seed)
     rng = np.random.default_rng(seed)
-    had = ItemWeights(rng.permutation(40)[:size], rng.uniform(0.1, 6, size))
+    had = history(rng.permutation(40)[:size].tolist(), rng.uniform(0.1, 6, size).tolist())
     found = fold_in.vector(fold, items, had)
     np.testing.assert_allclose(found, by_the_formula(fold, items, had), rtol=1e-3, atol=1e-4)
     rows, parts = fold_in.contributions(fold, items, had)
@@ -79,16 +92,18 @@ def by_the_formula(fold: FoldIn, items: NDArray[np.float32], had: ItemWeights) -
     """docs/artifact-format.md, line by line, over a dense system of dim unknowns."""
     y = items[had.rows].astype(np.float64) * fold.item_scale[had.rows, None]
     n, info, w = len(had.rows), fold.info, had.weights
+    a = np.maximum(info.age.step_decay ** np.arange(n), 1e-6)
     if isinstance(info, SumFoldIn):
-        return np.asarray((w**info.weight_exponent * fold.item_weights[had.rows]) @ y / max(n, 1) ** info.user_exponent)
+        by_item = a * w**info.weight_exponent * fold.item_weights[had.rows]
+        return np.asarray(by_item @ y / max(n, 1) ** info.user_exponent)
     system = np.diag(fold.spectrum.astype(np.float64))
     if isinstance(info, ALSFoldIn):
         r = w * info.weight_scale
         norm = info.k1 * (1 - info.b + info.b * r.sum() / info.avg_length)
-        c = info.alpha * fold.item_weights[had.rows] * r * (info.k1 + 1) / (r + norm)
+        c = a * info.alpha * fold.item_weights[had.rows] * r * (info.k1 + 1) / (r + norm)
         system += (y.T * (c - 1)) @ y
     else:
-        c = info.scale * w * max(n, 1) ** -info.user_length_exponent
+        c = a * info.scale * w * max(n, 1) ** -info.user_length_exponent
         frequency = c.sum() + info.unobserved_weight * len(items)
         system += np.eye(len(system)) * info.regularization * frequency**info.frequency_exponent + (y.T * c) @ y
     return np.asarray(np.linalg.solve(system, c @ y))

@@ -16,6 +16,7 @@ WEIGHTS = EventWeights({"view": 1.0, "cart": 3.0, "purchase": 5.0, "impression":
 TRAINED = TrainedHistory(
     rows=np.array([4, 2, 7]),
     weights=np.array([5.0, 1.0, 11.0]),
+    times=np.array([60, 50, 40]),
     purchased=np.array([True, False, True]),
     others=np.array([0.0, 1.0, 1.0]),
 )
@@ -34,6 +35,13 @@ def after(*events: Did, basket: tuple[str, ...] = (), trained: TrainedHistory = 
     return dict(zip(found.rows.tolist(), found.weights.tolist(), strict=True))
 
 
+def times_after(*events: Did, basket: tuple[str, ...] = ()) -> dict[int, int]:
+    """Row → time of the last event, most recent first."""
+    live = acts_since(events, basket, after_sequence=0, row_of=int, weights=WEIGHTS)
+    found = together(TRAINED, live, WEIGHTS)
+    return dict(zip(found.rows.tolist(), found.times.tolist(), strict=True))
+
+
 def test_without_anything_new_it_is_the_history_as_it_was() -> None:
     assert list(after().items()) == [(4, 5.0), (2, 1.0), (7, 11.0)]
 
@@ -47,6 +55,22 @@ def test_a_cart_counts_as_bought_just_now() -> None:
     assert list(after(Did("9", "view"), basket=("3", "7")).items()) == [
         (3, 5.0), (7, 16.0), (9, 1.0), (4, 5.0), (2, 1.0),
     ]  # fmt: skip
+
+
+def test_an_item_has_the_time_of_its_last_event() -> None:
+    assert times_after() == {4: 60, 2: 50, 7: 40}
+    found = times_after(Did("2", unix_s=90), Did("9", "view", unix_s=80), Did("2", unix_s=70))
+    assert found == {2: 90, 9: 80, 4: 60, 7: 40}
+    assert times_after(Did("4", unix_s=10))[4] == 60  # an event that arrived late
+
+
+def test_a_cart_and_an_event_without_a_time_happened_just_now() -> None:
+    assert times_after(Did("9", unix_s=80), basket=("3", "2")) == {3: 81, 2: 81, 9: 80, 4: 60, 7: 40}
+    assert times_after(Did("9")) == {9: 61, 4: 60, 2: 50, 7: 40}
+
+
+def test_a_removal_takes_up_nothing() -> None:
+    assert times_after(Did("7", "remove", unix_s=90))[7] == 40
 
 
 def test_a_removal_takes_back_the_latest_purchase_before_it() -> None:
@@ -97,7 +121,11 @@ def test_a_trained_purchase_is_returned_when_every_one_was_taken_back() -> None:
 
 def test_looking_at_an_item_before_buying_it_once_does_not_pass_for_a_second_purchase() -> None:
     bought_once = TrainedHistory(  # two views and a cart before it
-        rows=np.array([4]), weights=np.array([10.0]), purchased=np.array([True]), others=np.array([4.0])
+        rows=np.array([4]),
+        weights=np.array([10.0]),
+        times=np.array([60]),
+        purchased=np.array([True]),
+        others=np.array([4.0]),
     )
     live = acts_since([Did("4", "remove")], (), after_sequence=0, row_of=int, weights=WEIGHTS)
     assert all_returned(bought_once, live, WEIGHTS).tolist() == [4]

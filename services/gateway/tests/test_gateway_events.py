@@ -49,6 +49,7 @@ async def test_an_event_is_in_the_very_next_request_for_candidates(
     request = asked_for(received)
     [event] = request.events
     assert (event.item_id, event.event_type) == ("item-03", "view")
+    assert 1_000_000_000 < event.unix_s < 100_000_000_000  # seconds
     assert list(request.seen_item_ids) == ["item-03"]
     assert (answer["vector"], answer["subject"]) == ("folded_in", {"user_id": "7", "session_id": None})
 

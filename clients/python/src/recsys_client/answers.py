@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule"]
+Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule", "transitions"]
 Level = Literal["full", "without_live_state", "without_rerank", "popular_in_category", "static"]
 
 
@@ -32,7 +32,7 @@ class SingleItem(Item):
 class BlendTerm:
     """One part of a score: weight × value."""
 
-    name: Literal["personal", "popularity", "recency"]
+    name: Literal["personal", "popularity", "recency", "transitions"]
     value: float
     weight: float
 
@@ -48,7 +48,7 @@ class SourceRank:
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What an item of the history added to the personal score."""
+    """What an item of the history added to the personal score, or to what comes next."""
 
     item_id: str
     value: float
@@ -64,6 +64,7 @@ class Explanation:
     rank_by_score: int
     contributions: tuple[Contribution, ...]
     rules: tuple[str, ...]
+    comes_after: tuple[Contribution, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -148,7 +148,8 @@ def evaluate(
         from trainer.report import table
 
         if pair is not None:
-            splits = [split.given_pair(*pair)]
+            given = split.given_pair(*pair)
+            splits = [*held_out_windows.of_train(given, seed=settings.seed), given] if recipe is None else [given]
         else:
             shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
             if leave_last_out:

@@ -14,16 +14,17 @@ from recsys.artifact import layout, writer
 from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, tuning
+from trainer.choosing import blending, decision, selection, tuning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
-from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.full_ranking import Evaluation
+from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
@@ -80,10 +81,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     with step("hold out"):
         held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
-            held_out[:-1] = [
-                sample.of_users(window, judged_users=settings.selection_users, seed=settings.seed)
-                for window in held_out[:-1]
-            ]
+            held_out = sample.to_compare(held_out, settings=settings)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
@@ -120,12 +118,15 @@ def _fit_and_publish(
         retrieval = index.choose(ready.embeddings, recall_floor=settings.ann_recall_floor, seed=settings.seed)
     with step("index of similar items"):
         similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
+    with step("transitions"):
+        following = transitions.fit(known) if decided.blend.transitions > 0 else None
     verdict = decided.verdict(retrieval.recall, settings=settings)
     fitted = publish.Fitted(
         known=known,
         catalogue=shop.catalogue,
         embeddings=ready.embeddings,
         fold_in=ready.fold_in,
+        transitions=following,
         retrieval=retrieval,
         similar=similar,
         popularity=popularity,
@@ -187,17 +188,23 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     if len(held_out) < 3:
         raise DataError("tuning needs events over three held-out windows and some before them; use `train` as it is")
     settings.artifact_dir.mkdir(parents=True, exist_ok=True)
-    defaults = [*default_recipes(held_out[-1].train), LightGCNRecipe(settings=LightGCNSettings(epochs=40))]
-    to_try = [one for one in defaults if one.model in (models or ("als", "ials", "spectral", "ease"))]
+    defaults = default_recipes(held_out[-1].train)
+    if models:  # those that take long only where they are asked for
+        of_their_own: list[PersonalRecipe] = [LightGCNRecipe(settings=LightGCNSettings(epochs=40)), SASRecRecipe()]
+        known = {one.model for one in defaults}
+        defaults += [one for one in of_their_own if one.model not in known]
+    to_try = [one for one in defaults if not models or one.model in models]
     if not to_try:
         raise DataError(f"tuning {', '.join(models)}: the catalogue is too large for it; choose another model")
-    return tuning.tune(
-        held_out[:-1],
+    compared = sample.to_compare(held_out, settings=settings)[:-1]
+    tuned = tuning.tune(
+        compared,
         models=models or list(dict.fromkeys(one.model for one in to_try)),
         start_with=to_try,
         budget_s=budget_s,
         settings=settings,
     )
+    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, compared, settings=settings))
 
 
 def measure_serving(judgement: Judgement, chosen: IndexSpec, *, settings: Settings) -> TwoStageFigures | None:

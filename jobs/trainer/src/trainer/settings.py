@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.layout import STORE_PATTERN
 
-ModelName = Literal["als", "ials", "spectral", "ease", "lightgcn"]
+ModelName = Literal["als", "ials", "spectral", "ease", "lightgcn", "sasrec"]
 MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
 
 

@@ -1,4 +1,4 @@
-"""One score out of three values: how well an item fits, how popular it is, and how new.
+"""One score out of four values: how well an item fits, how popular it is, how new, and how often it comes next.
 
 Arrays over the candidates of one answer come in, one weight for each value; scores go out. The trainer finds the
 weights on held-out data with the very function that the reranker ranks with. Every function works along the last
@@ -22,11 +22,12 @@ class BlendWeights:
     personal: float = 1.0
     popularity: float = 0.0
     recency: float = 0.0
+    transitions: float = 0.0
 
     @property
     def is_personal_only(self) -> bool:
         """Whether nothing but the personal score counts."""
-        return self.popularity == 0 and self.recency == 0
+        return self.popularity == 0 and self.recency == 0 and self.transitions == 0
 
 
 def blend(
@@ -34,11 +35,13 @@ def blend(
     personal: NDArray[np.floating],
     popularity: NDArray[np.floating],
     recency: NDArray[np.floating],
+    transitions: NDArray[np.floating],
     weights: BlendWeights,
 ) -> NDArray[np.float64]:
     """Σ weight × value, each value scaled to 0…1 over the candidates: float64, of the shape that came in.
 
-    `popularity` is what `log_popularity` gives, `recency` what `decayed_recency` gives. Where nothing but the personal
+    `popularity` is what `log_popularity` gives, `recency` what `decayed_recency` gives, `transitions` how often an item
+    comes after the history's, 0 where it does not. Where nothing but the personal
     score counts there is nothing to blend: it keeps its own scale, so no two of them become one by rounding.
     """
     if weights.is_personal_only:
@@ -48,6 +51,7 @@ def blend(
         (weights.personal, personal),
         (weights.popularity, popularity),
         (weights.recency, recency),
+        (weights.transitions, transitions),
     ):
         if weight > 0:
             scores += weight * scaled(values)

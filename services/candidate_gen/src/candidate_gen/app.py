@@ -31,6 +31,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         popular=settings.popular_count,
         trending=settings.trending_count,
         new=settings.new_count,
+        transitions=settings.transitions_count,
     )
     last_run = partial(newest_manifest, settings.artifact_dir)
     metrics.artifact.follow_training(lambda: (newest := last_run()) is not None and newest.is_refused)

@@ -12,8 +12,10 @@ from itertools import chain
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from candidate_gen.candidates import Candidates, Proposals, candidates_of
+from candidate_gen.comes_next import comes_next
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, seen_in_training
 from candidate_gen.query.item_weights import LiveEvent
@@ -68,6 +70,7 @@ class Retrieved:
     """The candidates for somebody, and what they were found with."""
 
     candidates: Candidates
+    transitions: NDArray[np.float32]  # [n] how often each candidate comes next; empty: the version has no transitions
     query: QueryVector
     matching_items: int  # that pass the conditions
     dropped: dict[str, int]  # with explain: how many items each condition alone drops
@@ -134,23 +137,27 @@ class Retriever:
         excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
         items = eligible.matching(conditions.filter).without(excluded.rows)
         query = self.queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
+        following = comes_next(self.artifact.transitions, query.history)
         asked = Asked(
             user_id=asker.user_id,
             vector=None if query.origin is VectorOrigin.NONE else query.vector,
+            next=following,
             recent=self._recent(asker),
             eligible=eligible,
             items=items,
             count=count,
         )
+        candidates = candidates_of(
+            Source.ANN,
+            self.sources.nearest(asked),
+            self.sources.others(asked),
+            n_items=eligible.n_items,
+            new_ids=eligible.new_ids,
+            with_lists=explain,
+        )
         return Retrieved(
-            candidates=candidates_of(
-                Source.ANN,
-                self.sources.nearest(asked),
-                self.sources.others(asked),
-                n_items=eligible.n_items,
-                new_ids=eligible.new_ids,
-                with_lists=explain,
-            ),
+            candidates=candidates,
+            transitions=following.of(candidates.rows if self.artifact.transitions else candidates.rows[:0]),
             query=query,
             matching_items=items.rows.size,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},

@@ -54,6 +54,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
             item_ids=item_ids_of(retrieved.candidates, retriever) if request.with_item_ids else (),
         )
         put_candidates(response.candidates, retrieved.candidates)
+        response.candidates.transitions = vector_to_wire(retrieved.transitions)
         if request.explain:
             _explain(response, retrieved, retriever)
         return response
@@ -93,3 +94,6 @@ def _explain(response: GetCandidatesResponse, retrieved: Retrieved, retriever: R
     response.dropped.extend(DroppedItems(reason=reason, count=count) for reason, count in retrieved.dropped.items())
     rows, vectors = retriever.queries.contributions(retrieved.query)
     response.history.CopyFrom(history_to_wire(rows, vectors, retriever))
+    transitions, times = retriever.artifact.transitions, retrieved.query.history.times[: len(rows)]
+    if transitions is not None:
+        response.history.transition_factors.extend(transitions.factors(times).tolist())

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.candidates import Proposals, Ranked, ranked
+from candidate_gen.comes_next import ComesNext
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import Head, ItemSet, ItemsLeft, RowSet, first_of
@@ -40,6 +41,7 @@ class SourceCounts:
     popular: int = 20
     trending: int = 20
     new: int = 10
+    transitions: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Asked:
 
     user_id: str
     vector: NDArray[np.float32] | None  # [dim]; none: nothing is known of them
+    next: ComesNext  # what comes after the last items of their history
     recent: Sequence[int]  # rows of the items that they looked at last, most recent first
     eligible: EligibleItems
     items: ItemsLeft  # those of them that may be an answer to this request
@@ -79,6 +82,7 @@ class Sources:
         popular = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
         new = asked.count if items.n_known < asked.count else counts.new
         return [
+            Proposals(Source.TRANSITIONS, ranked(asked.next.best(items.rows, counts.transitions))),
             Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
             Proposals(Source.POPULAR, self.popular.first(items, popular)),
             Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),

@@ -57,16 +57,17 @@ class Filter(_Request):
 
 
 class Blend(_Request):
-    """score = personal × p + popularity × q + recency × r, each value scaled to 0…1 over the candidates."""
+    """score = personal × p + popularity × q + recency × r + transitions × t, each value 0…1 over the candidates."""
 
     personal: Weight = 1.0
     popularity: Weight = 0.0
     recency: Weight = 0.0
+    transitions: Weight = 0.0
 
     @model_validator(mode="after")
     def _something_counts(self) -> "Blend":
-        if self.personal == self.popularity == self.recency == 0:
-            raise ValueError("one of personal, popularity and recency must be above 0")
+        if self.personal == self.popularity == self.recency == self.transitions == 0:
+            raise ValueError("one of personal, popularity, recency and transitions must be above 0")
         return self
 
 

@@ -34,7 +34,7 @@ class Item(_Schema):
 class BlendTerm(_Schema):
     """One part of a score: weight × value, the value scaled to 0…1 over the candidates."""
 
-    name: Literal["personal", "popularity", "recency"]
+    name: Literal["personal", "popularity", "recency", "transitions"]
     value: float
     weight: float
 
@@ -48,7 +48,10 @@ class SourceRank(_Schema):
 
 
 class Contribution(_Schema):
-    """What an item of the history added to the personal score; over the whole history they sum up to it."""
+    """What an item of the history added to the personal score, or to what comes next.
+
+    Over the whole history the first sum up to the personal score.
+    """
 
     item_id: str
     value: float
@@ -63,6 +66,9 @@ class Explanation(_Schema):
     rank_by_score: int = Field(description="From 1; before diversity, pins and exploration moved it.")
     contributions: list[Contribution] = Field(description="The largest, by absolute value.")
     rules: list[str] = Field(description="That boosted or pinned it.")
+    comes_after: list[Contribution] = Field(
+        description="Items of the history that it most often comes after: what `transitions` is made of, unscaled."
+    )
 
 
 class RankedItem(Item):

@@ -67,7 +67,8 @@ class Settings(TlsSettings, BaseSettings):
     )
     max_in_flight: int = Field(128, ge=1, description="requests answered at once; more get 429 at once")
     blend: Blend | None = Field(
-        None, description="weights of personal, popularity and recency (JSON); none: those the trainer found best"
+        None,
+        description="weights of personal, popularity, recency, transitions (JSON); none: the best the trainer found",
     )
     diversity: Diversity | None = Field(None, description="mmr_lambda and max_per_category of every list (JSON)")
     exploration: float = Field(0.05, ge=0, le=1, description="share of lists that try an item nobody knows yet")

@@ -37,7 +37,7 @@ class Blended:
 def blended(
     personal: NDArray[np.float32], candidates: Candidates, request: RankRequest, *, is_boosted: bool
 ) -> Blended:
-    """The weighted sum of personal score, popularity and recency, each from 0 to 1 over the candidates.
+    """The weighted sum of personal score, popularity, recency and transitions, each from 0 to 1 over the candidates.
 
     Where nothing but the personal score counts it is the score as it is, below 0 too: what users have always seen. But
     for a boost it is scaled, since a factor above 1 would push an item with a score below 0 down.
@@ -53,9 +53,16 @@ def blended(
         Term("personal", personal, weights.personal),
         Term("popularity", popularity, weights.popularity),
         Term("recency", recency, weights.recency),
+        Term("transitions", candidates.transitions, weights.transitions),
     ]
     return Blended(
-        blend(personal=personal, popularity=popularity, recency=recency, weights=weights),
+        blend(
+            personal=personal,
+            popularity=popularity,
+            recency=recency,
+            transitions=candidates.transitions,
+            weights=weights,
+        ),
         [term for term in terms if term.weight > 0],
     )
 
@@ -66,8 +73,7 @@ def _weights(candidates: Candidates, request: RankRequest) -> BlendWeights:
         return request.blend
     if request.query_vector is None:
         return BlendWeights()
-    best = candidates.catalogue.artifact.manifest.blend
-    return BlendWeights(personal=best.personal, popularity=best.popularity, recency=best.recency)
+    return candidates.catalogue.artifact.manifest.blend.weights
 
 
 def _popularity(candidates: Candidates) -> NDArray[np.float64]:

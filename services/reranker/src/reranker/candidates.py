@@ -30,6 +30,7 @@ class Candidates:
     rows: NDArray[np.int64]  # [n]; n_items or more: no item of the model
     scores: NDArray[np.float32]  # [n] of the source that proposed the item first
     sources: NDArray[np.uint32]  # [n] bit 1 << source
+    transitions: NDArray[np.float32]  # [n] how often each comes after the last items of the history
     new_at: NDArray[np.int64]  # candidates that are no items of the model, ascending
     new_items: Mapping[int, NewItem]  # the same by index
 
@@ -98,10 +99,12 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
     """
     _check(proposed, catalogue)
     rows, scores, sources, new_ids = proposed.rows, proposed.scores, proposed.sources, list(proposed.new_item_ids)
+    transitions = np.zeros(len(rows), np.float32) if proposed.transitions is None else proposed.transitions
     pinned = [row for row in _rows_of(pinned_item_ids, new_ids, catalogue) if not np.count_nonzero(rows == row)]
     if pinned:
         rows = np.concatenate((rows, pinned))
         scores = np.concatenate((scores, np.zeros(len(pinned), np.float32)))
+        transitions = np.concatenate((transitions, np.zeros(len(pinned), np.float32)))
         sources = np.concatenate((sources, np.full(len(pinned), BY_RULE, np.uint32)))
     n_items = catalogue.artifact.manifest.item_count
     new_at = (rows >= n_items).nonzero()[0]
@@ -112,13 +115,14 @@ def on_sale(proposed: Proposed, catalogue: LiveCatalogue, *, pinned_item_ids: Se
     is_on_sale[new_at] = [row in new_items for row in new_rows]
     kept = is_on_sale.nonzero()[0]
     if len(kept) < len(rows):
-        rows, scores, sources = rows[kept], scores[kept], sources[kept]
+        rows, scores, sources, transitions = rows[kept], scores[kept], sources[kept], transitions[kept]
         new_at = (rows >= n_items).nonzero()[0]
     return Candidates(
         catalogue=catalogue,
         rows=rows,
         scores=scores,
         sources=sources,
+        transitions=transitions,
         new_at=new_at,
         new_items=dict(zip(new_at.tolist(), new_items.values(), strict=True)),
     )

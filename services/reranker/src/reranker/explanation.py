@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
+from recsys.shop.catalogue import LiveCatalogue
 from reranker.request import HistoryVectors, RankRequest, SourceList
 from reranker.rules import Pins
 from reranker.scoring import Scored
@@ -35,7 +36,7 @@ class SourceRank:
 
 @dataclass(frozen=True)
 class Contribution:
-    """What an item of the history adds to the personal score."""
+    """What an item of the history adds to the personal score, or to what comes next."""
 
     item_id: str
     value: float
@@ -51,6 +52,7 @@ class Explanation:
     rank_by_score: int  # from 1
     contributions: list[Contribution]
     rules: list[str]
+    comes_after: list[Contribution]  # values before they are scaled
 
 
 def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Explanation:
@@ -65,6 +67,7 @@ def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Exp
         rank_by_score=int((scored.order == index).nonzero()[0][0]) + 1,
         contributions=[] if history is None else _contributions(candidates.vectors[index], history),
         rules=[*scored.boosts.names(index), *pinned_by],
+        comes_after=[] if history is None else _comes_after(int(candidates.rows[index]), history, candidates.catalogue),
     )
 
 
@@ -89,3 +92,17 @@ def _contributions(vector: NDArray[np.float64], history: HistoryVectors) -> list
     values = history.vectors.astype(np.float64) @ vector
     most = np.argsort(-np.abs(values), kind="stable")[:_MOST_CONTRIBUTIONS]
     return [Contribution(history.item_ids[at], float(values[at])) for at in most.tolist()]
+
+
+def _comes_after(row: int, history: HistoryVectors, catalogue: LiveCatalogue) -> list[Contribution]:
+    """The items of the history that a candidate most often comes after."""
+    transitions, items = catalogue.artifact.transitions, catalogue.artifact.items
+    if transitions is None:
+        return []
+    found = [
+        Contribution(item_id, factor * transitions.score(source, row))
+        for item_id, factor in zip(history.item_ids, history.transition_factors, strict=False)  # factors of the first
+        if (source := items.row_of(item_id)) is not None
+    ]
+    most = sorted((one for one in found if one.value > 0), key=lambda one: -one.value)
+    return most[:_MOST_CONTRIBUTIONS]

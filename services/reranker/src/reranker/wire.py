@@ -69,8 +69,9 @@ def _proposed(wire: CandidateSet, *, with_lists: bool) -> Proposed:
     rows = _values("candidates.rows", wire.rows, _UINT32)
     scores = _vector("candidates.scores", wire.scores)
     sources = _values("candidates.sources", wire.sources, _UINT32)
-    for name, values in (("scores", scores), ("sources", sources)):
-        if len(values) != len(rows):
+    transitions = _vector("candidates.transitions", wire.transitions) if wire.transitions else None
+    for name, values in (("scores", scores), ("sources", sources), ("transitions", transitions)):
+        if values is not None and len(values) != len(rows):
             raise InvalidArgumentError(
                 f"candidates.{name}: expected {len(rows)} values, one for each row, found {len(values)}"
             )
@@ -78,6 +79,7 @@ def _proposed(wire: CandidateSet, *, with_lists: bool) -> Proposed:
         rows=rows.astype(np.int64),
         scores=scores,
         sources=sources,
+        transitions=transitions,
         new_item_ids=list(wire.new_item_ids),
         lists=[SourceList(each.source, list(each.rows), list(each.scores)) for each in wire.lists if with_lists],
     )
@@ -97,7 +99,12 @@ def _values(field: str, content: bytes, dtype: np.dtype[Value]) -> NDArray[Value
 
 
 def _weights(wire: pb.BlendWeights) -> BlendWeights:
-    weights = {"personal": wire.personal, "popularity": wire.popularity, "recency": wire.recency}
+    weights = {
+        "personal": wire.personal,
+        "popularity": wire.popularity,
+        "recency": wire.recency,
+        "transitions": wire.transitions,
+    }
     for name, weight in weights.items():
         if not isfinite(weight) or weight < 0:
             raise InvalidArgumentError(f"blend.{name}: expected 0 or more, found {weight}")
@@ -144,7 +151,9 @@ def _history(wire: WireHistory) -> HistoryVectors | None:
         raise InvalidArgumentError(
             f"history.vectors: expected as many values for each of {count} items, found {len(vectors)} in all"
         )
-    return HistoryVectors(list(wire.item_ids), vectors.reshape(count, -1)) if count else None
+    if not count:
+        return None
+    return HistoryVectors(list(wire.item_ids), vectors.reshape(count, -1), list(wire.transition_factors))
 
 
 def page_to_wire(items: Sequence[RankedItem]) -> bytes:

@@ -177,7 +177,7 @@ def _changed(shop: FakeShop, item_id: str, op: str, body: Json) -> Json:
 
 def _explanation(item: Json, rank: int) -> Json:
     source = {"source": "popular", "rank": rank, "score": item["score"]}
-    nothing = {"personal_score": 0.0, "terms": [], "contributions": [], "rules": []}
+    nothing = {"personal_score": 0.0, "terms": [], "contributions": [], "rules": [], "comes_after": []}
     return nothing | {"sources": [source], "rank_by_score": rank}
 
 

@@ -1,10 +1,13 @@
-"""How much popularity and newness should count in a served list: a held-out window in, weights out.
+"""How much popularity, newness and what comes next should count in a served list: a held-out window in, weights out.
 
-The reranker orders the candidates of an answer by `recsys.blend`. The same function ranks here, over each user's best
-unseen items by the personal score, as many as the gateway asks for.
+The reranker orders the candidates of an answer by `recsys.blend`. The same function ranks here, over candidates as the
+first stage proposes them: each user's best unseen items by the personal score, as many as the gateway asks for; and
+where transitions count, also those that come after the user's last items, and popular ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Final
 
@@ -12,20 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.artifact.manifest import BlendInfo
-from recsys.blend import BlendWeights, blend, decayed_recency, log_popularity
+from recsys.blend import blend, decayed_recency, log_popularity
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import Recipe
 from trainer.evaluation import bootstrap, metrics, ranking
 from trainer.evaluation.bootstrap import PairedDifference
 from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
+from trainer.models import baselines
 from trainer.models.embeddings import Embeddings, Scorer
+from trainer.models.transitions import TransitionScores
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
 # The gateway asks for so many unless told otherwise (GATEWAY_CANDIDATES): an index that needs more would lose there.
 CANDIDATES: Final = 200
+TRANSITIONS: Final = 100  # candidates of the first stage that come after the user's last items,
+POPULAR: Final = 20  # and popular ones
 _WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # of popularity and of recency, beside 1 for the personal score
+_OF_TRANSITIONS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)  # beside 1 for the personal score; then transitions alone
 _K: Final = 20  # the weights are chosen by NDCG at this length
 
 
@@ -42,12 +50,14 @@ NO_BLEND: Final = ChosenBlend(BlendInfo(), None)  # the personal score ranks alo
 
 @dataclass(frozen=True)
 class Values:
-    """The values of some users' candidates that a blend is made of, [n, CANDIDATES] or fewer."""
+    """The values of some users' candidates that a blend is made of, [n, most candidates of a user]."""
 
-    items: NDArray[np.int32]  # best by the personal score first; -1 where a user has fewer
+    items: NDArray[np.int32]  # best by the personal score first, then what others propose; -1 where there is none
     personal: NDArray[np.float32]
     popularity: NDArray[np.float64]
     recency: NDArray[np.float64]
+
+    transitions: NDArray[np.float32]
 
     @classmethod
     def of(
@@ -58,27 +68,43 @@ class Values:
         *,
         recent_users: NDArray[np.float32],
         half_life_days: float,
+        transitions: TransitionScores | None = None,
     ) -> "Values":
-        """Of each user's best items that `known` does not have.
+        """Of each user's candidates that `known` does not have.
 
         Args:
             recent_users: float32 [n_items], users in the recent window.
             half_life_days: of newness.
+            transitions: none: they propose nothing, and nothing comes next.
         """
-        k = min(CANDIDATES, len(known.item_ids))
-        items = ranking.top_unseen(embeddings, seen=known.weights, user_rows=user_rows, k=k)
+        proposing: list[tuple[Scorer, int]] = [(embeddings, CANDIDATES)]
+        if transitions is not None:
+            popular = baselines.popularity(recent_users, n_users=len(known.user_ids))
+            proposing += [(transitions, TRANSITIONS), (popular, POPULAR)]
+        items = _each_once(
+            [
+                ranking.top_unseen(by, seen=known.weights, user_rows=user_rows, k=min(count, len(known.item_ids)))
+                for by, count in proposing
+            ]
+        )
         real = np.where(items >= 0, items, items[:, :1])  # the first once more in place of none: no extreme changes
         return cls(
             items=items,
             personal=embeddings.pair_scores(user_rows, real),
             popularity=log_popularity(recent_users)[real],
             recency=decayed_recency(known.first_seen[real], half_life_days=half_life_days),
+            transitions=np.zeros(real.shape, np.float32) if transitions is None else transitions.of(user_rows, real),
         )
 
     def blended(self, info: BlendInfo) -> NDArray[np.float64]:
         """float64, the shape of `items`; -inf where there is no item."""
-        weights = BlendWeights(info.personal, info.popularity, info.recency)
-        scores = blend(personal=self.personal, popularity=self.popularity, recency=self.recency, weights=weights)
+        scores = blend(
+            personal=self.personal,
+            popularity=self.popularity,
+            recency=self.recency,
+            transitions=self.transitions,
+            weights=info.weights,
+        )
         return np.where(self.items >= 0, scores, -np.inf)
 
     def ranked(self, info: BlendInfo, k: int) -> NDArray[np.int32]:
@@ -95,6 +121,7 @@ class Blended:
     known: Interactions
     recent_users: NDArray[np.float32]  # [n_items] in the recent window
     info: BlendInfo
+    transitions: TransitionScores | None = None  # none: they do not count
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 [len(user_rows), n_items]"""
@@ -104,6 +131,7 @@ class Blended:
             user_rows,
             recent_users=self.recent_users,
             half_life_days=self.info.recency_half_life_days,
+            transitions=self.transitions,
         )
         scores = np.full((len(user_rows), len(self.known.item_ids)), -np.inf, np.float32)
         rows, places = np.nonzero(values.items >= 0)
@@ -111,40 +139,91 @@ class Blended:
         return scores
 
 
-def is_more_than_personal(info: BlendInfo) -> bool:
-    """Whether anything but the personal score counts."""
-    return info.popularity > 0 or info.recency > 0
-
-
 def scorer(embeddings: Embeddings, known: Interactions, info: BlendInfo, *, recent_days: float) -> Scorer:
     """What a list is ranked by that is served with this blend."""
-    if not is_more_than_personal(info):
+    if info.weights.is_personal_only:
         return embeddings
-    return Blended(embeddings, known, known.recent_users(recipes.recent_since(known, recent_days)), info)
+    recent = known.recent_users(recipes.recent_since(known, recent_days))
+    return Blended(embeddings, known, recent, info, TransitionScores.fitted(known) if info.transitions > 0 else None)
 
 
 def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> ChosenBlend:
     """The weights of a small grid that are best on half of a window's users, if the other half confirms them.
 
-    Confirmed means: better than the personal score alone by more than chance (paired bootstrap, the whole 95 %
-    interval above 0). Otherwise the personal score stays alone. Halves, because the best of many is better by chance
-    alone on the users whom it was chosen by.
+    Confirmed means: better than without by more than chance (paired bootstrap, the whole 95 % interval above 0). First
+    the weight of transitions is chosen beside the personal score, then those of popularity and recency beside both.
+    Otherwise the personal score stays alone. Halves, because the best of many is better by chance alone on the users
+    whom it was chosen by.
 
     Args:
-        recipe: with its strength of recency.
+        recipe: with its strength of recency and its age of histories.
         fitted: its model, fitted on `window.train` by `recipe.fit_model`.
     """
     users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
     if len(users) < 2:
         return NO_BLEND
-    scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
-    recent = window.train.recent_users(recipes.recent_since(window.train, settings.recent_days))
-    half_life_days = BlendInfo().recency_half_life_days
-    values = Values.of(scaled, window.train, users, recent_users=recent, half_life_days=half_life_days)
-    relevant = np.diff(window.test.indptr)[users] + window.test_unknown_items[users]
-    grid = [BlendInfo(popularity=popularity, recency=recency) for popularity, recency in product(_WEIGHTS, _WEIGHTS)]
-    ndcg = [metrics.ndcg(find_hits(values.ranked(info, _K), window.test[users]), relevant, _K) for info in grid]
-    choosing = np.random.default_rng(settings.seed).permutation(len(users)) % 2 == 0
-    best = max(range(1, len(grid)), key=lambda one: float(ndcg[one][choosing].mean()))
-    gain = bootstrap.paired(ndcg[best][~choosing], ndcg[0][~choosing], seed=settings.seed)
-    return ChosenBlend(grid[best] if gain.low > 0 else grid[0], gain)
+    aged = recipes.with_age(recipe, fitted, window.train, rows=users)
+    scaled = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=settings.recent_days)
+    values_of = partial(
+        Values.of,
+        scaled,
+        window.train,
+        users,
+        recent_users=window.train.recent_users(recipes.recent_since(window.train, settings.recent_days)),
+        half_life_days=BlendInfo().recency_half_life_days,
+    )
+    search = _Search(window, users, settings.seed)
+    alone = BlendInfo()
+    nexts = [BlendInfo(transitions=weight) for weight in _OF_TRANSITIONS] + [BlendInfo(personal=0, transitions=1)]
+    with_transitions = values_of(transitions=TransitionScores.fitted(window.train))
+    found, gain = search.best(nexts, with_transitions, over=alone)
+    values = with_transitions if found != alone else values_of()
+    others = [
+        found.model_copy(update={"popularity": popularity, "recency": recency})
+        for popularity, recency in list(product(_WEIGHTS, _WEIGHTS))[1:]
+    ]
+    blended, more = search.best(others, values, over=found)
+    if blended == alone:
+        return ChosenBlend(alone, max(gain, more, key=lambda each: each.value))
+    return ChosenBlend(blended, search.gain(blended, values, over=alone))
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The users of a window, half of whom choose, and the other half confirm."""
+
+    window: Split
+    users: NDArray[np.int64]
+    seed: int
+
+    def best(self, grid: Sequence[BlendInfo], values: Values, *, over: BlendInfo) -> tuple[BlendInfo, PairedDifference]:
+        """The best of a grid where it is confirmed to be better than `over`; else that. And what the best gains."""
+        chooses = self._chooses()
+        best = max(grid, key=lambda info: float(self._ndcg(info, values)[chooses].mean()))
+        gain = self.gain(best, values, over=over)
+        return (best if gain.low > 0 else over), gain
+
+    def gain(self, info: BlendInfo, values: Values, *, over: BlendInfo) -> PairedDifference:
+        """By so much one blend is better than another for those who did not choose."""
+        confirms = ~self._chooses()
+        ours, others = (self._ndcg(each, values)[confirms] for each in (info, over))
+        return bootstrap.paired(ours, others, seed=self.seed)
+
+    def _chooses(self) -> NDArray[np.bool_]:
+        return np.asarray(np.random.default_rng(self.seed).permutation(len(self.users)) % 2 == 0)
+
+    def _ndcg(self, info: BlendInfo, values: Values) -> NDArray[np.float64]:
+        test = self.window.test
+        relevant = np.diff(test.indptr)[self.users] + self.window.test_unknown_items[self.users]
+        return metrics.ndcg(find_hits(values.ranked(info, _K), test[self.users]), relevant, _K)
+
+
+def _each_once(lists: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Lists of items side by side, [n, any] each; -1 in place of what stands further left already."""
+    items = np.concatenate(lists, axis=1)
+    order = np.argsort(items, axis=1, kind="stable")
+    ordered = np.take_along_axis(items, order, axis=1)
+    ordered[:, 1:][ordered[:, 1:] == ordered[:, :-1]] = -1
+    once = np.empty_like(items)
+    np.put_along_axis(once, order, ordered, axis=1)
+    return once

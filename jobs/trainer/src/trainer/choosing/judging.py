@@ -80,7 +80,7 @@ def judge(
     fit_s = time.perf_counter() - started
     with step(f"judge {recipes.described(recipe)}"):
         new = served(embeddings, blend)
-        personal = judged(embeddings) if blending.is_more_than_personal(blend) else None
+        personal = None if blend.weights.is_personal_only else judged(embeddings)
     live_recipe = recipe_of(live) if live else None
     of_live = None
     if live and live_recipe:

@@ -31,6 +31,13 @@ SPACE: Final[dict[ModelName, dict[str, BaseDistribution]]] = {
     },
     "spectral": {"dim": _DIM, "user_exponent": _SHARE, "item_exponent": _SHARE, "score_exponent": _SHARE},
     "ease": {"dim": _DIM, "regularization": FloatDistribution(0.3, 300, log=True)},
+    "sasrec": {
+        "dim": IntDistribution(32, 128, step=32),
+        "blocks": IntDistribution(1, 2),
+        "dropout": FloatDistribution(0.1, 0.6),
+        "learning_rate": FloatDistribution(3e-4, 3e-3, log=True),
+        "epochs": IntDistribution(5, 200),
+    },
     "lightgcn": {
         "layers": IntDistribution(1, 3),
         "learning_rate": FloatDistribution(1e-3, 3e-2, log=True),

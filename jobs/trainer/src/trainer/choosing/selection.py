@@ -10,22 +10,34 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.manifest import AgeInfo
 from recsys.errors import InvalidArgumentError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.gate import METRIC
-from trainer.choosing.recipe import LightGCNRecipe, PopularityRecipe, Recipe
-from trainer.evaluation.full_ranking import evaluate
+from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.evaluation import metrics, ranking
+from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.models.lightgcn_training import Epoch
+from trainer.models.training_curve import Epoch
 from trainer.progress import step
 from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_K: Final = 20  # recipes are compared by NDCG at this length
 _STANDARD_ERRORS: Final = 1.5  # of the paired difference, by which a riskier recipe must be better than a safer one
+
+# By time and by step, the mildest first; how much each is worth where: docs/evaluation.md
+AGES: Final = (
+    AgeInfo(half_life_days=90),
+    AgeInfo(half_life_days=30),
+    AgeInfo(step_decay=0.8),
+    AgeInfo(step_decay=0.6),
+    AgeInfo(step_decay=0.4),
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Reci
     elif recipe is None:
         winner, fitted = best_of(to_try, windows, settings=settings)
         recipe, users = winner.recipe, len(winner.ndcg)
+        recipe = with_best_age(recipe, windows, newest=fitted, settings=settings)
     else:
         fitted = recipes.fit_model(recipe, newest.train, seed=settings.seed)
     with step("choose a blend"):
@@ -120,6 +133,32 @@ def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> t
     return found, fitted
 
 
+def with_best_age(
+    recipe: Recipe, windows: Sequence[Split], *, newest: Embeddings | None = None, settings: Settings
+) -> Recipe:
+    """The recipe with the age of histories that does `best` on the windows: as it is, unless another is better.
+
+    Asked once, of a recipe that was chosen already: each age solves the users of a window once more.
+
+    Args:
+        newest: its model of the newest window, without recency and age, where it is fitted; the others are fitted here.
+    """
+    ages = with_ages(recipe)
+    if not ages:
+        return recipe
+    by_window = []
+    for window in windows:
+        fitted = newest if window is windows[-1] else None
+        with step(f"try ages of {recipes.described(recipe)}"):
+            if fitted is None:
+                fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+            of_each = (tried([one], fitted, window, settings=settings) for one in (recipe, *ages))
+            by_window.append([one for [one] in of_each])
+    found = best(together(by_window))
+    _log.info("ages tried", extra={"recipe": found.recipe.model_dump(), METRIC: float(found.ndcg.mean())})
+    return found.recipe
+
+
 def best(of: Sequence[Tried]) -> Tried:
     """The safest comes first: each later one must be better than the best before it by more than chance."""
     leader = of[0]
@@ -130,8 +169,22 @@ def best(of: Sequence[Tried]) -> Tried:
 
 
 def tried(strengths: Sequence[Recipe], fitted: Embeddings, window: Split, *, settings: Settings) -> list[Tried]:
-    """One model with several strengths of recency: a fit costs seconds, and a strength costs none."""
-    return [Tried(each, per_user(each, fitted, window, settings=settings)) for each in strengths]
+    """One model with several strengths of recency: a fit and its scores cost seconds, and a strength hardly anything.
+
+    Args:
+        strengths: recipes that differ in nothing else.
+        fitted: without recency and age.
+    """
+    train = window.train
+    users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
+    strong = [one.recency_strength for one in strengths]
+    factors = [recipes.recency_factors(train, one, recent_days=settings.recent_days) if one else None for one in strong]
+    aged = recipes.with_age(strengths[0], fitted, train, rows=users)
+    ranked = ranking.top_unseen_scaled(aged, factors, seen=train.weights, user_rows=users, k=_K)
+    test = window.test[users]
+    relevant = np.diff(test.indptr) + window.test_unknown_items[users]
+    figures = (metrics.ndcg(find_hits(each, test), relevant, _K) for each in ranked)
+    return [Tried(each, ndcg) for each, ndcg in zip(strengths, figures, strict=True)]
 
 
 def together(by_window: Sequence[Sequence[Tried]]) -> list[Tried]:
@@ -143,6 +196,13 @@ def together(by_window: Sequence[Sequence[Tried]]) -> list[Tried]:
 def with_strengths(recipe: Recipe) -> list[Recipe]:
     """The recipe with each strength of recency that is tried."""
     return [recipe.model_copy(update={"recency_strength": strength}) for strength in (0.0, 0.5, 1.0, 1.5)]
+
+
+def with_ages(recipe: Recipe) -> list[Recipe]:
+    """The recipe with each age of histories that is tried, the mildest first; none of a model that knows no age."""
+    if not isinstance(recipe, AgedRecipe):
+        return []
+    return [recipe.model_copy(update={"age": age}) for age in AGES]
 
 
 def stop_early(
@@ -162,17 +222,10 @@ def stop_early(
         recipe,
         window.train,
         seed=settings.seed,
-        validate=lambda fitted: float(per_user(recipe, fitted, window, settings=settings).mean()),
+        validate=lambda fitted: float(tried([recipe], fitted, window, settings=settings)[0].ndcg.mean()),
         on_epoch=tell,
     )
     scored = [epoch for epoch in curve if epoch.score is not None]
     best = max(scored, key=lambda epoch: epoch.score or 0.0)
     stopped = recipe.settings.model_copy(update={"epochs": best.number})
     return recipe.model_copy(update={"settings": stopped}), curve, fitted
-
-
-def per_user(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> NDArray[np.float64]:
-    """What a fitted model with the recipe's recency is worth to each judged user of a window: float64 [n_users]."""
-    scaled = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=settings.recent_days)
-    judged = evaluate(scaled, window, ks=(20,), max_users=settings.selection_users, seed=settings.seed)
-    return judged.per_user[METRIC]

@@ -1,6 +1,6 @@
 """A scorer in, every user's best unseen items out: full ranking, exact, in bounded memory, ties by item row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,8 +12,8 @@ from recsys.errors import DataError
 from trainer.models.embeddings import Scorer
 from trainer.threads import allowed
 
-# Four workers with one block each: 256 MB of scores. The batch follows from the catalogue alone, never from the
-# machine, because a matrix product may round differently in another batch.
+# Four workers with one block each, and one scaled: 512 MB of scores. The batch follows from the catalogue alone, never
+# from the machine, because a matrix product may round differently in another batch.
 _BLOCK_BYTES = 64 << 20
 _MAX_WORKERS = 4
 _MAX_GROUP_SIZE = 64
@@ -28,17 +28,36 @@ def top_unseen(scorer: Scorer, *, seen: sp.csr_matrix, user_rows: NDArray[np.int
     Raises:
         DataError: the scorer gave NaN.
     """
+    [ranked] = top_unseen_scaled(scorer, [None], seen=seen, user_rows=user_rows, k=k)
+    return ranked
 
-    def rank(rows: NDArray[np.int64]) -> NDArray[np.int32]:
+
+def top_unseen_scaled(
+    scorer: Scorer,
+    factors: Sequence[NDArray[np.float32] | None],
+    *,
+    seen: sp.csr_matrix,
+    user_rows: NDArray[np.int64],
+    k: int,
+) -> list[NDArray[np.int32]]:
+    """`top_unseen` once for each of several factors of the items' scores; the scores are made once.
+
+    Args:
+        factors: each float32 [n_items], above 0; none: the scores as they are.
+    """
+
+    def rank(rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
         scores = np.require(scorer.scores(rows), dtype=np.float32, requirements=["C", "W", "O"])
         known = seen[rows]
         scores[np.repeat(np.arange(len(rows)), np.diff(known.indptr)), known.indices] = -np.inf
-        return top_k(scores, k)
+        return [top_k(scores if one is None else scores * one, k) for one in factors]
 
     workers = min(_MAX_WORKERS, allowed())
     with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
         ranked = list(pool.map(rank, batches(user_rows, n_items=seen.shape[1])))
-    return np.concatenate(ranked) if ranked else np.empty((0, k), dtype=np.int32)
+    if not ranked:
+        return [np.empty((0, k), dtype=np.int32) for _ in factors]
+    return [np.concatenate(of_one) for of_one in zip(*ranked, strict=True)]
 
 
 def batches(user_rows: NDArray[np.int64], *, n_items: int) -> Iterator[NDArray[np.int64]]:

@@ -1,9 +1,11 @@
-"""A held-out window in, the same window of fewer users out: what recipes are compared on where a shop is large.
+"""Held-out windows in, the same of fewer users out: what recipes are compared on where a shop is large.
 
 Fits of all recipes on all users would be most of a training's time, and grow with the shop; which recipe is the best
-is seen on a part of the users already (docs/evaluation.md). Each keeps the whole history, and no item goes.
+is seen on a part of the users already (docs/evaluation.md). Each keeps the whole history, and no item goes. `train`,
+`tune` and `evaluate` go by the same rule, `to_compare`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,10 +13,17 @@ import numpy as np
 
 from trainer.evaluation import full_ranking
 from trainer.evaluation.split import Split
+from trainer.settings import Settings
 
 COMPARED_PAIRS: Final = (
     2_000_000  # of fewer, models of many dimensions learn less than of all and look worse than they are
 )
+
+
+def to_compare(windows: Sequence[Split], *, settings: Settings) -> list[Split]:
+    """The windows before the newest, each of a sample of users where it is large; the newest, which judges, whole."""
+    before = [of_users(one, judged_users=settings.selection_users, seed=settings.seed) for one in windows[:-1]]
+    return [*before, *windows[-1:]]
 
 
 def of_users(split: Split, *, judged_users: int, seed: int, pairs: int = COMPARED_PAIRS) -> Split:

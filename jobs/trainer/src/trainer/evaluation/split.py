@@ -1,8 +1,9 @@
 """Events in, what a model may learn from and what it is judged by out: nobody's future is in train.
 
-`temporal` is the honest way, and `trainer.evaluation.windows` lays such splits back to back; `leave_last_out` and
-`given_pair` are for comparison with others' figures.
-All of them end in `hold_out`, which sorts the held-out pairs into what train's matrix can express and what it cannot.
+`temporal` is the honest way, and `trainer.evaluation.windows` lays such splits back to back; `at_random` is for pairs
+whose times nobody knows; `leave_last_out` and `given_pair` are for comparison with others' figures.
+Others than `at_random` end in `hold_out`, which sorts the held-out pairs into what train's matrix can express and what
+it cannot.
 """
 
 import gzip
@@ -97,6 +98,36 @@ def temporal(frame: pl.DataFrame, *, weights: Mapping[str, float], cut: datetime
         if part.weights.nnz == 0:
             raise InvalidArgumentError(f"cut {cut.isoformat()}: expected interactions {name}, found none")
     return hold_out(train, window, cut=cut)
+
+
+def at_random(known: Interactions, *, seed: int, share: float = 0.2) -> Split:
+    """Test each user on a share of their pairs, drawn by the seed, and train on the others; no item goes.
+
+    Each user's count of test items is rounded, and they keep one item at least: whose share is less than half an item
+    stays in train whole and is not tested.
+
+    Raises:
+        InvalidArgumentError: `share` outside of 0 to 1.
+    """
+    if not 0 < share < 1:
+        raise InvalidArgumentError(f"share: expected more than 0 and less than 1, found {share}")
+    weights = known.weights
+    lengths = np.diff(weights.indptr)
+    row = np.repeat(np.arange(weights.shape[0]), lengths)
+    drawn = np.lexsort((np.random.default_rng(seed).random(weights.nnz), row))  # each user's pairs, shuffled
+    place = np.arange(weights.nnz) - weights.indptr[row]
+    tested = np.zeros(weights.nnz, dtype=bool)
+    tested[drawn[place < np.minimum(np.floor(share * lengths + 0.5), lengths - 1)[row]]] = True
+    nobody = np.zeros(0, dtype=np.int64)
+    return Split(
+        train=known.of_pairs(~tested),
+        test=_ones(row[tested], weights.indices[tested].astype(np.int64), weights.shape),
+        test_unknown_items=np.zeros(weights.shape[0], dtype=np.int64),
+        new_user_test=_ones(nobody, nobody, (0, weights.shape[1])),
+        new_user_unknown_items=nobody,
+        test_sizes_outside={"already_in_train": 0, "unknown_item": 0, "new_user": 0, "new_user_unknown_item": 0},
+        cut=None,
+    )
 
 
 def leave_last_out(frame: pl.DataFrame, *, weights: Mapping[str, float]) -> Split:

@@ -1,7 +1,8 @@
 """Events in, held-out windows of time at their end out, each long enough to judge by where the events allow it.
 
 Times are taken from the bulk of the events: one of 1970 does not make ten days of data fifty years, and a handful of
-today does not make a window out of the fifteen years since the shop's files end.
+today does not make a window out of the fifteen years since the shop's files end. Where most events have one and the
+same time, nothing is known of their order: a random part of each user's pairs is held out instead.
 """
 
 import logging
@@ -15,6 +16,7 @@ from recsys.errors import InvalidArgumentError
 from trainer.evaluation import split
 from trainer.evaluation.split import Split
 from trainer.settings import Settings
+from trainer.shop_data import interactions
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +37,13 @@ def held_out(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Set
     """`most` windows, newest last: the last for judging, those before it for choosing. Fewer where the events end.
 
     Windows are `horizon_days` long, or a quarter of the time that the events span where that is shorter; and longer
-    where fewer than `ENOUGH_USERS` would be judged. None where nobody can be judged.
+    where fewer than `ENOUGH_USERS` would be judged. None where nobody can be judged. Without times, random parts of
+    each user's pairs: one of everything to judge by, and those before it of what that one leaves.
     """
     if frame.is_empty():
         return []
+    if not _has_times(frame):
+        return _without_times(frame, weights=weights, settings=settings, most=most)
     horizon_days = _horizon_days(frame, settings)
     for windows in range(most, 0, -1):
         try:
@@ -58,6 +63,8 @@ def to_choose_and_judge(frame: pl.DataFrame, *, weights: Mapping[str, float], se
     Those to choose by are no longer than the horizon: where few users are, several that leave much to learn from choose
     better than one that does not. One that leaves less than a quarter of what the newest does is left out.
     """
+    if not frame.is_empty() and not _has_times(frame):
+        return _without_times(frame, weights=weights, settings=settings)
     judged = held_out(frame, weights=weights, settings=settings, most=1)
     if not judged:
         return []
@@ -71,6 +78,12 @@ def to_choose_and_judge(frame: pl.DataFrame, *, weights: Mapping[str, float], se
             break
         windows, users = [before, *windows], users + before.judged_users
     return windows
+
+
+def of_train(window: Split, *, seed: int, number: int = 1) -> list[Split]:
+    """Random parts of what a window may know, to choose by: none of its test, and `number` of them."""
+    parts = (split.at_random(window.train, seed=seed + one) for one in range(1, number + 1))
+    return [part for part in parts if part.judged_users]
 
 
 def newest_enough(windows: Sequence[Split]) -> Sequence[Split]:
@@ -112,6 +125,20 @@ def rolling(
         splits.append(window)
         end = window.cut or end
     return splits[::-1]
+
+
+def _has_times(frame: pl.DataFrame) -> bool:
+    """Whether the bulk of the events spans any time."""
+    first, last = (_quantile(frame["timestamp"], share) for share in _CENTRE)
+    return first < last
+
+
+def _without_times(
+    frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Settings, most: int = 2
+) -> list[Split]:
+    """`held_out`, where no time tells what came later."""
+    judged = split.at_random(interactions.build(frame, weights=weights), seed=settings.seed)
+    return [*of_train(judged, seed=settings.seed, number=most - 1), judged] if judged.judged_users else []
 
 
 def _window(

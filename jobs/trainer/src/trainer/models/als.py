@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from threadpoolctl import threadpool_limits
 
@@ -30,22 +31,51 @@ def fit(interactions: Interactions, settings: ALSSettings, *, seed: int) -> Embe
     that a fold-in gives a known user the vector that they have. Rows are solved one by one, so the result does not
     depend on the number of threads.
     """
-    raw = interactions.weights
-    of_mean_one = (raw.data * weight_scale(raw)).astype(np.float32)
-    weights = sp.csr_matrix((of_mean_one, raw.indices, raw.indptr), shape=raw.shape)
-    weights = bm25.confidence(weights, k1=settings.k1, b=settings.b)
+    weights = _confidences(interactions.weights, settings)
     with threadpool_limits(1, user_api="blas"):  # implicit has threads of its own and warns of a second pool
-        model = AlternatingLeastSquares(
-            factors=settings.dim,
-            regularization=settings.regularization,
-            alpha=settings.alpha,
-            iterations=settings.iterations,
-            num_threads=allowed(),
-            random_state=seed,
-        )
+        model = _model(settings, seed=seed)
         model.fit(weights, show_progress=False)
         user = model.recalculate_user(np.arange(weights.shape[0]), weights)
     return Embeddings(user=np.asarray(user), item=np.asarray(model.item_factors))
+
+
+def fold_in(
+    interactions: Interactions,
+    item: NDArray[np.float32],
+    settings: ALSSettings,
+    *,
+    ages: NDArray[np.float64],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """The vectors of some users whose pairs have confidence × age, exactly: float32 [len(rows), dim].
+
+    Args:
+        item: float32 [n_items, dim], as `fit` made them of `interactions` and `settings`.
+        ages: float64 [nnz], factors of the pairs' confidence.
+    """
+    weights = _confidences(interactions.weights, settings)
+    weights.data *= ages.astype(np.float32)
+    with threadpool_limits(1, user_api="blas"):
+        model = _model(settings, seed=0)
+        model.item_factors = item
+        return np.asarray(model.recalculate_user(rows, weights[rows]))
+
+
+def _confidences(raw: sp.csr_matrix, settings: ALSSettings) -> sp.csr_matrix:
+    of_mean_one = (raw.data * weight_scale(raw)).astype(np.float32)
+    weights = sp.csr_matrix((of_mean_one, raw.indices, raw.indptr), shape=raw.shape)
+    return bm25.confidence(weights, k1=settings.k1, b=settings.b)
+
+
+def _model(settings: ALSSettings, *, seed: int) -> AlternatingLeastSquares:
+    return AlternatingLeastSquares(
+        factors=settings.dim,
+        regularization=settings.regularization,
+        alpha=settings.alpha,
+        iterations=settings.iterations,
+        num_threads=allowed(),
+        random_state=seed,
+    )
 
 
 def weight_scale(weights: sp.csr_matrix) -> float:

@@ -39,12 +39,16 @@ def fit(interactions: Interactions, settings: EASESettings) -> Embeddings:
     level = p[:dropped].mean() if dropped else p.max(initial=0)
     vectors = directions[:, dropped:] * np.sqrt(np.maximum(level - p[dropped:], 0))
     vectors[np.bincount(weights.indices, minlength=len(vectors)) == 0] = 0
-    shares = sp.csr_matrix((weights.data**WEIGHT_EXPONENT, weights.indices, weights.indptr), weights.shape)
     item = vectors / (directions**2 @ p)[:, None]
     return Embeddings(
-        user=np.ascontiguousarray(shares @ vectors.astype(np.float32)),
+        user=np.ascontiguousarray(shares(weights) @ vectors.astype(np.float32)),
         item=np.ascontiguousarray(item, dtype=np.float32),
     )
+
+
+def shares(weights: sp.csr_matrix) -> sp.csr_matrix:
+    """What a pair's weight counts for in a user's sum: float32, same pattern."""
+    return sp.csr_matrix((weights.data**WEIGHT_EXPONENT, weights.indices, weights.indptr), weights.shape)
 
 
 def history_weights(weights: sp.csr_matrix, settings: EASESettings) -> NDArray[np.float64]:

@@ -84,7 +84,7 @@ class RowSolver:
     every row u, whatever its λ_u. A row with n < dim entries then needs an n × n system only (Woodbury identity).
     """
 
-    rotated: Tensor  # float32 [n, dim]: Z = YQ
+    rotated: Tensor  # float32 [n + 1, dim]: Z = YQ, and zeros for padding
     rotation: Tensor  # float32 [dim, dim]: Q
     spectrum: Tensor  # float32 [dim]: α₀Λ
     settings: IALSSettings
@@ -95,7 +95,9 @@ class RowSolver:
         y = torch.from_numpy(vectors)
         eigenvalues, rotation = torch.linalg.eigh((y.T @ y).double())
         spectrum = (settings.unobserved_weight * eigenvalues.clamp(min=0)).float()
-        return cls(y @ rotation.float(), rotation.float(), spectrum, settings)
+        rotated = torch.zeros((len(y) + 1, y.shape[1]))
+        torch.mm(y, rotation.float(), out=rotated[:-1])
+        return cls(rotated, rotation.float(), spectrum, settings)
 
     def solve(self, rows: sp.csr_matrix) -> NDArray[np.float32]:
         """One vector a row of confidences, zeros for an empty row: float32 [n_rows, dim].
@@ -131,7 +133,7 @@ class RowSolver:
     def _solve_batch(self, entries: Tensor, confidences: Tensor, ridge: Tensor) -> Tensor:
         diagonal = self.spectrum + ridge[:, None]  # [batch, dim]
         real = confidences > 0  # [batch, length]; the rest is padding
-        z = self.rotated[entries] * real[:, :, None]  # [batch, length, dim]
+        z = self.rotated[entries]  # [batch, length, dim], zeros where there is padding
         if entries.shape[1] >= self.rotated.shape[1]:
             weighted = z * confidences[:, :, None]
             return _solve(weighted.mT @ z, diagonal, weighted.sum(dim=1))
@@ -147,10 +149,11 @@ def _solve(systems: Tensor, diagonal: Tensor, right: Tensor) -> Tensor:
 
 
 def _padded(rows: sp.csr_matrix, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Entries and confidences of some rows, [batch, longest]; confidence 0 marks padding."""
+    """Entries and confidences of some rows, [batch, longest]; padding is the entry after the last, of confidence 0."""
     starts, ends = rows.indptr[batch], rows.indptr[batch + 1]
     at = starts[:, None] + np.arange((ends - starts).max())
     inside = at < ends[:, None]
     at = np.where(inside, at, 0)
     confidences = np.where(inside, rows.data[at], np.float32(0))
-    return torch.from_numpy(rows.indices[at].astype(np.int64)), torch.from_numpy(confidences)
+    entries = np.where(inside, rows.indices[at], rows.shape[1]).astype(np.int64)
+    return torch.from_numpy(entries), torch.from_numpy(confidences)

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsys.errors import InvalidArgumentError
-from trainer.models import lightgcn_checkpoint as checkpoints
+from trainer.models import checkpoint as checkpoints
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn import Graph, LightGCN
-from trainer.models.lightgcn_checkpoint import Progress
 from trainer.models.lightgcn_sampler import Sampler, TrainingBatch
+from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
 
 _COLD_STD = 0.1  # of each component, as in He et al.'s code
@@ -41,12 +41,17 @@ class LightGCNSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What a progress callback is told after each epoch."""
+class Progress:
+    """All that the next epoch depends on. `of` names the run: settings, seed and data."""
 
-    number: int  # from 1
-    loss: float  # mean over the steps
-    score: float | None  # of the validation, where this epoch had one
+    of: str
+    epoch: int  # epochs done
+    layer0: Tensor
+    optimizer: dict[str, Any]  # torch's own state dictionary
+    sampler: Tensor  # state of the random generator
+    best_score: float  # of the validations so far, -inf before the first
+    best_epoch: int
+    best_layer0: Tensor  # what `layer0` was then
 
 
 def fit(
@@ -74,7 +79,7 @@ def fit(
     """
     training = _Training(interactions, settings, seed=seed, start=start, device=device)
     if checkpoint is not None and checkpoint.exists():
-        training.resume(checkpoints.load(checkpoint, expected_of=training.progress.of))
+        training.resume(checkpoints.load(checkpoint, Progress, expected_of=training.progress.of))
     while not training.finished():
         loss = training.run_epoch()
         score = training.validate(validate) if validate else None

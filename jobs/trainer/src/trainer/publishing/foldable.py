@@ -14,15 +14,19 @@ from numpy.typing import NDArray
 
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.manifest import ALSFoldIn, FoldInInfo, IALSFoldIn, SumFoldIn
+from recsys.artifact.sequence_encoder import joined
+from recsys.errors import InvalidArgumentError
 from trainer.choosing import recency
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import (
+    AgedRecipe,
     ALSRecipe,
     EASERecipe,
     IALSRecipe,
     LightGCNRecipe,
     PopularityRecipe,
     Recipe,
+    SASRecRecipe,
     SpectralRecipe,
 )
 from trainer.evaluation import ranking
@@ -30,6 +34,7 @@ from trainer.models import als, bm25, ease, ials, spectral
 from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.ials import IALSSettings
+from trainer.models.sasrec import SequenceEmbeddings
 from trainer.shop_data.interactions import Interactions
 
 _GRAM_BLOCK: Final = 65_536
@@ -53,11 +58,13 @@ class Foldable:
 
 
 def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_days: float, seed: int) -> Foldable:
-    """Vectors and fold-in of a model that `recipe.fit_model` fitted, with the recipe's recency.
+    """Vectors and fold-in of a model that `recipe.fit_model` fitted, with the recipe's recency and age.
 
     `seed` draws the users whom LightGCN's fold-in is chosen by.
     """
     n_items, dim = fitted.item.shape
+    fitted = recipes.with_age(recipe, fitted, known)
+    encoder = np.empty(0, np.float32)
     match recipe:
         case ALSRecipe():
             vectors, info, item_weights, spectrum = _of_als(recipe.settings, fitted, known)
@@ -71,11 +78,20 @@ def export(recipe: Recipe, fitted: Embeddings, known: Interactions, *, recent_da
         case EASERecipe():
             vectors, info, spectrum = fitted, SumFoldIn(weight_exponent=ease.WEIGHT_EXPONENT), np.zeros(dim)
             item_weights = ease.history_weights(known.weights, recipe.settings)
+        case SASRecRecipe():
+            if not isinstance(fitted, SequenceEmbeddings):
+                raise InvalidArgumentError("fitted: expected a model of sequences, found vectors alone")
+            vectors, info, encoder = fitted, recipe.settings.fold_in, joined(fitted.encoder)
+            item_weights, spectrum = np.ones(n_items), np.zeros(dim)
         case PopularityRecipe():  # zeros, which say that nothing personal is known: the services then go by popularity
             vectors = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
             info, item_weights, spectrum = SumFoldIn(), np.zeros(n_items), np.zeros(1)
+    if isinstance(recipe, AgedRecipe):
+        info = info.model_copy(update={"age": recipe.age})
     factors = recipes.recency_factors(known, recipe.recency_strength, recent_days=recent_days)
-    fold_in = FoldIn(info, item_weights.astype(np.float32), np.float32(1) / factors, spectrum.astype(np.float32))
+    fold_in = FoldIn(
+        info, item_weights.astype(np.float32), np.float32(1) / factors, spectrum.astype(np.float32), encoder
+    )
     return Foldable(recency.scale(vectors, factors), fold_in)
 
 

@@ -17,6 +17,7 @@ from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
+from recsys.artifact.transitions import Transitions
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
 from trainer.shop_data.interactions import Interactions
@@ -32,6 +33,7 @@ class Fitted:
     catalogue: pl.DataFrame  # Shop.catalogue; items that it lacks are published without a title
     embeddings: Embeddings
     fold_in: FoldIn
+    transitions: Transitions | None  # none: they do not count in the blend
     retrieval: BuiltIndex
     similar: faiss.Index
     popularity: NDArray[np.float32]  # [n_items]
@@ -76,13 +78,10 @@ def publish(volume: Path, fitted: Fitted) -> str:
 
 def history_of(known: Interactions) -> History:
     """Each user's items, most recent first; at the same second by item row."""
-    indptr = known.weights.indptr.astype(np.int64)
-    users = np.repeat(np.arange(len(known.user_ids)), np.diff(indptr))
-    items = known.weights.indices
-    order = np.lexsort((items, -known.last_seen, users))
+    order = known.most_recent_first()
     return History(
-        indptr=indptr,
-        items=items[order].astype(np.int32),
+        indptr=known.weights.indptr.astype(np.int64),
+        items=known.weights.indices[order].astype(np.int32),
         times=known.last_seen[order],
         types=known.last_type[order],
         weights=known.weights.data[order],
@@ -104,6 +103,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         popularity=fitted.popularity,
         first_seen=fitted.known.first_seen,
         fold_in=fitted.fold_in,
+        transitions=fitted.transitions,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
         similar_index=faiss.serialize_index(fitted.similar),
     )

@@ -10,7 +10,7 @@ from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, hard_negatives
 from trainer.evaluation.full_ranking import Evaluation
-from trainer.models.lightgcn_training import Epoch
+from trainer.models.training_curve import Epoch
 from trainer.report.figures import (
     Comparison,
     HardNegativeFigures,
@@ -42,7 +42,9 @@ def describe(
     return RunReport(
         title=version,
         made_at=datetime.now(UTC),
-        split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it.",
+        split=f"Trained before {window.cut:%Y-%m-%d %H:%M} UTC; tested by items new to each user after it."
+        if window.cut
+        else "Tested by a random fifth of each user's items, since the events have no times; trained on the others.",
         k=20,
         models=_models({name: judgement.new, **beside, **judgement.baselines}, name, judgement, settings=settings),
         comparisons=_comparisons(judgement.baselines | beside, name, judgement, settings=settings),

@@ -8,9 +8,9 @@ from typing import Final
 from trainer.choosing import recipe as recipes
 from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
-from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Tried
-from trainer.evaluation import bootstrap
+from trainer.evaluation import bootstrap, sample
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import newest_enough
@@ -80,7 +80,8 @@ def of_strengths(
 
 
 def _scaled(recipe: Recipe, fitted: Embeddings, window: Split, *, fit_s: float, recent_days: float) -> Row:
-    scorer = recipes.with_recency(fitted, window.train, recipe.recency_strength, recent_days=recent_days)
+    aged = recipes.with_age(recipe, fitted, window.train)
+    scorer = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=recent_days)
     name = f"{recipe.model} × recency" if recipe.recency_strength else recipe.model
     dim = None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim
     return Row(name, dim, fit_s, evaluate(scorer, window, ks=(10, 20)), _settings_of(recipe))
@@ -92,6 +93,8 @@ def _settings_of(recipe: Recipe) -> str:
     )
     if recipe.recency_strength:
         named["recency"] = recipe.recency_strength
+    if isinstance(recipe, AgedRecipe):
+        named |= recipe.age.model_dump(exclude_defaults=True)
     return ", ".join(f"{name} {value:g}" for name, value in named.items())
 
 
@@ -100,10 +103,13 @@ def lines(windows: Sequence[Split], recipe: Recipe | None, *, settings: Settings
 
     Of the default recipes also what `train` would have chosen by the windows before, where there are some.
     """
+    compared = sample.to_compare(windows, settings=settings)
+    if any(one is not whole for one, whole in zip(compared, windows, strict=True)):
+        yield f"\nwindows before the newest: users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them"
     if recipe is None:
-        yield from _of_defaults(windows, settings=settings)
+        yield from _of_defaults(compared, settings=settings)
         return
-    for window in windows:
+    for window in compared:
         yield from _begun(window, settings=settings)
         yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
 
@@ -129,7 +135,8 @@ def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[st
                 tried[-1] += selection.tried(strengths, fitted, window, settings=settings)
         if of_chosen:
             judged = sum(each.judged_users for each in by)
-            yield f"\n`train` would have chosen, by {judged:,} users before:\n\n{HEADER}\n{of_chosen.line()}"
+            how = "before" if by[-1].cut else "whose items were held out of train at random"
+            yield f"\n`train` would have chosen, by {judged:,} users {how}:\n\n{HEADER}\n{of_chosen.line()}"
 
 
 def _begun(window: Split, *, settings: Settings) -> Iterator[str]:

@@ -56,15 +56,29 @@ class Interactions:
     def of_users(self, rows: NDArray[np.int64]) -> "Interactions":
         """The pairs of some users, rows ascending; every item stays, and when it was first seen by anybody."""
         numbered = sp.csr_matrix((np.arange(self.weights.nnz), self.weights.indices, self.weights.indptr))[rows]
-        kept = numbered.data
+        user_ids = [self.user_ids[row] for row in rows]
+        return replace(self._told_of(numbered.data), user_ids=user_ids, weights=self.weights[rows])
+
+    def of_pairs(self, kept: NDArray[np.bool_]) -> "Interactions":
+        """Some pairs of all users, at least one of each: kept [nnz], aligned with weights.data; every item stays."""
+        indptr = np.r_[0, np.cumsum(kept)][self.weights.indptr]
+        weights = sp.csr_matrix((self.weights.data[kept], self.weights.indices[kept], indptr), self.weights.shape)
+        return replace(self._told_of(np.flatnonzero(kept)), weights=weights)
+
+    def _told_of(self, pairs: NDArray[np.int64]) -> "Interactions":
+        """With what is told of each pair, of some of them alone; users and weights are the caller's."""
         return replace(
             self,
-            user_ids=[self.user_ids[row] for row in rows],
-            weights=self.weights[rows],
-            last_seen=self.last_seen[kept],
-            last_type=self.last_type[kept],
-            type_sets=self.type_sets[kept],
+            last_seen=self.last_seen[pairs],
+            last_type=self.last_type[pairs],
+            type_sets=self.type_sets[pairs],
         )
+
+    def most_recent_first(self) -> NDArray[np.int64]:
+        """Places of the pairs, user by user, the most recent first, at the same second by item row: int64 [nnz]."""
+        lengths = np.diff(self.weights.indptr)
+        users = np.repeat(np.arange(len(lengths)), lengths)
+        return np.lexsort((self.weights.indices, -self.last_seen, users))
 
     def recent_users(self, since: datetime) -> NDArray[np.float32]:
         """Per item, the distinct users whose last event with it is at `since` or later: float32 [n_items]."""

@@ -20,6 +20,7 @@ from recsys.artifact import layout
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
 
 _BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
@@ -41,29 +42,30 @@ def check_finite(arrays: Mapping[Path, NDArray[np.float32]], *, throttled: bool)
 
 def check_history(version_dir: Path, history: History, *, n_items: int, throttled: bool) -> None:
     """Every entry belongs to one user and has an item, a weight and types that exist. Raises: ArtifactError."""
-    indptr, items, types = history.indptr, history.items, history.types
-    if indptr[0] != 0 or indptr[-1] != len(items) or (np.diff(indptr) < 0).any():
-        path = version_dir / layout.HISTORY_INDPTR
-        raise ArtifactError(f"{path}: expected to rise from 0 to {len(items)}, found {indptr[0]} to {indptr[-1]}")
+    items, types = history.items, history.types
+    _check_indptr(version_dir / layout.HISTORY_INDPTR, history.indptr, size=len(items))
     if len(items) == 0:
         return
-    path = version_dir / layout.HISTORY_ITEMS
-    least, most = _range(path, items, throttled=throttled)
-    if least < 0 or most >= n_items:
-        raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {least} to {most}")
+    _check_rows(version_dir / layout.HISTORY_ITEMS, items, n_items=n_items, throttled=throttled)
     path = version_dir / layout.HISTORY_TYPES
     _, most = _range(path, types, throttled=throttled)
     if most >= len(history.event_types):
         raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {most}")
-    path = version_dir / layout.HISTORY_WEIGHTS
-    lightest, _ = _range(path, history.weights, throttled=throttled)
-    if not lightest > 0:
-        raise ArtifactError(f"{path}: expected values above 0, found {lightest}")
+    _check_above_0(version_dir / layout.HISTORY_WEIGHTS, history.weights, throttled=throttled)
     path = version_dir / layout.HISTORY_TYPE_SETS
     largest = (1 << min(len(history.event_types), _TYPES_IN_A_SET)) - 1
     _, most = _range(path, history.type_sets, throttled=throttled)
     if most > largest:
         raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {most:#x}")
+
+
+def check_transitions(version_dir: Path, transitions: Transitions, *, n_items: int, throttled: bool) -> None:
+    """Every transition leads from an item to one that exists, with a score above 0. Raises: ArtifactError."""
+    items = transitions.items
+    _check_indptr(version_dir / layout.TRANSITIONS_INDPTR, transitions.indptr, size=len(items))
+    if len(items):
+        _check_rows(version_dir / layout.TRANSITIONS_ITEMS, items, n_items=n_items, throttled=throttled)
+        _check_above_0(version_dir / layout.TRANSITIONS_SCORES, transitions.scores, throttled=throttled)
 
 
 def check_first_seen(path: Path, first_seen: NDArray[np.int64]) -> None:
@@ -81,6 +83,11 @@ def check_fold_in(version_dir: Path, fold_in: FoldIn) -> None:
         raise ArtifactError(f"{path}: expected values above 0, found {least}")
     if least < 0:
         raise ArtifactError(f"{path}: expected values of 0 or more, found {least}")
+    if fold_in.info.kind == "sequence" and len(fold_in.spectrum) % fold_in.info.heads:
+        expected = f"a divisor of the dimension {len(fold_in.spectrum)}"
+        raise ArtifactError(
+            f"{version_dir / layout.MANIFEST}: fold_in.heads: expected {expected}, found {fold_in.info.heads}"
+        )
 
 
 def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed: tuple[str, ...]) -> None:
@@ -88,6 +95,23 @@ def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed:
     if missing := set(needed) - set(entries):
         path = version_dir / layout.MANIFEST
         raise ArtifactError(f"{path}: files: expected {', '.join(sorted(missing))}, found no entry")
+
+
+def _check_indptr(path: Path, indptr: NDArray[np.int64], *, size: int) -> None:
+    if indptr[0] != 0 or indptr[-1] != size or (np.diff(indptr) < 0).any():
+        raise ArtifactError(f"{path}: expected to rise from 0 to {size}, found {indptr[0]} to {indptr[-1]}")
+
+
+def _check_rows(path: Path, items: NDArray[np.int32], *, n_items: int, throttled: bool) -> None:
+    least, most = _range(path, items, throttled=throttled)
+    if least < 0 or most >= n_items:
+        raise ArtifactError(f"{path}: expected rows 0 to {n_items - 1}, found {least} to {most}")
+
+
+def _check_above_0(path: Path, values: NDArray[np.float32], *, throttled: bool) -> None:
+    least, _ = _range(path, values, throttled=throttled)
+    if not least > 0:
+        raise ArtifactError(f"{path}: expected values above 0, found {least}")
 
 
 def _check_file(path: Path, entry: FileEntry, *, throttled: bool) -> None:

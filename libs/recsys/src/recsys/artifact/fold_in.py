@@ -1,10 +1,11 @@
-"""What turns a history into a user's vector without training: parameters of one of three formulas, and three arrays.
+"""What turns a history into a user's vector without training: parameters of one of four formulas, and arrays.
 
 docs/artifact-format.md states the formulas. With y = item embedding × scale, `als` and `ials` solve the small
-least-squares problem that the model solved for its own users, and `sum` adds up vectors.
+least-squares problem that the model solved for its own users, `sum` adds up vectors, and `sequence` encodes them in
+their order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ class FoldIn:
     """The fold-in of one version."""
 
     info: FoldInInfo
-    item_weights: NDArray[np.float32]  # [n_items] als: inverse document frequency; ials: ones; sum: of the weight
+    item_weights: NDArray[np.float32]  # [n_items] als: inverse document frequency; sum: of the weight; others: ones
     item_scale: NDArray[np.float32]  # [n_items] what takes an item embedding back to the space the model was fitted in
-    spectrum: NDArray[np.float32]  # [dim] als, ials: diagonal of the normal equations' constant part; sum: zeros
+    spectrum: NDArray[np.float32]  # [dim] als, ials: diagonal of the normal equations' constant part; others: zeros
+    encoder: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # sequence: its weights, flat

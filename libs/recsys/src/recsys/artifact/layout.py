@@ -27,6 +27,10 @@ FIRST_SEEN: Final = "first_seen.npy"
 FOLD_IN_ITEM_WEIGHTS: Final = "fold_in_item_weights.npy"
 FOLD_IN_ITEM_SCALE: Final = "fold_in_item_scale.npy"
 FOLD_IN_SPECTRUM: Final = "fold_in_spectrum.npy"
+TRANSITIONS_INDPTR: Final = "transitions_indptr.npy"
+TRANSITIONS_ITEMS: Final = "transitions_items.npy"
+TRANSITIONS_SCORES: Final = "transitions_scores.npy"
+FOLD_IN_ENCODER: Final = "fold_in_encoder.npy"  # of a `sequence` fold-in only
 RETRIEVAL_INDEX: Final = "retrieval.faiss"
 SIMILAR_INDEX: Final = "similar.faiss"
 DATA_FILES_OF_FORMAT_1: Final = (
@@ -51,6 +55,14 @@ DATA_FILES: Final = (
     FOLD_IN_ITEM_SCALE,
     FOLD_IN_SPECTRUM,
 )
+TRANSITIONS: Final = (TRANSITIONS_INDPTR, TRANSITIONS_ITEMS, TRANSITIONS_SCORES)  # of a version that has transitions
+
+
+def data_files(fold_in_kind: str | None) -> tuple[str, ...]:
+    """The files of a version whose fold-in is of this kind; none: it is of format 1."""
+    if fold_in_kind is None:
+        return DATA_FILES_OF_FORMAT_1
+    return (*DATA_FILES, FOLD_IN_ENCODER) if fold_in_kind == "sequence" else DATA_FILES
 
 
 def is_version_name(name: str) -> bool:

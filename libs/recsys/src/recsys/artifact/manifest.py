@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from recsys.blend import BlendWeights
+
 FORMAT_VERSION: Final = 2
 _FAILED: Final = "failed: "
 
@@ -43,7 +45,24 @@ class MetricValue(_Frozen):
     high: float | None = None
 
 
-class ALSFoldIn(_Frozen):
+class AgeInfo(_Frozen):
+    """How much less an item of a history says the older it is. See `recsys.age`."""
+
+    step_decay: float = Field(default=1.0, gt=0, le=1)  # factor for each later moment that the user has; 1: off
+    half_life_days: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # none: time alone changes nothing
+
+    @property
+    def is_off(self) -> bool:
+        """Whether everything counts alike, however old."""
+        return self.step_decay == 1 and self.half_life_days is None
+
+
+class _FoldIn(_Frozen):
+    # left out where it is off: a service of an earlier release reads such a version
+    age: AgeInfo = Field(default=AgeInfo(), exclude_if=lambda age: age.is_off)
+
+
+class ALSFoldIn(_FoldIn):
     """Least squares as `implicit` solves it, over BM25 confidences of the history."""
 
     kind: Literal["als"] = "als"
@@ -54,7 +73,7 @@ class ALSFoldIn(_Frozen):
     avg_length: float = Field(gt=0)  # mean over the users of training of the sum of their term frequencies
 
 
-class IALSFoldIn(_Frozen):
+class IALSFoldIn(_FoldIn):
     """Least squares with a penalty that grows with the history's confidence."""
 
     kind: Literal["ials"] = "ials"
@@ -65,7 +84,7 @@ class IALSFoldIn(_Frozen):
     frequency_exponent: float = Field(ge=0)
 
 
-class SumFoldIn(_Frozen):
+class SumFoldIn(_FoldIn):
     """A weighted sum of item vectors."""
 
     kind: Literal["sum"] = "sum"
@@ -73,7 +92,23 @@ class SumFoldIn(_Frozen):
     user_exponent: float = Field(default=0.0, ge=0)  # the sum is divided by (number of items)^this
 
 
-FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn, Field(discriminator="kind")]
+class SequenceFoldIn(_Frozen):
+    """Causal self-attention over the last items, whose weights are a file of their own. See `sequence_encoder`."""
+
+    kind: Literal["sequence"] = "sequence"
+    blocks: int = Field(ge=1)
+    heads: int = Field(ge=1)  # divide the manifest's dim
+    hidden: int = Field(ge=1)  # width of a block's feed-forward layer
+    most_items: int = Field(ge=1)  # of a history, the most recent ones
+
+
+FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn | SequenceFoldIn, Field(discriminator="kind")]
+
+
+class TransitionsInfo(_Frozen):
+    """How the items that come after a history are scored; see `recsys.artifact.transitions`."""
+
+    age: AgeInfo = AgeInfo()  # of the history's items
 
 
 class BlendInfo(_Frozen):
@@ -82,7 +117,13 @@ class BlendInfo(_Frozen):
     personal: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     popularity: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     recency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    transitions: float = Field(default=0.0, ge=0, allow_inf_nan=False, exclude_if=lambda weight: weight == 0)
     recency_half_life_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+
+    @property
+    def weights(self) -> BlendWeights:
+        """As `blend` takes them."""
+        return BlendWeights(self.personal, self.popularity, self.recency, self.transitions)
 
 
 class GateInfo(_Open):
@@ -128,6 +169,8 @@ class Manifest(_Frozen):
     index: IndexInfo
     fold_in: FoldInInfo | None = None  # none: of format 1
     blend: BlendInfo = BlendInfo()
+    # none: the version has none, and no files of them
+    transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]
     training: TrainingInfo

@@ -15,17 +15,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from recsys.artifact import checks, layout
+from recsys.artifact import checks, layout, sequence_encoder
 from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FORMAT_VERSION, Manifest
+from recsys.artifact.manifest import FORMAT_VERSION, Manifest, SequenceFoldIn
 from recsys.artifact.sorted_ids import SortedIds
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
 
 _USERS = pa.schema([pa.field("user_id", pa.large_string())])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
-Opened = TypeVar("Opened", bound="Artifact | History | FoldIn")
+Opened = TypeVar("Opened", bound="Artifact | History | FoldIn | Transitions")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Artifact:
     popularity: NDArray[np.float32]  # [n_items]
     first_seen: NDArray[np.int64]  # [n_items] Unix seconds of the item's first event; 0: none, or of format 1
     fold_in: FoldIn | None  # none: of format 1
+    transitions: Transitions | None  # none: the version has none
     retrieval_index_path: Path
     similar_index_path: Path
 
@@ -53,7 +55,8 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
     """
     manifest = read_manifest(version_dir)
-    needed = layout.DATA_FILES if manifest.format_version > 1 else layout.DATA_FILES_OF_FORMAT_1
+    needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None)
+    needed += layout.TRANSITIONS if manifest.transitions is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
     n_users, n_items = manifest.user_count, manifest.item_count
@@ -72,6 +75,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         if manifest.format_version == 1
         else _read_array(version_dir / layout.FIRST_SEEN, np.int64, (n_items,)),
         fold_in=_read_fold_in(version_dir, manifest),
+        transitions=_read_transitions(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
@@ -85,7 +89,7 @@ def _plain(opened: Opened) -> Opened:
     for name, part in vars(opened).items():
         if isinstance(part, np.memmap):
             plain[name] = np.asarray(part)
-        elif isinstance(part, History | FoldIn):
+        elif isinstance(part, History | FoldIn | Transitions):
             plain[name] = _plain(part)
     return replace(opened, **plain)
 
@@ -140,12 +144,19 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
             layout.FOLD_IN_ITEM_WEIGHTS: artifact.fold_in.item_weights,
             layout.FOLD_IN_ITEM_SCALE: artifact.fold_in.item_scale,
             layout.FOLD_IN_SPECTRUM: artifact.fold_in.spectrum,
+            layout.FOLD_IN_ENCODER: artifact.fold_in.encoder,
         }
+    if artifact.transitions is not None:
+        floats[layout.TRANSITIONS_SCORES] = artifact.transitions.scores
     checks.check_finite({version_dir / name: array for name, array in floats.items()}, throttled=throttled)
     checks.check_history(version_dir, artifact.history, n_items=artifact.manifest.item_count, throttled=throttled)
     checks.check_first_seen(version_dir / layout.FIRST_SEEN, artifact.first_seen)
     if artifact.fold_in is not None:
         checks.check_fold_in(version_dir, artifact.fold_in)
+    if artifact.transitions is not None:
+        checks.check_transitions(
+            version_dir, artifact.transitions, n_items=artifact.manifest.item_count, throttled=throttled
+        )
 
 
 def _read_history(version_dir: Path, manifest: Manifest) -> History:
@@ -173,11 +184,29 @@ def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
     if manifest.fold_in is None:
         return None
     n_items = (manifest.item_count,)
+    encoder = np.empty(0, np.float32)
+    if isinstance(manifest.fold_in, SequenceFoldIn):
+        size = sequence_encoder.size(manifest.fold_in, manifest.dim)
+        encoder = _read_array(version_dir / layout.FOLD_IN_ENCODER, np.float32, (size,))
     return FoldIn(
         info=manifest.fold_in,
         item_weights=_read_array(version_dir / layout.FOLD_IN_ITEM_WEIGHTS, np.float32, n_items),
         item_scale=_read_array(version_dir / layout.FOLD_IN_ITEM_SCALE, np.float32, n_items),
         spectrum=_read_array(version_dir / layout.FOLD_IN_SPECTRUM, np.float32, (manifest.dim,)),
+        encoder=encoder,
+    )
+
+
+def _read_transitions(version_dir: Path, manifest: Manifest) -> Transitions | None:
+    if manifest.transitions is None:
+        return None
+    indptr = _read_array(version_dir / layout.TRANSITIONS_INDPTR, np.int64, (manifest.item_count + 1,))
+    nnz = (int(indptr[-1]),)
+    return Transitions(
+        info=manifest.transitions,
+        indptr=indptr,
+        items=_read_array(version_dir / layout.TRANSITIONS_ITEMS, np.int32, nnz),
+        scores=_read_array(version_dir / layout.TRANSITIONS_SCORES, np.float32, nnz),
     )
 
 

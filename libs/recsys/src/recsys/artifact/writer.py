@@ -24,6 +24,7 @@ from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry, Manifest
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
 
 _LOCK = ".lock"
@@ -44,6 +45,7 @@ class Contents:
     fold_in: FoldIn
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
+    transitions: Transitions | None = None  # none: what comes next does not count
 
 
 def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) -> str:
@@ -54,7 +56,7 @@ def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) 
 def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> None:
     """Put a version beside the others, complete or not at all. It is not made live.
 
-    `manifest.files` and `manifest.fold_in` are filled in here, from the contents.
+    `manifest.files`, `manifest.fold_in` and `manifest.transitions` are filled in here, from the contents.
 
     Raises:
         ArtifactError: the volume has this version already, or ids are not sorted.
@@ -69,8 +71,14 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
         _write_files(incomplete, contents)
-        files = {name: _entry(incomplete / name) for name in layout.DATA_FILES}
-        complete = manifest.model_copy(update={"files": files, "fold_in": contents.fold_in.info})
+        names = layout.data_files(contents.fold_in.info.kind)
+        names += () if contents.transitions is None else layout.TRANSITIONS
+        of_contents = {
+            "files": {name: _entry(incomplete / name) for name in names},
+            "fold_in": contents.fold_in.info,
+            "transitions": None if contents.transitions is None else contents.transitions.info,
+        }
+        complete = manifest.model_copy(update=of_contents)
         durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
         incomplete.rename(final)
         durable_file.flush_dir(final.parent)
@@ -173,6 +181,14 @@ def _write_files(directory: Path, contents: Contents) -> None:
         layout.FOLD_IN_ITEM_SCALE: contents.fold_in.item_scale,
         layout.FOLD_IN_SPECTRUM: contents.fold_in.spectrum,
     }
+    if contents.transitions is not None:
+        arrays |= {
+            layout.TRANSITIONS_INDPTR: contents.transitions.indptr,
+            layout.TRANSITIONS_ITEMS: contents.transitions.items,
+            layout.TRANSITIONS_SCORES: contents.transitions.scores,
+        }
+    if contents.fold_in.info.kind == "sequence":
+        arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
     for name, array in arrays.items():
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)

@@ -14,6 +14,7 @@ class Source(IntEnum):
     TRENDING = 5
     NEW = 6
     RULE = 7  # put there by a pin
+    TRANSITIONS = 8
 
     @property
     def label(self) -> str:

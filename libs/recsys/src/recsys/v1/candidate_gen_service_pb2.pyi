@@ -20,14 +20,16 @@ VECTOR_ORIGIN_TRAINED: VectorOrigin
 VECTOR_ORIGIN_FOLDED_IN: VectorOrigin
 
 class RecentEvent(_message.Message):
-    __slots__ = ("item_id", "event_type", "sequence")
+    __slots__ = ("item_id", "event_type", "sequence", "unix_s")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    UNIX_S_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     event_type: str
     sequence: int
-    def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+    unix_s: int
+    def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ..., unix_s: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesRequest(_message.Message):
     __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence", "events_after")
@@ -90,12 +92,14 @@ class DroppedItems(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class HistoryVectors(_message.Message):
-    __slots__ = ("item_ids", "vectors")
+    __slots__ = ("item_ids", "vectors", "transition_factors")
     ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
+    TRANSITION_FACTORS_FIELD_NUMBER: _ClassVar[int]
     item_ids: _containers.RepeatedScalarFieldContainer[str]
     vectors: bytes
-    def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., vectors: _Optional[bytes] = ...) -> None: ...
+    transition_factors: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., vectors: _Optional[bytes] = ..., transition_factors: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GetSimilarItemsRequest(_message.Message):
     __slots__ = ("item_id", "count", "artifact_version", "filter", "with_item_ids")

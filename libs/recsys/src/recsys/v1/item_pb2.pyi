@@ -17,6 +17,7 @@ class CandidateSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CANDIDATE_SOURCE_TRENDING: _ClassVar[CandidateSource]
     CANDIDATE_SOURCE_NEW: _ClassVar[CandidateSource]
     CANDIDATE_SOURCE_RULE: _ClassVar[CandidateSource]
+    CANDIDATE_SOURCE_TRANSITIONS: _ClassVar[CandidateSource]
 CANDIDATE_SOURCE_UNSPECIFIED: CandidateSource
 CANDIDATE_SOURCE_ANN: CandidateSource
 CANDIDATE_SOURCE_POPULAR: CandidateSource
@@ -25,6 +26,7 @@ CANDIDATE_SOURCE_SESSION: CandidateSource
 CANDIDATE_SOURCE_TRENDING: CandidateSource
 CANDIDATE_SOURCE_NEW: CandidateSource
 CANDIDATE_SOURCE_RULE: CandidateSource
+CANDIDATE_SOURCE_TRANSITIONS: CandidateSource
 
 class Item(_message.Message):
     __slots__ = ("item_id", "title", "category", "price", "image_url", "available", "attributes")
@@ -75,18 +77,20 @@ class Filter(_message.Message):
     def __init__(self, categories: _Optional[_Iterable[str]] = ..., min_price: _Optional[float] = ..., max_price: _Optional[float] = ..., attributes: _Optional[_Mapping[str, str]] = ..., exclude_item_ids: _Optional[_Iterable[str]] = ..., exclude_categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CandidateSet(_message.Message):
-    __slots__ = ("rows", "scores", "sources", "new_item_ids", "lists")
+    __slots__ = ("rows", "scores", "sources", "transitions", "new_item_ids", "lists")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
+    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
     NEW_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     LISTS_FIELD_NUMBER: _ClassVar[int]
     rows: bytes
     scores: bytes
     sources: bytes
+    transitions: bytes
     new_item_ids: _containers.RepeatedScalarFieldContainer[str]
     lists: _containers.RepeatedCompositeFieldContainer[SourceList]
-    def __init__(self, rows: _Optional[bytes] = ..., scores: _Optional[bytes] = ..., sources: _Optional[bytes] = ..., new_item_ids: _Optional[_Iterable[str]] = ..., lists: _Optional[_Iterable[_Union[SourceList, _Mapping]]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[bytes] = ..., scores: _Optional[bytes] = ..., sources: _Optional[bytes] = ..., transitions: _Optional[bytes] = ..., new_item_ids: _Optional[_Iterable[str]] = ..., lists: _Optional[_Iterable[_Union[SourceList, _Mapping]]] = ...) -> None: ...
 
 class SourceList(_message.Message):
     __slots__ = ("source", "rows", "scores")
@@ -113,20 +117,22 @@ class RankedItem(_message.Message):
     def __init__(self, item: _Optional[_Union[Item, _Mapping]] = ..., score: _Optional[float] = ..., sources: _Optional[_Iterable[_Union[CandidateSource, str]]] = ..., propensity: _Optional[float] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("personal_score", "terms", "sources", "rank_by_score", "contributions", "rules")
+    __slots__ = ("personal_score", "terms", "sources", "rank_by_score", "contributions", "rules", "comes_after")
     PERSONAL_SCORE_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     RANK_BY_SCORE_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
+    COMES_AFTER_FIELD_NUMBER: _ClassVar[int]
     personal_score: float
     terms: _containers.RepeatedCompositeFieldContainer[BlendTerm]
     sources: _containers.RepeatedCompositeFieldContainer[SourceRank]
     rank_by_score: int
     contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
     rules: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, personal_score: _Optional[float] = ..., terms: _Optional[_Iterable[_Union[BlendTerm, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[SourceRank, _Mapping]]] = ..., rank_by_score: _Optional[int] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., rules: _Optional[_Iterable[str]] = ...) -> None: ...
+    comes_after: _containers.RepeatedCompositeFieldContainer[Contribution]
+    def __init__(self, personal_score: _Optional[float] = ..., terms: _Optional[_Iterable[_Union[BlendTerm, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[SourceRank, _Mapping]]] = ..., rank_by_score: _Optional[int] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., rules: _Optional[_Iterable[str]] = ..., comes_after: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ...) -> None: ...
 
 class BlendTerm(_message.Message):
     __slots__ = ("name", "value", "weight")

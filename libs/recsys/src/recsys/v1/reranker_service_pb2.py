@@ -26,7 +26,7 @@ from recsys.v1 import candidate_gen_service_pb2 as recsys_dot_v1_dot_candidate__
 from recsys.v1 import item_pb2 as recsys_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n recsys/v1/reranker_service.proto\x12\trecsys.v1\x1a%recsys/v1/candidate_gen_service.proto\x1a\x14recsys/v1/item.proto\"\xaf\x03\n\rRerankRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x16\n\x0cquery_vector\x18\x02 \x01(\x0cH\x00\x12\x11\n\x07item_id\x18\x03 \x01(\tH\x00\x12+\n\ncandidates\x18\x04 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12\r\n\x05\x63ount\x18\x05 \x01(\r\x12&\n\x05\x62lend\x18\x06 \x01(\x0b\x32\x17.recsys.v1.BlendWeights\x12\'\n\tdiversity\x18\x07 \x01(\x0b\x32\x14.recsys.v1.Diversity\x12\x1e\n\x05rules\x18\x08 \x03(\x0b\x32\x0f.recsys.v1.Rule\x12+\n\x0b\x65xploration\x18\t \x01(\x0b\x32\x16.recsys.v1.Exploration\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12*\n\x07history\x18\x0b \x01(\x0b\x32\x19.recsys.v1.HistoryVectors\x12\x16\n\x0ewith_remainder\x18\x0c \x01(\x08\x12!\n\x06\x66ilter\x18\r \x01(\x0b\x32\x11.recsys.v1.FilterB\x07\n\x05query\"E\n\x0c\x42lendWeights\x12\x10\n\x08personal\x18\x01 \x01(\x02\x12\x12\n\npopularity\x18\x02 \x01(\x02\x12\x0f\n\x07recency\x18\x03 \x01(\x02\"9\n\tDiversity\x12\x12\n\nmmr_lambda\x18\x01 \x01(\x01\x12\x18\n\x10max_per_category\x18\x02 \x01(\r\"w\n\x04Rule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x08\x63\x61tegory\x18\x02 \x01(\tH\x00\x12\x11\n\x07item_id\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x62oost\x18\x04 \x01(\x01H\x01\x12\x16\n\x0cpin_position\x18\x05 \x01(\rH\x01\x42\x07\n\x05matchB\x08\n\x06\x65\x66\x66\x65\x63t\"*\n\x0b\x45xploration\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x0c\n\x04seed\x18\x02 \x01(\x04\"\x92\x01\n\x0eRerankResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12$\n\x05items\x18\x02 \x03(\x0b\x32\x15.recsys.v1.RankedItem\x12\'\n\tremainder\x18\x03 \x01(\x0b\x32\x14.recsys.v1.Remainder\x12\x17\n\x0f\x63\x61ndidates_read\x18\x04 \x01(\r\"T\n\tRemainder\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\x0f\n\x07sources\x18\x03 \x03(\r\x12\x14\n\x0cpropensities\x18\x04 \x03(\x01\x32P\n\x0fRerankerService\x12=\n\x06Rerank\x12\x18.recsys.v1.RerankRequest\x1a\x19.recsys.v1.RerankResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n recsys/v1/reranker_service.proto\x12\trecsys.v1\x1a%recsys/v1/candidate_gen_service.proto\x1a\x14recsys/v1/item.proto\"\xaf\x03\n\rRerankRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x16\n\x0cquery_vector\x18\x02 \x01(\x0cH\x00\x12\x11\n\x07item_id\x18\x03 \x01(\tH\x00\x12+\n\ncandidates\x18\x04 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12\r\n\x05\x63ount\x18\x05 \x01(\r\x12&\n\x05\x62lend\x18\x06 \x01(\x0b\x32\x17.recsys.v1.BlendWeights\x12\'\n\tdiversity\x18\x07 \x01(\x0b\x32\x14.recsys.v1.Diversity\x12\x1e\n\x05rules\x18\x08 \x03(\x0b\x32\x0f.recsys.v1.Rule\x12+\n\x0b\x65xploration\x18\t \x01(\x0b\x32\x16.recsys.v1.Exploration\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12*\n\x07history\x18\x0b \x01(\x0b\x32\x19.recsys.v1.HistoryVectors\x12\x16\n\x0ewith_remainder\x18\x0c \x01(\x08\x12!\n\x06\x66ilter\x18\r \x01(\x0b\x32\x11.recsys.v1.FilterB\x07\n\x05query\"Z\n\x0c\x42lendWeights\x12\x10\n\x08personal\x18\x01 \x01(\x02\x12\x12\n\npopularity\x18\x02 \x01(\x02\x12\x0f\n\x07recency\x18\x03 \x01(\x02\x12\x13\n\x0btransitions\x18\x04 \x01(\x02\"9\n\tDiversity\x12\x12\n\nmmr_lambda\x18\x01 \x01(\x01\x12\x18\n\x10max_per_category\x18\x02 \x01(\r\"w\n\x04Rule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x08\x63\x61tegory\x18\x02 \x01(\tH\x00\x12\x11\n\x07item_id\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x62oost\x18\x04 \x01(\x01H\x01\x12\x16\n\x0cpin_position\x18\x05 \x01(\rH\x01\x42\x07\n\x05matchB\x08\n\x06\x65\x66\x66\x65\x63t\"*\n\x0b\x45xploration\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x0c\n\x04seed\x18\x02 \x01(\x04\"\x92\x01\n\x0eRerankResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12$\n\x05items\x18\x02 \x03(\x0b\x32\x15.recsys.v1.RankedItem\x12\'\n\tremainder\x18\x03 \x01(\x0b\x32\x14.recsys.v1.Remainder\x12\x17\n\x0f\x63\x61ndidates_read\x18\x04 \x01(\r\"T\n\tRemainder\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\x0f\n\x07sources\x18\x03 \x03(\r\x12\x14\n\x0cpropensities\x18\x04 \x03(\x01\x32P\n\x0fRerankerService\x12=\n\x06Rerank\x12\x18.recsys.v1.RerankRequest\x1a\x19.recsys.v1.RerankResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,17 +36,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RERANKREQUEST']._serialized_start=109
   _globals['_RERANKREQUEST']._serialized_end=540
   _globals['_BLENDWEIGHTS']._serialized_start=542
-  _globals['_BLENDWEIGHTS']._serialized_end=611
-  _globals['_DIVERSITY']._serialized_start=613
-  _globals['_DIVERSITY']._serialized_end=670
-  _globals['_RULE']._serialized_start=672
-  _globals['_RULE']._serialized_end=791
-  _globals['_EXPLORATION']._serialized_start=793
-  _globals['_EXPLORATION']._serialized_end=835
-  _globals['_RERANKRESPONSE']._serialized_start=838
-  _globals['_RERANKRESPONSE']._serialized_end=984
-  _globals['_REMAINDER']._serialized_start=986
-  _globals['_REMAINDER']._serialized_end=1070
-  _globals['_RERANKERSERVICE']._serialized_start=1072
-  _globals['_RERANKERSERVICE']._serialized_end=1152
+  _globals['_BLENDWEIGHTS']._serialized_end=632
+  _globals['_DIVERSITY']._serialized_start=634
+  _globals['_DIVERSITY']._serialized_end=691
+  _globals['_RULE']._serialized_start=693
+  _globals['_RULE']._serialized_end=812
+  _globals['_EXPLORATION']._serialized_start=814
+  _globals['_EXPLORATION']._serialized_end=856
+  _globals['_RERANKRESPONSE']._serialized_start=859
+  _globals['_RERANKRESPONSE']._serialized_end=1005
+  _globals['_REMAINDER']._serialized_start=1007
+  _globals['_REMAINDER']._serialized_end=1091
+  _globals['_RERANKERSERVICE']._serialized_start=1093
+  _globals['_RERANKERSERVICE']._serialized_end=1173
 # @@protoc_insertion_point(module_scope)

@@ -39,14 +39,16 @@ class RerankRequest(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., query_vector: _Optional[bytes] = ..., item_id: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., count: _Optional[int] = ..., blend: _Optional[_Union[BlendWeights, _Mapping]] = ..., diversity: _Optional[_Union[Diversity, _Mapping]] = ..., rules: _Optional[_Iterable[_Union[Rule, _Mapping]]] = ..., exploration: _Optional[_Union[Exploration, _Mapping]] = ..., explain: _Optional[bool] = ..., history: _Optional[_Union[_candidate_gen_service_pb2.HistoryVectors, _Mapping]] = ..., with_remainder: _Optional[bool] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ...) -> None: ...
 
 class BlendWeights(_message.Message):
-    __slots__ = ("personal", "popularity", "recency")
+    __slots__ = ("personal", "popularity", "recency", "transitions")
     PERSONAL_FIELD_NUMBER: _ClassVar[int]
     POPULARITY_FIELD_NUMBER: _ClassVar[int]
     RECENCY_FIELD_NUMBER: _ClassVar[int]
+    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
     personal: float
     popularity: float
     recency: float
-    def __init__(self, personal: _Optional[float] = ..., popularity: _Optional[float] = ..., recency: _Optional[float] = ...) -> None: ...
+    transitions: float
+    def __init__(self, personal: _Optional[float] = ..., popularity: _Optional[float] = ..., recency: _Optional[float] = ..., transitions: _Optional[float] = ...) -> None: ...
 
 class Diversity(_message.Message):
     __slots__ = ("mmr_lambda", "max_per_category")

@@ -24,6 +24,8 @@ class LiveEvent(Protocol):
     def event_type(self) -> str: ...
     @property
     def sequence(self) -> int: ...
+    @property
+    def unix_s(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,10 @@ class ItemWeights:
 
     rows: NDArray[np.int64]  # [n]
     weights: NDArray[np.float64]  # [n] > 0
+    times: NDArray[np.int64]  # [n] Unix seconds of the last event with the item
 
 
-NO_WEIGHTS: Final = ItemWeights(np.empty(0, np.int64), np.empty(0))
+NO_WEIGHTS: Final = ItemWeights(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,14 @@ class TrainedHistory:
 
     rows: NDArray[np.int64]  # [n]
     weights: NDArray[np.float64]  # [n]
+    times: NDArray[np.int64]  # [n] Unix seconds of the pair's last event
     purchased: NDArray[np.bool_]  # [n] the pair has a purchase
     others: NDArray[np.float64]  # [n] what one event of each other type that the pair has adds
 
 
-NO_HISTORY: Final = TrainedHistory(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_), np.empty(0))
+NO_HISTORY: Final = TrainedHistory(
+    NO_WEIGHTS.rows, NO_WEIGHTS.weights, NO_WEIGHTS.times, np.empty(0, np.bool_), np.empty(0)
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Act:
 
     row: int
     event_type: str
+    unix_s: int  # 0: just now, after everything else
 
 
 def acts_since(
@@ -83,19 +90,21 @@ def acts_since(
     Items that the version does not know, and types without weight, change nothing.
     """
     counts = [
-        (event.item_id, event.event_type)
+        (event.item_id, event.event_type, event.unix_s)
         for event in events
         if event.sequence > after_sequence
         and (event.event_type == REMOVE or weights.of_type.get(event.event_type, 0) > 0)
     ]
-    named = [*((item_id, PURCHASE) for item_id in basket_item_ids), *counts]
-    return [Act(row, event_type) for item_id, event_type in named if (row := row_of(item_id)) is not None]
+    named = [*((item_id, PURCHASE, 0) for item_id in basket_item_ids), *counts]
+    return [
+        Act(row, event_type, unix_s) for item_id, event_type, unix_s in named if (row := row_of(item_id)) is not None
+    ]
 
 
 def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights) -> ItemWeights:
     """The trained history and what came after it; `live` is most recent first."""
     if not live:
-        return ItemWeights(rows=trained.rows, weights=trained.weights)
+        return ItemWeights(rows=trained.rows, weights=trained.weights, times=trained.times)
     recent = np.fromiter(dict.fromkeys(item.row for item in live), np.int64)
     summed, purchases, is_older = _starting_point(trained, recent, weights)
     _replay(live, summed, purchases, weights=weights)
@@ -103,8 +112,19 @@ def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights
     values = np.concatenate(
         [np.fromiter((summed[row] for row in recent.tolist()), np.float64), trained.weights[is_older]]
     )
+    times = np.concatenate([_last_times(trained, live, recent), trained.times[is_older]])
     left = values > _DUST
-    return ItemWeights(rows=rows[left], weights=values[left])
+    return ItemWeights(rows=rows[left], weights=values[left], times=times[left])
+
+
+def _last_times(trained: TrainedHistory, live: Sequence[Act], recent: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When each of the recent rows was last taken up: int64 [n]. A removal takes up nothing."""
+    taken = [act for act in live if act.event_type != REMOVE]
+    now = max(int(trained.times.max(initial=0)), max((act.unix_s for act in taken), default=0)) + 1
+    last = dict(zip(trained.rows.tolist(), trained.times.tolist(), strict=True))
+    for act in taken:
+        last[act.row] = max(last.get(act.row, 0), act.unix_s or now)
+    return np.fromiter((last.get(row, 0) for row in recent.tolist()), np.int64, len(recent))
 
 
 def all_returned(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights) -> NDArray[np.int64]:

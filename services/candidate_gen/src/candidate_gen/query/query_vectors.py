@@ -51,6 +51,7 @@ class QueryVectors:
     def __init__(self, artifact: Artifact, *, row_of: Callable[[str], int | None]) -> None:
         """`row_of` finds the rows of the version's items."""
         self._fold_in = artifact.fold_in
+        self._transitions = artifact.transitions
         self._row_of = row_of
         self._items = artifact.item_embeddings
         self._users = artifact.user_embeddings
@@ -72,7 +73,7 @@ class QueryVectors:
 
         Of a user whose history the version has, events up to its place in the stream are part of it already. Without
         later ones and without a cart, the embedding stays as trained; so it does in a version without fold-in.
-        Only with `explain` is the history of a trained vector looked up.
+        Only with `explain`, or for what comes next, is the history of a trained vector looked up.
         """
         live = acts_since(
             events,
@@ -84,7 +85,9 @@ class QueryVectors:
         if self._fold_in is not None and live:
             history = together(self._trained(user_row), live, self._weights)
             return _query(fold_in.vector(self._fold_in, self._items, history), VectorOrigin.FOLDED_IN, history)
-        history = together(self._trained(user_row), [], self._weights) if explain else NO_WEIGHTS
+        history = NO_WEIGHTS
+        if explain or self._transitions is not None:
+            history = together(self._trained(user_row), live, self._weights)
         return _query(self._nobody if user_row is None else self._users[user_row], VectorOrigin.TRAINED, history)
 
     def returned(self, user_row: int | None, events: Sequence[LiveEvent]) -> NDArray[np.int64]:
@@ -116,6 +119,7 @@ class QueryVectors:
         return TrainedHistory(
             rows=self._history.items[part].astype(np.int64),
             weights=self._history.weights[part].astype(np.float64),
+            times=self._history.times[part],
             purchased=(type_sets & self._purchase_bit) != 0,
             others=others,
         )

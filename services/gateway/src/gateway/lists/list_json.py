@@ -69,4 +69,5 @@ def _explanation(message: item_pb2.Explanation) -> Json:
         "rank_by_score": message.rank_by_score,
         "contributions": [{"item_id": one.item_id, "value": one.value} for one in message.contributions],
         "rules": list(message.rules),
+        "comes_after": [{"item_id": one.item_id, "value": one.value} for one in message.comes_after],
     }

@@ -65,7 +65,12 @@ def give_events(request: first_stage.GetCandidatesRequest, profile: Profile, *, 
     """Say what somebody did lately, and after which place in the stream."""
     del request.events[:]
     for event in profile.recent:
-        request.events.add(item_id=event.item_id, event_type=event.event_type, sequence=event.sequence)
+        request.events.add(
+            item_id=event.item_id,
+            event_type=event.event_type,
+            sequence=event.sequence,
+            unix_s=event.unix_ms // 1000,
+        )
     request.events_after = after if profile.omitted else 0
 
 

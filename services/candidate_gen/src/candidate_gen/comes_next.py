@@ -1,0 +1,43 @@
+"""What comes next after somebody's last items, whoever else proposes it: one look-up a request, in order of rows."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidate_gen.query.item_weights import ItemWeights
+from candidate_gen.search.item_index import Neighbours
+from candidate_gen.search.item_set import RowSet
+from recsys.artifact.transitions import Transitions
+
+
+@dataclass(frozen=True, slots=True)
+class ComesNext:
+    """How often items of the version come after those of one history."""
+
+    rows: NDArray[np.int64]  # [n], ascending
+    scores: NDArray[np.float32]  # [n] > 0
+
+    def best(self, items: RowSet, count: int) -> Neighbours:
+        """The `count` of a set that come most often, ties by row."""
+        allowed = items.has(self.rows).nonzero()[0]
+        order = allowed[np.lexsort((self.rows[allowed], -self.scores[allowed]))[:count]]
+        return Neighbours(self.rows[order], self.scores[order])
+
+    def of(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """How often each of some rows comes: float32 [len(rows)], 0 where it does not."""
+        if not len(self.rows):
+            return np.zeros(len(rows), np.float32)
+        at = self.rows.searchsorted(rows).clip(max=len(self.rows) - 1)
+        return np.where(self.rows[at] == rows, self.scores[at], np.float32(0))
+
+
+NOTHING: Final = ComesNext(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+def comes_next(transitions: Transitions | None, history: ItemWeights) -> ComesNext:
+    """What comes after a history; nothing in a version without transitions."""
+    if transitions is None or not len(history.rows):
+        return NOTHING
+    return ComesNext(*transitions.after(history.rows, history.times))
