@@ -24,9 +24,9 @@ _UNOBSERVED: Final = 900
 _MOST_UNOBSERVED: Final = 0.3  # of one item
 _SMALL_UP_TO: Final = 10_000  # users or items, whichever are fewer
 _ITEM_ITEM_UP_TO: Final = 4_000  # items: EASE solves a square of them, in 5 s at this size
-# Of SASRec: pairs times epochs, three minutes of one core; and the catalogue at which the optimiser's pass over all
+# Of SASRec: pairs times epochs, two minutes of one core; and the catalogue at which the optimiser's pass over all
 # items costs as much as a batch of pairs.
-_MOST_ENCODED: Final = 5_000_000
+_MOST_ENCODED: Final = 4_000_000
 _ITEMS_AS_DEAR: Final = 100_000
 _LEAST_EPOCHS: Final = 5
 _FEW_TASTES: Final = SpectralRecipe(settings=SpectralSettings(dim=8, score_exponent=0.8))
