@@ -105,7 +105,7 @@ def tune(
     out: Annotated[Path, typer.Option(help="Where the winning recipe is written, for `train --recipe`.")],
     minutes: Annotated[float, typer.Option(min=0, help="Time budget.")] = 10,
     model: Annotated[
-        ModelName | None, typer.Option(help="Search only this model; none: als, ials, spectral and ease.")
+        ModelName | None, typer.Option(help="Search only this model; none: those of the default recipes.")
     ] = None,
     events_path: EventsOption = None,
     mapping_path: MappingOption = None,

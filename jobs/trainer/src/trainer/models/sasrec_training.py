@@ -206,8 +206,8 @@ class _Training:
             scores = encoded @ items.T
             own = scores.gather(1, place[rows][:, None])
             padded = torch.as_tensor(self._histories.of(rows).padded(), device=self._device)
-            had = torch.searchsorted(self._known, padded.clamp(min=0))
-            scores[(padded >= 0).nonzero()[:, 0], had[padded >= 0]] = -torch.inf
+            seen = torch.searchsorted(self._known, padded.clamp(min=0))
+            scores[(padded >= 0).nonzero()[:, 0], seen[padded >= 0]] = -torch.inf
             ranks = (scores > own).sum(dim=1)
             total += float((1 / torch.log2(ranks[ranks < _LIST_LENGTH] + 2.0)).sum())
         return total / len(last)
