@@ -40,7 +40,7 @@ def window(*, tastes_move: bool, seed: int = 0) -> Split:
 
 def chosen(of: Split) -> EASERecipe:
     fitted = recipes.fit_model(RECIPE, of.train, seed=0)
-    found = selection.with_best_age(RECIPE, [of], newest=fitted, settings=Settings())
+    found = selection.with_best_age(RECIPE, [of], newest=fitted, settings=Settings()).recipe
     assert isinstance(found, EASERecipe)
     return found
 

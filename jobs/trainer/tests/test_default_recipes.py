@@ -11,8 +11,9 @@ from small_shops import grocer, pairs_of_items, small_shop, what_comes_next
 from trainer.choosing import selection
 from trainer.choosing.default_recipes import affordable_epochs, default_recipes
 from trainer.choosing.gate import METRIC
-from trainer.choosing.recipe import EASERecipe, IALSRecipe, SASRecRecipe
+from trainer.choosing.recipe import EASERecipe, IALSRecipe, Recipe, SASRecRecipe
 from trainer.evaluation import bootstrap, windows
+from trainer.models.ease import EASESettings
 from trainer.models.sasrec import SASRecSettings
 from trainer.report import table
 from trainer.settings import Settings
@@ -26,7 +27,7 @@ SETTINGS = Settings()
 def test_the_best_on_the_window_before_is_not_below_the_best_baseline_on_the_newest(make: Callable[[], Shop]) -> None:
     shop = make()
     *before, newest = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
-    best, _ = selection.best_of(default_recipes(newest.train), before, settings=SETTINGS)
+    best, _ = selection.best_by_order_too(default_recipes(newest.train), before, settings=SETTINGS)
     personal = table.of_recipe(best.recipe, newest, recent_days=SETTINGS.recent_days).evaluation
     for baseline in table.of_baselines(newest, recent_days=SETTINGS.recent_days):
         gain = bootstrap.paired(personal.per_user[METRIC], baseline.evaluation.per_user[METRIC])
@@ -40,6 +41,24 @@ def test_where_order_decides_the_sequence_model_is_chosen() -> None:
     assert isinstance(tried[-1], SASRecRecipe)  # the riskiest: it must be better than all others by more than noise
     best, _ = selection.best_of(tried, before, settings=SETTINGS)
     assert isinstance(best.recipe, SASRecRecipe)
+
+
+def test_where_order_decides_the_newest_items_of_a_history_count_more_or_a_model_of_sequences_is_chosen() -> None:
+    shop = what_comes_next()
+    *before, newest = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
+    best, _ = selection.best_by_order_too(default_recipes(newest.train), before, settings=SETTINGS)
+    assert isinstance(best.recipe, SASRecRecipe) or not best.recipe.age.is_off
+
+
+def test_where_the_newest_items_say_no_more_than_the_older_ones_no_model_of_sequences_is_fitted(
+    fits: list[tuple[Recipe, int]],
+) -> None:
+    shop = small_shop()
+    *before, _ = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
+    to_try = [EASERecipe(settings=EASESettings(dim=64)), SASRecRecipe()]
+    best, _ = selection.best_by_order_too(to_try, before, settings=SETTINGS)
+    assert best.recipe.age.is_off
+    assert {type(recipe) for recipe, _ in fits} == {EASERecipe}
 
 
 @pytest.mark.parametrize("make", [small_shop, grocer])

@@ -101,7 +101,7 @@ def test_a_version_that_is_named_while_it_is_removed_stays(
     assert store.prune(keep=[]) == []
     assert store.current() == FIRST
     assert store.manifest(FIRST).version == FIRST
-    assert len(store.listing().written[FIRST]) == len(layout.DATA_FILES) + 1
+    assert set(store.listing().written[FIRST]) == {*store.manifest(FIRST).files, layout.MANIFEST}
 
 
 def test_a_version_that_is_removed_while_it_is_named_leaves_the_one_before_live(
@@ -146,7 +146,7 @@ def test_two_trainers_at_once_leave_two_whole_versions_and_one_of_them_live(
     assert live in (of["one"][-1], of["two"][-1])
     assert all(isinstance(error, ArtifactError) for error in failures), failures  # one removed what the other named
     for version in store.listing().versions:
-        assert set(store.listing().written[version]) == {*layout.DATA_FILES, layout.MANIFEST}
+        assert set(store.listing().written[version]) == {*store.manifest(version).files, layout.MANIFEST}
     assert live in store.listing().versions
 
 
@@ -170,7 +170,7 @@ def test_a_trainer_killed_while_it_publishes_leaves_the_one_before_live_and_begi
     assert store.listing().versions == ([FIRST, SECOND] if "CURRENT" in killed_at else [FIRST])
     subprocess.run(command, check=True)
     assert store.current() == SECOND
-    assert set(store.listing().written[SECOND]) == {*layout.DATA_FILES, layout.MANIFEST}
+    assert set(store.listing().written[SECOND]) == {*store.manifest(SECOND).files, layout.MANIFEST}
 
 
 def test_what_a_killed_upload_left_is_removed_a_day_later(

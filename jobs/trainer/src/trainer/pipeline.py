@@ -204,7 +204,7 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
         budget_s=budget_s,
         settings=settings,
     )
-    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, compared, settings=settings))
+    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, compared, settings=settings).recipe)
 
 
 def measure_serving(judgement: Judgement, chosen: IndexSpec, *, settings: Settings) -> TwoStageFigures | None:

@@ -35,7 +35,7 @@ _FEW_TASTES: Final = SpectralRecipe(settings=SpectralSettings(dim=8, score_expon
 def default_recipes(known: Interactions, *, seed: int = 0) -> list[PersonalRecipe]:
     """Recipes to try, the safest first; `seed` draws what an order of events is compared with.
 
-    About a minute of two cores for a million pairs, seconds for a small shop; minutes where the order of events counts.
+    About a minute of two cores for a million pairs, seconds for a small shop; minutes where the order counts.
     """
     return [*recipes_without_order(known), *recipes_of_sequences(known, seed=seed)]
 

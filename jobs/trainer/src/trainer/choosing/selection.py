@@ -16,7 +16,7 @@ from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.gate import METRIC
-from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe
+from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.evaluation import metrics, ranking
 from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
@@ -87,14 +87,34 @@ def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Reci
     if isinstance(recipe, LightGCNRecipe):
         recipe, curve, fitted = stop_early(recipe, newest, settings=settings)
     elif recipe is None:
-        winner, fitted = best_of(to_try, windows, settings=settings)
+        winner, fitted = best_by_order_too(to_try, windows, settings=settings)
         recipe, users = winner.recipe, len(winner.ndcg)
-        recipe = with_best_age(recipe, windows, newest=fitted, settings=settings)
     else:
         fitted = recipes.fit_model(recipe, newest.train, seed=settings.seed)
     with step("choose a blend"):
         blend = blending.choose(recipe, fitted, newest, settings=settings)
     return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve, users)
+
+
+def best_by_order_too(
+    to_try: Sequence[Recipe], windows: Sequence[Split], *, settings: Settings
+) -> tuple[Tried, Embeddings]:
+    """The best recipe with its age of histories, as `best_of`; of sequences where an age is better than none.
+
+    Models of sequences take minutes, and where the newest items say no more than the older ones they learn nothing.
+    """
+    of_sequences = [one for one in to_try if isinstance(one, SASRecRecipe)]
+    winner, fitted = best_of([one for one in to_try if one not in of_sequences], windows, settings=settings)
+    aged = with_best_age(winner.recipe, windows, newest=fitted, settings=settings)
+    if aged.recipe == winner.recipe:
+        return winner, fitted
+    leader = aged, fitted
+    for one in of_sequences:
+        challengers, model = try_on(one, windows, settings=settings)
+        best_yet = best([leader[0], *challengers])
+        if best_yet is not leader[0]:
+            leader = best_yet, model
+    return leader
 
 
 def best_of(to_try: Iterable[Recipe], windows: Sequence[Split], *, settings: Settings) -> tuple[Tried, Embeddings]:
@@ -135,17 +155,18 @@ def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> t
 
 def with_best_age(
     recipe: Recipe, windows: Sequence[Split], *, newest: Embeddings | None = None, settings: Settings
-) -> Recipe:
+) -> Tried:
     """The recipe with the age of histories that does `best` on the windows: as it is, unless another is better.
 
-    Asked once, of a recipe that was chosen already: each age solves the users of a window once more.
+    Asked once, of a recipe that was chosen already: each age solves the users of a window once more. A model that
+    knows no age is not measured, and has no figures.
 
     Args:
         newest: its model of the newest window, without recency and age, where it is fitted; the others are fitted here.
     """
     ages = with_ages(recipe)
     if not ages:
-        return recipe
+        return Tried(recipe, np.empty(0))
     by_window = []
     for window in windows:
         fitted = newest if window is windows[-1] else None
@@ -156,7 +177,7 @@ def with_best_age(
             by_window.append([one for [one] in of_each])
     found = best(together(by_window))
     _log.info("ages tried", extra={"recipe": found.recipe.model_dump(), METRIC: float(found.ndcg.mean())})
-    return found.recipe
+    return found
 
 
 def best(of: Sequence[Tried]) -> Tried:
