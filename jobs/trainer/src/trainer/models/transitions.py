@@ -129,5 +129,5 @@ def _in_order(known: Interactions) -> tuple[NDArray[np.int64], NDArray[np.int32]
     """Users, items and times of all pairs, each user's most recent first, at the same second by item row."""
     weights = known.weights
     users = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
-    order = np.lexsort((weights.indices, -known.last_seen, users))
+    order = known.most_recent_first()
     return users[order], weights.indices[order], known.last_seen[order]
