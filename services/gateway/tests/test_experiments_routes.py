@@ -93,7 +93,7 @@ async def test_the_experiments_of_the_file_are_listed_with_the_shares_of_now(
     (recency,) = body["experiments"]
     assert (recency["name"], recency["state"], recency["stopped_at"]) == ("recency", "stopped", "2023-11-14T22:13:20Z")
     assert [(arm["name"], arm["share"]) for arm in recency["arms"]] == [("control", 0.2), ("fresher", 0.4)]
-    assert recency["arms"][1]["blend"] == {"personal": 0.8, "popularity": 0.0, "recency": 0.2}
+    assert recency["arms"][1]["blend"] == {"personal": 0.8, "popularity": 0.0, "recency": 0.2, "transitions": 0.0}
 
 
 async def test_the_report_shows_the_sinks_sums_and_how_old_they_are(api: httpx.AsyncClient, store: FakeStore) -> None:
