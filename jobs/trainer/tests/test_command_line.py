@@ -304,7 +304,7 @@ def test_a_refused_version_ends_with_status_3(tmp_path: Path, events_file: Path)
     volume = tmp_path / "volume"
     run("train", "--events", events_file, "--artifact-dir", volume)
     bad = tmp_path / "bad.json"
-    bad.write_text('{"model": "als", "settings": {"dim": 1, "iterations": 1, "regularization": 1000}}')
+    bad.write_text('{"model": "popularity"}')
     arguments = ["train", "--events", events_file, "--artifact-dir", volume, "--recipe", bad]
     result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 3
@@ -317,7 +317,7 @@ def test_a_refused_version_is_marked_with_the_reason_and_whoever_activates_it_is
     volume = tmp_path / "volume"
     run("train", "--events", events_file, "--artifact-dir", volume)
     bad = tmp_path / "bad.json"
-    bad.write_text('{"model": "als", "settings": {"dim": 1, "iterations": 1, "regularization": 1000}}')
+    bad.write_text('{"model": "popularity"}')
     runner.invoke(app, ["train", "--events", str(events_file), "--artifact-dir", str(volume), "--recipe", str(bad)])
     good, refused = run("versions", "--artifact-dir", volume).splitlines()
     assert "refused" not in good
