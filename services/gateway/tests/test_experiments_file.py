@@ -86,7 +86,7 @@ def test_no_experiments_are_fine(tmp_path: Path) -> None:
         ("{name: a, share: 0.5, blnd: {}}", ".arms.1.blnd: expected one of name, share, artifact_version, "),
         ("{name: control, share: 0.5}", ": arms: expected each once, found several times: control"),
         ("{name: a b, share: 0.5}", ".arms.1.name: String should match pattern"),
-        ("{name: a, share: 0.5, blend: {personal: 0}}", ".arms.1.blend: one of personal, popularity, recency and transitions"),
+        ("{name: a, share: 0.5, blend: {personal: 0}}", ".arms.1.blend: one of personal, popularity"),
         (
             "{name: a, share: 0.5, blend: {newness: 1}}",
             ".arms.1.blend.newness: expected one of personal, popularity, recency, transitions, found 'newness'",

@@ -227,7 +227,7 @@ NAN = float("nan")
     [
         (lambda c: c.rerank(version=""), "artifact_version: expected a value, found none"),
         (lambda c: c.rerank(count=0), "count: expected 1 or more, found 0"),
-        (lambda c: c.rerank(candidates(*range(1001))), "candidates.rows: expected at most 1000, found 1001"),
+        (lambda c: c.rerank(candidates(*range(3001))), "candidates.rows: expected at most 3000, found 3001"),
         (lambda c: c.rerank(candidates(12)), "candidates.rows: expected rows below 12 in version v1, found 12"),
         (
             lambda c: c.rerank(candidates(1, 2, scores=[1])),

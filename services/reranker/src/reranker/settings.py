@@ -12,5 +12,5 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="RERANKER_", frozen=True)
 
     port: int = Field(50052, ge=0, le=65535, description="port to listen on; 0: the system chooses")
-    max_candidates: int = Field(1000, ge=1, description="most candidates in one request")
+    max_candidates: int = Field(3000, ge=1, description="most candidates in one request: of all sources together")
     max_page_size: int = Field(1000, ge=1, description="most items in one catalogue response")
