@@ -32,6 +32,7 @@ EXPLANATION = {
     "rank_by_score": 1,
     "contributions": [{"item_id": "84879", "value": 1.0}, {"item_id": "<b>", "value": 0.25}],
     "rules": ["summer <sale>"],
+    "comes_after": [{"item_id": "22423<i>", "value": 0.5}],
 }
 RANKED = ITEM | {"score": 1.27, "sources": ["ann"], "propensity": 1.0, "explanation": EXPLANATION}
 SIMILAR = RANKED | {"item_id": "22423", "title": "Cake stand", "score": 0.9, "sources": ["similar"]}

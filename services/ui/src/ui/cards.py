@@ -11,7 +11,7 @@ from zlib import crc32
 import streamlit as st
 
 from ui import shop_text, shopping
-from ui.models import Explanation, HistoryItem, Item, RankedItem
+from ui.models import Contribution, Explanation, HistoryItem, Item, RankedItem
 from ui.shop_text import html_text, label
 from ui.visitor import Visitor
 
@@ -26,6 +26,7 @@ LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 SOURCE_LABELS = {
     "ann": ("for you", "near the visitor's taste in the model"),
     "session": ("goes with", "near the items looked at last"),
+    "transitions": ("comes next", "what others did after the items looked at last"),
     "popular": ("popular", "bought or viewed by many users lately"),
     "trending": ("trending", "rising over the last day"),
     "new": ("new", "nobody knows it yet"),
@@ -72,9 +73,9 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     """The explanation of an item as a list of sentences."""
     lines = []
     if why.contributions:
-        whole = sum(abs(one.value) for one in why.contributions)
-        because = [f"{html_text(one.item_id)} ({abs(one.value) / whole:.0%})" for one in why.contributions if whole > 0]
-        lines.append(f"<dt>Because of</dt><dd>{', '.join(because)}</dd>")
+        lines.append(f"<dt>Because of</dt><dd>{_shares(why.contributions)}</dd>")
+    if why.comes_after:
+        lines.append(f"<dt>Comes after</dt><dd>{_shares(why.comes_after)}</dd>")
     places = [f"{html_text(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
     lines.append(f"<dt>Proposed by</dt><dd>{', '.join(places) or 'a rule of the shop'}</dd>")
     terms = [f"{html_text(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]
@@ -85,6 +86,12 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     if item.propensity < 1:
         lines.append(f"<dt>Exploration</dt><dd>stands here in {item.propensity:.2%} of draws</dd>")
     return f'<dl class="why">{"".join(lines)}</dl>'
+
+
+def _shares(of: Sequence[Contribution]) -> str:
+    """Items of the history, and what each is of all of these."""
+    whole = sum(abs(one.value) for one in of)
+    return ", ".join(f"{html_text(one.item_id)} ({abs(one.value) / whole:.0%})" for one in of if whole > 0)
 
 
 def history_rows(items: Sequence[HistoryItem], *, visitor: Visitor) -> None:

@@ -38,7 +38,7 @@ class SourceRank(Answer):
 
 
 class Contribution(Answer):
-    """What an item of the history added to the personal score."""
+    """What an item of the history added to the personal score, or to what comes next."""
 
     item_id: str
     value: float
@@ -53,6 +53,7 @@ class Explanation(Answer):
     rank_by_score: int
     contributions: tuple[Contribution, ...]
     rules: tuple[str, ...]
+    comes_after: tuple[Contribution, ...] = ()  # a gateway of an earlier release does not say
 
 
 class RankedItem(Item):
