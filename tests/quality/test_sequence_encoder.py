@@ -29,7 +29,7 @@ def model_of(**settings: int) -> tuple[SASRec, FoldIn]:
 
 
 def newest_first(*rows: int) -> ItemWeights:
-    return ItemWeights(np.array(rows, np.int64), np.ones(len(rows)))
+    return ItemWeights(np.array(rows, np.int64), np.ones(len(rows)), -np.arange(len(rows)))
 
 
 def published(model: SASRec) -> np.ndarray:
