@@ -54,6 +54,7 @@ def test_a_version_goes_live_in_the_store_and_a_trainer_on_another_disk_goes_on_
     assert "nothing to do" in run("train", "--if-empty", "--artifact-dir", tmp_path / "two")
     assert layout.current_version(tmp_path / "two") == first
     caplog.set_level(logging.INFO)
+    caplog.clear()
     run(*training, tmp_path / "three")
     fetched = [record for record in caplog.records if record.getMessage() == "artifact version fetched"]
     assert [record.__dict__["artifact_version"] for record in fetched] == [first]  # the run compared with it
