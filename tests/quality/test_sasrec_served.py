@@ -60,7 +60,9 @@ def offline(known: Interactions) -> Embeddings:
 
 @pytest.fixture(scope="module")
 def retriever(artifact: Artifact) -> Retriever:
-    return Retriever(artifact, live=LiveState(), counts=SourceCounts(session=0, popular=0, trending=0, new=0))
+    return Retriever(
+        artifact, live=LiveState(), counts=SourceCounts(session=0, popular=0, trending=0, new=0, transitions=0)
+    )
 
 
 def lists_of(model: Embeddings, known: Interactions) -> NDArray[np.int32]:
