@@ -5,6 +5,7 @@ Nothing is sent here; `Client` and `AsyncClient` have a method for each, with th
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -38,6 +39,7 @@ from recsys_client.requests import (
 )
 
 Answer = TypeVar("Answer")
+Page = TypeVar("Page", Recommendations, UserPage, ItemPage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,7 @@ def recommend(
         answer=Recommendations,
         body=body,
         body_of_pages={"paginate": True},
-        page_after=lambda page: recommend_after(page.next_cursor, count=count) if page.next_cursor else None,
+        page_after=_after(partial(recommend_after, count=count)),
     )
 
 
@@ -126,7 +128,7 @@ def recommend_after(cursor: str, *, count: int = 10) -> Call[Recommendations]:
         path="/v1/recommendations",
         answer=Recommendations,
         body={"cursor": cursor, "count": count},
-        page_after=lambda page: recommend_after(page.next_cursor, count=count) if page.next_cursor else None,
+        page_after=_after(partial(recommend_after, count=count)),
     )
 
 
@@ -163,12 +165,8 @@ def get_history(user_id: str, *, count: int = 20) -> Call[History]:
 
 def list_users(*, prefix: str = "", page_size: int = 20, cursor: str = "") -> Call[UserPage]:
     """Users that the model knows, by id."""
-
-    def page_after(page: UserPage) -> Call[UserPage] | None:
-        cursor = page.next_cursor
-        return list_users(prefix=prefix, page_size=page_size, cursor=cursor) if cursor else None
-
     query = _given(prefix=prefix, page_size=page_size, cursor=cursor)
+    page_after = _after(lambda cursor: list_users(prefix=prefix, page_size=page_size, cursor=cursor))
     return Call(method="GET", path="/v1/users", answer=UserPage, query=query, page_after=page_after)
 
 
@@ -184,12 +182,8 @@ def get_erasure(user_id: str) -> Call[ErasureReport]:
 
 def list_items(*, query: str = "", category: str = "", page_size: int = 20, cursor: str = "") -> Call[ItemPage]:
     """Items with every word of `query` in the title, of exactly this category, by id."""
-
-    def page_after(page: ItemPage) -> Call[ItemPage] | None:
-        cursor = page.next_cursor
-        return list_items(query=query, category=category, page_size=page_size, cursor=cursor) if cursor else None
-
     given = _given(query=query, category=category, page_size=page_size, cursor=cursor)
+    page_after = _after(lambda cursor: list_items(query=query, category=category, page_size=page_size, cursor=cursor))
     return Call(method="GET", path="/v1/items", answer=ItemPage, query=given, page_after=page_after)
 
 
@@ -261,6 +255,11 @@ def change_items(changes: Sequence[PutChange | PatchChange | DeleteChange]) -> C
 def get_model() -> Call[Model]:
     """The live model, its offline metrics, what each service holds, and the trainer's last run."""
     return Call(method="GET", path="/v1/model", answer=Model)
+
+
+def _after(build: Callable[[str], Call[Page]]) -> Callable[[Page], Call[Page] | None]:
+    """What gives the call for the page after another, of its cursor; none: it was the last."""
+    return lambda page: build(page.next_cursor) if page.next_cursor else None
 
 
 def _given(**fields: object) -> dict[str, Any]:
