@@ -7,7 +7,7 @@ uploaded after it is complete on the volume. Without a store nothing here is cal
 from typing import TYPE_CHECKING
 
 from recsys.artifact import layout
-from recsys.errors import ArtifactError, ObjectStoreError
+from recsys.errors import ObjectStoreError
 from trainer.publishing import keeping
 from trainer.settings import Settings
 
@@ -48,15 +48,7 @@ def publish_version(settings: Settings, version: str, *, live: bool) -> None:
         store.upload(settings.artifact_dir, version)
         if live:
             store.activate(version)
-        passed = {one: _passed(store, one) for one in store.listing().versions}
-        store.prune(keep=keeping.newest(passed, settings.keep_versions))
+        store.prune(keep=keeping.newest(store.listing().versions, store.manifest, settings.keep_versions))
     except ObjectStoreError as error:
         where = layout.version_dir(settings.artifact_dir, version)
         raise ObjectStoreError(f"{error}; {where} is complete: `trainer activate {version}` publishes it") from error
-
-
-def _passed(store: "ObjectStore", version: str) -> bool:
-    try:
-        return keeping.passed(store.manifest(version))
-    except ArtifactError:
-        return False
