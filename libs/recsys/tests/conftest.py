@@ -1,6 +1,6 @@
 """A small artifact in a temporary volume, whole and valid, for tests to read, break and replace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,10 @@ from recsys.artifact import writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import AgeInfo, ALSFoldIn, IndexInfo, Manifest, MetricValue, TrainingInfo, TransitionsInfo
+from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.transitions import Transitions
+from tools import s3_server
+from tools.s3_server import S3
 
 USER_IDS = ["", " 007", "007", "17850.0", "a/b", "ü"]
 ITEM_IDS = ["0001", "1", "85123A", "A b"]
@@ -118,3 +121,20 @@ def volume(new_volume: Callable[[str], Volume]) -> Volume:
 def contents_with() -> Callable[..., writer.Contents]:
     """The small contents with some parts replaced."""
     return lambda **changes: replace(small_contents(), **changes)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
+    with s3_server.running() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """The server, well and empty."""
+    server.tell()
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    store = ObjectStore(server.address)
+    store._delete(*(found["path"] for page in store._store.list() for found in page))
+    return server

@@ -4,7 +4,7 @@ import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,6 @@ from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.reader import newest_manifest, open_artifact
 from recsys.errors import ArtifactError, ObjectStoreError
 from recsys.observability.metrics import Metrics
-from tools import s3_server
 from tools.s3_server import S3
 
 FIRST, SECOND, THIRD, FOURTH = (f"2026010{day}T000000Z-als-00000000" for day in (1, 2, 3, 4))
@@ -47,20 +46,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
     return ObjectStore(f"file://{tmp_path}/store", writes=True)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3_server.running() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    server.tell()
-    for name, value in server.variables.items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 @pytest.fixture

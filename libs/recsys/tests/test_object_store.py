@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,27 +13,9 @@ import pytest
 from recsys.artifact import layout, object_store
 from recsys.artifact.object_store import ObjectStore
 from recsys.errors import ArtifactError, ObjectStoreError
-from tools import s3_server
 from tools.s3_server import S3
 
 FIRST, SECOND, THIRD = (f"2026010{day}T000000Z-als-00000000" for day in (1, 2, 3))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3_server.running() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    """The server, well and empty."""
-    server.tell()
-    for name, value in server.variables.items():
-        monkeypatch.setenv(name, value)
-    store = ObjectStore(server.address)
-    store._delete(*(found["path"] for page in store._store.list() for found in page))
-    return server
 
 
 @pytest.fixture(params=["s3", "file"])
