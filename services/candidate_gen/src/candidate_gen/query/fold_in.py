@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from candidate_gen.query import sequence
 from candidate_gen.query.item_weights import ItemWeights
 from recsys.age import age_factors
-from recsys.artifact import sequence_encoder
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.manifest import AgeInfo, ALSFoldIn, IALSFoldIn, SequenceFoldIn, SumFoldIn
 
@@ -100,10 +99,9 @@ def _in_order(
 
 
 def _encoded(fold_in: FoldIn, info: SequenceFoldIn, in_order: NDArray[np.float32]) -> NDArray[np.float32]:
-    dim = in_order.shape[1]
     if len(in_order) == 0:
-        return np.zeros(dim, np.float32)
-    return sequence.encoded(in_order, sequence_encoder.split(fold_in.encoder, info, dim), info)
+        return np.zeros(in_order.shape[1], np.float32)
+    return sequence.encoded(in_order, fold_in.encoder_weights, info)
 
 
 def _differences(fold_in: FoldIn, info: SequenceFoldIn, in_order: NDArray[np.float32]) -> NDArray[np.float32]:

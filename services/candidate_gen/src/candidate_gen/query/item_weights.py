@@ -112,16 +112,21 @@ def together(trained: TrainedHistory, live: Sequence[Act], weights: EventWeights
     values = np.concatenate(
         [np.fromiter((summed[row] for row in recent.tolist()), np.float64), trained.weights[is_older]]
     )
-    times = np.concatenate([_last_times(trained, live, recent), trained.times[is_older]])
+    times = np.concatenate([_last_times(trained, ~is_older, live, recent), trained.times[is_older]])
     left = values > _DUST
     return ItemWeights(rows=rows[left], weights=values[left], times=times[left])
 
 
-def _last_times(trained: TrainedHistory, live: Sequence[Act], recent: NDArray[np.int64]) -> NDArray[np.int64]:
-    """When each of the recent rows was last taken up: int64 [n]. A removal takes up nothing."""
+def _last_times(
+    trained: TrainedHistory, again: NDArray[np.bool_], live: Sequence[Act], recent: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """When each of the recent rows was last taken up: int64 [n]. A removal takes up nothing.
+
+    `again` says which trained pairs are of recent rows.
+    """
     taken = [act for act in live if act.event_type != REMOVE]
     now = max(int(trained.times.max(initial=0)), max((act.unix_s for act in taken), default=0)) + 1
-    last = dict(zip(trained.rows.tolist(), trained.times.tolist(), strict=True))
+    last = dict(zip(trained.rows[again].tolist(), trained.times[again].tolist(), strict=True))
     for act in taken:
         last[act.row] = max(last.get(act.row, 0), act.unix_s or now)
     return np.fromiter((last.get(row, 0) for row in recent.tolist()), np.int64, len(recent))
