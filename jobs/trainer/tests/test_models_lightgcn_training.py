@@ -10,9 +10,9 @@ import torch
 from recsys.errors import InvalidArgumentError
 from trainer.models import lightgcn_training
 from trainer.models.embeddings import Embeddings
+from trainer.models.epochs import Epoch
 from trainer.models.lightgcn_sampler import Sampler
 from trainer.models.lightgcn_training import LightGCNSettings
-from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
 
 SETTINGS = LightGCNSettings(dim=4, epochs=6, batch_size=64, validate_every=1, patience=2)

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from recsys.errors import InvalidArgumentError
 from trainer.models import sasrec_training, sequences
+from trainer.models.epochs import Epoch
 from trainer.models.sasrec import SASRec, SASRecSettings, SequenceEmbeddings
 from trainer.models.sasrec_training import next_item_loss
 from trainer.models.sequences import Sequences
-from trainer.models.training_curve import Epoch
 from trainer.publishing import publish
 from trainer.shop_data.interactions import Interactions
 

@@ -24,11 +24,11 @@ from trainer.models import als, baselines, ease, ials, lightgcn_training, sasrec
 from trainer.models.als import ALSSettings
 from trainer.models.ease import EASESettings
 from trainer.models.embeddings import Embeddings
+from trainer.models.epochs import Epoch
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.sasrec import SASRecSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
 
 _log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from trainer.evaluation import metrics, ranking
 from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.models.training_curve import Epoch
+from trainer.models.epochs import Epoch
 from trainer.progress import step
 from trainer.settings import Settings
 

@@ -20,6 +20,11 @@ class Progress(Protocol):
         """The run: settings, seed and data."""
         ...
 
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        ...
+
 
 _Progress = TypeVar("_Progress", bound=Progress)
 

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsys.errors import InvalidArgumentError
-from trainer.models import checkpoint as checkpoints
+from trainer.models import epochs
 from trainer.models.embeddings import Embeddings
+from trainer.models.epochs import Epoch
 from trainer.models.lightgcn import Graph, LightGCN
 from trainer.models.lightgcn_sampler import Sampler, TrainingBatch
-from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
 
 _COLD_STD = 0.1  # of each component, as in He et al.'s code
@@ -77,16 +77,8 @@ def fit(
     Raises:
         InvalidArgumentError: the checkpoint is of another run, or `start` has another dimension.
     """
-    training = _Training(interactions, settings, seed=seed, start=start, device=device)
-    if checkpoint is not None and checkpoint.exists():
-        training.resume(checkpoints.load(checkpoint, Progress, expected_of=training.progress.of))
-    while not training.finished():
-        loss = training.run_epoch()
-        score = training.validate(validate) if validate else None
-        if checkpoint is not None:
-            checkpoints.save(checkpoint, training.progress)
-        if on_epoch is not None:
-            on_epoch(Epoch(training.progress.epoch, loss=loss, score=score))
+    training = _Training(interactions, settings, seed=seed, start=start, score_of=validate, device=device)
+    epochs.run(training, kind=Progress, checkpoint=checkpoint, on_epoch=on_epoch)
     return training.best_embeddings()
 
 
@@ -126,9 +118,10 @@ class _Training:
         *,
         seed: int,
         start: Embeddings | None,
+        score_of: Callable[[Embeddings], float] | None,
         device: str,
     ) -> None:
-        self._settings = settings
+        self._settings, self._score_of = settings, score_of
         graph = Graph.of(interactions.weights, device=device)
         layer0 = _cold(graph, settings.dim, seed=seed) if start is None else _warm(start, settings.dim)
         layer0[graph.offsets.diff().cpu() == 0] = 0  # nothing is known of them; noise would be recommended
@@ -182,12 +175,12 @@ class _Training:
         self._optimizer.step()
         return float(loss.detach())
 
-    def validate(self, score_of: Callable[[Embeddings], float]) -> float | None:
+    def validate(self) -> float | None:
         """Every so many epochs and at the last, a score; the best one's weights are kept."""
-        progress = self.progress
-        if progress.epoch % self._settings.validate_every and progress.epoch < self._settings.epochs:
+        progress, settings = self.progress, self._settings
+        if self._score_of is None or (progress.epoch % settings.validate_every and progress.epoch < settings.epochs):
             return None
-        score = score_of(self._model.embeddings())
+        score = self._score_of(self._model.embeddings())
         if score > progress.best_score:
             best = self._model.layer0.detach().clone()
             self.progress = replace(progress, best_score=score, best_epoch=progress.epoch, best_layer0=best)

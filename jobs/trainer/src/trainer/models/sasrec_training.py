@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.models import checkpoint as checkpoints
-from trainer.models import sasrec, sequences
+from trainer.models import epochs, sasrec, sequences
+from trainer.models.epochs import Epoch
 from trainer.models.sasrec import SASRec, SASRecSettings, SequenceEmbeddings
 from trainer.models.sequences import Sequences
-from trainer.models.training_curve import Epoch
 from trainer.shop_data.interactions import Interactions
 
 _FULL_SOFTMAX_UP_TO: Final = 1_000  # items: the whole catalogue then costs little more than a sample
@@ -70,15 +69,7 @@ def fit(
         InvalidArgumentError: the checkpoint is of another run.
     """
     training = _Training(interactions, settings, seed=seed, device=device)
-    if checkpoint is not None and checkpoint.exists():
-        training.resume(checkpoints.load(checkpoint, Progress, expected_of=training.progress.of))
-    while not training.finished():
-        loss = training.run_epoch()
-        score = training.validate()
-        if checkpoint is not None:
-            checkpoints.save(checkpoint, training.progress)
-        if on_epoch is not None:
-            on_epoch(Epoch(training.progress.epoch, loss=loss, score=score))
+    epochs.run(training, kind=Progress, checkpoint=checkpoint, on_epoch=on_epoch)
     return training.best_embeddings()
 
 

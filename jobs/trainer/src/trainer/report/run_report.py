@@ -10,7 +10,7 @@ from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, hard_negatives
 from trainer.evaluation.full_ranking import Evaluation
-from trainer.models.training_curve import Epoch
+from trainer.models.epochs import Epoch
 from trainer.report.figures import (
     Comparison,
     HardNegativeFigures,
