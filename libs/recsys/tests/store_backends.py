@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from needs import lacks
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
@@ -24,8 +25,7 @@ def docker_answers() -> bool:
 def need_docker() -> None:
     """Without an engine: skip here, fail in CI."""
     if not docker_answers():
-        reason = "docker does not answer"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        lacks("docker does not answer")
 
 
 def new_valkey() -> DockerContainer:
