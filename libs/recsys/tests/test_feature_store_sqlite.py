@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -173,6 +174,18 @@ async def test_a_file_that_is_damaged_is_named_by_reads_and_writes(path: Path) -
     with pytest.raises(StoreUnavailableError, match=f"^{path}: nothing was written: "):
         await damaged.append([event(501)], now_ms=NOW_MS)
     await damaged.close()
+
+
+def test_many_that_make_a_new_file_at_once_all_open_it(tmp_path: Path) -> None:
+    def make(path: Path, together: threading.Barrier) -> None:
+        together.wait()
+        sqlite_schema.create(path)
+
+    for number in range(30):  # without trying again one of them was refused in every seventh
+        together = threading.Barrier(8)
+        with ThreadPoolExecutor(8) as pool:
+            for made in [pool.submit(make, tmp_path / f"{number}.db", together) for _ in range(8)]:
+                made.result()
 
 
 async def test_two_processes_that_make_the_file_and_write_at_once_lose_nothing(path: Path) -> None:

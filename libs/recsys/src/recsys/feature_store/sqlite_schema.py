@@ -1,6 +1,7 @@
 """The tables of the embedded feature store, and connections to its file."""
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 
@@ -59,15 +60,31 @@ INSERT OR IGNORE INTO session_times SELECT session_id, coalesce(max(unix_ms), 0)
 """
 DAY_MS: Final = 86_400_000
 _BUSY_MS: Final = 5_000  # another process writes: its transactions are short
+_AGAIN_S: Final = 0.01
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that commits only when told to, to disk. Raises: sqlite3.Error."""
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.create_function("counters_together", 2, codec.counters_together, deterministic=True)
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Of processes that do this to a new file at once SQLite refuses all but one, whatever their timeout: again then."""
+    until_s = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says of what
+            if not is_busy or time.monotonic() > until_s:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def create(path: Path) -> None:
