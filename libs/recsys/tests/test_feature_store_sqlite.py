@@ -6,7 +6,6 @@ import sqlite3
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -176,16 +175,21 @@ async def test_a_file_that_is_damaged_is_named_by_reads_and_writes(path: Path) -
     await damaged.close()
 
 
-def test_many_that_make_a_new_file_at_once_all_open_it(tmp_path: Path) -> None:
-    def make(path: Path, together: threading.Barrier) -> None:
-        together.wait()
-        sqlite_schema.create(path)
+def test_a_new_file_that_another_process_is_just_making_is_opened_as_soon_as_it_has(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # not yet with a write-ahead log
+    pauses: list[float] = []
 
-    for number in range(30):  # without trying again one of them was refused in every seventh
-        together = threading.Barrier(8)
-        with ThreadPoolExecutor(8) as pool:
-            for made in [pool.submit(make, tmp_path / f"{number}.db", together) for _ in range(8)]:
-                made.result()
+    def ends_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        other.execute("COMMIT")
+
+    monkeypatch.setattr(sqlite_schema.time, "sleep", ends_meanwhile)
+    sqlite_schema.create(path)
+    assert len(pauses) == 1
+    other.close()
 
 
 async def test_two_processes_that_make_the_file_and_write_at_once_lose_nothing(path: Path) -> None:

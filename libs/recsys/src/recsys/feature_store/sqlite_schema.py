@@ -73,7 +73,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Of processes that do this to a new file at once SQLite refuses all but one, whatever their timeout: again then."""
+    """SQLite refuses this at once, whatever the timeout, while another process makes the file: then try again."""
     until_s = time.monotonic() + _BUSY_MS / 1000
     while True:
         try:
