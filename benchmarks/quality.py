@@ -8,6 +8,7 @@ figures are: what the defaults do on other data, `trainer evaluate` tells.
 import argparse
 import gzip
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,9 +17,9 @@ import polars as pl
 
 from trainer.choosing import blending, selection
 from trainer.choosing import recipe as recipes
-from trainer.choosing.default_recipes import default_recipes
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.choosing.selection import Choice, Tried
+from trainer.choosing.default_recipes import affordable_epochs, default_recipes
+from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SASRecRecipe, SpectralRecipe
+from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import of_train, rolling
@@ -26,6 +27,7 @@ from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Scorer
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.models.sasrec import SASRecSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.models.transitions import TransitionScores
 from trainer.report import table
@@ -76,17 +78,13 @@ def beauty(data: Path) -> None:
         print(f"| {name} | | | | {recall:.4f} | {ndcg:.4f} | published | |")
     for row in table.of_baselines(test, recent_days=RECENT_DAYS):
         printed(row)
-    printed(table.judged("transitions", None, test, lambda: TransitionScores.fitted(test.train)))
     to_try = default_recipes(validation.train)
-    for recipe in to_try:
+    for recipe in without_sequences(to_try):
         printed(table.of_recipe(recipe, test, recent_days=RECENT_DAYS))
+    of_order(test)
     choice = selection.choose(None, [validation], to_try, settings=Settings())
-    print(f"\nChosen on the item before the last: {choice.recipe.model_dump_json()}, {choice.blend.info}\n")
-    print(table.HEADER)
-    personal = printed(table.of_recipe(choice.recipe, test, recent_days=RECENT_DAYS))
-    served = printed(
-        table.judged("both stages, blended", personal.dim, test, lambda: _served(choice, test), settings="as chosen")
-    )
+    print("\nChosen on the item before the last:")
+    personal, served = of_choice(choice, test)
     compare(served, personal, metric="ndcg@10")
 
 
@@ -100,10 +98,16 @@ def last_items(histories: Sequence[Sequence[str]]) -> Split:
     return split.leave_last_out(frame, weights={"interaction": 1.0})
 
 
-def _served(choice: Choice, window: Split) -> Scorer:
-    """What lists are ranked by, fitted on what was known before the window."""
-    fitted = recipes.fit(choice.recipe, window.train, recent_days=RECENT_DAYS, seed=0)
-    return blending.scorer(fitted, window.train, choice.blend.info, recent_days=RECENT_DAYS)
+def of_choice(choice: Choice, window: Split) -> tuple[Row, Row]:
+    """Print the personal score that was chosen and what lists are ranked by, of what was known before the window."""
+
+    def blended() -> Scorer:
+        fitted = recipes.fit(choice.recipe, window.train, recent_days=RECENT_DAYS, seed=0)
+        return blending.scorer(fitted, window.train, choice.blend.info, recent_days=RECENT_DAYS)
+
+    print(f"{choice.recipe.model_dump_json()}, {choice.blend.info}\n\n{table.HEADER}")
+    personal = printed(table.of_recipe(choice.recipe, window, recent_days=RECENT_DAYS))
+    return personal, printed(table.judged("both stages, blended", personal.dim, window, blended, settings="as chosen"))
 
 
 def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
@@ -126,38 +130,47 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
 
 
 def online_retail(data: Path, *, seeds: int) -> None:
-    """Five rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
+    """Rolling 30-day windows: every default recipe, models of order, and what the window before chooses of all."""
     shop = mapping.read(Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
         loaded = event_files.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
     windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
-    to_try = default_recipes(windows[-1].train)
-    before: list[Tried] = []
-    for window in windows:
+    for before, window in pairwise(windows):
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
-        rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
-        here: list[Tried] = []
-        for recipe in to_try:
-            [row], fitted = table.of_strengths([recipe], window, recent_days=RECENT_DAYS)
-            printed(row)
-            here += selection.tried(selection.with_strengths(recipe), fitted, window, settings=Settings())
-        before, by = here, before
-        if not by:
-            continue
-        chosen = selection.best(by).recipe
-        print("\nChosen, with its strength of recency, on the window before:\n")
-        recent, plain = (
-            printed(table.of_recipe(one, window, recent_days=RECENT_DAYS))
-            for one in (chosen, chosen.model_copy(update={"recency_strength": 0.0}))
+        best_baseline = max(
+            (printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)),
+            key=lambda row: row.evaluation.mean(METRIC),
         )
-        compare(recent, plain)
-        compare(recent, max(rows, key=lambda row: row.evaluation.mean(METRIC)))
+        to_try = default_recipes(before.train)
+        for recipe in without_sequences(to_try):
+            printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+        of_order(window)
+        choice = selection.choose(None, [before], to_try, settings=Settings())
+        print("\nChosen on the window before:")
+        personal, served = of_choice(choice, window)
+        without_recency = choice.recipe.model_copy(update={"recency_strength": 0.0})
+        compare(personal, printed(table.of_recipe(without_recency, window, recent_days=RECENT_DAYS)))
+        compare(served, best_baseline)
         by_seed = [
-            table.of_recipe(chosen, window, recent_days=RECENT_DAYS, seed=seed).evaluation.mean(METRIC)
+            table.of_recipe(choice.recipe, window, recent_days=RECENT_DAYS, seed=seed).evaluation.mean(METRIC)
             for seed in range(seeds)
         ]
-        print(f"\n{recent.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
+        print(f"\n{personal.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
+
+
+def of_order(window: Split) -> None:
+    """Print the models of the order of events, whether or not the choice would try them."""
+    train = window.train
+    printed(table.judged("transitions", None, window, lambda: TransitionScores.fitted(train)))
+    epochs = affordable_epochs(pairs=train.weights.nnz, n_items=len(train.item_ids))
+    recipe = SASRecRecipe(settings=SASRecSettings(epochs=epochs))
+    printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+
+
+def without_sequences(of: Sequence[Recipe]) -> list[Recipe]:
+    """All but the models that `of_order` prints."""
+    return [one for one in of if not isinstance(one, SASRecRecipe)]
 
 
 def compare(row: Row, other: Row, *, metric: str = METRIC) -> None:

@@ -138,7 +138,8 @@ def test_a_change_that_moves_no_item_in_or_out_leaves_sets_and_masks_as_they_are
     assert retriever._eligible.catalogue.available_mask() is mask
 
 
-def test_more_filters_than_are_held_are_all_answered_right(artifact: Artifact) -> None:
+def test_more_filters_than_are_held_are_all_answered_right(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eligible, "_MOST_SETS_HELD", 64)
     live = LiveState()
     retriever = retriever_of(artifact, live)
     change(live, *(record(f"new-{price}", is_whole=True, price=1_000.0 + price) for price in range(200)))
@@ -148,6 +149,28 @@ def test_more_filters_than_are_held_are_all_answered_right(artifact: Artifact) -
             assert found.rows.rows()[-1] == retriever._eligible.row_of_new["new-199"]
             assert found.rows.size == 200 - price
     assert len(retriever._eligible._sets) <= 64
+
+
+def test_a_set_that_is_asked_for_again_and_again_stays_whatever_else_is_asked_once(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eligible, "_MOST_SETS_HELD", 3)
+    items = retriever_of(artifact, LiveState())._eligible
+    everything = items.matching(Filter())
+    for price in range(10):
+        items.matching(Filter(min_price=price))
+        assert items.matching(Filter()) is everything
+    assert len(items._sets) == 3
+
+
+def test_the_sets_of_a_very_large_catalogue_share_a_fixed_amount_of_memory(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eligible, "_MOST_BYTES_HELD", 9)  # 12 items in 1.5 bytes each
+    items = retriever_of(artifact, LiveState())._eligible
+    for price in range(20):
+        items.matching(Filter(min_price=price))
+    assert len(items._sets) == 7
 
 
 def test_trending_items_are_swapped_with_the_items_that_their_rows_are_of(artifact: Artifact) -> None:

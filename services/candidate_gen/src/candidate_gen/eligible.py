@@ -21,7 +21,9 @@ from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.filter import ON_SALE, Filter, passes
 from recsys.shop.item import Item, ItemRecord
 
-_MOST_SETS_HELD: Final = 64  # a set takes a bit for each item, and the rows where they are few
+# Of sets that were asked for lately: each is corrected with every change, and takes a bit for each item.
+_MOST_SETS_HELD: Final = 512
+_MOST_BYTES_HELD: Final = 64 * 2**20
 
 
 class _Wanted(NamedTuple):
@@ -65,7 +67,8 @@ class EligibleItems:
             unknown = np.concatenate([np.array(latest, np.int64), np.flatnonzero(~self.is_trained)])
         new_ids = [*self.new_ids, *fresh] if fresh else self.new_ids
         now = replace(self, new_ids=new_ids, row_of_new=row_of_new, unknown_to_model=unknown, _sets={})
-        held = self._sets.copy()
+        with self._holding:
+            held = self._sets.copy()
         items = [self.catalogue.find(item_id) for item_id in changed] if held else []
         for wanted, before in held.items():
             now._sets[wanted] = now._corrected(before, wanted, rows, items)
@@ -85,11 +88,14 @@ class EligibleItems:
         return counts
 
     def _set(self, wanted: _Wanted) -> ItemSet:
-        items = self._sets.get(wanted)
+        with self._holding:
+            items = self._sets.pop(wanted, None)
+            if items is not None:
+                self._sets[wanted] = items  # the last one: it was asked for now
         if items is None:
             items = self._made(wanted)
             with self._holding:
-                if len(self._sets) >= _MOST_SETS_HELD:
+                if len(self._sets) >= min(_MOST_SETS_HELD, 1 + 8 * _MOST_BYTES_HELD // max(self.n_items, 1)):
                     del self._sets[next(iter(self._sets))]
                 self._sets[wanted] = items
         return items

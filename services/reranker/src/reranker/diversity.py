@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.catalogue import NO_TEXT
 from recsys.blend import scaled
-from recsys.shop.catalogue import NO_CATEGORY
 from recsys.vectors import unit
 from reranker.candidates import Candidates
 from reranker.request import Diversity
@@ -19,7 +19,7 @@ def page_size(candidates: Candidates, diversity: Diversity, *, count: int) -> in
     if diversity.max_per_category == 0:
         return min(count, len(candidates))
     of_category = Counter(candidates.categories.tolist())
-    without = of_category.pop(NO_CATEGORY, 0)
+    without = of_category.pop(NO_TEXT, 0)
     return min(count, without + sum(min(found, diversity.max_per_category) for found in of_category.values()))
 
 
@@ -96,7 +96,7 @@ class _Cap:
         """Whether there is room for a candidate, which is counted then."""
         if self._most:
             category = self._categories[index]
-            if category != NO_CATEGORY and self._counts[category] >= self._most:
+            if category != NO_TEXT and self._counts[category] >= self._most:
                 return False
         self.add(index)
         return True

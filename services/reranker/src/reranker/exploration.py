@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.shop.catalogue import NO_CATEGORY
+from recsys.artifact.catalogue import NO_TEXT
 from reranker.candidates import Candidates
 from reranker.request import Exploration
 
@@ -101,4 +101,4 @@ def _new(page: Sequence[int], candidates: Candidates, *, displaced: int, most: i
         return new
     categories = candidates.categories.tolist()
     counts = Counter(categories[index] for index in page if index != displaced)
-    return [index for index in new if categories[index] == NO_CATEGORY or counts[categories[index]] < most]
+    return [index for index in new if categories[index] == NO_TEXT or counts[categories[index]] < most]

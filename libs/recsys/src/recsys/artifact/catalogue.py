@@ -29,6 +29,9 @@ SCHEMA: Final = pa.schema(
 ATTRIBUTE: Final = "attr:"
 """A column `attr:NAME` (large_string) after those of `SCHEMA` holds the items' attribute NAME, null where none."""
 
+NO_TEXT: Final = -1
+"""The code of no text."""
+
 # Rows that a search looks at in one go: large enough for columnar speed, small enough to stop early on a full page.
 _SEARCH_BLOCK: Final = 65_536
 
@@ -43,8 +46,19 @@ def schema_with(columns: Iterable[str]) -> pa.Schema:
 class Texts:
     """A column of text, each distinct text a code."""
 
-    codes: NDArray[np.int32]  # [n_items], -1: null
+    codes: NDArray[np.int32]  # [n_items], `NO_TEXT`: null
     code_of: dict[str, int]
+
+    def equal_any(self, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """bool [n_items]: of which items the text is one of these."""
+        codes = [self.code_of[text] for text in wanted if text in self.code_of]
+        if not codes:
+            return np.zeros(len(self.codes), dtype=bool)
+        if len(codes) == 1:
+            return np.equal(self.codes, codes[0])
+        is_wanted = np.zeros(len(self.code_of) + 1, dtype=bool)  # the last one is asked by `NO_TEXT`
+        is_wanted[codes] = True
+        return is_wanted[self.codes]
 
 
 class Catalogue:
@@ -64,7 +78,7 @@ class Catalogue:
         }
         self._columns = dict(zip(SCHEMA.names, self._facts, strict=True))
         self._columns |= {f"{ATTRIBUTES}{name}": column for name, column in self._attributes.items()}
-        self._texts: dict[str, Texts | None] = {}
+        self._texts: dict[str, Texts] = {}
         self.available: NDArray[np.bool_] = as_mask(batch.column("available"))
 
     def item(self, row: int) -> Item:
@@ -80,31 +94,15 @@ class Catalogue:
         value: JsonScalar = None if column is None else column[row].as_py()
         return value
 
-    def texts(self, field: str) -> Texts | None:
-        """A field of text, of every item; none for an attribute that the version does not have."""
+    def texts(self, field: str) -> Texts:
+        """A field of text, of every item; an attribute that the version does not have is null everywhere."""
         if field not in self._texts:
             column = self._columns.get(field)
-            self._texts[field] = None if column is None else _encoded(column)
+            self._texts[field] = _no_texts(self._batch.num_rows) if column is None else _encoded(column)
         return self._texts[field]
 
-    def equal_any(self, field: str, wanted: Collection[str]) -> NDArray[np.bool_]:
-        """bool [n_items]: of which items a text is one of these."""
-        texts = self.texts(field)
-        codes = [texts.code_of[text] for text in wanted if text in texts.code_of] if texts is not None else []
-        if texts is None or not codes:
-            return np.zeros(len(self.available), dtype=bool)
-        if len(codes) == 1:
-            return np.equal(texts.codes, codes[0])
-        is_wanted = np.zeros(len(texts.code_of) + 1, dtype=bool)  # the last one is asked by -1
-        is_wanted[codes] = True
-        return is_wanted[texts.codes]
-
-    def price_between(self, lowest: float, highest: float) -> NDArray[np.bool_]:
-        """bool [n_items]: which prices are known and within these bounds."""
-        return (self._prices >= lowest) & (self._prices <= highest)  # NaN is neither
-
     @cached_property
-    def _prices(self) -> NDArray[np.float64]:
+    def prices(self) -> NDArray[np.float64]:
         """float64 [n_items], NaN where there is none."""
         return _numbers(self._columns["price"], np.dtype(np.float64), missing=nan)
 
@@ -118,7 +116,7 @@ class Catalogue:
         """
         words = sorted(set(query.split()), key=len, reverse=True)  # a long word is in few titles
         # a comparison in arrow would import pandas for the text, as `pa.array` does for rows
-        of_category = self.equal_any("category", [category]) if category else np.ones_like(self.available)
+        of_category = self.texts("category").equal_any([category]) if category else np.ones_like(self.available)
         for start in range(start_row, self._batch.num_rows, _SEARCH_BLOCK):
             check_time()
             rows = np.flatnonzero(of_category[start : start + _SEARCH_BLOCK])
@@ -130,9 +128,13 @@ class Catalogue:
             yield from (start + rows).tolist()
 
 
+def _no_texts(n_items: int) -> Texts:
+    return Texts(np.full(n_items, NO_TEXT, np.int32), {})
+
+
 def _encoded(column: pa.Array) -> Texts:
     encoded = pc.dictionary_encode(column)
-    codes = _numbers(encoded.indices, np.dtype(np.int32), missing=-1)
+    codes = _numbers(encoded.indices, np.dtype(np.int32), missing=NO_TEXT)
     return Texts(codes, {text: code for code, text in enumerate(encoded.dictionary.to_pylist())})
 
 

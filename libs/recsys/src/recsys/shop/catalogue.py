@@ -1,26 +1,27 @@
 """One artifact version's catalogue as the shop has it now.
 
-Masks are kept for each condition and corrected when records change; what is returned is shared and not to be changed.
+The columns that conditions ask of are kept, and corrected when records change; what is returned is shared and not to be
+changed.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
-from typing import Final, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from math import nan
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.catalogue import NO_TEXT, Texts
 from recsys.artifact.reader import Artifact
 from recsys.feature_store.follower import LiveState
-from recsys.shop.filter import ON_SALE, Condition
+from recsys.shop.filter import Condition
 from recsys.shop.item import Item, ItemRecord, JsonScalar
 from recsys.shop.item_wire import description
 from recsys.shop.overlay import EMPTY, NewItem, Overlay
 from recsys.shop.search import ItemPage, Wanted, search
 
-NO_CATEGORY: Final = -1
-_MOST_MASKS_HELD: Final = 32  # a byte for each item
 _MOST_ITEMS_HELD: Final = (
     20_000  # items that were described lately; reading one from the file takes tens of microseconds
 )
@@ -28,11 +29,10 @@ _MOST_IDS_HELD: Final = 1_000  # of items that rules name
 
 
 class Moment(NamedTuple):
-    """The shop's changes at one moment. A change puts another in its place, whole; masks are only added to it."""
+    """The shop's changes at one moment. A change puts another in its place, whole; columns are only added to it."""
 
     overlay: Overlay
-    masks: dict[Condition, NDArray[np.bool_]]
-    categories: NDArray[np.int32] | None = None  # [n_items], the code of each; none: nobody asked for one yet
+    columns: dict[str, NDArray[Any]]  # [n_items] each, by field: those that somebody asked for
 
 
 class LiveCatalogue:
@@ -49,6 +49,7 @@ class LiveCatalogue:
         # not of a method, which would hold this catalogue as long as a collection of garbage may take
         self._description = lru_cache(_MOST_ITEMS_HELD)(partial(_described, self._trained_item))
         self._lock = threading.RLock()  # for whoever changes what follows; readers need none
+        self._codes: dict[str, dict[str, int]] = {}  # by field
         self._now = Moment(EMPTY, {})
         if live is not None:
             with self._lock:  # a change that comes between waits, and is taken in after the state that it changes
@@ -60,25 +61,28 @@ class LiveCatalogue:
             return
         with self._lock:
             overlay, rows = self._now.overlay.next(changed, row_of=self.artifact.items.row_of)
-            held = self._now.masks.items()
-            masks = {condition: self._corrected(condition, mask, rows, overlay) for condition, mask in held}
-            categories = self._now.categories
-            if categories is not None:
-                categories = self._recoded(categories, rows, overlay)
-            self._now = Moment(overlay, masks, categories)
+            held = self._now.columns.items()
+            columns = {field: self._corrected(field, column, rows, overlay) for field, column in held}
+            self._now = Moment(overlay, columns)
 
     def available_mask(self) -> NDArray[np.bool_]:
         """bool [n_items]: which items of the version are on sale, and not deleted."""
-        return self._mask(ON_SALE)
+        return self._column("available")
+
+    def texts(self, field: str) -> Texts:
+        """A field of text of the version's items, as it is now. A text keeps its code while the version is held."""
+        return Texts(self._column(field), self._code_of(field))
+
+    def prices(self) -> NDArray[np.float64]:
+        """float64 [n_items]: the prices of the version's items, as they are now; NaN where there is none."""
+        return self._column("price")
 
     def mask(self, conditions: Sequence[Condition]) -> NDArray[np.bool_]:
         """bool [n_items]: which items of the version meet all of these conditions, on sale or not."""
-        if len(conditions) == 1:
-            return self._mask(conditions[0])
         joint = np.ones(self.artifact.manifest.item_count, dtype=bool)
         with self._lock:  # all of one moment
             for condition in conditions:
-                joint &= self._mask(condition)
+                joint &= condition.mask(self)
         return joint
 
     def new_items(self, conditions: Sequence[Condition] = ()) -> list[NewItem]:
@@ -103,30 +107,11 @@ class LiveCatalogue:
 
     def categories(self) -> NDArray[np.int32]:
         """int32 [n_items]: the codes of the categories of the version's items, as they are now."""
-        categories = self._now.categories
-        if categories is None:
-            with self._lock:
-                texts, count = self.artifact.catalogue.texts("category"), self.artifact.manifest.item_count
-                trained = np.full(count, NO_CATEGORY, np.int32) if texts is None else texts.codes
-                categories = self._recoded(trained, self._now.overlay.by_row, self._now.overlay)
-                self._now = self._now._replace(categories=categories)
-        return categories
+        return self._column("category")
 
     def category_code(self, category: str | None) -> int:
         """The number by which this process knows a category, for as long as it holds the version."""
-        if category is None:
-            return NO_CATEGORY
-        code = self._category_codes.get(category)
-        if code is None:
-            with self._lock:
-                code = self._category_codes.setdefault(category, len(self._category_codes))
-        return code
-
-    @cached_property
-    def _category_codes(self) -> dict[str, int]:
-        """The version's codes; those of categories that came after it are added."""
-        texts = self.artifact.catalogue.texts("category")
-        return {} if texts is None else dict(texts.code_of)
+        return self._code("category", category)
 
     def find(self, item_id: str) -> Item | None:
         """The item of this id; none for an unknown or deleted one."""
@@ -149,46 +134,62 @@ class LiveCatalogue:
         record = self._now.overlay.by_row.get(row)
         return record is not None and record.is_deleted
 
-    def _mask(self, condition: Condition) -> NDArray[np.bool_]:
-        mask = self._now.masks.get(condition)
-        if mask is not None:
-            return mask
-        with self._lock:
-            overlay, masks, _ = self._now
-            rows = overlay.rows_saying(condition.field)
-            mask = self._corrected(condition, condition.mask(self.artifact.catalogue), rows, overlay)
-            if len(masks) >= _MOST_MASKS_HELD:
-                masks.pop(next(iter(masks)))
-            masks[condition] = mask
-            return mask
+    def _column(self, field: str) -> NDArray[Any]:
+        column = self._now.columns.get(field)
+        if column is None:
+            with self._lock:
+                overlay, columns = self._now
+                rows = [row for row, record in overlay.by_row.items() if record.says(field)]
+                column = columns[field] = self._corrected(field, self._trained(field), rows, overlay)
+        return column
 
-    def _corrected(
-        self, condition: Condition, mask: NDArray[np.bool_], rows: Iterable[int], overlay: Overlay
-    ) -> NDArray[np.bool_]:
-        """The mask, right in these rows: a copy where it was not."""
-        rows = list(rows)
-        accepted = [condition.accepts(self._value(condition.field, row, overlay)) for row in rows]
-        if not np.array_equal(mask[rows], accepted):
-            mask = mask.copy()
-            mask[rows] = accepted
-        mask.flags.writeable = False
-        return mask
+    def _trained(self, field: str) -> NDArray[Any]:
+        """[n_items]: whether available, prices, or codes of texts."""
+        trained = self.artifact.catalogue
+        if field == "available":
+            return trained.available
+        return trained.prices if field == "price" else trained.texts(field).codes
+
+    def _corrected(self, field: str, column: NDArray[Any], rows: Sequence[int], overlay: Overlay) -> NDArray[Any]:
+        """The column, right in these rows: a copy where it was not."""
+        values = [self._in_column(field, self._value(field, row, overlay)) for row in rows]
+        if not np.array_equal(column[rows], values, equal_nan=True):
+            column = column.copy()
+            column[rows] = values
+        column.flags.writeable = False
+        return column
+
+    def _in_column(self, field: str, value: JsonScalar) -> float:
+        """A value as its column has it."""
+        if field == "available":
+            return value is not False  # not said is on sale
+        if field == "price":
+            return value if isinstance(value, int | float) else nan
+        return self._code(field, cast("str | None", value))
+
+    def _code(self, field: str, text: str | None) -> int:
+        if text is None:
+            return NO_TEXT
+        code = self._code_of(field).get(text)
+        if code is None:
+            with self._lock:
+                code_of = self._code_of(field)
+                code = code_of.setdefault(text, len(code_of))
+        return code
+
+    def _code_of(self, field: str) -> dict[str, int]:
+        """The version's codes; those of texts that came after it are added."""
+        code_of = self._codes.get(field)
+        if code_of is None:
+            with self._lock:
+                code_of = self._codes.setdefault(field, dict(self.artifact.catalogue.texts(field).code_of))
+        return code_of
 
     def _value(self, name: str, row: int, overlay: Overlay) -> JsonScalar:
         record = overlay.by_row.get(row)
         if record is not None and record.says(name):
             return record.value(name)
         return self.artifact.catalogue.value(name, row)
-
-    def _recoded(self, categories: NDArray[np.int32], rows: Iterable[int], overlay: Overlay) -> NDArray[np.int32]:
-        """Codes of categories that are right in these rows, which have records: a copy where they were not."""
-        said = [row for row in rows if overlay.by_row[row].says("category")]
-        codes = [self.category_code(cast("str | None", overlay.by_row[row].value("category"))) for row in said]
-        if np.array_equal(categories[said], codes):
-            return categories
-        correct = categories.copy()
-        correct[said] = codes
-        return correct
 
 
 def _described(trained_item: Callable[[int], Item], row: int, record: ItemRecord | None) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the gateway checks single items, and starts without numpy
     import numpy as np
     from numpy.typing import NDArray
 
-    from recsys.artifact.catalogue import Catalogue
+    from recsys.shop.catalogue import LiveCatalogue
 
 
 class Condition(Protocol):
@@ -33,7 +33,7 @@ class Condition(Protocol):
         """Whether it holds of an item with this value."""
         ...
 
-    def mask(self, trained: "Catalogue") -> "NDArray[np.bool_]":
+    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
         """bool [n_items]: of which items of the version it holds. A new array, or one not to be changed."""
         ...
 
@@ -47,8 +47,8 @@ class OnSale:
     def accepts(self, value: JsonScalar) -> bool:
         return value is not False  # not said is on sale
 
-    def mask(self, trained: "Catalogue") -> "NDArray[np.bool_]":
-        return trained.available
+    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+        return now.available_mask()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class OneOf:
     def accepts(self, value: JsonScalar) -> bool:
         return value in self.wanted
 
-    def mask(self, trained: "Catalogue") -> "NDArray[np.bool_]":
-        return trained.equal_any(self.field, self.wanted)
+    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+        return now.texts(self.field).equal_any(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class NoneOf:
     def accepts(self, value: JsonScalar) -> bool:
         return value not in self.unwanted
 
-    def mask(self, trained: "Catalogue") -> "NDArray[np.bool_]":
-        return ~trained.equal_any(self.field, self.unwanted)
+    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+        return ~now.texts(self.field).equal_any(self.unwanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,9 @@ class PriceBetween:
     def accepts(self, value: JsonScalar) -> bool:
         return isinstance(value, int | float) and self.lowest <= value <= self.highest
 
-    def mask(self, trained: "Catalogue") -> "NDArray[np.bool_]":
-        return trained.price_between(self.lowest, self.highest)
+    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+        prices = now.prices()
+        return (prices >= self.lowest) & (prices <= self.highest)  # NaN is neither
 
 
 ON_SALE: Final = OnSale()

@@ -31,8 +31,7 @@ class Overlay:
     made: Layered[str, NewItem | None] = field(default_factory=Layered)  # what those make, on sale or not, by id
     new_items: list[NewItem] = field(default_factory=list)  # added items on sale, the latest first, ties by id
     _sorted: Sequence[Sequence[IdAndRow]] = ((), ())  # all with a record, by id: those of old, and those of late
-    _saying: dict[str, set[int]] = field(default_factory=dict)  # by field, as far as somebody asked
-    _of_new: dict[str, list[JsonScalar]] = field(default_factory=dict)  # the same
+    _of_new: dict[str, list[JsonScalar]] = field(default_factory=dict)  # by field, as far as somebody asked
 
     def new_passing(self, conditions: Iterable[Condition]) -> list[NewItem]:
         """Those of `new_items` of which all conditions hold."""
@@ -45,13 +44,6 @@ class Overlay:
         if column is None:
             column = self._of_new[name] = [new.item.value(name) for new in self.new_items]
         return column
-
-    def rows_saying(self, name: str) -> set[int]:
-        """Rows of the version whose records say something of a field."""
-        rows = self._saying.get(name)
-        if rows is None:
-            rows = self._saying[name] = {row for row, record in self.by_row.items() if record.says(name)}
-        return rows
 
     def next(
         self, changed: Mapping[str, ItemRecord], *, row_of: Callable[[str], int | None]
@@ -78,7 +70,6 @@ class Overlay:
             made=self.made.after(made),
             new_items=self._with_new(made) if made else self.new_items,
             _sorted=self._with_fresh(fresh),
-            _saying={name: _corrected(name, before, of_version) for name, before in self._saying.items()},
             _of_new={} if made else self._of_new,
         )
         return overlay, list(of_version)
@@ -100,12 +91,6 @@ class Overlay:
         old, recent = self._sorted
         recent = sorted([*recent, *fresh])
         return (sorted([*old, *recent]), ()) if len(recent) ** 2 > len(old) else (old, recent)
-
-
-def _corrected(name: str, before: set[int], records: Mapping[int, ItemRecord]) -> set[int]:
-    """Which rows say something of a field, right in these."""
-    saying = {row for row, record in records.items() if record.says(name)}
-    return before if before.intersection(records) == saying else before.difference(records) | saying
 
 
 EMPTY = Overlay()
