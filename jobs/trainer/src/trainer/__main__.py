@@ -173,19 +173,25 @@ def validate(
     ] = 0.3,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
-    from trainer.shop_data import event_files, mapping
+    from trainer.shop_data import event_files, mapping, proposal
     from trainer.shop_data.shop_files import QUARANTINE
 
     if events_path is None:
         raise typer.BadParameter("name the file to check", param_hint="--events")
-    loaded = event_files.load(
-        events_path,
-        mapping=mapping.read(mapping_path),
-        catalogue_path=catalogue_path,
-        quarantine_path=settings_of(artifact_dir).artifact_dir / QUARANTINE,
-    )
+    terms = mapping.read(mapping_path)
+    try:
+        loaded = event_files.load(
+            events_path,
+            mapping=terms,
+            catalogue_path=catalogue_path,
+            quarantine_path=settings_of(artifact_dir).artifact_dir / QUARANTINE,
+        )
+    except DataError as error:
+        raise DataError("\n".join([str(error), *proposal.told(events_path, terms)])) from error
     report = loaded.report
     typer.echo(report.render())
+    if report.events.rows_rejected:
+        typer.echo("\n".join(proposal.told(events_path, terms)))
     if report.events.read == 0:
         typer.echo("no events yet: a shop may begin so, and learns from what comes in")
     too_many = report.too_many_rejected(max_rejected)
