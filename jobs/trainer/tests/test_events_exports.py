@@ -111,7 +111,9 @@ def test_a_date_that_may_begin_with_day_or_month_is_proposed_both_ways(shop: Sho
     ]
 
 
-@pytest.mark.parametrize("text", ["Total", "Grand Total:", "SUMME", "Gesamtsumme", "Somme ", '"Total général"', "Итого"])
+@pytest.mark.parametrize(
+    "text", ["Total", "Grand Total:", "SUMME", "Gesamtsumme", "Somme ", '"Total général"', "Итого"]
+)
 def test_a_line_that_begins_like_a_total_and_lacks_what_rows_need_is_called_one(shop: Shop, text: str) -> None:
     path = shop.file("e.csv", f"{HEADER}u,i,2024-05-01\n{text},,\nTotal Tools Ltd,i,2024-05-01\n{text},3\n")
     assert shop.load(path).frame["user_id"].to_list() == ["u", "Total Tools Ltd"]
@@ -159,7 +161,7 @@ def test_what_a_session_did_is_its_users_and_others_count_with_two_items(shop: S
     assert shop.rejected() == [(8, "missing user_id")]
     events = loaded.report.events
     assert (events.read, events.kept, events.rows_rejected) == (7, 5, 1)
-    assert events.left_out == {"anonymous, of a session with a single item": 1}
+    assert events.ignored == {"anonymous, of a session with a single item": 1}
     assert loaded.report.users == 3
     assert "(1 of them anonymous sessions)" in loaded.report.render()
 
@@ -206,7 +208,9 @@ def test_an_array_that_does_not_end_as_it_should_is_an_error_that_names_it(shop:
 
 def test_fields_inside_fields_are_read_by_their_path(shop: Shop) -> None:
     lines = [
-        event(customer={"id": 12, "tags": ["vip", "new"]}, params=[{"key": "a", "value": 1}, {"name": "b", "value": 2.5}]),
+        event(
+            customer={"id": 12, "tags": ["vip", "new"]}, params=[{"key": "a", "value": 1}, {"name": "b", "value": 2.5}]
+        ),
         event(customer=None, user_id="by name", params=[]),
     ]
     path = shop.file("e.jsonl", "\n".join(lines))
@@ -242,7 +246,7 @@ def test_an_order_is_an_event_for_each_element_of_its_list(shop: Shop) -> None:
     )
     assert loaded.frame.select("user_id", "item_id", "quantity").rows() == [("u", "a", 2.0), ("w", "b", 1.0)]
     assert shop.rejected() == [(1, "missing item_id")]
-    assert loaded.report.events.left_out == {"nothing in the list that the mapping reads each element of": 2}
+    assert loaded.report.events.ignored == {"nothing in the list that the mapping reads each element of": 2}
 
 
 def test_nested_parquet_is_read_by_path_and_by_element(shop: Shop) -> None:
@@ -257,7 +261,7 @@ def test_nested_parquet_is_read_by_path_and_by_element(shop: Shop) -> None:
     terms = 'each = "items"\n[columns]\nuser_id = "user.id"\nitem_id = "items.item_id"\n'
     loaded = shop.load(path, shop.mapping(f'{terms}[item_columns]\nprice = "items.price"\n'))
     assert loaded.catalogue.select("item_id", "price").rows() == [("a", 2.5), ("b", None)]
-    assert loaded.report.events.left_out == {"nothing in the list that the mapping reads each element of": 1}
+    assert loaded.report.events.ignored == {"nothing in the list that the mapping reads each element of": 1}
 
 
 def test_a_path_into_a_column_that_is_not_there_is_an_error_that_names_it(shop: Shop) -> None:
@@ -287,7 +291,7 @@ def test_empty_fields_of_an_order_are_those_of_its_first_row_over_batches_too() 
     assert pl.concat([first, rest]).rows() == whole.rows()
 
 
-def test_types_that_the_mapping_ignores_are_left_out_and_not_rejected(shop: Shop) -> None:
+def test_types_that_the_mapping_ignores_are_ignored_and_not_rejected(shop: Shop) -> None:
     path = shop.file(
         "e.csv",
         "user_id,item_id,timestamp,event_type,status\n"
@@ -298,8 +302,8 @@ def test_types_that_the_mapping_ignores_are_left_out_and_not_rejected(shop: Shop
     others = shop.load(path, shop.mapping(f'[event_type]\nothers = "ignore"\n{ignoring}')).report
     for report in (named, others):
         assert (report.events.kept, report.events.rejected, report.events.share_rejected) == (1, (), 0)
-        assert report.events.left_out == {"of a type that the mapping ignores": 2}
-    assert "2 left out" in others.render()
+        assert report.events.ignored == {"of a type that the mapping ignores": 2}
+    assert "2 ignored" in others.render()
     assert not shop.quarantine.exists()
 
 

@@ -201,6 +201,22 @@ def validate(
 
 
 @app.command()
+def import_gorse(
+    files: Annotated[
+        list[Path], typer.Argument(help="Gorse's binary dump, files of its bulk export, or a folder of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for events.csv, items.csv and mapping.toml.")],
+    positive: Annotated[
+        list[str] | None, typer.Option(help="As Gorse's positive_feedback_types: star>=3 leaves lower stars behind.")
+    ] = None,
+) -> None:
+    """Bring what a Gorse has of a shop over, as files that train, demo and the clients read; say what stayed behind."""
+    from trainer.importing import gorse
+
+    typer.echo(gorse.import_gorse(files, out, positive=positive or []).render())
+
+
+@app.command()
 def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parquet and catalogue.parquet.")]) -> None:
     """Write the demo shop's events and catalogue to files."""
     from trainer.shop_data import demo_shop

@@ -16,7 +16,6 @@ from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
 from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
 from trainer.shop_data.mapping import ColumnMapping, EventColumns, ItemColumns
-from trainer.shop_data.not_rows import LEFT_OUT
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
 from trainer.shop_data.rows import RowBatch, Source
 from trainer.shop_data.shaping import joined_name
@@ -46,7 +45,7 @@ class Checked:
         origin = self.batch.frame.drop(FILE, ROW, REASON, RAW, strict=False)
         refused = origin.with_columns(file, pl.Series(ROW, self.batch.rows), reason).filter(reason.is_not_null())
         malformed = self.batch.malformed.rename({"row": ROW, "reason": REASON, "raw": RAW}).with_columns(file)
-        for rejected in (refused.filter(~pl.col(REASON).is_in(LEFT_OUT)), malformed):
+        for rejected in (refused, malformed):
             quarantine.write(rejected)
         tally.add(read=self.ours.height, rejected=refused, columns=self.columns)
         tally.add(read=malformed.height, rejected=malformed)
@@ -61,7 +60,8 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
     Raises:
         DataError: it is not there.
     """
-    wanted = {name: getattr(table, name) for name in type(table).model_fields if name != "attributes"}
+    named_ones = {name: getattr(table, name) for name in type(table).model_fields if name != "attributes"}
+    wanted = {name: column for name, column in named_ones.items() if column is not None}
     present = {}
     for ours, named in wanted.items():
         columns: tuple[str, ...] = named if isinstance(named, tuple) else (named,)
@@ -82,7 +82,7 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
 
 def missing_column(source: Source, column: str, *, meaning: str) -> DataError:
     """The error for a column that a file should have."""
-    found = ", ".join(repr(name) for name in source.columns) or "none"
+    found = ", ".join(repr(name) for name in (*source.columns, *source.nested)) or "none"
     other = next((one for one in ";\t|" if len(source.columns) == 1 and one in source.columns[0]), None)
     advice = f"; in the mapping, separator = {json.dumps(other)} would part it" if other else ""
     return DataError(f"{source.path}: expected a column {column!r} ({meaning}), found {found}{advice}")

@@ -5,7 +5,7 @@ be read is a reason. Nothing is dropped silently, nothing is guessed.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ SCHEMA = pl.Schema(
 )
 
 _KEPT = pl.Schema({**SCHEMA, "session_id": pl.String()})
+
 
 @dataclass(frozen=True)
 class LoadedEvents:
@@ -76,7 +77,7 @@ def load(
         _log.warning("an empty file, without even a header: read as a shop without history", extra={"path": str(path)})
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
-    needed = [(source, _columns(source, mapping)) for source in event_files]
+    needed = [(source, needed_columns(source, mapping)) for source in event_files]
     times = Times.until(now)
 
     loaded = _read(needed, item_files, mapping, quarantine_path, times)
@@ -93,14 +94,13 @@ def _read(
     quarantine_path: Path,
     times: Times,
 ) -> LoadedEvents:
-    named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
-    attributes = list(dict.fromkeys(named))
+    attributes = attributes_of(columns for _, columns in event_files)
     facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [_KEPT.to_frame()]
     sources = [*(source for source, _ in event_files), *item_files]
     shop_columns = list(dict.fromkeys(column for source in sources for column in source.columns))
     with Quarantine(quarantine_path, columns=shop_columns) as quarantine:
         for source, columns in event_files:
-            for checked in _checked(source, columns, attributes=attributes, mapping=mapping, times=times):
+            for checked in checked_batches(source, columns, attributes=attributes, mapping=mapping, times=times):
                 checked.set_aside(tally, quarantine)
                 good = checked.good()
                 facts.add(good)
@@ -108,35 +108,37 @@ def _read(
         items = item_table.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
     everything = sessions.with_owners(pl.concat(kept).sort("timestamp", maintain_order=True))
     frame = sessions.standing_for_users(everything).select(SCHEMA.names())
-    tally.leave_out(not_rows.SINGLE_ITEM, everything.height - frame.height)
+    tally.ignore(not_rows.SINGLE_ITEM, everything.height - frame.height)
     items = item_table.merge(everything["item_id"], from_events=facts.frame(), from_file=items)
+    odd = tuple(
+        OddIds.among(name, ids.unique(), decimal=mapping.decimal)
+        for name, ids in (("user_id", frame["user_id"]), ("item_id", items["item_id"]))
+    )
     report = LoadReport(
         events=tally.counts(),
         catalogue=item_tally.counts() if item_files else None,
         quarantine_path=quarantine_path if quarantine.rows else None,
         events_by_type=dict(frame.group_by(pl.col("event_type").cast(pl.String)).len().iter_rows()),
         users=frame["user_id"].n_unique(),
-        sessions=frame["user_id"].unique().str.starts_with(sessions.SESSION).sum(),
+        sessions=int(frame["user_id"].unique().str.starts_with(sessions.SESSION).sum()),
         items=items.height,
         first=_instant(frame, 0),
         last=_instant(frame, -1),
         exact_duplicates=frame.height - frame.hash_rows().n_unique(),
-        odd_ids=tuple(
-            OddIds.among(name, ids.unique(), decimal=mapping.decimal)
-            for name, ids in (("user_id", frame["user_id"]), ("item_id", items["item_id"]))
-        ),
+        like_floats=tuple(one.column for one in odd if one.are_like_floats),
+        odd_ids=odd,
     )
     return LoadedEvents(frame, items, report)
 
 
-def _columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
-    """Our names → the file's names, of the columns that describe an event or its item."""
+def needed_columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
+    """Our names → the file's names, of the columns that describe an event or its item. Raises: DataError."""
     whose = () if source.shows(mapping.columns.session_id) else ("user_id",)
     columns = columns_in(source, mapping.columns, required=(*whose, "item_id", "timestamp"))
     named = [(column, "a rule of event_type") for column in _rule_columns(mapping)]
     if mapping.fill_down is not None:
         named += [(column, "fill_down") for column in (mapping.fill_down.same, *mapping.fill_down.columns)]
-    if mapping.each is not None and not source.shows(mapping.each):
+    if mapping.each is not None and mapping.each not in source.nested and not source.shows(mapping.each):
         raise missing_column(source, mapping.each, meaning="each")
     for column, meaning in named:
         if not source.has(column):
@@ -144,9 +146,15 @@ def _columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
     return columns | columns_in(source, mapping.item_columns, required=())
 
 
-def _checked(
+def checked_batches(
     source: Source, columns: dict[str, str], *, attributes: list[str], mapping: ColumnMapping, times: Times
 ) -> Iterator[Checked]:
+    """The rows of a file, in our terms, as `event_rows.checked` returns them.
+
+    Args:
+        columns: `needed_columns` of the file.
+        attributes: columns `attr:NAME` of any of the shop's files.
+    """
     names = [*(name for ours, name in columns.items() if ours != "timestamp"), *_rule_columns(mapping)]
     numbers = numbers_of(source, mapping)
     shaped = shaping.shaped(
@@ -157,6 +165,11 @@ def _checked(
             batch.frame, columns, mapping=mapping, numbers=numbers, times=times, attributes=attributes
         )
         yield Checked(source, columns, batch, ours)
+
+
+def attributes_of(columns: Iterable[dict[str, str]]) -> list[str]:
+    """The columns `attr:NAME` of any file, each once; `columns`: `needed_columns` of each."""
+    return list(dict.fromkeys(name for one in columns for name in one if name.startswith(ATTRIBUTE)))
 
 
 def _rule_columns(mapping: ColumnMapping) -> list[str]:

@@ -33,7 +33,7 @@ def checked(
 
     Returns:
         As high as the frame: user_id or session_id, item_id, event_type, timestamp, quantity, value, what is said of
-        the item, the attributes, and REASON: why the row is rejected or left out, else null.
+        the item, the attributes, and REASON: why the row is rejected or ignored, else null.
     """
     ids = {
         name: identifier(columns.get(name), numbers, whole=mapping.whole_ids)
@@ -92,7 +92,7 @@ def _in_our_terms(
         "image_url",
         *attributes,
         first_reason(
-            (is_ignored, not_rows.IGNORED),
+            (is_ignored, not_rows.IGNORED_TYPE),
             (pl.col("user_id").is_null() & pl.col("session_id").is_null(), "missing user_id"),
             (pl.col("item_id").is_null(), "missing item_id"),
             too_long("user_id"),

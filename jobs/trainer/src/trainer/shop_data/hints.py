@@ -24,7 +24,7 @@ def hint(reason: str, values: Sequence[str]) -> str | None:
     if reason == UNKNOWN_TYPE:
         return (
             "give the type a weight under [weights], or one of ours under [event_type.names]; "
-            '[event_type] others = "ignore" leaves out whatever has none'
+            '[event_type] others = "ignore" ignores whatever has none'
         )
     if reason == FAR_BEFORE:
         return "[timestamp] farthest says how far is too far; 0 keeps them"

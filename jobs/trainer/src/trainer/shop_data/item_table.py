@@ -148,11 +148,11 @@ def checked_items(
     """
     raw = frame.select(
         identifier(columns["item_id"], numbers, whole=whole_ids).alias("item_id"),
-        *(text(columns.get(name)).alias(name) for name in (*SCHEMA.names()[1:], *attributes)),
+        *(text(columns.get(name)).alias(name) for name in (*SCHEMA.names()[1:], "hidden", *attributes)),
         not_rows.reasons(frame, [columns["item_id"]]).alias(REASON),
     )
-    word = pl.col("available").str.to_lowercase().str.replace_all(r"[\s_-]", "")
-    available = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
+    says = _yes_or_no("available")
+    available = pl.when(_yes_or_no("hidden")).then(False).otherwise(says)
     price = numbers.read(pl.col("price"))
     return raw.select(
         "item_id",
@@ -166,7 +166,14 @@ def checked_items(
             (pl.col("item_id").is_null(), "missing item_id"),
             too_long("item_id"),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
-            (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
+            (pl.col("available").is_not_null() & says.is_null(), "unreadable available"),
+            (pl.col("hidden").is_not_null() & _yes_or_no("hidden").is_null(), "unreadable hidden"),
             also=pl.col(REASON),
         ),
     )
+
+
+def _yes_or_no(name: str) -> pl.Expr:
+    """Null where it says neither."""
+    word = pl.col(name).str.to_lowercase().str.replace_all(r"[\s_-]", "")
+    return pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)

@@ -84,7 +84,8 @@ def _escaped(data: NDArray[np.uint8]) -> NDArray[np.int64]:
     is_last = np.append(np.diff(slashes) > 1, True)
     lasts = np.flatnonzero(is_last)
     lengths = np.diff(np.append(-1, lasts))
-    return slashes[lasts[lengths % 2 == 1]] + 1
+    escaped: NDArray[np.int64] = slashes[lasts[lengths % 2 == 1]] + 1
+    return escaped
 
 
 def _spaces_alone(elements: Records) -> NDArray[np.bool_]:

@@ -87,6 +87,7 @@ class CatalogueColumns(ItemColumns):
 
     item_id: ColumnName = "item_id"
     available: ColumnName = "available"
+    hidden: ColumnName | None = None  # a column that says the opposite of available, and counts beside it
 
 
 class TypeRule(_Table):

@@ -32,12 +32,9 @@ def first_of(name: str) -> str:
 
 def with_fields(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     """The frame, and a column of text for each name that is a path into a column of it; null where nothing is there."""
-    paths = [(name, column) for name in names if (column := column_of(name, frame.columns)) not in (name, None)]
-    return frame.with_columns(
-        pl.col(column).cast(pl.String).str.json_path_match(_query(name[len(column) :])).alias(name)
-        for name, column in paths
-        if column is not None
-    )
+    distinct = dict.fromkeys(names)
+    paths = [(name, column) for name in distinct if (column := column_of(name, frame.columns)) not in (name, None)]
+    return frame.with_columns(_field(column, name[len(column) :]).alias(name) for name, column in paths if column)
 
 
 def with_each(frame: pl.DataFrame, rows: NDArray[np.int64], name: str) -> tuple[pl.DataFrame, NDArray[np.int64]]:
@@ -70,14 +67,15 @@ def _text(element: object) -> str | None:
     return json.dumps(element, ensure_ascii=False)
 
 
-def _query(steps: str) -> str:
-    """What follows the column in a path, as JSONPath."""
-    query = "$"
+def _field(column: str, steps: str) -> pl.Expr:
+    """What stands in a column at the end of a path; a word in brackets is an element's `key`, or its `name`."""
+    queries = ["$"]
     for field, inside in _STEP.findall(steps):
         if field:
-            query += f"['{field}']"
+            queries = [f"{query}['{field}']" for query in queries]
         elif inside.isdecimal():
-            query += f"[{inside}]"
+            queries = [f"{query}[{inside}]" for query in queries]
         else:
-            query += f"[?(@.key=='{inside}' || @.name=='{inside}')]"
-    return query
+            queries = [f"{query}[?(@['{word}']=='{inside}')]" for query in queries for word in ("key", "name")]
+    text = pl.col(column).cast(pl.String)
+    return pl.coalesce(text.str.json_path_match(query) for query in queries)

@@ -1,6 +1,6 @@
 """Lines that stand around a table and not in it: totals, footers, the header again. Rows in, reasons out.
 
-And rows of a file that are no events to learn from, which are left out and not rejected: the file is right.
+And rows of a file that are no events to learn from, which are ignored and not rejected: the file is right.
 """
 
 from typing import Final
@@ -12,14 +12,14 @@ TOTALS: Final = "a totals line, not a row"
 NO_FIELDS: Final = "a line of text, not a row"
 HEADER: Final = "the header again, not a row"
 
-IGNORED: Final = "of a type that the mapping ignores"
+IGNORED_TYPE: Final = "of a type that the mapping ignores"
 EMPTY_LIST: Final = "nothing in the list that the mapping reads each element of"
 SINGLE_ITEM: Final = "anonymous, of a session with a single item"
-LEFT_OUT: Final = frozenset({IGNORED, EMPTY_LIST, SINGLE_ITEM})
+IGNORED: Final = frozenset({IGNORED_TYPE, EMPTY_LIST, SINGLE_ITEM})
 
 _A_TOTAL: Final = (
-    r"(?i)^\W*(grand[ -]?|sub[ -]?|gesamt|end)?(total|totals|sum|sums|summe|gesamt|totaal|totale|suma|somme|summa|razem|"
-    r"yhteensä|totalt|celkem|összesen|toplam|итого|合計|总计)\b"
+    r"(?i)^\W*(grand[ -]?|sub[ -]?|gesamt|end)?(total|totals|sum|sums|summe|gesamt|totaal|totale|suma|somme|summa|"
+    r"razem|yhteensä|totalt|celkem|összesen|toplam|итого|合計|总计)\b"
 )
 
 

@@ -2,8 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
+
+WHOLE_IDS: Final = "whole_ids = true in the mapping reads 12748.0 as 12748"
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,25 @@ class OddIds:
         mark = re.escape(decimal)
         whole = ids.str.extract(rf"^(-?\d+){mark}0+$").drop_nulls()
         rounded = ids.str.contains(rf"^\d{mark}\d+[eE]\+\d+$")
-        return cls(column, ids.len(), whole.len(), whole.is_in(ids.implode()).sum(), int(rounded.sum()))
+        return cls(column, ids.len(), whole.len(), int(whole.is_in(ids.implode()).sum()), int(rounded.sum()))
+
+    @property
+    def are_like_floats(self) -> bool:
+        """Whether every id has decimals."""
+        return self.decimals == self.ids > 0
 
     def lines(self) -> list[str]:
-        """What to tell of them; of a few among many, which may be meant so, nothing."""
+        """What to tell of them where some do; of a few among many, which may be meant so, nothing."""
         text = []
-        if self.decimals == self.ids > 0:
-            text.append(
-                f"{self.column}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them "
-                "only so. hint: whole_ids = true in the mapping reads 12748.0 as 12748"
-            )
-        elif self.twice or self.decimals > self.ids / 2:
-            also = f", {self.twice:,} of them also without" if self.twice else ""
+        also = f", {self.twice:,} of them also without" if self.twice else ""
+        if not self.are_like_floats and (self.twice or self.decimals > self.ids / 2):
             text.append(
                 f"{self.column}: {self.decimals:,} of {self.ids:,} are whole numbers that end in .0{also}. "
-                "hint: whole_ids = true in the mapping reads 12748.0 as 12748"
+                f"hint: {WHOLE_IDS}"
             )
         if self.rounded:
             text.append(
-                f"{self.column}: {self.rounded:,} of {self.ids:,} look like 1.23457E+12: a spreadsheet has rounded them, "
-                "and their digits are lost. hint: export them as text"
+                f"{self.column}: {self.rounded:,} of {self.ids:,} look like 1.23457E+12: a spreadsheet has "
+                "rounded them, and their digits are lost. hint: export them as text"
             )
         return text

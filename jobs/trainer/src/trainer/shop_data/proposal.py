@@ -28,7 +28,7 @@ _CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
 
 def told(path: Path, mapping: ColumnMapping) -> list[str]:
-    """What to tell of the first CSV file that a path means: the lines below a sentence; nothing where there are none."""
+    """What to tell of the first CSV file that a path means, the lines below a sentence; nothing where it has none."""
     first = next((file for file in rows.files(path) if rows.is_csv(file)), None)
     found = [] if first is None else lines(first, mapping)
     return [f"{first} itself suggests this for its mapping:", *(f"  {one}".rstrip() for one in found)] if found else []

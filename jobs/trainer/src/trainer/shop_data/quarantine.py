@@ -14,8 +14,8 @@ import polars as pl
 
 from recsys.errors import DataError
 from trainer.shop_data.hints import hint
-from trainer.shop_data.not_rows import LEFT_OUT
-from trainer.shop_data.odd_ids import OddIds
+from trainer.shop_data.not_rows import IGNORED
+from trainer.shop_data.odd_ids import WHOLE_IDS, OddIds
 
 EXAMPLES_PER_REASON = 3
 _EXAMPLE_CHARACTERS = 160
@@ -36,28 +36,28 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """What became of the rows of the events, or of the catalogue: read = kept + those rejected + those left out."""
+    """What became of the rows of the events, or of the catalogue: read = kept + those rejected + those ignored."""
 
     read: int
     kept: int
     rejected: tuple[Rejection, ...]  # most frequent first
-    left_out: dict[str, int] = field(default_factory=dict)  # reason → rows that are right, and no events to learn from
+    ignored: dict[str, int] = field(default_factory=dict)  # reason → rows that are right, and no events to learn from
 
     @property
     def rows_rejected(self) -> int:
         """So many."""
-        return self.read - self.kept - sum(self.left_out.values())
+        return self.read - self.kept - sum(self.ignored.values())
 
     @property
     def share_rejected(self) -> float:
-        """0 to 1, of the rows that were not left out; 0 where there was none."""
+        """0 to 1, of the rows that were not ignored; 0 where there was none."""
         return self.rows_rejected / max(self.kept + self.rows_rejected, 1)
 
     def lines(self, name: str) -> list[str]:
         """As text."""
-        left_out = f", {sum(self.left_out.values()):,} left out" if self.left_out else ""
-        text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.rows_rejected:,} rejected{left_out}"]
-        text += [f"  {count:>12,}  left out: {reason}" for reason, count in self.left_out.items()]
+        ignored = f", {sum(self.ignored.values()):,} ignored" if self.ignored else ""
+        text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.rows_rejected:,} rejected{ignored}"]
+        text += [f"  {count:>12,}  ignored: {reason}" for reason, count in self.ignored.items()]
         for rejection in self.rejected:
             text.append(f"  {rejection.rows:>12,}  {rejection.reason}")
             text += [f"                  {example}" for example in rejection.examples]
@@ -79,13 +79,9 @@ class LoadReport:
     first: datetime | None
     last: datetime | None
     exact_duplicates: int  # kept all the same: buying the same thing twice is real
+    like_floats: tuple[str, ...] = ()  # the columns of ids that all end in .0
     odd_ids: tuple[OddIds, ...] = ()
     sessions: int = 0  # of the users, those that are anonymous sessions
-
-    @property
-    def like_floats(self) -> tuple[str, ...]:
-        """The columns of ids that all end in .0."""
-        return tuple(one.column for one in self.odd_ids if one.decimals == one.ids > 0)
 
     def too_many_rejected(self, most: float) -> list[str]:
         """A sentence for each kind of file of which a larger share of the rows than this was rejected."""
@@ -102,9 +98,13 @@ class LoadReport:
             text += self.catalogue.lines("catalogue")
         anonymous = f" ({self.sessions:,} of them anonymous sessions)" if self.sessions else ""
         text.append(
-            f"users: {self.users:,}{anonymous}; items: {self.items:,}; "
-            f"exact duplicates kept: {self.exact_duplicates:,}"
+            f"users: {self.users:,}{anonymous}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}"
         )
+        text += [
+            f"{name}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them only so. "
+            f"hint: {WHOLE_IDS}"
+            for name in self.like_floats
+        ]
         text += [line for one in self.odd_ids for line in one.lines()]
         by_type = sorted(self.events_by_type.items(), key=lambda pair: (-pair[1], pair[0]))
         text.append("event types: " + (", ".join(f"{name} {count:,}" for name, count in by_type) or "none"))
@@ -123,7 +123,7 @@ class Tally:
         self._rows: Counter[str] = Counter()
         self._examples: defaultdict[str, list[str]] = defaultdict(list)
         self._blamed: defaultdict[str, list[str]] = defaultdict(list)
-        self._left_out: Counter[str] = Counter()
+        self._ignored: Counter[str] = Counter()
 
     def add(self, *, read: int, rejected: pl.DataFrame, columns: Mapping[str, str] | None = None) -> None:
         """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them).
@@ -134,8 +134,8 @@ class Tally:
         self._read += read
         for (reason,), group in rejected.group_by([REASON], maintain_order=True):
             name = str(reason)
-            if name in LEFT_OUT:
-                self._left_out[name] += group.height
+            if name in IGNORED:
+                self._ignored[name] += group.height
                 continue
             self._rows[name] += group.height
             column = _blamed(name, columns or {})
@@ -144,10 +144,10 @@ class Tally:
                 if row.get(column) is not None:
                     self._blamed[name].append(str(row[column]))
 
-    def leave_out(self, reason: str, rows: int) -> None:
+    def ignore(self, reason: str, rows: int) -> None:
         """Of the rows that were read and not rejected, so many are no events to learn from."""
         if rows:
-            self._left_out[reason] += rows
+            self._ignored[reason] += rows
 
     def counts(self) -> RowCounts:
         """The counts so far."""
@@ -155,8 +155,8 @@ class Tally:
             Rejection(name, rows, tuple(self._examples[name]), hint(name, self._blamed[name]))
             for name, rows in sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
         )
-        kept = self._read - self._rows.total() - self._left_out.total()
-        return RowCounts(self._read, kept, rejected, dict(self._left_out))
+        kept = self._read - self._rows.total() - self._ignored.total()
+        return RowCounts(self._read, kept, rejected, dict(self._ignored))
 
 
 class Quarantine:
@@ -186,7 +186,8 @@ class Quarantine:
             self.path.unlink()
 
     def write(self, rejected: pl.DataFrame) -> None:
-        """Append rows that have FILE, ROW, REASON and any of the shop's columns."""
+        """Append rows that have FILE, ROW, REASON and any of the shop's columns, but for those that are ignored."""
+        rejected = rejected.filter(~pl.col(REASON).is_in(IGNORED))
         if rejected.is_empty():
             return
         as_text = [

@@ -5,8 +5,6 @@ CSV and JSON are read as text throughout, so that an id like 007 stays what it i
 
 import csv
 import glob
-import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from trainer.shop_data import json_array, nesting, not_rows, parquet, records
+from trainer.shop_data import json_array, json_lines, nesting, not_rows, parquet, records
 from trainer.shop_data.records import Records
 
 Format = Literal["csv", "jsonl", "array", "parquet"]  # array: of JSON objects
@@ -34,16 +32,10 @@ _FORMATS: dict[str, Format] = {
 
 WRONG_QUOTES = "unreadable quoting"
 NOT_JSON = "not a JSON object"
-HALF_CHARACTER = "half of a character (a lone surrogate)"
 
 _NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "raw": pl.String})
 _FIRST_BYTES = 1 << 20
-_SHOWN_CHARACTERS = 60
 _SAMPLED_LINES = 1_000
-# In JSON, what stands for itself, a character beyond the basic plane as two escapes, and (kept) half of such a pair.
-_ESCAPES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 @dataclass(frozen=True)
@@ -136,7 +128,7 @@ def _open(path: Path, separator: str, encoding: str) -> Source | None:
     lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
     if not lines:
         return None
-    columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
+    columns = _header(path, lines, separator) if kind == "csv" else json_lines.keys(path, lines.texts())
     return replace(source, columns=columns)
 
 
@@ -163,19 +155,6 @@ def _header(path: Path, lines: Records, separator: str) -> list[str]:
     return columns
 
 
-def _keys(path: Path, lines: list[str]) -> list[str]:
-    keys: dict[str, None] = {}
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # found again, counted and set aside when the rows are read
-        keys |= dict.fromkeys(value if isinstance(value, dict) else ())
-    if not keys:  # an object over several lines, or something else
-        raise DataError(f"{path}: expected a JSON object on each line, or an array of them, found {lines[0][:_SHOWN_CHARACTERS]!r}")
-    return list(keys)
-
-
 def _csv_batches(source: Source) -> Iterator[RowBatch]:
     width = len(source.columns)
     schema = {f"c{n}": pl.String() for n in range(width)}
@@ -193,7 +172,9 @@ def _csv_batches(source: Source) -> Iterator[RowBatch]:
         frame, readable = _parse_where_possible(rows, fits & valid, parse)
         frame.columns = source.columns
         reason = np.select([~fits, ~valid], [not_rows.WRONG_FIELDS, _invalid(source)], WRONG_QUOTES)
-        yield RowBatch(frame, rows.rows[readable], not_rows.named(_malformed(rows, ~readable, reason), separator=source.separator))
+        yield RowBatch(
+            frame, rows.rows[readable], not_rows.named(_malformed(rows, ~readable, reason), separator=source.separator)
+        )
 
 
 def _json_batches(source: Source, keys: list[str]) -> Iterator[RowBatch]:
@@ -204,24 +185,15 @@ def _json_batches(source: Source, keys: list[str]) -> Iterator[RowBatch]:
 
     for block in _records(source):
         rows = block.where(~block.blank())
-        valid, whole = rows.valid_utf8(), _whole_characters(rows)
+        valid, whole = rows.valid_utf8(), json_lines.whole_characters(rows)
         begins = np.isin(rows.data[rows.starts], np.frombuffer(b"{ \t", dtype=np.uint8))
         frame, readable = _parse_where_possible(rows, valid & whole & begins, parse)
-        reason = np.select([~valid, ~whole], [_invalid(source), HALF_CHARACTER], NOT_JSON)
+        reason = np.select([~valid, ~whole], [_invalid(source), json_lines.HALF_CHARACTER], NOT_JSON)
         yield RowBatch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
 
 
 def _invalid(source: Source) -> str:
     return f"invalid {source.encoding.upper()}"
-
-
-def _whole_characters(lines: Records) -> NDArray[np.bool_]:
-    """bool [n]: no escape of the line is half a character. polars would make another one of it."""
-    whole = np.ones(len(lines), dtype=bool)
-    halves = [match.start() for match in _ESCAPES.finditer(lines.data.data) if match[1] is not None]
-    of_line = np.searchsorted(lines.ends, halves, side="right")
-    whole[of_line[of_line < len(lines)]] = False
-    return whole
 
 
 def _parquet_batches(source: Source, names: list[str]) -> Iterator[RowBatch]:
