@@ -45,6 +45,7 @@ ROOMS = {
         "choosing": {"shop_data", "models", "evaluation"},
         "publishing": {"shop_data", "models", "evaluation", "choosing"},
         "report": {"shop_data", "models", "evaluation", "choosing", "publishing"},
+        "importing": {"publishing"},
     },
 }
 TOP = {

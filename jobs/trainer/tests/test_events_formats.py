@@ -92,8 +92,8 @@ def test_the_wrong_separator_is_named_with_the_right_one(shop: Shop) -> None:
         ("events.csv", gzip.compress(b"text"), r"gzipped text: end its name in \.gz"),
         (
             "events.json",
-            b'[{"user_id": "u"},\n{"user_id": "v"}]',
-            "a JSON object on each line, found .*user_id",
+            b'{"orders": [{"user_id": "u"},\n{"user_id": "v"}]}',
+            "a JSON object on each line, or an array of them, found .*user_id",
         ),
         ("events.csv.gz", gzip.compress(HEADER.encode()) + b"garbage", "cannot be read"),
     ],

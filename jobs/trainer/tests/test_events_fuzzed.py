@@ -49,7 +49,10 @@ COLUMNS = [
     "",
 ]
 a_row = st.lists(word, min_size=2, max_size=12)
-NESTED = ["[" * 3000 + "]" * 3000, "1" * 5000, '{"a": 1}', "[1, 2]", "true"]
+NESTED = [
+    *("[" * 3000 + "]" * 3000, "1" * 5000, '{"a": 1}', "[1, 2]", "true", "[]", "[null]"),
+    *('{"id": "u"}', '[{"id": 1.0}, 3, {"id": null}]', '[{"key": "user_id"}]'),
+]
 
 
 def written(text: str, encoding: str) -> bytes:
@@ -80,7 +83,12 @@ def json_bytes(draw: st.DrawFn) -> bytes:
     lines = [json.dumps(one, ensure_ascii=draw(st.booleans())) for one in draw(st.lists(row | fields, max_size=6))]
     odd = draw(st.sampled_from(["", *NESTED]))
     if odd:
-        lines.insert(draw(st.integers(0, len(lines))), f'{{"user_id": {odd}, "item_id": "i", "timestamp": 1714557600}}')
+        lines.insert(
+            draw(st.integers(0, len(lines))),
+            f'{{"{draw(st.sampled_from(["user_id", "x"]))}": {odd}, "item_id": "i", "timestamp": 1714557600}}',
+        )
+    if draw(st.booleans()):
+        lines = [f"[{','.join(lines)}]"]
     return written("\n".join(lines), "utf-8")
 
 
@@ -94,7 +102,7 @@ def mutated(draw: st.DrawFn, of: st.SearchStrategy[bytes]) -> bytes:
     return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
 
 
-def mapping_of(keys: dict[str, str], *tables: str) -> str:
+def mapping_of(keys: dict[str, object], *tables: str) -> str:
     return "\n".join([*(f"{key} = {json.dumps(value)}" for key, value in keys.items()), *tables])
 
 
@@ -104,9 +112,14 @@ tables = st.lists(
     st.builds('[timestamp]\nformat = "{}"\ntimezone = "{}"'.format, formats, zones)
     | st.just("[weights]\nwish = 1e-6")
     | st.just('[event_type]\ndefault = "view"\n[[event_type.rules]]\ncolumn = "x"\nequals = ""\ntype = "remove"')
-    | st.just('[item_columns]\ntitle = "x"\nattributes = ["title"]'),
+    | st.just('[item_columns]\ntitle = "x"\nattributes = ["title"]')
+    | st.just('[columns]\nsession_id = "x"\ntimestamp = ["timestamp", "x"]')
+    | st.just('[columns]\nuser_id = "x.id"\nitem_id = "x[0].id"\nvalue = "title[user_id]"')
+    | st.just('[event_type]\nothers = "ignore"')
+    | st.just('[fill_down]\nsame = "user_id"\ncolumns = ["x", "timestamp"]'),
     max_size=2,
 )
+top_keys = st.sampled_from([{}, {}, {"whole_ids": True}, {"each": "x"}, {"each": "user_id", "whole_ids": True}])
 marks = st.sampled_from([{}, {"decimal": ","}, {"decimal": ",", "thousands": "."}, {"thousands": "\u00a0"}])
 separators = st.sampled_from([",", ",", ";", "\t", "|", "a"])
 encodings = st.sampled_from(["utf-8", "utf-8", "utf-16", "cp1252", "latin-1", "utf-7", "gb18030", "base64"])
@@ -119,7 +132,7 @@ mappings = st.builds(
     marks,
     tables,
 )
-plain_mappings = st.builds(lambda more: mapping_of({}, *more), tables)
+plain_mappings = st.builds(lambda keys, more: mapping_of(keys, *more), top_keys, tables)
 
 
 def read(name: str, content: bytes, mapping_text: str, catalogue: bytes | None = None) -> None:
@@ -141,7 +154,11 @@ def read(name: str, content: bytes, mapping_text: str, catalogue: bytes | None =
         except DataError:
             return
         counts = loaded.report.events
-        assert counts.kept == loaded.frame.height == counts.read - sum(one.rows for one in counts.rejected)
+        assert (
+            counts.kept
+            == loaded.frame.height
+            == counts.read - sum(one.rows for one in counts.rejected) - sum(counts.ignored.values())
+        )
         assert loaded.frame["timestamp"].null_count() == loaded.frame["user_id"].null_count() == 0
         assert loaded.report.render()
 

@@ -44,7 +44,7 @@ def test_a_misspelt_key_is_refused_with_the_keys_that_there_are(mapping_file: Pa
     message = refusal(mapping_file, '[columns]\nuserid = "uid"\n')
     assert message == (
         f"{mapping_file}: columns.userid: expected one of user_id, item_id, timestamp, event_type, quantity, value, "
-        "found 'userid'; is 'user_id' meant?"
+        "session_id, found 'userid'; is 'user_id' meant?"
     )
 
 

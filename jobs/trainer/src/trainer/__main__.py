@@ -173,25 +173,47 @@ def validate(
     ] = 0.3,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
-    from trainer.shop_data import event_files, mapping
+    from trainer.shop_data import event_files, mapping, proposal
     from trainer.shop_data.shop_files import QUARANTINE
 
     if events_path is None:
         raise typer.BadParameter("name the file to check", param_hint="--events")
-    loaded = event_files.load(
-        events_path,
-        mapping=mapping.read(mapping_path),
-        catalogue_path=catalogue_path,
-        quarantine_path=settings_of(artifact_dir).artifact_dir / QUARANTINE,
-    )
+    terms = mapping.read(mapping_path)
+    try:
+        loaded = event_files.load(
+            events_path,
+            mapping=terms,
+            catalogue_path=catalogue_path,
+            quarantine_path=settings_of(artifact_dir).artifact_dir / QUARANTINE,
+        )
+    except DataError as error:
+        raise DataError("\n".join([str(error), *proposal.told(events_path, terms)])) from error
     report = loaded.report
     typer.echo(report.render())
+    if report.events.rows_rejected:
+        typer.echo("\n".join(proposal.told(events_path, terms)))
     if report.events.read == 0:
         typer.echo("no events yet: a shop may begin so, and learns from what comes in")
     too_many = report.too_many_rejected(max_rejected)
     if too_many:
         typer.echo("\n".join(too_many), err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def import_gorse(
+    files: Annotated[
+        list[Path], typer.Argument(help="Gorse's binary dump, files of its bulk export, or a folder of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for events.csv, items.csv and mapping.toml.")],
+    positive: Annotated[
+        list[str] | None, typer.Option(help="As Gorse's positive_feedback_types: star>=3 leaves lower stars behind.")
+    ] = None,
+) -> None:
+    """Bring what a Gorse has of a shop over, as files that train, demo and the clients read; say what stayed behind."""
+    from trainer.importing import gorse
+
+    typer.echo(gorse.import_gorse(files, out, positive=positive or []).render())
 
 
 @app.command()

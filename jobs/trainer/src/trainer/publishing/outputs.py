@@ -1,10 +1,11 @@
 """Where results go is found out before the work begins, so that an hour of it is not lost to a missing folder."""
 
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from recsys import durable_file
 from recsys.errors import DataError
@@ -32,3 +33,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     must_be_writable(path.parent)
     with durable_file.replacing(path) as file:
         yield file
+
+
+@contextmanager
+def replacing_text(path: Path) -> Iterator[TextIO]:
+    """As `replacing`, for text in UTF-8; line breaks are written as they are given."""
+    with replacing(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        try:
+            yield text
+        finally:
+            text.flush()
+            text.detach()

@@ -18,6 +18,7 @@ from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
 from trainer.shop_data.mapping import ColumnMapping, EventColumns, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
 from trainer.shop_data.rows import RowBatch, Source
+from trainer.shop_data.shaping import joined_name
 from trainer.shop_data.timestamps import UTC_MICROSECONDS
 
 LARGEST: Final = 1e12
@@ -59,26 +60,29 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
     Raises:
         DataError: it is not there.
     """
-    wanted = {name: getattr(table, name) for name in type(table).model_fields if name != "attributes"}
+    named_ones = {name: getattr(table, name) for name in type(table).model_fields if name != "attributes"}
+    wanted = {name: column for name, column in named_ones.items() if column is not None}
     present = {}
-    for ours, shops in wanted.items():
-        if shops in source.columns or (ours not in required and source.has(shops)):
-            present[ours] = shops
+    for ours, named in wanted.items():
+        columns: tuple[str, ...] = named if isinstance(named, tuple) else (named,)
+        lacking = [one for one in columns if not (source.shows(one) or (ours not in required and source.has(one)))]
+        if not lacking:
+            present[ours] = joined_name(columns)
         elif ours in required or ours in table.model_fields_set:
-            raise missing_column(source, shops, meaning=ours)
+            raise missing_column(source, lacking[0], meaning=ours)
     if isinstance(table, EventColumns):
         return present
     present |= {column: column for column in source.columns if column.startswith(ATTRIBUTE)}
-    for name in table.attributes:
-        if not source.has(name):
-            raise missing_column(source, name, meaning="an attribute")
-        present[f"{ATTRIBUTE}{name}"] = name
+    for attribute in table.attributes:
+        if not source.has(attribute.column):
+            raise missing_column(source, attribute.column, meaning="an attribute")
+        present[f"{ATTRIBUTE}{attribute.name}"] = attribute.column
     return present
 
 
 def missing_column(source: Source, column: str, *, meaning: str) -> DataError:
     """The error for a column that a file should have."""
-    found = ", ".join(repr(name) for name in source.columns) or "none"
+    found = ", ".join(repr(name) for name in (*source.columns, *source.nested)) or "none"
     other = next((one for one in ";\t|" if len(source.columns) == 1 and one in source.columns[0]), None)
     advice = f"; in the mapping, separator = {json.dumps(other)} would part it" if other else ""
     return DataError(f"{source.path}: expected a column {column!r} ({meaning}), found {found}{advice}")
@@ -138,14 +142,22 @@ class Numbers:
         return rf"^[+-]?(\d+{groups})?({re.escape(self.decimal)}\d*)?([eE][+-]?\d+)?$"
 
 
+def identifier(column: str | None, numbers: Numbers, *, whole: bool) -> pl.Expr:
+    """A column of ids as text; whole numbers without their decimals where that is asked for."""
+    if not whole:
+        return text(column)
+    return text(column).str.replace(rf"^(-?\d+){re.escape(numbers.decimal)}0+$", "${1}")
+
+
 def numbers_of(source: Source, mapping: ColumnMapping) -> Numbers:
     """JSON and Parquet have numbers of their own; what the mapping says is of text alone."""
     return Numbers(mapping.decimal, mapping.thousands) if source.format == "csv" else Numbers()
 
 
-def first_reason(*reasons: tuple[pl.Expr, str]) -> pl.Expr:
-    """Of each row, the first reason whose condition holds, else null; named REASON."""
-    return pl.coalesce(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons).alias(REASON)
+def first_reason(*reasons: tuple[pl.Expr, str], also: pl.Expr | None = None) -> pl.Expr:
+    """Of each row, what `also` says, or the first reason whose condition holds, else null; named REASON."""
+    said = [] if also is None else [also]
+    return pl.coalesce(*said, *(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons)).alias(REASON)
 
 
 def too_long(identifier: str) -> tuple[pl.Expr, str]:

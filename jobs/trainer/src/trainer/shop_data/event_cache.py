@@ -25,7 +25,7 @@ from trainer.shop_data.quarantine import LoadReport
 _log = logging.getLogger(__name__)
 
 CACHE: Final = "cache"
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _report: Final = TypeAdapter(LoadReport)
 
 

@@ -5,7 +5,7 @@ be read is a reason. Nothing is dropped silently, nothing is guessed.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,22 +14,11 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
-from recsys.shop.events import REMOVE
-from trainer.shop_data import item_table, rows, timestamps
-from trainer.shop_data.checks import (
-    Checked,
-    Numbers,
-    Times,
-    columns_in,
-    first_reason,
-    missing_column,
-    numbers_of,
-    text,
-    too_long,
-)
-from trainer.shop_data.hints import UNKNOWN_TYPE
+from trainer.shop_data import event_rows, item_table, not_rows, rows, sessions, shaping, timestamps
+from trainer.shop_data.checks import Checked, Times, columns_in, missing_column, numbers_of
 from trainer.shop_data.item_table import ItemFacts
 from trainer.shop_data.mapping import ColumnMapping
+from trainer.shop_data.odd_ids import OddIds
 from trainer.shop_data.quarantine import LoadReport, Quarantine, Tally
 from trainer.shop_data.rows import Source
 
@@ -46,7 +35,7 @@ SCHEMA = pl.Schema(
     }
 )
 
-_TEXTS = ("user_id", "item_id", "quantity", "value", "title", "category", "price", "image_url")
+_KEPT = pl.Schema({**SCHEMA, "session_id": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,7 @@ def load(
         _log.warning("an empty file, without even a header: read as a shop without history", extra={"path": str(path)})
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")
-    needed = [(source, _columns(source, mapping)) for source in event_files]
+    needed = [(source, needed_columns(source, mapping)) for source in event_files]
     times = Times.until(now)
 
     loaded = _read(needed, item_files, mapping, quarantine_path, times)
@@ -105,106 +94,86 @@ def _read(
     quarantine_path: Path,
     times: Times,
 ) -> LoadedEvents:
-    named = [name for _, columns in event_files for name in columns if name.startswith(ATTRIBUTE)]
-    attributes = list(dict.fromkeys(named))
-    facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [SCHEMA.to_frame()]
+    attributes = attributes_of(columns for _, columns in event_files)
+    facts, tally, item_tally, kept = ItemFacts(attributes), Tally(), Tally(), [_KEPT.to_frame()]
     sources = [*(source for source, _ in event_files), *item_files]
     shop_columns = list(dict.fromkeys(column for source in sources for column in source.columns))
     with Quarantine(quarantine_path, columns=shop_columns) as quarantine:
         for source, columns in event_files:
-            for checked in _checked(source, columns, attributes=attributes, mapping=mapping, times=times):
+            for checked in checked_batches(source, columns, attributes=attributes, mapping=mapping, times=times):
                 checked.set_aside(tally, quarantine)
                 good = checked.good()
                 facts.add(good)
-                kept.append(good.select(SCHEMA.names()))
+                kept.append(good.select(_KEPT.names()))
         items = item_table.load(item_files, mapping=mapping, tally=item_tally, quarantine=quarantine)
-    frame = pl.concat(kept).sort("timestamp", maintain_order=True)
-    items = item_table.merge(frame["item_id"], from_events=facts.frame(), from_file=items)
+    everything = sessions.with_owners(pl.concat(kept).sort("timestamp", maintain_order=True))
+    frame = sessions.standing_for_users(everything).select(SCHEMA.names())
+    tally.ignore(not_rows.SINGLE_ITEM, everything.height - frame.height)
+    items = item_table.merge(everything["item_id"], from_events=facts.frame(), from_file=items)
+    odd = tuple(
+        OddIds.among(name, ids.unique(), decimal=mapping.decimal)
+        for name, ids in (("user_id", frame["user_id"]), ("item_id", items["item_id"]))
+    )
     report = LoadReport(
         events=tally.counts(),
         catalogue=item_tally.counts() if item_files else None,
         quarantine_path=quarantine_path if quarantine.rows else None,
         events_by_type=dict(frame.group_by(pl.col("event_type").cast(pl.String)).len().iter_rows()),
         users=frame["user_id"].n_unique(),
+        sessions=int(frame["user_id"].unique().str.starts_with(sessions.SESSION).sum()),
         items=items.height,
         first=_instant(frame, 0),
         last=_instant(frame, -1),
         exact_duplicates=frame.height - frame.hash_rows().n_unique(),
-        like_floats=tuple(
-            name for name in ("user_id", "item_id") if frame.height and frame[name].str.ends_with(".0").all()
-        ),
+        like_floats=tuple(one.column for one in odd if one.are_like_floats),
+        odd_ids=odd,
     )
     return LoadedEvents(frame, items, report)
 
 
-def _columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
-    """Our names → the file's names, of the columns that describe an event or its item."""
-    columns = columns_in(source, mapping.columns, required=("user_id", "item_id", "timestamp"))
-    for rule in mapping.event_type.rules:
-        if not source.has(rule.column):
-            raise missing_column(source, rule.column, meaning="a rule of event_type")
+def needed_columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
+    """Our names → the file's names, of the columns that describe an event or its item. Raises: DataError."""
+    whose = () if source.shows(mapping.columns.session_id) else ("user_id",)
+    columns = columns_in(source, mapping.columns, required=(*whose, "item_id", "timestamp"))
+    named = [(column, "a rule of event_type") for column in _rule_columns(mapping)]
+    if mapping.fill_down is not None:
+        named += [(column, "fill_down") for column in (mapping.fill_down.same, *mapping.fill_down.columns)]
+    if mapping.each is not None and mapping.each not in source.nested and not source.shows(mapping.each):
+        raise missing_column(source, mapping.each, meaning="each")
+    for column, meaning in named:
+        if not source.has(column):
+            raise missing_column(source, column, meaning=meaning)
     return columns | columns_in(source, mapping.item_columns, required=())
 
 
-def _checked(
+def checked_batches(
     source: Source, columns: dict[str, str], *, attributes: list[str], mapping: ColumnMapping, times: Times
 ) -> Iterator[Checked]:
-    also = [*columns.values(), *(rule.column for rule in mapping.event_type.rules)]
+    """The rows of a file, in our terms, as `event_rows.checked` returns them.
+
+    Args:
+        columns: `needed_columns` of the file.
+        attributes: columns `attr:NAME` of any of the shop's files.
+    """
+    names = [*(name for ours, name in columns.items() if ours != "timestamp"), *_rule_columns(mapping)]
     numbers = numbers_of(source, mapping)
-    for batch in rows.batches(source, also=also):
-        raw = batch.frame.select(
-            *(text(columns.get(name)).alias(name) for name in (*_TEXTS, *attributes)),
-            timestamps.parse(
-                batch.frame[columns["timestamp"]], format=mapping.timestamp.format, timezone=mapping.timestamp.timezone
-            ).alias("timestamp"),
-            _event_type(columns.get("event_type"), mapping).alias("event_type"),
+    shaped = shaping.shaped(
+        source, names, joined=mapping.columns.timestamp, each=mapping.each, fill_down=mapping.fill_down
+    )
+    for batch in shaped:
+        ours = event_rows.checked(
+            batch.frame, columns, mapping=mapping, numbers=numbers, times=times, attributes=attributes
         )
-        ours = _in_our_terms(raw, attributes, numbers=numbers, event_types=mapping.event_types, times=times)
         yield Checked(source, columns, batch, ours)
 
 
-def _event_type(column: str | None, mapping: ColumnMapping) -> pl.Expr:
-    names = mapping.event_type.names
-    event_type = text(column).replace(names).fill_null(mapping.event_type.default)
-    for rule in reversed(mapping.event_type.rules):
-        field = pl.col(rule.column).cast(pl.String)
-        holds = field == rule.equals if rule.starts_with is None else field.str.starts_with(rule.starts_with)
-        event_type = pl.when(holds).then(pl.lit(rule.type)).otherwise(event_type)
-    return event_type
+def attributes_of(columns: Iterable[dict[str, str]]) -> list[str]:
+    """The columns `attr:NAME` of any file, each once; `columns`: `needed_columns` of each."""
+    return list(dict.fromkeys(name for one in columns for name in one if name.startswith(ATTRIBUTE)))
 
 
-def _in_our_terms(
-    raw: pl.DataFrame, attributes: list[str], *, numbers: Numbers, event_types: list[str], times: Times
-) -> pl.DataFrame:
-    """Numbers out of text, and the reason to reject each row. A removal's quantity counts whatever its sign."""
-    known_type = pl.col("event_type").is_in(event_types)
-    quantity, value, price = (numbers.read(pl.col(name)) for name in ("quantity", "value", "price"))
-    quantity = pl.when(pl.col("event_type") == REMOVE).then(quantity.abs()).otherwise(quantity)
-    return raw.select(
-        "user_id",
-        "item_id",
-        pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
-        "timestamp",
-        quantity.alias("quantity"),
-        value.alias("value"),
-        "title",
-        "category",
-        price.alias("price"),
-        "image_url",
-        *attributes,
-        first_reason(
-            (pl.col("user_id").is_null(), "missing user_id"),
-            (pl.col("item_id").is_null(), "missing item_id"),
-            too_long("user_id"),
-            too_long("item_id"),
-            *times.reasons(),
-            (~known_type, UNKNOWN_TYPE),
-            (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),
-            (quantity <= 0, "quantity not above 0"),
-            (pl.col("value").is_not_null() & value.is_null(), "unreadable value"),
-            (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
-        ),
-    )
+def _rule_columns(mapping: ColumnMapping) -> list[str]:
+    return [rule.column for rule in mapping.event_type.rules]
 
 
 def _instant(frame: pl.DataFrame, row: int) -> datetime | None:

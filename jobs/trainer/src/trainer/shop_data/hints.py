@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from trainer.shop_data import rows
+from trainer.shop_data import not_rows
 
 UNREADABLE_TIMESTAMP = "unreadable timestamp"
 UNKNOWN_TYPE = "unknown event type"
 FAR_BEFORE = "timestamp far before the others"
 
-_DATE = re.compile(r"\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})([ T]+\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp][Mm])?)?\s*")
+A_DATE = re.compile(r"\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})([ T]+\d{1,2}:\d{2}(:\d{2})?(\s*[AaPp][Mm])?)?\s*")
 
 
 def hint(reason: str, values: Sequence[str]) -> str | None:
@@ -21,10 +22,13 @@ def hint(reason: str, values: Sequence[str]) -> str | None:
     if reason == UNREADABLE_TIMESTAMP:
         return _of_timestamps(values)
     if reason == UNKNOWN_TYPE:
-        return "give the type a weight under [weights], or one of ours under [event_type.names]"
+        return (
+            "give the type a weight under [weights], or one of ours under [event_type.names]; "
+            '[event_type] others = "ignore" ignores whatever has none'
+        )
     if reason == FAR_BEFORE:
         return "[timestamp] farthest says how far is too far; 0 keeps them"
-    if reason == rows.WRONG_FIELDS:
+    if reason == not_rows.WRONG_FIELDS:
         return 'is the separator right, as in separator = ";"?'
     if reason.startswith("invalid "):
         return 'is the text in another encoding, as in encoding = "cp1252"?'
@@ -33,23 +37,38 @@ def hint(reason: str, values: Sequence[str]) -> str | None:
     return None
 
 
-def _of_timestamps(values: Sequence[str]) -> str | None:
-    dates = [match for value in values if (match := _DATE.fullmatch(value))]
+@dataclass(frozen=True)
+class DateFormats:
+    """How dates that do not begin with the year may be written, as strptime formats in quotes."""
+
+    day: str  # if the day comes first
+    month: str
+    first: tuple[str, ...]  # what does, as far as the dates tell: both contradict each other, none decides
+
+
+def date_formats(values: Sequence[str]) -> DateFormats | None:
+    """Of texts that are dates, perhaps with a time; None: none is."""
+    dates = [match for value in values if (match := A_DATE.fullmatch(value))]
     if not dates:
-        return '[timestamp] format says how they are written, as in "%Y%m%d"' if values else None
-    day_first = any(int(match[1]) > 12 for match in dates)
-    month_first = any(int(match[3]) > 12 for match in dates)
+        return None
     separator, year, time = dates[0][2], "%Y" if len(dates[0][4]) == 4 else "%y", _time_format(dates[0])
-    formats = {
-        name: f'"{separator.join((*order, year))}{time}"'
-        for name, order in (("day", ("%d", "%m")), ("month", ("%m", "%d")))
-    }
-    if day_first and month_first:
-        return f"some begin with the day, others with the month: format = {formats['day']} reads the first"
-    if day_first or month_first:
-        first = "day" if day_first else "month"
-        return f"they begin with the {first}: under [timestamp] put format = {formats[first]}"
-    return f"under [timestamp] put format = {formats['day']} if the day comes first, {formats['month']} if the month"
+    day, month = (f'"{separator.join((*order, year))}{time}"' for order in (("%d", "%m"), ("%m", "%d")))
+    first = [("day", any(int(match[1]) > 12 for match in dates)), ("month", any(int(match[3]) > 12 for match in dates))]
+    return DateFormats(day, month, tuple(name for name, is_sure in first if is_sure))
+
+
+def _of_timestamps(values: Sequence[str]) -> str | None:
+    formats = date_formats(values)
+    if formats is None:
+        return '[timestamp] format says how they are written, as in "%Y%m%d"' if values else None
+    match formats.first:
+        case ("day", "month"):
+            return f"some begin with the day, others with the month: format = {formats.day} reads the first"
+        case (first,):
+            format = formats.day if first == "day" else formats.month
+            return f"they begin with the {first}: under [timestamp] put format = {format}"
+        case _:
+            return f"under [timestamp] put format = {formats.day} if the day comes first, {formats.month} if the month"
 
 
 def _time_format(date: re.Match[str]) -> str:

@@ -12,12 +12,13 @@ from itertools import accumulate
 import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE
-from trainer.shop_data import rows
+from trainer.shop_data import not_rows, shaping
 from trainer.shop_data.checks import (
     Checked,
     Numbers,
     columns_in,
     first_reason,
+    identifier,
     numbers_of,
     text,
     too_long,
@@ -38,7 +39,8 @@ SCHEMA = pl.Schema(
     }
 )
 _TEXTS = ("title", "category", "image_url")
-_TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
+_TRUE = ("true", "1", "yes", "y", "available", "instock", "backorder", "onbackorder", "preorder")
+_FALSE = ("false", "0", "no", "n", "unavailable", "outofstock", "discontinued", "soldout")
 
 
 class ItemFacts:
@@ -113,11 +115,14 @@ def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantin
     """
     named = [columns_in(source, mapping.catalogue, required=("item_id",)) for source in files]
     attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
-    checked = [
-        Checked(source, theirs, batch, _in_our_terms(batch.frame, theirs, attributes, numbers_of(source, mapping)))
-        for source, theirs in zip(files, named, strict=True)
-        for batch in rows.batches(source, also=list(theirs.values()))
-    ]
+    checked = []
+    for source, theirs in zip(files, named, strict=True):
+        numbers = numbers_of(source, mapping)
+        for batch in shaping.shaped(source, list(theirs.values())):
+            ours = checked_items(
+                batch.frame, theirs, attributes=attributes, numbers=numbers, whole_ids=mapping.whole_ids
+            )
+            checked.append(Checked(source, theirs, batch, ours))
     if not checked:
         return SCHEMA.to_frame()
     everything = pl.concat(part.ours for part in checked)
@@ -131,12 +136,23 @@ def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantin
     return judged.filter(kept).drop(REASON)
 
 
-def _in_our_terms(
-    frame: pl.DataFrame, columns: dict[str, str], attributes: list[str], numbers: Numbers
+def checked_items(
+    frame: pl.DataFrame, columns: dict[str, str], *, attributes: list[str], numbers: Numbers, whole_ids: bool
 ) -> pl.DataFrame:
-    raw = frame.select(text(columns.get(name)).alias(name) for name in (*SCHEMA.names(), *attributes))
-    word = pl.col("available").str.strip_chars().str.to_lowercase()
-    available = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
+    """Rows of a catalogue in our terms, each with the REASON to reject it, or null.
+
+    Args:
+        frame: the shop's columns.
+        columns: our names → the shop's.
+        attributes: names of the columns `attr:NAME` to have.
+    """
+    raw = frame.select(
+        identifier(columns["item_id"], numbers, whole=whole_ids).alias("item_id"),
+        *(text(columns.get(name)).alias(name) for name in (*SCHEMA.names()[1:], "hidden", *attributes)),
+        not_rows.reasons(frame, [columns["item_id"]]).alias(REASON),
+    )
+    says = _yes_or_no("available")
+    available = pl.when(_yes_or_no("hidden")).then(False).otherwise(says)
     price = numbers.read(pl.col("price"))
     return raw.select(
         "item_id",
@@ -150,6 +166,14 @@ def _in_our_terms(
             (pl.col("item_id").is_null(), "missing item_id"),
             too_long("item_id"),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
-            (pl.col("available").is_not_null() & available.is_null(), "unreadable available"),
+            (pl.col("available").is_not_null() & says.is_null(), "unreadable available"),
+            (pl.col("hidden").is_not_null() & _yes_or_no("hidden").is_null(), "unreadable hidden"),
+            also=pl.col(REASON),
         ),
     )
+
+
+def _yes_or_no(name: str) -> pl.Expr:
+    """Null where it says neither."""
+    word = pl.col(name).str.to_lowercase().str.replace_all(r"[\s_-]", "")
+    return pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)

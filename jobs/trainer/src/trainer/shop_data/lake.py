@@ -1,10 +1,8 @@
 """The event lake in; the shop as its files say, and as it became since they were written, out.
 
 Rows of the lake are checked as rows of files are. An event_id counts once for ever (the store knows it for days only).
-What a session did before it was merged into a user is the user's. Any other session is a user `session:<id>` of the
-training if it has two different items: then it says which go together; with one it says nothing that its event did not
-say to the trending counters. Events of users who were erased
-are dropped from the shop's files; the sink has removed them from the lake.
+What a session did before it was merged into a user is the user's; any other counts as `sessions` says. Events of users
+who were erased are dropped from the shop's files; the sink has removed them from the lake.
 """
 
 import json
@@ -20,7 +18,7 @@ from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.ids import user_hash
 from recsys.lake import read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
-from trainer.shop_data import event_files, item_table, timestamps
+from trainer.shop_data import event_files, item_table, sessions, timestamps
 from trainer.shop_data.checks import Times, first_reason
 from trainer.shop_data.hints import UNKNOWN_TYPE
 from trainer.shop_data.mapping import ColumnMapping
@@ -28,9 +26,6 @@ from trainer.shop_data.quarantine import FILE, REASON, ROW, RowCounts, Tally
 from trainer.shop_data.shop import Shop
 
 _log = logging.getLogger(__name__)
-
-SESSION: Final = "session:"
-"""What the id of an anonymous session begins with, where it stands for a user."""
 
 _MS_RANGE: Final = (0, 10**14)  # 1970, before which the API takes nothing, to the year 5138
 
@@ -75,7 +70,7 @@ def add(shop: Shop, lake: Path, *, mapping: ColumnMapping, now: datetime | None 
     if earliest is not None:
         kept, counts = _checked(stream, lake, mapping=mapping, times=replace(times, earliest=earliest))
     _warn_of_unknown_types(counts)
-    trained = _with_sessions(kept)
+    trained = sessions.standing_for_users(kept)
     records = read_items(lake)
     added = trained.select(event_files.SCHEMA.names())
     everything = pl.concat([files.cast(event_files.SCHEMA), added]).sort("timestamp", maintain_order=True)
@@ -168,13 +163,6 @@ def _warn_of_unknown_types(counts: RowCounts) -> None:
                 "events that the API took are of types without a weight in the mapping: nothing is learnt from them",
                 extra={"rows": rejection.rows, "examples": rejection.examples},
             )
-
-
-def _with_sessions(kept: pl.DataFrame) -> pl.DataFrame:
-    """Sessions that have two different items stand for users; of the others nothing is left."""
-    items = pl.col("item_id").n_unique().over("session_id")
-    stands = pl.when(items >= 2).then(pl.lit(SESSION) + pl.col("session_id"))
-    return kept.with_columns(pl.coalesce("user_id", stands)).drop_nulls("user_id")
 
 
 def _item(row: dict[str, Any]) -> Item:

@@ -7,53 +7,79 @@ what was found.
 
 import codecs
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from recsys import settings_file
 from recsys.shop.events import PURCHASE, REMOVE, Weights, refuse_weight_of_removals, weighted
 
 ColumnName = Annotated[str, Field(min_length=1)]
+"""A column, or the path of a field inside one that holds JSON: see `nesting`."""
+
+IGNORE: Final = "ignore"
+"""Stands for a type where rows are no events to learn from: they are counted, and not rejected."""
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class EventColumns(_Table):
     """The shop's names of the columns of the events file.
 
-    The last three, where the file does not name them, are used if a column of our own name is there.
+    The last four, where the file does not name them, are used if a column of our own name is there.
     """
 
     user_id: ColumnName = "user_id"
     item_id: ColumnName = "item_id"
-    timestamp: ColumnName = "timestamp"
+    # several, such as a date and a time, are read as one text with a space between them
+    timestamp: Annotated[tuple[ColumnName, ...], BeforeValidator(_one_or_more), Field(min_length=1)] = ("timestamp",)
     event_type: ColumnName = "event_type"
     quantity: ColumnName = "quantity"
     value: ColumnName = "value"
+    session_id: ColumnName = "session_id"  # whose events are a user's, where the row names no user
+
+
+class Attribute(_Table):
+    """An attribute of items: our name, and the shop's column."""
+
+    name: ColumnName
+    column: ColumnName
+
+
+def _named_attributes(value: object) -> object:
+    """`["colour"]` keeps the columns' names, `{colour = "labels.colour"}` gives names of ours."""
+    if isinstance(value, dict):
+        return [{"name": name, "column": column} for name, column in value.items()]
+    if isinstance(value, list):
+        return [{"name": one, "column": one} if isinstance(one, str) else one for one in value]
+    return value
 
 
 class ItemColumns(_Table):
     """The shop's names of the columns that describe items and stand in the events file itself; each may be missing.
 
-    An attribute keeps the name of its column; those that are named here must be there.
+    Attributes that are named here must be there.
     """
 
     title: ColumnName = "title"
     category: ColumnName = "category"
     price: ColumnName = "price"
     image_url: ColumnName = "image_url"
-    attributes: tuple[ColumnName, ...] = ()
+    attributes: Annotated[tuple[Attribute, ...], BeforeValidator(_named_attributes)] = ()
 
     @field_validator("attributes")
     @classmethod
-    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(names)) < len(names):
+    def _named_once(cls, attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+        if len({one.name for one in attributes}) < len(attributes):
             raise ValueError("expected every attribute once")
-        return names
+        return attributes
 
 
 class CatalogueColumns(ItemColumns):
@@ -61,6 +87,7 @@ class CatalogueColumns(ItemColumns):
 
     item_id: ColumnName = "item_id"
     available: ColumnName = "available"
+    hidden: ColumnName | None = None  # a column that says the opposite of available, and counts beside it
 
 
 class TypeRule(_Table):
@@ -84,6 +111,7 @@ class EventType(_Table):
     default: str = PURCHASE
     names: dict[str, str] = {}  # the shop's word → ours
     rules: tuple[TypeRule, ...] = ()
+    others: Literal["reject", "ignore"] = "reject"  # rows of a type that has no weight
 
 
 class Timestamp(_Table):
@@ -107,6 +135,13 @@ class Timestamp(_Table):
         return name
 
 
+class FillDown(_Table):
+    """Of rows in a row that are the same order, an empty field is that of the row above."""
+
+    same: ColumnName  # the column that says which order it is
+    columns: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+
+
 class ColumnMapping(_Table):
     """A shop's files in our terms. `ColumnMapping()` fits files whose columns already have our names."""
 
@@ -114,6 +149,9 @@ class ColumnMapping(_Table):
     encoding: str = "utf-8"  # of text files
     decimal: Annotated[str, Field(pattern=r"^[.,]$")] = "."  # of numbers in CSV
     thousands: Annotated[str, Field(pattern=r"^[^\w+-]?$")] = ""  # what parts groups of three digits; empty: nothing
+    whole_ids: bool = False  # 12748.0 is 12748: what spreadsheets and pandas make of whole numbers
+    each: ColumnName | None = None  # a list inside the row: an event for each element of it
+    fill_down: FillDown | None = None
     columns: EventColumns = EventColumns()
     item_columns: ItemColumns = ItemColumns()
     event_type: EventType = EventType()
@@ -150,13 +188,15 @@ class ColumnMapping(_Table):
     @model_validator(mode="after")
     def _types_have_weights(self) -> Self:
         refuse_weight_of_removals(self.weights)
+        if IGNORE in self.weights:
+            raise ValueError(f"weights.{IGNORE}: expected another name, rows of this one are not learnt from")
         named = {
             "event_type.default": self.event_type.default,
             **{f"event_type.names.{word}": ours for word, ours in self.event_type.names.items()},
             **{f"event_type.rules.{n}.type": rule.type for n, rule in enumerate(self.event_type.rules)},
         }
         for key, event_type in named.items():
-            if event_type not in self.event_types:
+            if event_type not in (*self.event_types, IGNORE):
                 known = ", ".join(self.event_types)
                 raise ValueError(f"{key}: type {event_type!r} has no weight under [weights]; known types: {known}")
         return self

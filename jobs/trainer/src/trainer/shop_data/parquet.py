@@ -1,4 +1,7 @@
-"""A Parquet file in, frames of plain columns out: each value is one that text can be made of, or null."""
+"""A Parquet file in, frames of plain columns out: each value is one that text can be made of, or null.
+
+A nested column, where it is asked for, becomes the JSON of what stands in it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +16,15 @@ _BATCH_ROWS: Final = 1_000_000
 _UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)  # a panic is no Exception
 
 
-def columns(path: Path) -> list[str]:
-    """Those that hold one value a row. Raises: DataError."""
+def columns(path: Path) -> tuple[list[str], list[str]]:
+    """Those that hold one value a row, and the nested ones. Raises: DataError."""
     try:
         schema = pl.read_parquet_schema(path)
     except _UNREADABLE as error:
         raise DataError(f"{path}: expected a Parquet file: {error}") from error
-    return [name for name, kind in schema.items() if not (kind.is_nested() or isinstance(kind, pl.Duration))]
+    read = {name: kind for name, kind in schema.items() if not isinstance(kind, pl.Duration)}
+    plain = [name for name, kind in read.items() if not kind.is_nested()]
+    return plain, [name for name in read if name not in plain]
 
 
 def frames(path: Path, names: list[str]) -> Iterator[pl.DataFrame]:
@@ -39,6 +44,9 @@ def frames(path: Path, names: list[str]) -> Iterator[pl.DataFrame]:
 
 def _plain(column: pl.Series) -> pl.Series:
     """Null where what stands there means nothing, or is beyond any calendar."""
+    if column.dtype.is_nested():
+        whole = column.to_frame("it").to_struct().struct.json_encode()
+        return whole.str.json_path_match("$.it").alias(column.name)
     if column.dtype.is_float():
         return column.fill_nan(None)  # how pandas writes that nothing stands there
     if isinstance(column.dtype, pl.Date | pl.Datetime):

@@ -5,7 +5,7 @@ The quarantine file has the shop's own columns after ours, as text, so that its 
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,8 @@ import polars as pl
 
 from recsys.errors import DataError
 from trainer.shop_data.hints import hint
+from trainer.shop_data.not_rows import IGNORED
+from trainer.shop_data.odd_ids import WHOLE_IDS, OddIds
 
 EXAMPLES_PER_REASON = 3
 _EXAMPLE_CHARACTERS = 160
@@ -34,20 +36,28 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """What became of the rows of the events, or of the catalogue: read = kept + those rejected."""
+    """What became of the rows of the events, or of the catalogue: read = kept + those rejected + those ignored."""
 
     read: int
     kept: int
     rejected: tuple[Rejection, ...]  # most frequent first
+    ignored: dict[str, int] = field(default_factory=dict)  # reason → rows that are right, and no events to learn from
+
+    @property
+    def rows_rejected(self) -> int:
+        """So many."""
+        return self.read - self.kept - sum(self.ignored.values())
 
     @property
     def share_rejected(self) -> float:
-        """0 to 1; 0 where nothing was read."""
-        return (self.read - self.kept) / max(self.read, 1)
+        """0 to 1, of the rows that were not ignored; 0 where there was none."""
+        return self.rows_rejected / max(self.kept + self.rows_rejected, 1)
 
     def lines(self, name: str) -> list[str]:
         """As text."""
-        text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.read - self.kept:,} rejected"]
+        ignored = f", {sum(self.ignored.values()):,} ignored" if self.ignored else ""
+        text = [f"{name}: {self.read:,} rows read, {self.kept:,} kept, {self.rows_rejected:,} rejected{ignored}"]
+        text += [f"  {count:>12,}  ignored: {reason}" for reason, count in self.ignored.items()]
         for rejection in self.rejected:
             text.append(f"  {rejection.rows:>12,}  {rejection.reason}")
             text += [f"                  {example}" for example in rejection.examples]
@@ -70,6 +80,8 @@ class LoadReport:
     last: datetime | None
     exact_duplicates: int  # kept all the same: buying the same thing twice is real
     like_floats: tuple[str, ...] = ()  # the columns of ids that all end in .0
+    odd_ids: tuple[OddIds, ...] = ()
+    sessions: int = 0  # of the users, those that are anonymous sessions
 
     def too_many_rejected(self, most: float) -> list[str]:
         """A sentence for each kind of file of which a larger share of the rows than this was rejected."""
@@ -84,11 +96,16 @@ class LoadReport:
         text = self.events.lines("events")
         if self.catalogue is not None:
             text += self.catalogue.lines("catalogue")
-        text.append(f"users: {self.users:,}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}")
+        anonymous = f" ({self.sessions:,} of them anonymous sessions)" if self.sessions else ""
+        text.append(
+            f"users: {self.users:,}{anonymous}; items: {self.items:,}; exact duplicates kept: {self.exact_duplicates:,}"
+        )
         text += [
-            f"{name}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them only so"
+            f"{name}: all end in .0, as pandas writes whole numbers beside missing ones; the API knows them only so. "
+            f"hint: {WHOLE_IDS}"
             for name in self.like_floats
         ]
+        text += [line for one in self.odd_ids for line in one.lines()]
         by_type = sorted(self.events_by_type.items(), key=lambda pair: (-pair[1], pair[0]))
         text.append("event types: " + (", ".join(f"{name} {count:,}" for name, count in by_type) or "none"))
         if self.first is not None and self.last is not None:
@@ -106,6 +123,7 @@ class Tally:
         self._rows: Counter[str] = Counter()
         self._examples: defaultdict[str, list[str]] = defaultdict(list)
         self._blamed: defaultdict[str, list[str]] = defaultdict(list)
+        self._ignored: Counter[str] = Counter()
 
     def add(self, *, read: int, rejected: pl.DataFrame, columns: Mapping[str, str] | None = None) -> None:
         """Count rows read, and those of them that were rejected (columns as `Quarantine.write` takes them).
@@ -116,6 +134,9 @@ class Tally:
         self._read += read
         for (reason,), group in rejected.group_by([REASON], maintain_order=True):
             name = str(reason)
+            if name in IGNORED:
+                self._ignored[name] += group.height
+                continue
             self._rows[name] += group.height
             column = _blamed(name, columns or {})
             for row in group.head(EXAMPLES_PER_REASON - len(self._examples[name])).rows(named=True):
@@ -123,13 +144,19 @@ class Tally:
                 if row.get(column) is not None:
                     self._blamed[name].append(str(row[column]))
 
+    def ignore(self, reason: str, rows: int) -> None:
+        """Of the rows that were read and not rejected, so many are no events to learn from."""
+        if rows:
+            self._ignored[reason] += rows
+
     def counts(self) -> RowCounts:
         """The counts so far."""
         rejected = tuple(
             Rejection(name, rows, tuple(self._examples[name]), hint(name, self._blamed[name]))
             for name, rows in sorted(self._rows.items(), key=lambda pair: (-pair[1], pair[0]))
         )
-        return RowCounts(self._read, self._read - self._rows.total(), rejected)
+        kept = self._read - self._rows.total() - self._ignored.total()
+        return RowCounts(self._read, kept, rejected, dict(self._ignored))
 
 
 class Quarantine:
@@ -159,7 +186,8 @@ class Quarantine:
             self.path.unlink()
 
     def write(self, rejected: pl.DataFrame) -> None:
-        """Append rows that have FILE, ROW, REASON and any of the shop's columns."""
+        """Append rows that have FILE, ROW, REASON and any of the shop's columns, but for those that are ignored."""
+        rejected = rejected.filter(~pl.col(REASON).is_in(IGNORED))
         if rejected.is_empty():
             return
         as_text = [

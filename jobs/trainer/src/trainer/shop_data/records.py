@@ -21,7 +21,7 @@ BLOCK_BYTES = 1 << 25
 UTF_8: Final = "utf-8"
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_HEAD_BYTES: Final = 1 << 16  # of a file: whether its lines end in a carriage return alone
+HEAD_BYTES: Final = 1 << 16  # of a file: whether its lines end in a carriage return alone
 _OTHER_FORMATS: Final = {b"PK\x03\x04": "a zip archive: unpack it", b"\x1f\x8b": "gzipped text: end its name in .gz"}
 
 _MARK: Final = "trainer.mark"
@@ -92,7 +92,7 @@ def read(
         DataError: the file cannot be read, or a quote is opened and never closed.
     """
     rest, first_row = b"", 1
-    for chunk in _chunks(path, block_bytes, encoding):
+    for chunk in chunks(path, block_bytes, encoding):
         if not chunk and not rest:
             break
         data = np.frombuffer(rest + (chunk or b"\n"), dtype=np.uint8)
@@ -108,7 +108,7 @@ def read(
         rest = data[consumed:].tobytes()
 
 
-def _chunks(path: Path, size: int, encoding: str) -> Iterator[bytes]:
+def chunks(path: Path, size: int, encoding: str) -> Iterator[bytes]:
     """The file's text as UTF-8 with line feeds and without a byte order mark, then one empty chunk for the end."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
@@ -123,7 +123,7 @@ def _chunks(path: Path, size: int, encoding: str) -> Iterator[bytes]:
                 text = chunk if decoder is None else decoder.decode(chunk, not more).encode(UTF_8, "surrogatepass")
                 if ends_in_returns is None and text:
                     text = text.removeprefix(_BYTE_ORDER_MARK)
-                    head = text[:_HEAD_BYTES]
+                    head = text[:HEAD_BYTES]
                     ends_in_returns = b"\r" in head.removesuffix(b"\r") and b"\n" not in head
                 if text:
                     yield text.replace(b"\r", b"\n") if ends_in_returns else text

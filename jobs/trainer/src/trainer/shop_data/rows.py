@@ -1,14 +1,12 @@
 """A shop's files in, batches of rows with their row numbers out; what is no row is set aside with its text.
 
-CSV and JSON lines are read as text throughout, so that an id like 007 stays what it is; Parquet keeps its own types.
+CSV and JSON are read as text throughout, so that an id like 007 stays what it is; Parquet keeps its own types.
 """
 
 import csv
 import glob
-import json
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from trainer.shop_data import parquet, records
+from trainer.shop_data import json_array, json_lines, nesting, not_rows, parquet, records
 from trainer.shop_data.records import Records
 
-Format = Literal["csv", "jsonl", "parquet"]
+Format = Literal["csv", "jsonl", "array", "parquet"]  # array: of JSON objects
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -32,19 +30,12 @@ _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
 }
 
-WRONG_FIELDS = "wrong number of fields"
 WRONG_QUOTES = "unreadable quoting"
 NOT_JSON = "not a JSON object"
-HALF_CHARACTER = "half of a character (a lone surrogate)"
 
 _NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "raw": pl.String})
 _FIRST_BYTES = 1 << 20
-_SHOWN_CHARACTERS = 60
 _SAMPLED_LINES = 1_000
-# In JSON, what stands for itself, a character beyond the basic plane as two escapes, and (kept) half of such a pair.
-_ESCAPES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 @dataclass(frozen=True)
@@ -55,11 +46,16 @@ class Source:
     format: Format
     separator: str
     encoding: str
-    columns: list[str]  # of JSON lines: the keys of the first thousand lines; more may follow
+    columns: list[str]  # of JSON: the keys of the first thousand objects; more may follow
+    nested: tuple[str, ...] = ()  # of Parquet: columns that are read where a path leads into them
 
-    def has(self, column: str) -> bool:
-        """Whether rows may have this column."""
-        return column in self.columns or self.format == "jsonl"
+    def has(self, name: str) -> bool:
+        """Whether rows may have this column, or this field inside one."""
+        return self.shows(name) or self.format in ("jsonl", "array")
+
+    def shows(self, name: str) -> bool:
+        """Whether it is seen to have the column, or that in which the field of this path stands."""
+        return nesting.column_of(name, (*self.columns, *self.nested)) is not None and name not in self.nested
 
 
 @dataclass(frozen=True)
@@ -79,27 +75,39 @@ def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
     Raises:
         DataError: there is none, or one cannot be opened.
     """
+    opened = [_open(p, separator, encoding) for p in files(path)]
+    return [source for source in opened if source is not None]
+
+
+def files(path: Path) -> list[Path]:
+    """The files that a path means, sorted by name. Raises: DataError (there is none)."""
     if path.is_dir():
         paths = sorted(p for p in path.rglob("*") if p.is_file() and _format(p) and not p.name.startswith((".", "_")))
     else:
         paths = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     if not paths:
-        raise DataError(f"{path}: expected a CSV, JSON lines or Parquet file, a directory or a pattern, found none")
-    opened = [_open(p, separator, encoding) for p in paths]
-    return [source for source in opened if source is not None]
+        raise DataError(f"{path}: expected a CSV, JSON or Parquet file, a directory or a pattern, found none")
+    return paths
+
+
+def is_csv(path: Path) -> bool:
+    """Whether the file is read as CSV."""
+    return _format(path) == "csv"
 
 
 def batches(source: Source, *, also: list[str]) -> Iterator[RowBatch]:
-    """Rows of a file, in order. `also` names columns that JSON lines may have beyond those of the first lines.
+    """Rows of a file, in order. `also` names columns that JSON may have beyond those of the first objects, and paths.
 
     Raises:
         DataError: the file cannot be read.
     """
     if source.format == "csv":
         return _csv_batches(source)
-    if source.format == "jsonl":
-        return _json_batches(source, list(dict.fromkeys([*source.columns, *also])))
-    return _parquet_batches(source)
+    known = (*source.columns, *source.nested)
+    asked = [nesting.column_of(name, known) or nesting.first_of(name) for name in also]
+    if source.format == "parquet":
+        return _parquet_batches(source, [*source.columns, *(name for name in source.nested if name in asked)])
+    return _json_batches(source, list(dict.fromkeys([*source.columns, *asked])))
 
 
 def _format(path: Path) -> Format | None:
@@ -111,14 +119,24 @@ def _open(path: Path, separator: str, encoding: str) -> Source | None:
     if kind is None:
         raise DataError(f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz)")
     if kind == "parquet":
-        return Source(path, kind, separator, encoding, parquet.columns(path))
-    parted_by = separator if kind == "csv" else None
-    first = next(records.read(path, separator=parted_by, encoding=encoding, block_bytes=_FIRST_BYTES), None)
+        plain, nested = parquet.columns(path)
+        return Source(path, kind, separator, encoding, plain, tuple(nested))
+    if kind == "jsonl" and json_array.begins(path, encoding=encoding):
+        kind = "array"
+    source = Source(path, kind, separator, encoding, [])
+    first = next(_records(source, block_bytes=_FIRST_BYTES), None)
     lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
     if not lines:
         return None
-    columns = _header(path, lines, separator) if kind == "csv" else _keys(path, lines.texts())
-    return Source(path, kind, separator, encoding, columns)
+    columns = _header(path, lines, separator) if kind == "csv" else json_lines.keys(path, lines.texts())
+    return replace(source, columns=columns)
+
+
+def _records(source: Source, *, block_bytes: int = records.BLOCK_BYTES) -> Iterator[Records]:
+    if source.format == "array":
+        return json_array.read(source.path, encoding=source.encoding, block_bytes=block_bytes)
+    parted_by = source.separator if source.format == "csv" else None
+    return records.read(source.path, separator=parted_by, encoding=source.encoding, block_bytes=block_bytes)
 
 
 def _header(path: Path, lines: Records, separator: str) -> list[str]:
@@ -137,19 +155,6 @@ def _header(path: Path, lines: Records, separator: str) -> list[str]:
     return columns
 
 
-def _keys(path: Path, lines: list[str]) -> list[str]:
-    keys: dict[str, None] = {}
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # found again, counted and set aside when the rows are read
-        keys |= dict.fromkeys(value if isinstance(value, dict) else ())
-    if not keys:  # one array of objects, or an object over several lines
-        raise DataError(f"{path}: expected a JSON object on each line, found {lines[0][:_SHOWN_CHARACTERS]!r}")
-    return list(keys)
-
-
 def _csv_batches(source: Source) -> Iterator[RowBatch]:
     width = len(source.columns)
     schema = {f"c{n}": pl.String() for n in range(width)}
@@ -159,16 +164,17 @@ def _csv_batches(source: Source) -> Iterator[RowBatch]:
     def parse(body: bytes) -> pl.DataFrame:
         return pl.read_csv(header + body, schema=schema, separator=source.separator)
 
-    blocks = records.read(source.path, separator=source.separator, encoding=source.encoding)
-    for n, block in enumerate(blocks):
+    for n, block in enumerate(_records(source)):
         rows = block.where(~block.blank())
         if n == 0:
             rows = rows.where(slice(1, None))
         fits, valid = rows.fields == width, rows.valid_utf8()
         frame, readable = _parse_where_possible(rows, fits & valid, parse)
         frame.columns = source.columns
-        reason = np.select([~fits, ~valid], [WRONG_FIELDS, _invalid(source)], WRONG_QUOTES)
-        yield RowBatch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
+        reason = np.select([~fits, ~valid], [not_rows.WRONG_FIELDS, _invalid(source)], WRONG_QUOTES)
+        yield RowBatch(
+            frame, rows.rows[readable], not_rows.named(_malformed(rows, ~readable, reason), separator=source.separator)
+        )
 
 
 def _json_batches(source: Source, keys: list[str]) -> Iterator[RowBatch]:
@@ -177,12 +183,12 @@ def _json_batches(source: Source, keys: list[str]) -> Iterator[RowBatch]:
     def parse(body: bytes) -> pl.DataFrame:
         return pl.read_ndjson(body, schema=schema)
 
-    for block in records.read(source.path, separator=None, encoding=source.encoding):
+    for block in _records(source):
         rows = block.where(~block.blank())
-        valid, whole = rows.valid_utf8(), _whole_characters(rows)
+        valid, whole = rows.valid_utf8(), json_lines.whole_characters(rows)
         begins = np.isin(rows.data[rows.starts], np.frombuffer(b"{ \t", dtype=np.uint8))
         frame, readable = _parse_where_possible(rows, valid & whole & begins, parse)
-        reason = np.select([~valid, ~whole], [_invalid(source), HALF_CHARACTER], NOT_JSON)
+        reason = np.select([~valid, ~whole], [_invalid(source), json_lines.HALF_CHARACTER], NOT_JSON)
         yield RowBatch(frame, rows.rows[readable], _malformed(rows, ~readable, reason))
 
 
@@ -190,18 +196,9 @@ def _invalid(source: Source) -> str:
     return f"invalid {source.encoding.upper()}"
 
 
-def _whole_characters(lines: Records) -> NDArray[np.bool_]:
-    """bool [n]: no escape of the line is half a character. polars would make another one of it."""
-    whole = np.ones(len(lines), dtype=bool)
-    halves = [match.start() for match in _ESCAPES.finditer(lines.data.data) if match[1] is not None]
-    of_line = np.searchsorted(lines.ends, halves, side="right")
-    whole[of_line[of_line < len(lines)]] = False
-    return whole
-
-
-def _parquet_batches(source: Source) -> Iterator[RowBatch]:
+def _parquet_batches(source: Source, names: list[str]) -> Iterator[RowBatch]:
     start = 0
-    for frame in parquet.frames(source.path, source.columns):
+    for frame in parquet.frames(source.path, names):
         yield RowBatch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
         start += frame.height
 

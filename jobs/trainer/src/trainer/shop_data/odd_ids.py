@@ -1,0 +1,49 @@
+"""Ids that a spreadsheet or pandas has changed on the way: found by their looks, told with what mends them."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+WHOLE_IDS: Final = "whole_ids = true in the mapping reads 12748.0 as 12748"
+
+
+@dataclass(frozen=True)
+class OddIds:
+    """How many ids of a column look changed."""
+
+    column: str  # as we name it
+    ids: int
+    decimals: int  # whole numbers with decimals, as 12748.0
+    twice: int  # of those, ids that are there without them too: one customer, or item, counted as two
+    rounded: int  # 1.23457E+12: what the digits were is lost
+
+    @classmethod
+    def among(cls, column: str, ids: pl.Series, *, decimal: str) -> "OddIds":
+        """Of distinct ids; `decimal` is what parts whole and fraction in this file."""
+        mark = re.escape(decimal)
+        whole = ids.str.extract(rf"^(-?\d+){mark}0+$").drop_nulls()
+        rounded = ids.str.contains(rf"^\d{mark}\d+[eE]\+\d+$")
+        return cls(column, ids.len(), whole.len(), int(whole.is_in(ids.implode()).sum()), int(rounded.sum()))
+
+    @property
+    def are_like_floats(self) -> bool:
+        """Whether every id has decimals."""
+        return self.decimals == self.ids > 0
+
+    def lines(self) -> list[str]:
+        """What to tell of them where some do; of a few among many, which may be meant so, nothing."""
+        text = []
+        also = f", {self.twice:,} of them also without" if self.twice else ""
+        if not self.are_like_floats and (self.twice or self.decimals > self.ids / 2):
+            text.append(
+                f"{self.column}: {self.decimals:,} of {self.ids:,} are whole numbers that end in .0{also}. "
+                f"hint: {WHOLE_IDS}"
+            )
+        if self.rounded:
+            text.append(
+                f"{self.column}: {self.rounded:,} of {self.ids:,} look like 1.23457E+12: a spreadsheet has "
+                "rounded them, and their digits are lost. hint: export them as text"
+            )
+        return text
