@@ -171,9 +171,8 @@ def main() -> None:
         window = windows.held_out(shop.events, weights=shop.weights, settings=Settings(), most=1)[0]
     share = given.share or (1.0 if given.known else 0.1)
     users = round(share * len(judged_users(window)))
-    print(
-        f"{users:,} users {'known' if given.known else 'held out'}, {len(window.train.user_ids):,} × {len(window.train.item_ids):,}\n\n{HEADER}"
-    )
+    who = "known" if given.known else "held out"
+    print(f"{users:,} users {who}, {len(window.train.user_ids):,} × {len(window.train.item_ids):,}\n\n{HEADER}")
     for recipe in _recipes(window, lightgcn_epochs=given.lightgcn_epochs):
         print(compare(recipe, window, share=share, are_known=given.known).line(), flush=True)
 
