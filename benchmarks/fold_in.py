@@ -1,10 +1,12 @@
 """Recall@20 of users whom the model was not trained on, folded in, beside what training on them gives.
 
-    .venv/bin/python -m benchmarks.fold_in [--events FILE --mapping FILE | --pair TRAIN TEST]
+    .venv/bin/python -m benchmarks.fold_in [--events FILE --mapping FILE | --pair TRAIN TEST] [--known]
 
 A tenth of the judged users is excluded from training altogether. Their history before the cut is folded in by the
 services' own arithmetic (`candidate_gen.query.fold_in`), and their test items are looked for in the list that follows.
 The same users are judged with the same recipe trained on everybody. One row a model; without files: the demo shop.
+With `--known` nobody is excluded, and all judged users are folded in by the model that was trained on them: what a
+version loses whose users are in the feature store.
 """
 
 import argparse
@@ -37,19 +39,21 @@ from trainer.shop_data.interactions import Interactions
 K = 20
 RECENT_DAYS = 30
 HEADER = (
-    "| model | d | trained on them | folded in | ratio | difference, 95 % | recent popularity | µs a fold-in |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| model | d | trained on them | folded in | ratio | difference, 95 % | NDCG@20 | folded in "
+    "| recent popularity | µs a fold-in |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Recall@20 of the held-out users, float64 [n_users] each."""
+    """Recall@20 of the held-out users, float64 [n_users] each; of two of them NDCG@20 beside it."""
 
     recipe: Recipe
     dim: int
     trained: NDArray[np.float64]
     folded: NDArray[np.float64]
+    trained_ndcg: NDArray[np.float64]
+    folded_ndcg: NDArray[np.float64]
     popular: NDArray[np.float64]
     fold_in_us: float  # mean of one vector, one thread
 
@@ -65,24 +69,29 @@ class Comparison:
         return (
             f"| {name} | {self.dim} | {self.trained.mean():.4f} | {self.folded.mean():.4f} | {self.ratio:.3f} "
             f"| {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}] "
+            f"| {self.trained_ndcg.mean():.4f} | {self.folded_ndcg.mean():.4f} "
             f"| {self.popular.mean():.4f} | {self.fold_in_us:.0f} |"
         )
 
 
-def compare(recipe: Recipe, window: Split, *, share: float = 0.1, seed: int = 0) -> Comparison:
-    """Hold out a share of the judged users, and judge them trained on and folded in."""
+def compare(recipe: Recipe, window: Split, *, share: float = 0.1, are_known: bool = False, seed: int = 0) -> Comparison:
+    """Judge a share of the users trained on and folded in, by a model that excludes them unless they `are_known`."""
     users = judged_users(window)
     held_out = judged_users(window, max_users=max(1, round(share * len(users))), seed=seed)
     everybody = _published(recipe, window.train, seed=seed)
-    without = _published(recipe, _without(window.train, held_out), seed=seed)
+    without = everybody if are_known else _published(recipe, _without(window.train, held_out), seed=seed)
     folded, seconds = _folded(without, window.train, held_out)
     recent = window.train.recent_users(recipes.recent_since(window.train, RECENT_DAYS))
+    trained_recall, trained_ndcg = _judged(everybody.embeddings, window, held_out)
+    folded_recall, folded_ndcg = _judged(folded, window, held_out)
     return Comparison(
         recipe=recipe,
         dim=everybody.embeddings.item.shape[1],
-        trained=_recall(everybody.embeddings, window, held_out),
-        folded=_recall(folded, window, held_out),
-        popular=_recall(popularity(recent, n_users=len(window.train.user_ids)), window, held_out),
+        trained=trained_recall,
+        folded=folded_recall,
+        trained_ndcg=trained_ndcg,
+        folded_ndcg=folded_ndcg,
+        popular=_judged(popularity(recent, n_users=len(window.train.user_ids)), window, held_out)[0],
         fold_in_us=seconds / len(held_out) * 1e6,
     )
 
@@ -123,10 +132,12 @@ def _folded(model: Foldable, known: Interactions, users: NDArray[np.int64]) -> t
     return Embeddings(user=vectors, item=model.embeddings.item), seconds
 
 
-def _recall(scorer: Scorer, window: Split, users: NDArray[np.int64]) -> NDArray[np.float64]:
+def _judged(scorer: Scorer, window: Split, users: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Recall@20 and NDCG@20 of each user."""
     ranked = ranking.top_unseen(scorer, seen=window.train.weights, user_rows=users, k=K)
     relevant = np.diff(window.test.indptr)[users] + window.test_unknown_items[users]
-    return metrics.recall(find_hits(ranked, window.test[users]), relevant, K)
+    hits = find_hits(ranked, window.test[users])
+    return metrics.recall(hits, relevant, K), metrics.ndcg(hits, relevant, K)
 
 
 def _recipes(window: Split, *, lightgcn_epochs: int) -> list[Recipe]:
@@ -148,7 +159,8 @@ def main() -> None:
     for name in ("events", "mapping", "catalogue"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--pair", type=Path, nargs=2, help="a train and a test file, as LightGCN's authors write")
-    parser.add_argument("--share", type=float, default=0.1, help="of the judged users, to hold out")
+    parser.add_argument("--share", type=float, help="of the judged users; default: a tenth, with --known all")
+    parser.add_argument("--known", action="store_true", help="fold in those whom the model was trained on")
     parser.add_argument("--lightgcn-epochs", type=int, default=30, help="0: without LightGCN")
     given = parser.parse_args()
     if given.pair:
@@ -157,10 +169,12 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             shop = Source(given.events, given.mapping, given.catalogue).read(Path(folder))
         window = windows.held_out(shop.events, weights=shop.weights, settings=Settings(), most=1)[0]
-    users = round(given.share * len(judged_users(window)))
-    print(f"{users:,} users held out, {len(window.train.user_ids):,} × {len(window.train.item_ids):,}\n\n{HEADER}")
+    share = given.share or (1.0 if given.known else 0.1)
+    users = round(share * len(judged_users(window)))
+    who = "known" if given.known else "held out"
+    print(f"{users:,} users {who}, {len(window.train.user_ids):,} × {len(window.train.item_ids):,}\n\n{HEADER}")
     for recipe in _recipes(window, lightgcn_epochs=given.lightgcn_epochs):
-        print(compare(recipe, window, share=given.share).line(), flush=True)
+        print(compare(recipe, window, share=share, are_known=given.known).line(), flush=True)
 
 
 if __name__ == "__main__":

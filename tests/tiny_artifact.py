@@ -28,7 +28,9 @@ from recsys.artifact.manifest import (
     SumFoldIn,
     TrainingInfo,
     TransitionsInfo,
+    UsersIn,
 )
+from recsys.artifact.packed_history import packed_histories
 from recsys.artifact.transitions import Transitions
 
 FIRST_EVENT_UNIX_S = 1_700_000_000
@@ -152,6 +154,7 @@ def publish(
     blend: BlendInfo | None = None,
     stream_sequence: int = 0,
     gate: GateInfo | None = None,
+    users_in: UsersIn = "artifact",
 ) -> Path:
     """Write the shop as a version, make it the live one, and return its directory.
 
@@ -164,11 +167,18 @@ def publish(
     training = manifest.training.model_copy(update={"gate": gate})
     manifest = manifest.model_copy(
         update={"blend": blend or BlendInfo(), "stream_sequence": stream_sequence, "training": training}
+        | {"users_in": users_in}
     )
     retrieval, similar = _indexes(index_of or shop, factory=factory, metric=metric)
     writer.write_version(volume, manifest=manifest, contents=_contents(shop, retrieval=retrieval, similar=similar))
     writer.activate(volume, version)
     return volume / "versions" / version
+
+
+def packed_histories_of(shop: Shop, *, stream_sequence: int = 0) -> dict[str, str]:
+    """User id → what the feature store has of them, where the version holds no users."""
+    texts = packed_histories(_history(shop.histories), shop.item_ids, stream_sequence=stream_sequence)
+    return dict(zip(shop.user_ids, texts, strict=True))
 
 
 def serialized_index(vectors: NDArray[np.float32], factory: str = "Flat") -> NDArray[np.uint8]:

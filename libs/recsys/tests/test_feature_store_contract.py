@@ -24,6 +24,7 @@ from recsys.feature_store.interface import (
     Exposure,
     FeatureStore,
     Merge,
+    PackedHistory,
     Profile,
     RecentEvent,
     Subject,
@@ -266,6 +267,31 @@ async def test_a_session_merges_into_its_user_with_its_past_and_its_future(store
         assert [stored.item_id for stored in profile.recent] == ["d", "c", "b", "a"]
         assert profile.seen == {"view": {"a", "b", "c", "d"}}
     assert await store.merge_session("guest", user_id="anna", now_ms=NOW_MS) == 0
+
+
+async def test_a_history_of_training_is_its_users_until_a_later_one_takes_its_place(store: FeatureStore) -> None:
+    assert await store.write_histories([PackedHistory("anna", 5, "five | ä\0"), PackedHistory("ben", 5, "his")]) == 2
+    assert (await store.profile(ANNA)).history == "five | ä\0"
+    assert (await store.profile(GUEST)).history == ""
+    assert await store.write_histories([PackedHistory("anna", 4, "four"), PackedHistory("ben", 5, "again")]) == 1
+    assert [(await store.profile(Subject("user", who))).history for who in ("anna", "ben")] == ["five | ä\0", "again"]
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    assert (await store.profile(GUEST)).history == "five | ä\0"
+    assert await store.write_histories([PackedHistory(f"user-{n}", 6, "x") for n in range(120)]) == 120
+    assert (await store.profile(Subject("user", "user-119"))).history == "x"
+
+
+async def test_a_history_goes_with_its_user_and_comes_back_only_of_a_training_that_knew_the_erasure(
+    store: FeatureStore,
+) -> None:
+    await store.write_histories([PackedHistory("anna", 0, "before")])
+    erasure = await store.erase_user("anna", now_ms=NOW_MS)
+    assert erasure.store_entries == 1
+    assert (await store.profile(ANNA)).history == ""
+    assert await store.write_histories([PackedHistory("anna", erasure.sequence - 1, "read before it")]) == 0
+    assert (await store.profile(ANNA)).history == ""
+    assert await store.write_histories([PackedHistory("anna", erasure.sequence, "since")]) == 1
+    assert (await store.profile(ANNA)).history == "since"
 
 
 async def test_a_session_that_gets_another_user_starts_afresh_for_that_one(store: FeatureStore) -> None:

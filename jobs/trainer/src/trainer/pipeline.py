@@ -28,7 +28,7 @@ from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
-from trainer.publishing import foldable, index, keeping, publish, store, two_stage
+from trainer.publishing import foldable, histories, index, keeping, publish, store, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -137,9 +137,12 @@ def _fit_and_publish(
         training=_training(shop, decided, verdict, data_until=data_until, force=force, settings=settings),
     )
     with step("publish"):
-        version = publish.publish(volume, fitted)
+        version = publish.publish(volume, fitted, users_in=settings.users_in)
+    goes_live = verdict.passed or force
+    if goes_live and settings.users_in == "feature_store":
+        with step("write histories"):
+            histories.write(known, stream_sequence=shop.stream_sequence, url=settings.feature_store_url)
     with step("activate"):
-        goes_live = verdict.passed or force
         if goes_live:
             open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
         store.publish_version(settings, version, live=goes_live)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.layout import STORE_PATTERN
+from recsys.artifact.manifest import UsersIn
 
 ModelName = Literal["als", "ials", "spectral", "ease", "lightgcn", "sasrec"]
 MAX_DAYS: Final = 36_500  # a century: beyond it a date may be none
@@ -21,6 +22,9 @@ class Settings(BaseSettings):
     artifact_dir: Path = Path("artifacts")  # the volume that versions are published on
     # object store that versions are published in, and of which the volume is a copy; empty: the volume is shared
     artifact_store: str = Field(default="", pattern=STORE_PATTERN)
+    # feature_store: versions hold no users, whose histories go there, and services fold everybody in
+    users_in: UsersIn = "artifact"
+    feature_store_url: str = ""  # the services' own: sqlite:///path or valkey://host:port/0
     keep_versions: int = Field(default=5, ge=1)  # beyond these the oldest are removed; the live one always stays
     horizon_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # length of a held-out window
     recent_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # what counts as recent for popularity and recency
@@ -29,6 +33,12 @@ class Settings(BaseSettings):
     judging_users: int = Field(default=20_000, ge=1)  # at most so many judge a new version, a seeded sample
     threads: int = Field(default=0, ge=0)  # 0: all cores
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _histories_have_a_place(self) -> Self:
+        if self.users_in == "feature_store" and not self.feature_store_url:
+            raise ValueError("expected a feature_store_url for the histories of users_in=feature_store, found none")
+        return self
 
     @property
     def checkpoint_dir(self) -> Path:

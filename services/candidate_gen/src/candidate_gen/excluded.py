@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.known_user import KnownUser
 from recsys.artifact.history import History
 from recsys.shop.events import PURCHASE
 
@@ -46,13 +47,14 @@ def rows_of(item_ids: Iterable[str], find: Callable[[str], int | None]) -> NDArr
 
 
 def seen_in_training(
-    history: History, user_row: int, event_types: Sequence[str], *, returned: NDArray[np.int64] = NO_ROWS
+    user: KnownUser, event_types: Sequence[str], *, returned: NDArray[np.int64] = NO_ROWS
 ) -> NDArray[np.int64]:
     """Rows of what a user has seen by events of these types; of any type where none is named.
 
     `returned` are rows whose purchases were all taken back since: they count by their other events only.
     """
-    part = history.part(user_row)
+    history = user.history
+    part = history.part(user.row)
     rows = history.items[part]
     if not event_types and not len(returned):
         return rows.astype(np.int64)

@@ -18,6 +18,7 @@ from candidate_gen.candidates import Candidates, Proposals, candidates_of
 from candidate_gen.comes_next import comes_next
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, seen_in_training
+from candidate_gen.known_user import KnownUser, known_user
 from candidate_gen.query.item_weights import LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
@@ -25,7 +26,6 @@ from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
-from candidate_gen.users import user_row_of
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import EventsOmittedError, ItemNotFoundError
@@ -51,6 +51,7 @@ class Asker:
     events: Sequence[LiveEvent] = ()
     events_after: int = 0  # not 0: those up to this place in the stream are omitted, but for the latest by time
     basket_item_ids: Sequence[str] = ()
+    history: str = ""  # packed: what a training knew, for a version that holds no users
 
 
 _NOBODY: Final = Asker()
@@ -123,20 +124,30 @@ class Retriever:
         for row in spread(len(self.artifact.users), _WARMING_REQUESTS):
             self.candidates(Asker(user_id=self.artifact.users.id_of(row)), Conditions(), count=_WARMING_COUNT)
         for row in spread(len(self.artifact.items), _WARMING_REQUESTS):
-            self.similar(self.artifact.items.id_of(row), Conditions(), count=_WARMING_COUNT)
+            item_id = self.artifact.items.id_of(row)
+            self.similar(item_id, Conditions(), count=_WARMING_COUNT)
+            if not self.manifest.holds_users:
+                self.candidates(Asker(basket_item_ids=[item_id]), Conditions(), count=_WARMING_COUNT)
         self.popular(Conditions(), count=_WARMING_COUNT)
 
     def candidates(self, asker: Asker, conditions: Conditions, *, count: int, explain: bool = False) -> Retrieved:
         """Candidates for somebody: `count` of the index, and those of the other sources; all where fewer match.
 
-        Raises: EventsOmittedError.
+        Raises: EventsOmittedError, OtherReleaseError (of the packed history).
         """
         eligible = self._eligible
-        user_row = user_row_of(self.artifact, self.live, asker.user_id, erased_sequence=asker.erased_sequence)
-        self._expect_all_events_needed(asker, user_row)
-        excluded = self._excluded(conditions, eligible, asker=asker, user_row=user_row)
+        user = known_user(
+            self.artifact,
+            self.live,
+            asker.user_id,
+            packed=asker.history,
+            erased_sequence=asker.erased_sequence,
+            row_of=self._row_of,
+        )
+        self._expect_all_events_needed(asker, user)
+        excluded = self._excluded(conditions, eligible, asker=asker, user=user)
         items = eligible.matching(conditions.filter).without(excluded.rows)
-        query = self.queries.of(user_row, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
+        query = self.queries.of(user, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
         following = comes_next(self.artifact.transitions, query.history)
         asked = Asked(
             user_id=asker.user_id,
@@ -191,12 +202,12 @@ class Retriever:
         popular = Proposals(Source.POPULAR, self.sources.popular.first(items, count))
         return candidates_of(Source.ANN, NONE, [popular], n_items=eligible.n_items, new_ids=())
 
-    def _expect_all_events_needed(self, asker: Asker, user_row: int | None) -> None:
+    def _expect_all_events_needed(self, asker: Asker, user: KnownUser | None) -> None:
         """What was omitted must be part of the user's trained history, and older than the most recent items."""
         if not asker.events_after:
             return
         latest = replace(asker, events=asker.events[:LATEST_EVENTS])
-        is_known = user_row is not None and asker.events_after <= self.manifest.stream_sequence
+        is_known = user is not None and asker.events_after <= user.up_to_sequence
         if not is_known or len(self._recent(latest)) < RECENT_ITEMS:
             raise EventsOmittedError(self.manifest.version, after=asker.events_after)
 
@@ -218,7 +229,7 @@ class Retriever:
         eligible: EligibleItems,
         *,
         asker: Asker = _NOBODY,
-        user_row: int | None = None,
+        user: KnownUser | None = None,
     ) -> Excluded:
         find = partial(self._row_among, eligible)
         named = rows_of(chain(conditions.exclude_item_ids, asker.basket_item_ids), find)
@@ -226,10 +237,10 @@ class Retriever:
         if seen.is_included:
             return Excluded(named, NO_ROWS)
         later = rows_of(seen.item_ids, find)
-        if user_row is None:
+        if user is None:
             return Excluded(named, later)
-        returned = self.queries.returned(user_row, asker.events)
-        before = seen_in_training(self.artifact.history, user_row, seen.event_types, returned=returned)
+        returned = self.queries.returned(user, asker.events)
+        before = seen_in_training(user, seen.event_types, returned=returned)
         return Excluded(named, np.concatenate([before, later]) if len(later) else before)
 
     def _take(self, changed: Mapping[str, ItemRecord]) -> None:

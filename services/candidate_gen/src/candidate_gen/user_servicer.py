@@ -32,13 +32,19 @@ class UserServicer(UserServiceServicer):
         check_count("count", request.count, at_most=self._max_count)
         artifact = self._watcher.current().artifact
         history = users.history(
-            artifact, self._live, request.user_id, count=request.count, live_item_ids=request.live_item_ids
+            artifact,
+            self._live,
+            request.user_id,
+            count=request.count,
+            live_item_ids=request.live_item_ids,
+            packed=request.history,
         )
         manifest = artifact.manifest
         response = GetHistoryResponse(artifact_version=manifest.version, stream_sequence=manifest.stream_sequence)
         if history is not None:
             response.user_known = True
             response.items.extend(_to_wire(item) for item in history.items)
+            response.stream_sequence = history.stream_sequence
             response.total = history.total
             response.known_live_items = history.known_live_items
         return response

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from candidate_gen.known_user import is_erased, known_user
 from recsys.artifact.reader import Artifact
+from recsys.errors import InvalidArgumentError
 from recsys.feature_store.follower import LiveState
-from recsys.ids import user_hash
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class UserHistory:
     items: list[SeenItem]
     total: int
     known_live_items: int  # of the items seen live, each once: how many are in it
+    stream_sequence: int  # events of the stream up to here are in it
 
 
 @dataclass(frozen=True)
@@ -42,39 +44,40 @@ class UserPage:
     has_more: bool
 
 
-def user_row_of(artifact: Artifact, live: LiveState, user_id: str, *, erased_sequence: int = 0) -> int | None:
-    """The row of a user; none for one that the version does not know, or must have forgotten.
-
-    `erased_sequence`: place in the stream of an erasure that a caller knows of, perhaps before it is followed here.
-    """
-    return None if _is_erased(artifact, live, user_id, erased_sequence) else artifact.users.row_of(user_id)
-
-
-def _is_erased(artifact: Artifact, live: LiveState, user_id: str, told: int = 0) -> bool:
-    """Whether the version holds what a user asked to be forgotten; of what they did since, it may have learnt."""
-    erased = live.erased
-    followed = erased.get(user_hash(user_id), 0) if erased else 0
-    return max(told, followed) > artifact.manifest.stream_sequence
-
-
 def history(
-    artifact: Artifact, live: LiveState, user_id: str, *, count: int, live_item_ids: Iterable[str] = ()
+    artifact: Artifact,
+    live: LiveState,
+    user_id: str,
+    *,
+    count: int,
+    live_item_ids: Iterable[str] = (),
+    packed: str = "",
 ) -> UserHistory | None:
-    """What a user has seen, most recent first; none for a user that the version does not know."""
-    row = user_row_of(artifact, live, user_id)
-    if row is None:
+    """What a user has seen, most recent first; none for a user that is not known, see `known_user`."""
+    user = known_user(artifact, live, user_id, packed=packed)
+    if user is None:
         return None
     items = [
         SeenItem(artifact.items.id_of(entry.item_row), entry.event_type, entry.unix_s)
-        for entry in artifact.history.entries(row, count)
+        for entry in user.history.entries(user.row, count)
     ]
-    trained = set(artifact.history.rows(row).tolist())
+    trained = set(user.history.rows(user.row).tolist())
     known = sum(artifact.items.row_of(item_id) in trained for item_id in set(live_item_ids))
-    return UserHistory(items=items, total=artifact.history.size(row), known_live_items=known)
+    return UserHistory(
+        items=items,
+        total=user.history.size(user.row),
+        known_live_items=known,
+        stream_sequence=user.up_to_sequence,
+    )
 
 
 def page(artifact: Artifact, live: LiveState, *, prefix: str, after_user_id: str, page_size: int) -> UserPage:
-    """The first users whose id starts with `prefix` and is greater than `after_user_id`; both may be empty."""
+    """The first users whose id starts with `prefix` and is greater than `after_user_id`; both may be empty.
+
+    Raises: InvalidArgumentError (the version holds no users).
+    """
+    expect_users(artifact)
+    sequence = artifact.manifest.stream_sequence
     first = artifact.users.first_row_from(prefix)
     if after_user_id:
         first = max(first, artifact.users.first_row_after(after_user_id))
@@ -83,9 +86,18 @@ def page(artifact: Artifact, live: LiveState, *, prefix: str, after_user_id: str
         user_id = artifact.users.id_of(row)
         if not user_id.startswith(prefix):
             break  # ids that share a prefix stand together
-        if _is_erased(artifact, live, user_id):
+        if is_erased(live, user_id, after_sequence=sequence):
             continue
         if len(users) == page_size:
             return UserPage(users=users, has_more=True)
         users.append(User(user_id=user_id, history_size=artifact.history.size(row)))
     return UserPage(users=users, has_more=False)
+
+
+def expect_users(artifact: Artifact) -> None:
+    """Raises: InvalidArgumentError (the version holds no users)."""
+    if not artifact.manifest.holds_users:
+        raise InvalidArgumentError(
+            f"users: expected a version that holds its users, found {artifact.manifest.version!r}, whose users are in "
+            "the feature store, which lists nobody; train with TRAINER_USERS_IN=artifact"
+        )

@@ -23,6 +23,7 @@ def asker_of(request: GetCandidatesRequest) -> Asker:
         events=request.events,
         events_after=request.events_after,
         basket_item_ids=request.basket_item_ids,
+        history=request.history,
     )
 
 

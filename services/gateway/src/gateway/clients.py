@@ -107,10 +107,15 @@ class CandidateGenClient(_ServiceClient):
         self._users = user_service_pb2_grpc.UserServiceStub(channel)
 
     async def get_history(
-        self, user_id: str, *, count: int, live_item_ids: Iterable[str], timeout_s: float
+        self, user_id: str, *, count: int, live_item_ids: Iterable[str], packed: str, timeout_s: float
     ) -> user_service_pb2.GetHistoryResponse:
-        """What a user has seen in training, and how many of the items seen live are among it."""
-        request = user_service_pb2.GetHistoryRequest(user_id=user_id, count=count, live_item_ids=live_item_ids)
+        """What a user has seen in training, and how many of the items seen live are among it.
+
+        `packed` is the profile's history, for a version that holds no users.
+        """
+        request = user_service_pb2.GetHistoryRequest(
+            user_id=user_id, count=count, live_item_ids=live_item_ids, history=packed
+        )
         return await self._call(self._users.GetHistory, request, timeout_s=timeout_s)
 
     async def list_users(

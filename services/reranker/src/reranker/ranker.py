@@ -67,10 +67,11 @@ class Ranker:
         """Rank for a few users, so that nobody else's request is the first."""
         page_in(self.artifact.item_embeddings)
         rows = np.array(spread(len(self.artifact.items), _WARMING_CANDIDATES))
-        for user_row in spread(len(self.artifact.users), _WARMING_REQUESTS):
+        # of a version without users, items stand for them
+        queries = self.artifact.user_embeddings if self.manifest.holds_users else self.artifact.item_embeddings
+        for row in spread(len(queries), _WARMING_REQUESTS):
             candidates = Proposed(rows, np.zeros(len(rows), np.float32), np.ones(len(rows), np.uint32))
-            query = self.artifact.user_embeddings[user_row]
-            self.rank(RankRequest(candidates=candidates, count=_WARMING_ITEMS, query_vector=query))
+            self.rank(RankRequest(candidates=candidates, count=_WARMING_ITEMS, query_vector=queries[row]))
 
     def rank(self, request: RankRequest) -> Ranking:
         """The best of the candidates that are on sale, overruled by what the shop asks for.

@@ -16,7 +16,7 @@ from recsys.artifact import writer
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo
+from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo, UsersIn
 from recsys.artifact.transitions import Transitions
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
@@ -44,8 +44,10 @@ class Fitted:
     training: TrainingInfo
 
 
-def publish(volume: Path, fitted: Fitted) -> str:
+def publish(volume: Path, fitted: Fitted, *, users_in: UsersIn = "artifact") -> str:
     """Write a version beside the others and return its name; `writer.activate` makes it live.
+
+    With its users in the feature store, it holds none: `histories.write` puts them there.
 
     Raises:
         ArtifactError: as `writer.write_version`.
@@ -63,6 +65,7 @@ def publish(volume: Path, fitted: Fitted) -> str:
         event_types=fitted.known.event_types,
         index=IndexInfo(**asdict(fitted.retrieval.spec), recall=fitted.retrieval.recall),
         blend=fitted.blend,
+        users_in=users_in,
         stream_sequence=fitted.stream_sequence,
         metrics=fitted.metrics,
         training=fitted.training,

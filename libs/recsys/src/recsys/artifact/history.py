@@ -49,3 +49,16 @@ class History:
                 self.items[start:stop], self.times[start:stop], self.types[start:stop], strict=True
             )
         ]
+
+
+def empty_history(event_types: list[str]) -> History:
+    """That of a version without users."""
+    return History(
+        indptr=np.zeros(1, np.int64),
+        items=np.empty(0, np.int32),
+        times=np.empty(0, np.int64),
+        types=np.empty(0, np.uint8),
+        weights=np.empty(0, np.float32),
+        type_sets=np.empty(0, np.uint32),
+        event_types=event_types,
+    )

@@ -56,13 +56,24 @@ DATA_FILES: Final = (
     FOLD_IN_SPECTRUM,
 )
 TRANSITIONS: Final = (TRANSITIONS_INDPTR, TRANSITIONS_ITEMS, TRANSITIONS_SCORES)  # of a version that has transitions
+USER_FILES: Final = (
+    USER_EMBEDDINGS,
+    USERS,
+    HISTORY_INDPTR,
+    HISTORY_ITEMS,
+    HISTORY_TIMES,
+    HISTORY_TYPES,
+    HISTORY_WEIGHTS,
+    HISTORY_TYPE_SETS,
+)  # not of a version whose users are in the feature store
 
 
-def data_files(fold_in_kind: str | None) -> tuple[str, ...]:
+def data_files(fold_in_kind: str | None, *, holds_users: bool = True) -> tuple[str, ...]:
     """The files of a version whose fold-in is of this kind; none: it is of format 1."""
     if fold_in_kind is None:
         return DATA_FILES_OF_FORMAT_1
-    return (*DATA_FILES, FOLD_IN_ENCODER) if fold_in_kind == "sequence" else DATA_FILES
+    names = (*DATA_FILES, FOLD_IN_ENCODER) if fold_in_kind == "sequence" else DATA_FILES
+    return names if holds_users else tuple(name for name in names if name not in USER_FILES)
 
 
 def is_version_name(name: str) -> bool:

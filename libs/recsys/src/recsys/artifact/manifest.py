@@ -10,6 +10,9 @@ from recsys.blend import BlendWeights
 FORMAT_VERSION: Final = 2
 _FAILED: Final = "failed: "
 
+UsersIn = Literal["artifact", "feature_store"]
+"""Where a version's users are: its own files, or the feature store, from whose histories services fold them in."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -162,7 +165,7 @@ class Manifest(_Frozen):
     version: str
     model: str
     dim: int = Field(gt=0)
-    user_count: int = Field(ge=0)
+    user_count: int = Field(ge=0)  # that it was trained on, wherever they are
     item_count: int = Field(ge=0)  # 0: a shop that has nothing yet
     interaction_count: int = Field(ge=0)
     event_types: list[str]
@@ -171,6 +174,7 @@ class Manifest(_Frozen):
     blend: BlendInfo = BlendInfo()
     # none: the version has none, and no files of them
     transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
+    users_in: UsersIn = Field(default="artifact", exclude_if=lambda place: place == "artifact")
     stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]
     training: TrainingInfo
@@ -179,6 +183,11 @@ class Manifest(_Frozen):
     code_revision: str
     trained_at: datetime
     files: dict[str, FileEntry]
+
+    @property
+    def holds_users(self) -> bool:
+        """Whether the version has files of its users: ids, embeddings, histories."""
+        return self.users_in == "artifact"
 
     @property
     def is_refused(self) -> bool:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from recsys.artifact import checks, layout, sequence_encoder
 from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
-from recsys.artifact.history import History
+from recsys.artifact.history import History, empty_history
 from recsys.artifact.manifest import FORMAT_VERSION, Manifest, SequenceFoldIn
 from recsys.artifact.sorted_ids import SortedIds
 from recsys.artifact.transitions import Transitions
@@ -36,7 +36,7 @@ class Artifact:
     manifest: Manifest
     users: SortedIds
     items: SortedIds
-    user_embeddings: NDArray[np.float32]  # [n_users, dim]
+    user_embeddings: NDArray[np.float32]  # [n_users, dim]; like users and history empty where the store has them
     item_embeddings: NDArray[np.float32]  # [n_items, dim]
     catalogue: Catalogue
     history: History
@@ -55,18 +55,17 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
     """
     manifest = read_manifest(version_dir)
-    needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None)
+    needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None, holds_users=manifest.holds_users)
     needed += layout.TRANSITIONS if manifest.transitions is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
-    n_users, n_items = manifest.user_count, manifest.item_count
-    users = _read_batch(version_dir / layout.USERS, lambda _: _USERS, n_users)
+    n_items = manifest.item_count
     items = _read_batch(version_dir / layout.ITEMS, schema_with, n_items)
     artifact = Artifact(
         manifest=manifest,
-        users=SortedIds(users.column("user_id")),
+        users=SortedIds(_read_users(version_dir, manifest).column("user_id")),
         items=SortedIds(items.column("item_id")),
-        user_embeddings=_read_array(version_dir / layout.USER_EMBEDDINGS, np.float32, (n_users, manifest.dim)),
+        user_embeddings=_read_user_embeddings(version_dir, manifest),
         item_embeddings=_read_array(version_dir / layout.ITEM_EMBEDDINGS, np.float32, (n_items, manifest.dim)),
         catalogue=Catalogue(items),
         history=_read_history(version_dir, manifest),
@@ -115,7 +114,7 @@ def parsed_manifest(text: bytes, *, path: Path | str, version: str) -> Manifest:
         raise ArtifactError(f"{path}: {where}: expected: {expected}; found: {str(first['input'])[:80]!r}") from error
     if manifest.version != version:
         raise ArtifactError(f"{path}: version: expected {version!r}, found {manifest.version!r}")
-    if manifest.format_version > 1 and manifest.fold_in is None:
+    if manifest.fold_in is None and (manifest.format_version > 1 or not manifest.holds_users):
         raise ArtifactError(f"{path}: fold_in: expected one in format {manifest.format_version}, found none")
     return manifest
 
@@ -159,8 +158,22 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
         )
 
 
+def _read_users(version_dir: Path, manifest: Manifest) -> pa.RecordBatch:
+    if not manifest.holds_users:
+        return pa.RecordBatch.from_pylist([], schema=_USERS)
+    return _read_batch(version_dir / layout.USERS, lambda _: _USERS, manifest.user_count)
+
+
+def _read_user_embeddings(version_dir: Path, manifest: Manifest) -> NDArray[np.float32]:
+    if not manifest.holds_users:
+        return np.empty((0, manifest.dim), np.float32)
+    return _read_array(version_dir / layout.USER_EMBEDDINGS, np.float32, (manifest.user_count, manifest.dim))
+
+
 def _read_history(version_dir: Path, manifest: Manifest) -> History:
     """Format 1 knows the last type of a pair and no weights: it counts as one event of that type, of weight 1."""
+    if not manifest.holds_users:
+        return empty_history(manifest.event_types)
     nnz = manifest.interaction_count
     types = _read_array(version_dir / layout.HISTORY_TYPES, np.uint8, (nnz,))
     if manifest.format_version == 1:

@@ -56,6 +56,8 @@ def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) 
 def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> None:
     """Put a version beside the others, complete or not at all. It is not made live.
 
+    Where `manifest.users_in` is the feature store, the contents' users are left out.
+
     `manifest.files`, `manifest.fold_in` and `manifest.transitions` are filled in here, from the contents.
 
     Raises:
@@ -70,8 +72,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
             raise ArtifactError(f"{final}: expected a new version, found one of this name")
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
-        _write_files(incomplete, contents)
-        names = layout.data_files(contents.fold_in.info.kind)
+        names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
+        _write_files(incomplete, contents, names=names)
         names += () if contents.transitions is None else layout.TRANSITIONS
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
@@ -164,7 +166,8 @@ def _remove_incomplete(volume: Path) -> None:
         shutil.rmtree(leftover)
 
 
-def _write_files(directory: Path, contents: Contents) -> None:
+def _write_files(directory: Path, contents: Contents, *, names: Collection[str]) -> None:
+    """Of the files that concern users, only those among `names`."""
     history = contents.history
     arrays: dict[str, NDArray[np.generic]] = {
         layout.USER_EMBEDDINGS: contents.user_embeddings,
@@ -190,10 +193,13 @@ def _write_files(directory: Path, contents: Contents) -> None:
     if contents.fold_in.info.kind == "sequence":
         arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
     for name, array in arrays.items():
+        if name in layout.USER_FILES and name not in names:
+            continue
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
             durable_file.flush(file)
-    _write_arrow(directory / layout.USERS, pa.table({"user_id": pa.array(contents.user_ids, pa.large_string())}))
+    if layout.USERS in names:
+        _write_arrow(directory / layout.USERS, pa.table({"user_id": pa.array(contents.user_ids, pa.large_string())}))
     _write_arrow(directory / layout.ITEMS, contents.items.cast(schema_with(contents.items.column_names)))
     durable_file.replace(directory / layout.RETRIEVAL_INDEX, contents.retrieval_index.data)
     durable_file.replace(directory / layout.SIMILAR_INDEX, contents.similar_index.data)

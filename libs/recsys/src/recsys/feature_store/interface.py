@@ -71,7 +71,17 @@ class Profile:
     recent: tuple[RecentEvent, ...]  # most recent first by time, at most RECENT_EVENTS
     seen: Mapping[str, frozenset[str]]  # event type → ids of items, of all events ever appended; no taken-back purchase
     arms: Mapping[str, str] = field(default_factory=dict)  # experiment → arm of the first exposure
+    history: str = ""  # what a training knew of a user, see PackedHistory; empty: nothing was written
     omitted: int = 0  # recent events that the asker did not want: none of them is among the first LATEST_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class PackedHistory:
+    """What a training knew of a user, kept here for versions that hold no users."""
+
+    user_id: str
+    sequence: int  # events of the stream up to here are in it
+    text: str  # of `recsys.artifact.packed_history`; read by candidate_gen alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,12 @@ class FeatureStore(Protocol):
 
         Again: moves what is new. A session that belongs to another user by now starts afresh for this one. Of two arms
         of one experiment, that of the earlier exposure stays. The stream says so, too, where it is new.
+        """
+
+    async def write_histories(self, histories: Sequence[PackedHistory]) -> int:
+        """Keep what a training knew, each in place of the user's earlier one; returns how many were kept.
+
+        One that knows less of the stream than what is kept is left out, and one of a user who was erased since.
         """
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:

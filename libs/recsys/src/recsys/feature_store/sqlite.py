@@ -17,6 +17,7 @@ from recsys.feature_store.interface import (
     Event,
     Exposure,
     FeatureStore,
+    PackedHistory,
     Profile,
     StreamEntry,
     Subject,
@@ -54,6 +55,9 @@ class SqliteStore(FeatureStore):
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         return await self._write(sqlite_writes.merge_session, session_id, user_id=user_id, now_ms=now_ms)
+
+    async def write_histories(self, histories: Sequence[PackedHistory]) -> int:
+        return await self._write(sqlite_writes.write_histories, histories)
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
         rows = self._rows("SELECT item_id, counter FROM counters ORDER BY counter DESC, item_id LIMIT ?", limit)

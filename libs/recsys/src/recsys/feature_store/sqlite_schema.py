@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS sessions (session_id TEXT PRIMARY KEY, user_id TEXT N
 CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
 CREATE TABLE IF NOT EXISTS pasts (user_id TEXT NOT NULL, session_id TEXT NOT NULL, PRIMARY KEY (user_id, session_id))
   WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS histories (subject TEXT PRIMARY KEY, sequence INTEGER NOT NULL, text TEXT NOT NULL)
+  WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (item_id TEXT PRIMARY KEY, counter REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS counters_by_weight ON counters (counter);
 CREATE TABLE IF NOT EXISTS items (

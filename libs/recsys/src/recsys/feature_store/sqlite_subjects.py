@@ -31,6 +31,7 @@ UNION ALL SELECT 1, count(*), group_concat('[' || sequence || ',' || event || ']
   FROM recent, who WHERE subject = key
 UNION ALL SELECT 2, event_type, json_group_array(item_id) FROM had, who WHERE subject = key GROUP BY event_type
 UNION ALL SELECT 3, experiment, arm FROM assignments, who WHERE subject = key
+UNION ALL SELECT 4, 0, text FROM histories, who WHERE subject = key
 """
 """Everything of the subject with a key, or of the user that it was merged into, as of one moment."""
 
@@ -45,10 +46,10 @@ def resolve(connection: sqlite3.Connection, subject: Subject) -> Subject:
 
 def profile_of(rows: Iterable[tuple[int, Any, Any]]) -> Profile:
     """The profile that PROFILE found."""
-    found: tuple[dict[Any, Any], ...] = ({}, {}, {}, {})
+    found: tuple[dict[Any, Any], ...] = ({}, {}, {}, {}, {})
     for part, key, value in rows:
         found[part][key] = value
-    who, events, seen, arms = found
+    who, events, seen, arms, history = found
     [(recent_count, texts)] = events.items()
     recent = codec.recent_from_text(f"[{texts or ''}]")
     return Profile(
@@ -56,6 +57,7 @@ def profile_of(rows: Iterable[tuple[int, Any, Any]]) -> Profile:
         recent,
         {event_type: frozenset(json.loads(item_ids)) for event_type, item_ids in seen.items()},
         arms,
+        history=history.get(0, ""),
         omitted=recent_count - len(recent),
     )
 
@@ -115,7 +117,7 @@ def move(connection: sqlite3.Connection, key: str, *, to: str) -> int:
 
 def forget(connection: sqlite3.Connection, key: str) -> int:
     """Remove all that is kept of a subject outside of the stream; returns how many rows."""
-    tables = ("recent", "had", "bought_again", "assignments")
+    tables = ("recent", "had", "bought_again", "assignments", "histories")
     return sum(connection.execute(f"DELETE FROM {table} WHERE subject = ?", (key,)).rowcount for table in tables)
 
 

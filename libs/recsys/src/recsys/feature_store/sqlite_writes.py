@@ -17,6 +17,7 @@ from recsys.feature_store.interface import (
     Event,
     Exposure,
     Merge,
+    PackedHistory,
     Subject,
 )
 from recsys.feature_store.sqlite_schema import DAY_MS, enter, next_number
@@ -88,6 +89,21 @@ def merge_session(connection: sqlite3.Connection, session_id: str, *, user_id: s
     moved = sqlite_subjects.move(connection, session, to=user)
     _cap_recent(connection, {user})
     return moved
+
+
+def write_histories(connection: sqlite3.Connection, histories: Sequence[PackedHistory]) -> int:
+    """See `interface.FeatureStore.write_histories`."""
+    rows = [
+        (codec.key_of(Subject("user", one.user_id)), one.sequence, one.text, user_hash(one.user_id))
+        for one in histories
+    ]
+    return connection.executemany(
+        "INSERT INTO histories SELECT ?1, ?2, ?3 "
+        "WHERE NOT EXISTS (SELECT 1 FROM erasures WHERE user_hash = ?4 AND sequence > ?2) "
+        "ON CONFLICT (subject) DO UPDATE SET sequence = excluded.sequence, text = excluded.text "
+        "WHERE excluded.sequence >= histories.sequence",
+        rows,
+    ).rowcount
 
 
 def erase_user(connection: sqlite3.Connection, user_id: str, *, now_ms: int) -> Erasure:

@@ -31,6 +31,7 @@ from recsys.feature_store.interface import (
     Exposure,
     FeatureStore,
     Merge,
+    PackedHistory,
     Profile,
     StreamEntry,
     Subject,
@@ -96,18 +97,29 @@ class ValkeyStore(FeatureStore):
 
     async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
         found = await self._run(valkey_scripts.PROFILE, codec.key_of(subject), after_sequence, LATEST_EVENTS)
-        key, recent, omitted, seen, arms = found
+        key, recent, omitted, seen, arms, history = found
         return Profile(
             codec.subject_of(key),
             codec.recent_from_text(recent),
             {event_type: frozenset(item_ids) for event_type, item_ids in json.loads(seen).items()},
             {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
+            history=history.partition("|")[2],
             omitted=omitted,
         )
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         text = codec.to_text(Merge(session_id, user_id, now_ms))
         return int(await self._run(valkey_scripts.MERGE, session_id, user_id, RECENT_EVENTS, text, now_ms))
+
+    async def write_histories(self, histories: Sequence[PackedHistory]) -> int:
+        kept = 0
+        for start in range(0, len(histories), _EVENTS_AT_ONCE):
+            arguments: list[str | int] = []
+            for one in histories[start : start + _EVENTS_AT_ONCE]:
+                key = codec.key_of(Subject("user", one.user_id))
+                arguments += [key, user_hash(one.user_id), one.sequence, one.text]
+            kept += await self._run(valkey_scripts.HISTORIES, *arguments)
+        return kept
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
         # kept negative, so that equal ones come by id

@@ -10,6 +10,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     times:marking                     how far keys were looked through for sessions without a time, see `mark_sessions`
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
     pasts:USER_ID                     set of sessions whose entries from before the merge are the user's
+    history:K                         "SEQUENCE|TEXT" of what a training knew, see `interface.PackedHistory`
     counters                          sorted set of items by −counter, see `codec.counter_of`
     items, items:order                hash of records; sorted set of ids by sequence
     stream                            stream of SEQUENCE-0: k kind, s subject, e entry
@@ -40,7 +41,7 @@ local function touch(key, unix_ms)
 end
 
 local function forget(key)
-  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key)
+  redis.call("DEL", "recent:" .. key, "had:" .. key, "again:" .. key, "assignments:" .. key, "history:" .. key)
 end
 
 local function cap(key, most) redis.call("ZREMRANGEBYRANK", "recent:" .. key, 0, -(tonumber(most) + 1)) end
@@ -132,8 +133,8 @@ return outcomes
 )
 
 # ARGV: subject key, place in the stream up to which a user's recent events are omitted, but for so many latest ones.
-# Returns {key, JSON of recent ones, how many were omitted, JSON of seen, assignments}: one long text is read in a
-# fraction of the time of many short ones.
+# Returns {key, JSON of recent ones, how many were omitted, JSON of seen, assignments, history or ""}: one long text is
+# read in a fraction of the time of many short ones.
 PROFILE: Final = (
     _COMMON
     + """
@@ -153,9 +154,26 @@ for _, member in ipairs(redis.call("SMEMBERS", "had:" .. key)) do
   table.insert(seen[event_type], item)
 end
 return {key, "[" .. table.concat(kept, ",") .. "]", #recent - #kept, cjson.encode(seen),
-        redis.call("HGETALL", "assignments:" .. key)}
+        redis.call("HGETALL", "assignments:" .. key), redis.call("GET", "history:" .. key) or ""}
 """
 )
+
+# ARGV: 4 a history: subject key, hash of the user, place in the stream, text. Returns how many were kept.
+HISTORIES: Final = """
+local kept = 0
+for at = 1, #ARGV, 4 do
+  local key, hash, sequence, text = unpack(ARGV, at, at + 3)
+  local newest = string.match(redis.call("GET", "history:" .. key) or "0|", "^%d+")
+  for _, erased in ipairs(redis.call("SMEMBERS", "erasures:" .. hash)) do
+    if tonumber(erased) > tonumber(newest) then newest = erased end
+  end
+  if tonumber(sequence) >= tonumber(newest) then
+    redis.call("SET", "history:" .. key, sequence .. "|" .. text)
+    kept = kept + 1
+  end
+end
+return kept
+"""
 
 # ARGV: session id, user id, most recent, text of the merge, now. Returns the number of recent events moved.
 MERGE: Final = (
@@ -217,7 +235,7 @@ for _, session in ipairs(pasts) do redis.call("ZREM", "times:sessions", session)
 redis.call("DEL", "sessions:" .. user, "pasts:" .. user)
 for key, erased in pairs(hashed) do
   removed = removed + redis.call("ZCARD", "recent:" .. key) + redis.call("SCARD", "had:" .. key)
-  removed = removed + redis.call("HLEN", "assignments:" .. key)
+  removed = removed + redis.call("HLEN", "assignments:" .. key) + redis.call("EXISTS", "history:" .. key)
   forget(key)
   redis.call("DEL", "units:" .. key, "exposures:" .. key)  -- of an older version, which counted here
   redis.call("HSET", "erased", erased, ARGV[2])

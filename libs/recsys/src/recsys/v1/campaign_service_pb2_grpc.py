@@ -63,7 +63,8 @@ class CampaignServiceServicer:
         the whole stream, whatever is published meanwhile. A client may send ahead; what it has sent and the server has not
         read waits within gRPC's flow control, so two requests ahead keep the server busy.
 
-        INVALID_ARGUMENT, which ends the stream and names the field: no settings in the first request or some in a later
+        INVALID_ARGUMENT, which ends the stream and names the field: the version holds no users, whom the feature store has;
+        no settings in the first request or some in a later
         one, a count of 0 or above the server's limit, too many users, a filter whose bounds exclude each other.
         FAILED_PRECONDITION: the version asked for is not held. UNAVAILABLE: no model is loaded yet. RESOURCE_EXHAUSTED: too
         many streams are open. Give the call a deadline for the whole stream.

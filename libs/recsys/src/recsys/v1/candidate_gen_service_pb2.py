@@ -25,33 +25,33 @@ _sym_db = _symbol_database.Default()
 from recsys.v1 import item_pb2 as recsys_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%recsys/v1/candidate_gen_service.proto\x12\trecsys.v1\x1a\x14recsys/v1/item.proto\"c\n\x0bRecentEvent\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x0e\n\x06unix_s\x18\x05 \x01(\x03J\x04\x08\x03\x10\x04R\x07unix_ms\"\xd2\x02\n\x14GetCandidatesRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12&\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x16.recsys.v1.RecentEvent\x12\x17\n\x0f\x62\x61sket_item_ids\x18\x05 \x03(\t\x12!\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x14\n\x0cinclude_seen\x18\x07 \x01(\x08\x12\x18\n\x10seen_event_types\x18\x08 \x03(\t\x12\x15\n\rseen_item_ids\x18\t \x03(\t\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\x15\n\rwith_item_ids\x18\x0b \x01(\x08\x12\x17\n\x0f\x65rased_sequence\x18\x0c \x01(\x04\x12\x14\n\x0c\x65vents_after\x18\x0e \x01(\x04\"\xbd\x02\n\x15GetCandidatesResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12+\n\ncandidates\x18\x02 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12.\n\rvector_origin\x18\x03 \x01(\x0e\x32\x17.recsys.v1.VectorOrigin\x12\x14\n\x0cquery_vector\x18\x04 \x01(\x0c\x12\x16\n\x0ematching_items\x18\x05 \x01(\x04\x12(\n\x07\x64ropped\x18\x06 \x03(\x0b\x32\x17.recsys.v1.DroppedItems\x12*\n\x07history\x18\x07 \x01(\x0b\x32\x19.recsys.v1.HistoryVectors\x12\x10\n\x08item_ids\x18\x08 \x03(\t\x12\x17\n\x0fstream_sequence\x18\t \x01(\x04\"-\n\x0c\x44roppedItems\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"O\n\x0eHistoryVectors\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x0f\n\x07vectors\x18\x02 \x01(\x0c\x12\x1a\n\x12transition_factors\x18\x03 \x03(\x02\"\x8c\x01\n\x16GetSimilarItemsRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x18\n\x10\x61rtifact_version\x18\x03 \x01(\t\x12!\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x15\n\rwith_item_ids\x18\x05 \x01(\x08\"r\n\x17GetSimilarItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12+\n\ncandidates\x18\x02 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12\x10\n\x08item_ids\x18\x03 \x03(\t\"{\n\x16GetPopularItemsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x18\n\x10\x61rtifact_version\x18\x02 \x01(\t\x12!\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x15\n\rwith_item_ids\x18\x04 \x01(\x08\"r\n\x17GetPopularItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12+\n\ncandidates\x18\x02 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12\x10\n\x08item_ids\x18\x03 \x03(\t*}\n\x0cVectorOrigin\x12\x1d\n\x19VECTOR_ORIGIN_UNSPECIFIED\x10\x00\x12\x16\n\x12VECTOR_ORIGIN_NONE\x10\x01\x12\x19\n\x15VECTOR_ORIGIN_TRAINED\x10\x02\x12\x1b\n\x17VECTOR_ORIGIN_FOLDED_IN\x10\x03\x32\x9d\x02\n\x13\x43\x61ndidateGenService\x12R\n\rGetCandidates\x12\x1f.recsys.v1.GetCandidatesRequest\x1a .recsys.v1.GetCandidatesResponse\x12X\n\x0fGetSimilarItems\x12!.recsys.v1.GetSimilarItemsRequest\x1a\".recsys.v1.GetSimilarItemsResponse\x12X\n\x0fGetPopularItems\x12!.recsys.v1.GetPopularItemsRequest\x1a\".recsys.v1.GetPopularItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%recsys/v1/candidate_gen_service.proto\x12\trecsys.v1\x1a\x14recsys/v1/item.proto\"c\n\x0bRecentEvent\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\x04\x12\x0e\n\x06unix_s\x18\x05 \x01(\x03J\x04\x08\x03\x10\x04R\x07unix_ms\"\xe3\x02\n\x14GetCandidatesRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12&\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x16.recsys.v1.RecentEvent\x12\x17\n\x0f\x62\x61sket_item_ids\x18\x05 \x03(\t\x12!\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x14\n\x0cinclude_seen\x18\x07 \x01(\x08\x12\x18\n\x10seen_event_types\x18\x08 \x03(\t\x12\x15\n\rseen_item_ids\x18\t \x03(\t\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\x15\n\rwith_item_ids\x18\x0b \x01(\x08\x12\x17\n\x0f\x65rased_sequence\x18\x0c \x01(\x04\x12\x14\n\x0c\x65vents_after\x18\x0e \x01(\x04\x12\x0f\n\x07history\x18\x0f \x01(\t\"\xbd\x02\n\x15GetCandidatesResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12+\n\ncandidates\x18\x02 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12.\n\rvector_origin\x18\x03 \x01(\x0e\x32\x17.recsys.v1.VectorOrigin\x12\x14\n\x0cquery_vector\x18\x04 \x01(\x0c\x12\x16\n\x0ematching_items\x18\x05 \x01(\x04\x12(\n\x07\x64ropped\x18\x06 \x03(\x0b\x32\x17.recsys.v1.DroppedItems\x12*\n\x07history\x18\x07 \x01(\x0b\x32\x19.recsys.v1.HistoryVectors\x12\x10\n\x08item_ids\x18\x08 \x03(\t\x12\x17\n\x0fstream_sequence\x18\t \x01(\x04\"-\n\x0c\x44roppedItems\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"O\n\x0eHistoryVectors\x12\x10\n\x08item_ids\x18\x01 \x03(\t\x12\x0f\n\x07vectors\x18\x02 \x01(\x0c\x12\x1a\n\x12transition_factors\x18\x03 \x03(\x02\"\x8c\x01\n\x16GetSimilarItemsRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x18\n\x10\x61rtifact_version\x18\x03 \x01(\t\x12!\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x15\n\rwith_item_ids\x18\x05 \x01(\x08\"r\n\x17GetSimilarItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12+\n\ncandidates\x18\x02 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12\x10\n\x08item_ids\x18\x03 \x03(\t\"{\n\x16GetPopularItemsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x18\n\x10\x61rtifact_version\x18\x02 \x01(\t\x12!\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x15\n\rwith_item_ids\x18\x04 \x01(\x08\"r\n\x17GetPopularItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12+\n\ncandidates\x18\x02 \x01(\x0b\x32\x17.recsys.v1.CandidateSet\x12\x10\n\x08item_ids\x18\x03 \x03(\t*}\n\x0cVectorOrigin\x12\x1d\n\x19VECTOR_ORIGIN_UNSPECIFIED\x10\x00\x12\x16\n\x12VECTOR_ORIGIN_NONE\x10\x01\x12\x19\n\x15VECTOR_ORIGIN_TRAINED\x10\x02\x12\x1b\n\x17VECTOR_ORIGIN_FOLDED_IN\x10\x03\x32\x9d\x02\n\x13\x43\x61ndidateGenService\x12R\n\rGetCandidates\x12\x1f.recsys.v1.GetCandidatesRequest\x1a .recsys.v1.GetCandidatesResponse\x12X\n\x0fGetSimilarItems\x12!.recsys.v1.GetSimilarItemsRequest\x1a\".recsys.v1.GetSimilarItemsResponse\x12X\n\x0fGetPopularItems\x12!.recsys.v1.GetPopularItemsRequest\x1a\".recsys.v1.GetPopularItemsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'recsys.v1.candidate_gen_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VECTORORIGIN']._serialized_start=1464
-  _globals['_VECTORORIGIN']._serialized_end=1589
+  _globals['_VECTORORIGIN']._serialized_start=1481
+  _globals['_VECTORORIGIN']._serialized_end=1606
   _globals['_RECENTEVENT']._serialized_start=74
   _globals['_RECENTEVENT']._serialized_end=173
   _globals['_GETCANDIDATESREQUEST']._serialized_start=176
-  _globals['_GETCANDIDATESREQUEST']._serialized_end=514
-  _globals['_GETCANDIDATESRESPONSE']._serialized_start=517
-  _globals['_GETCANDIDATESRESPONSE']._serialized_end=834
-  _globals['_DROPPEDITEMS']._serialized_start=836
-  _globals['_DROPPEDITEMS']._serialized_end=881
-  _globals['_HISTORYVECTORS']._serialized_start=883
-  _globals['_HISTORYVECTORS']._serialized_end=962
-  _globals['_GETSIMILARITEMSREQUEST']._serialized_start=965
-  _globals['_GETSIMILARITEMSREQUEST']._serialized_end=1105
-  _globals['_GETSIMILARITEMSRESPONSE']._serialized_start=1107
-  _globals['_GETSIMILARITEMSRESPONSE']._serialized_end=1221
-  _globals['_GETPOPULARITEMSREQUEST']._serialized_start=1223
-  _globals['_GETPOPULARITEMSREQUEST']._serialized_end=1346
-  _globals['_GETPOPULARITEMSRESPONSE']._serialized_start=1348
-  _globals['_GETPOPULARITEMSRESPONSE']._serialized_end=1462
-  _globals['_CANDIDATEGENSERVICE']._serialized_start=1592
-  _globals['_CANDIDATEGENSERVICE']._serialized_end=1877
+  _globals['_GETCANDIDATESREQUEST']._serialized_end=531
+  _globals['_GETCANDIDATESRESPONSE']._serialized_start=534
+  _globals['_GETCANDIDATESRESPONSE']._serialized_end=851
+  _globals['_DROPPEDITEMS']._serialized_start=853
+  _globals['_DROPPEDITEMS']._serialized_end=898
+  _globals['_HISTORYVECTORS']._serialized_start=900
+  _globals['_HISTORYVECTORS']._serialized_end=979
+  _globals['_GETSIMILARITEMSREQUEST']._serialized_start=982
+  _globals['_GETSIMILARITEMSREQUEST']._serialized_end=1122
+  _globals['_GETSIMILARITEMSRESPONSE']._serialized_start=1124
+  _globals['_GETSIMILARITEMSRESPONSE']._serialized_end=1238
+  _globals['_GETPOPULARITEMSREQUEST']._serialized_start=1240
+  _globals['_GETPOPULARITEMSREQUEST']._serialized_end=1363
+  _globals['_GETPOPULARITEMSRESPONSE']._serialized_start=1365
+  _globals['_GETPOPULARITEMSRESPONSE']._serialized_end=1479
+  _globals['_CANDIDATEGENSERVICE']._serialized_start=1609
+  _globals['_CANDIDATEGENSERVICE']._serialized_end=1894
 # @@protoc_insertion_point(module_scope)

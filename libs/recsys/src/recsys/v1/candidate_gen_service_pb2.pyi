@@ -32,7 +32,7 @@ class RecentEvent(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., event_type: _Optional[str] = ..., sequence: _Optional[int] = ..., unix_s: _Optional[int] = ...) -> None: ...
 
 class GetCandidatesRequest(_message.Message):
-    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence", "events_after")
+    __slots__ = ("artifact_version", "count", "user_id", "events", "basket_item_ids", "filter", "include_seen", "seen_event_types", "seen_item_ids", "explain", "with_item_ids", "erased_sequence", "events_after", "history")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,7 @@ class GetCandidatesRequest(_message.Message):
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     ERASED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EVENTS_AFTER_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     count: int
     user_id: str
@@ -59,7 +60,8 @@ class GetCandidatesRequest(_message.Message):
     with_item_ids: bool
     erased_sequence: int
     events_after: int
-    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ..., events_after: _Optional[int] = ...) -> None: ...
+    history: str
+    def __init__(self, artifact_version: _Optional[str] = ..., count: _Optional[int] = ..., user_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[RecentEvent, _Mapping]]] = ..., basket_item_ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., seen_item_ids: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., with_item_ids: _Optional[bool] = ..., erased_sequence: _Optional[int] = ..., events_after: _Optional[int] = ..., history: _Optional[str] = ...) -> None: ...
 
 class GetCandidatesResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "vector_origin", "query_vector", "matching_items", "dropped", "history", "item_ids", "stream_sequence")

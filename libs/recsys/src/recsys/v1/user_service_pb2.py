@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1crecsys/v1/user_service.proto\x12\trecsys.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"J\n\x11GetHistoryRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x15\n\rlive_item_ids\x18\x03 \x03(\t\"e\n\x0bHistoryItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x31\n\rlast_event_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xab\x01\n\x12GetHistoryResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12%\n\x05items\x18\x02 \x03(\x0b\x32\x16.recsys.v1.HistoryItem\x12\x12\n\nuser_known\x18\x03 \x01(\x08\x12\r\n\x05total\x18\x04 \x01(\r\x12\x18\n\x10known_live_items\x18\x05 \x01(\r\x12\x17\n\x0fstream_sequence\x18\x06 \x01(\x04\"L\n\x10ListUsersRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x15\n\rafter_user_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\"-\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x14\n\x0chistory_size\x18\x02 \x01(\r\"x\n\x11ListUsersResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1e\n\x05users\x18\x02 \x03(\x0b\x32\x0f.recsys.v1.User\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x17\n\x0fstream_sequence\x18\x04 \x01(\x04\x32\xa0\x01\n\x0bUserService\x12I\n\nGetHistory\x12\x1c.recsys.v1.GetHistoryRequest\x1a\x1d.recsys.v1.GetHistoryResponse\x12\x46\n\tListUsers\x12\x1b.recsys.v1.ListUsersRequest\x1a\x1c.recsys.v1.ListUsersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1crecsys/v1/user_service.proto\x12\trecsys.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n\x11GetHistoryRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x15\n\rlive_item_ids\x18\x03 \x03(\t\x12\x0f\n\x07history\x18\x04 \x01(\t\"e\n\x0bHistoryItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x31\n\rlast_event_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xab\x01\n\x12GetHistoryResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12%\n\x05items\x18\x02 \x03(\x0b\x32\x16.recsys.v1.HistoryItem\x12\x12\n\nuser_known\x18\x03 \x01(\x08\x12\r\n\x05total\x18\x04 \x01(\r\x12\x18\n\x10known_live_items\x18\x05 \x01(\r\x12\x17\n\x0fstream_sequence\x18\x06 \x01(\x04\"L\n\x10ListUsersRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x15\n\rafter_user_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\"-\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x14\n\x0chistory_size\x18\x02 \x01(\r\"x\n\x11ListUsersResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1e\n\x05users\x18\x02 \x03(\x0b\x32\x0f.recsys.v1.User\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x17\n\x0fstream_sequence\x18\x04 \x01(\x04\x32\xa0\x01\n\x0bUserService\x12I\n\nGetHistory\x12\x1c.recsys.v1.GetHistoryRequest\x1a\x1d.recsys.v1.GetHistoryResponse\x12\x46\n\tListUsers\x12\x1b.recsys.v1.ListUsersRequest\x1a\x1c.recsys.v1.ListUsersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,17 +33,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'recsys.v1.user_service_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETHISTORYREQUEST']._serialized_start=76
-  _globals['_GETHISTORYREQUEST']._serialized_end=150
-  _globals['_HISTORYITEM']._serialized_start=152
-  _globals['_HISTORYITEM']._serialized_end=253
-  _globals['_GETHISTORYRESPONSE']._serialized_start=256
-  _globals['_GETHISTORYRESPONSE']._serialized_end=427
-  _globals['_LISTUSERSREQUEST']._serialized_start=429
-  _globals['_LISTUSERSREQUEST']._serialized_end=505
-  _globals['_USER']._serialized_start=507
-  _globals['_USER']._serialized_end=552
-  _globals['_LISTUSERSRESPONSE']._serialized_start=554
-  _globals['_LISTUSERSRESPONSE']._serialized_end=674
-  _globals['_USERSERVICE']._serialized_start=677
-  _globals['_USERSERVICE']._serialized_end=837
+  _globals['_GETHISTORYREQUEST']._serialized_end=167
+  _globals['_HISTORYITEM']._serialized_start=169
+  _globals['_HISTORYITEM']._serialized_end=270
+  _globals['_GETHISTORYRESPONSE']._serialized_start=273
+  _globals['_GETHISTORYRESPONSE']._serialized_end=444
+  _globals['_LISTUSERSREQUEST']._serialized_start=446
+  _globals['_LISTUSERSREQUEST']._serialized_end=522
+  _globals['_USER']._serialized_start=524
+  _globals['_USER']._serialized_end=569
+  _globals['_LISTUSERSRESPONSE']._serialized_start=571
+  _globals['_LISTUSERSRESPONSE']._serialized_end=691
+  _globals['_USERSERVICE']._serialized_start=694
+  _globals['_USERSERVICE']._serialized_end=854
 # @@protoc_insertion_point(module_scope)

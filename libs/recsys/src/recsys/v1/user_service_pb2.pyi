@@ -10,14 +10,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetHistoryRequest(_message.Message):
-    __slots__ = ("user_id", "count", "live_item_ids")
+    __slots__ = ("user_id", "count", "live_item_ids", "history")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     LIVE_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     count: int
     live_item_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, user_id: _Optional[str] = ..., count: _Optional[int] = ..., live_item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    history: str
+    def __init__(self, user_id: _Optional[str] = ..., count: _Optional[int] = ..., live_item_ids: _Optional[_Iterable[str]] = ..., history: _Optional[str] = ...) -> None: ...
 
 class HistoryItem(_message.Message):
     __slots__ = ("item_id", "event_type", "last_event_at")

@@ -61,7 +61,8 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """Users ordered by id, for a picker.
+        """Users ordered by id, for a picker. INVALID_ARGUMENT: the version holds no users.
+        The feature store has them, and lists nobody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from candidate_gen.campaigns.campaign_rankings import NO_ROW, PersonalRanking, PopularRanking
 from candidate_gen.campaigns.many_histories import ManyHistories
+from candidate_gen.known_user import known_user
 from candidate_gen.retriever import Conditions, Retriever
 from candidate_gen.search.item_set import ItemsLeft
-from candidate_gen.users import user_row_of
+from candidate_gen.users import expect_users
 
 _SLICE: Final = 256  # users in one search: 80 ms at a million items, and more of them would not be faster
 _MOST_EXTRA: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower
@@ -41,7 +42,11 @@ class Campaign:
     """One version, and what every list is to be."""
 
     def __init__(self, retriever: Retriever, conditions: Conditions, *, count: int) -> None:
-        """`count` items a user. `conditions.seen` names no items: what was seen since training does not count."""
+        """`count` items a user. `conditions.seen` names no items: what was seen since training does not count.
+
+        Raises: InvalidArgumentError (the version holds no users, whose vectors and histories this goes by).
+        """
+        expect_users(retriever.artifact)
         self.retriever = retriever
         self._conditions = conditions
         self._count = count
@@ -66,8 +71,8 @@ class Campaign:
 
     def _rows_of(self, user_ids: Sequence[str], ranking: Ranking) -> NDArray[np.int64]:
         """Rows of users, int64 [n]; `_NOBODY` for those who have no list."""
-        found = map(partial(user_row_of, self.retriever.artifact, self.retriever.live), user_ids)
-        rows = np.fromiter((_NOBODY if row is None else row for row in found), np.int64, len(user_ids))
+        found = map(partial(known_user, self.retriever.artifact, self.retriever.live), user_ids)
+        rows = np.fromiter((_NOBODY if user is None else user.row for user in found), np.int64, len(user_ids))
         known = np.flatnonzero(rows != _NOBODY)
         rows[known[~ranking.have_list(rows[known])]] = _NOBODY
         return rows

@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.known_user import KnownUser
 from candidate_gen.query import fold_in
 from candidate_gen.query.item_weights import (
     NO_HISTORY,
@@ -54,9 +55,6 @@ class QueryVectors:
         self._transitions = artifact.transitions
         self._row_of = row_of
         self._items = artifact.item_embeddings
-        self._users = artifact.user_embeddings
-        self._history = artifact.history
-        self._up_to_sequence = artifact.manifest.stream_sequence
         self._weights = EventWeights(artifact.manifest.training.event_weights)
         self._nobody = np.zeros(artifact.manifest.dim, np.float32)
         types = artifact.manifest.event_types
@@ -67,35 +65,36 @@ class QueryVectors:
         ]
 
     def of(
-        self, user_row: int | None, *, events: Sequence[LiveEvent], basket_item_ids: Sequence[str], explain: bool
+        self, user: KnownUser | None, *, events: Sequence[LiveEvent], basket_item_ids: Sequence[str], explain: bool
     ) -> QueryVector:
-        """The vector of a user of the version (none: nobody that it knows) after what they did live.
+        """The vector of a user (none: nobody that is known) after what they did live.
 
-        Of a user whose history the version has, events up to its place in the stream are part of it already. Without
-        later ones and without a cart, the embedding stays as trained; so it does in a version without fold-in.
+        Events up to the history's place in the stream are part of it already. Without later ones and without a cart,
+        the embedding stays as trained, where the version has it; so it does in a version without fold-in.
         Only with `explain`, or for what comes next, is the history of a trained vector looked up.
         """
         live = acts_since(
             events,
             basket_item_ids,
-            after_sequence=_BEFORE_ALL if user_row is None else self._up_to_sequence,
+            after_sequence=_BEFORE_ALL if user is None else user.up_to_sequence,
             row_of=self._row_of,
             weights=self._weights,
         )
-        if self._fold_in is not None and live:
-            history = together(self._trained(user_row), live, self._weights)
+        trained = self._nobody if user is None else user.vector
+        if self._fold_in is not None and (live or trained is None):
+            history = together(self._trained(user), live, self._weights)
             return _query(fold_in.vector(self._fold_in, self._items, history), VectorOrigin.FOLDED_IN, history)
         history = NO_WEIGHTS
         if explain or self._transitions is not None:
-            history = together(self._trained(user_row), live, self._weights)
-        return _query(self._nobody if user_row is None else self._users[user_row], VectorOrigin.TRAINED, history)
+            history = together(self._trained(user), live, self._weights)
+        return _query(self._nobody if trained is None else trained, VectorOrigin.TRAINED, history)
 
-    def returned(self, user_row: int | None, events: Sequence[LiveEvent]) -> NDArray[np.int64]:
-        """Rows that a user of the version had bought, and has returned since, every one of them."""
-        if user_row is None or not any(event.event_type == REMOVE for event in events):
+    def returned(self, user: KnownUser, events: Sequence[LiveEvent]) -> NDArray[np.int64]:
+        """Rows that a user had bought, and has returned since, every one of them."""
+        if not any(event.event_type == REMOVE for event in events):
             return NO_HISTORY.rows
-        live = acts_since(events, (), after_sequence=self._up_to_sequence, row_of=self._row_of, weights=self._weights)
-        return all_returned(self._trained(user_row), live, self._weights) if live else NO_HISTORY.rows
+        live = acts_since(events, (), after_sequence=user.up_to_sequence, row_of=self._row_of, weights=self._weights)
+        return all_returned(self._trained(user), live, self._weights) if live else NO_HISTORY.rows
 
     def contributions(self, query: QueryVector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Items of the history, [n], and what each adds to the vector: float32 [n, dim], whose sum is the vector.
@@ -108,18 +107,19 @@ class QueryVectors:
         rows, parts = fold_in.contributions(self._fold_in, self._items, query.history)
         return rows, parts + (query.vector - parts.sum(axis=0)) / max(len(rows), 1)
 
-    def _trained(self, user_row: int | None) -> TrainedHistory:
-        if user_row is None:
+    def _trained(self, user: KnownUser | None) -> TrainedHistory:
+        if user is None:
             return NO_HISTORY
-        part = self._history.part(user_row)
-        type_sets = self._history.type_sets[part]
+        history = user.history
+        part = history.part(user.row)
+        type_sets = history.type_sets[part]
         others = np.zeros(len(type_sets))
         for bit, weight in self._others:
             others += weight * ((type_sets & bit) != 0)
         return TrainedHistory(
-            rows=self._history.items[part].astype(np.int64),
-            weights=self._history.weights[part].astype(np.float64),
-            times=self._history.times[part],
+            rows=history.items[part].astype(np.int64),
+            weights=history.weights[part].astype(np.float64),
+            times=history.times[part],
             purchased=(type_sets & self._purchase_bit) != 0,
             others=others,
         )

@@ -29,7 +29,9 @@ def check_indexes(retrieval: Space, similar: Space, artifact: Artifact) -> None:
     """
     faiss.omp_set_num_threads(1)
     manifest = artifact.manifest
-    users = retrieval.exact.comparable(_sample(artifact.user_embeddings))
+    # of a version without users, items stand for them: also a history of one item is a vector like the item's
+    asking = artifact.user_embeddings if manifest.holds_users else artifact.item_embeddings
+    users = retrieval.exact.comparable(_sample(asking))
     first = min(max(manifest.item_count // 10, 1), 100)  # chance finds a tenth of them, at the most
     # half of what was measured: far below what a few users of a good index ever fall to
     _check(retrieval, users, _best_scores(retrieval.exact, users, first), floor=manifest.index.recall / 2)

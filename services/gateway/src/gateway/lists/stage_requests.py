@@ -54,6 +54,7 @@ def candidates_request(
     if profile.subject.kind == "user":
         request.user_id = profile.subject.id
         request.erased_sequence = erased_sequence
+        request.history = profile.history
     give_events(request, profile, after=events_after)
     if not request.include_seen:
         seen = [ids for event_type, ids in profile.seen.items() if not types or event_type in types]

@@ -32,14 +32,15 @@ async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients,
     deadline = Deadline.after(settings.timeout_s)
     recent: list[RecentEvent] = []
     seen: frozenset[str] = frozenset()
-    is_degraded = False
+    packed, is_degraded = "", False
     try:
         profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
+        packed = profile.history
         recent, seen = _kept(profile.recent), frozenset().union(*profile.seen.values())
     except StoreUnavailableError:
         is_degraded = True
     trained = await clients.candidate_gen.get_history(
-        user_id, count=count, live_item_ids=sorted(seen), timeout_s=deadline.remaining_s()
+        user_id, count=count, live_item_ids=sorted(seen), packed=packed, timeout_s=deadline.remaining_s()
     )
     if live.erased_sequence(user_id) > trained.stream_sequence:  # the service learns of it a moment later
         trained = GetHistoryResponse(artifact_version=trained.artifact_version)
