@@ -14,20 +14,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from trainer.choosing import blending, selection
-from trainer.choosing import recipe as recipes
+from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
+from trainer.choosing.fits import KeptFits
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SpectralRecipe
-from trainer.choosing.selection import Choice, Tried
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import of_train, rolling
 from trainer.models.als import ALSSettings
-from trainer.models.embeddings import Scorer
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.models.transitions import TransitionScores
+from trainer.models.transitions import IN_ORDER, TransitionScores
 from trainer.report import table
 from trainer.report.table import Row
 from trainer.settings import Settings
@@ -76,17 +74,16 @@ def beauty(data: Path) -> None:
         print(f"| {name} | | | | {recall:.4f} | {ndcg:.4f} | published | |")
     for row in table.of_baselines(test, recent_days=RECENT_DAYS):
         printed(row)
-    printed(table.judged("transitions", None, test, lambda: TransitionScores.fitted(test.train)))
+    printed(table.judged("transitions", None, test, lambda: TransitionScores.fitted(test.train, IN_ORDER)))
     to_try = default_recipes(validation.train)
     for recipe in to_try:
         printed(table.of_recipe(recipe, test, recent_days=RECENT_DAYS))
     choice = selection.choose(None, [validation], to_try, settings=Settings())
-    print(f"\nChosen on the item before the last: {choice.recipe.model_dump_json()}, {choice.blend.info}\n")
+    print(f"\nChosen on the item before the last: {choice.recipe.model_dump_json()}, {choice.blend.blend}\n")
     print(table.HEADER)
-    personal = printed(table.of_recipe(choice.recipe, test, recent_days=RECENT_DAYS))
-    served = printed(
-        table.judged("both stages, blended", personal.dim, test, lambda: _served(choice, test), settings="as chosen")
-    )
+    fits = KeptFits(0)
+    personal = printed(table.of_recipe(choice.recipe, test, recent_days=RECENT_DAYS, fits=fits))
+    served = printed(table.served(choice, test, recent_days=RECENT_DAYS, fits=fits))
     compare(served, personal, metric="ndcg@10")
 
 
@@ -98,12 +95,6 @@ def last_items(histories: Sequence[Sequence[str]]) -> Split:
     )
     frame = frame.with_columns(pl.col("timestamp").dt.cast_time_unit("us"), quantity=pl.lit(1.0))
     return split.leave_last_out(frame, weights={"interaction": 1.0})
-
-
-def _served(choice: Choice, window: Split) -> Scorer:
-    """What lists are ranked by, fitted on what was known before the window."""
-    fitted = recipes.fit(choice.recipe, window.train, recent_days=RECENT_DAYS, seed=0)
-    return blending.scorer(fitted, window.train, choice.blend.info, recent_days=RECENT_DAYS)
 
 
 def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
@@ -120,9 +111,9 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
         others.append(LightGCNRecipe(settings=LightGCNSettings(epochs=lightgcn_epochs)))
     for recipe in (*defaults, *others):
         printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-    chosen, _ = selection.best_of(defaults, of_train(window, seed=0), settings=Settings())
-    print(f"\n`train` would have chosen, by {len(chosen.ndcg):,} users, a fifth of whose train was held out:\n")
-    printed(table.of_recipe(chosen.recipe, window, recent_days=RECENT_DAYS))
+    choice = selection.choose(None, of_train(window, seed=0), defaults, settings=Settings())
+    print(f"\n`train` would have chosen, by {choice.users:,} users, a fifth of whose train was held out:\n")
+    printed(table.served(choice, window, recent_days=RECENT_DAYS, fits=KeptFits(0)))
 
 
 def online_retail(data: Path, *, seeds: int) -> None:
@@ -133,31 +124,27 @@ def online_retail(data: Path, *, seeds: int) -> None:
         loaded = event_files.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
     windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
     to_try = default_recipes(windows[-1].train)
-    before: list[Tried] = []
-    for window in windows:
+    fits = KeptFits(0)
+    for number, window in enumerate(windows):
+        before = windows[number - 1 : number]
+        choice = selection.choose(None, before, to_try, settings=Settings(), fit=fits.of)
+        fits.keep_only([window])
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
-        here: list[Tried] = []
         for recipe in to_try:
-            [row], fitted = table.of_strengths([recipe], window, recent_days=RECENT_DAYS)
-            printed(row)
-            here += selection.tried(selection.with_strengths(recipe), fitted, window, settings=Settings())
-        before, by = here, before
-        if not by:
+            printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS, fits=fits))
+        if not before:
             continue
-        chosen = selection.best(by).recipe
-        print("\nChosen, with its strength of recency, on the window before:\n")
-        recent, plain = (
-            printed(table.of_recipe(one, window, recent_days=RECENT_DAYS))
-            for one in (chosen, chosen.model_copy(update={"recency_strength": 0.0}))
-        )
-        compare(recent, plain)
-        compare(recent, max(rows, key=lambda row: row.evaluation.mean(METRIC)))
+        print("\nChosen on the window before; then the same recipe without recency, its personal score alone:\n")
+        chosen = printed(table.served(choice, window, recent_days=RECENT_DAYS, fits=fits))
+        without = choice.recipe.model_copy(update={"recency_strength": 0.0})
+        compare(chosen, printed(table.of_recipe(without, window, recent_days=RECENT_DAYS, fits=fits)))
+        compare(chosen, max(rows, key=lambda row: row.evaluation.mean(METRIC)))
         by_seed = [
-            table.of_recipe(chosen, window, recent_days=RECENT_DAYS, seed=seed).evaluation.mean(METRIC)
+            table.served(choice, window, recent_days=RECENT_DAYS, fits=KeptFits(seed)).evaluation.mean(METRIC)
             for seed in range(seeds)
         ]
-        print(f"\n{recent.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
+        print(f"\n{chosen.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
 
 
 def compare(row: Row, other: Row, *, metric: str = METRIC) -> None:

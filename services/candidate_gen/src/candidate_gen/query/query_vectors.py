@@ -73,7 +73,7 @@ class QueryVectors:
 
         Of a user whose history the version has, events up to its place in the stream are part of it already. Without
         later ones and without a cart, the embedding stays as trained; so it does in a version without fold-in.
-        Only with `explain`, or for what comes next, is the history of a trained vector looked up.
+        Only with `explain`, or for transitions, is the history of a trained vector looked up.
         """
         live = acts_since(
             events,
