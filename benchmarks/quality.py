@@ -8,28 +8,25 @@ figures are: what the defaults do on other data, `trainer evaluate` tells.
 import argparse
 import gzip
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
-from trainer.choosing import blending, selection
-from trainer.choosing import recipe as recipes
+from trainer.choosing import selection
 from trainer.choosing.default_recipes import affordable_epochs, default_recipes
+from trainer.choosing.fits import KeptFits
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SASRecRecipe, SpectralRecipe
-from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import of_train, rolling
 from trainer.models.als import ALSSettings
-from trainer.models.embeddings import Scorer
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.sasrec import SASRecSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.models.transitions import TransitionScores
+from trainer.models.transitions import IN_ORDER, TransitionScores
 from trainer.report import table
 from trainer.report.table import Row
 from trainer.settings import Settings
@@ -83,8 +80,11 @@ def beauty(data: Path) -> None:
         printed(table.of_recipe(recipe, test, recent_days=RECENT_DAYS))
     of_order(test)
     choice = selection.choose(None, [validation], to_try, settings=Settings())
-    print("\nChosen on the item before the last:")
-    personal, served = of_choice(choice, test)
+    print(f"\nChosen on the item before the last: {choice.recipe.model_dump_json()}, {choice.blend.blend}\n")
+    print(table.HEADER)
+    fits = KeptFits(0)
+    personal = printed(table.of_recipe(choice.recipe, test, recent_days=RECENT_DAYS, fits=fits))
+    served = printed(table.served(choice, test, recent_days=RECENT_DAYS, fits=fits))
     compare(served, personal, metric="ndcg@10")
 
 
@@ -96,18 +96,6 @@ def last_items(histories: Sequence[Sequence[str]]) -> Split:
     )
     frame = frame.with_columns(pl.col("timestamp").dt.cast_time_unit("us"), quantity=pl.lit(1.0))
     return split.leave_last_out(frame, weights={"interaction": 1.0})
-
-
-def of_choice(choice: Choice, window: Split) -> tuple[Row, Row]:
-    """Print the personal score that was chosen and what lists are ranked by, of what was known before the window."""
-
-    def blended() -> Scorer:
-        fitted = recipes.fit(choice.recipe, window.train, recent_days=RECENT_DAYS, seed=0)
-        return blending.scorer(fitted, window.train, choice.blend.info, recent_days=RECENT_DAYS)
-
-    print(f"{choice.recipe.model_dump_json()}, {choice.blend.info}\n\n{table.HEADER}")
-    personal = printed(table.of_recipe(choice.recipe, window, recent_days=RECENT_DAYS))
-    return personal, printed(table.judged("both stages, blended", personal.dim, window, blended, settings="as chosen"))
 
 
 def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
@@ -124,45 +112,48 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
         others.append(LightGCNRecipe(settings=LightGCNSettings(epochs=lightgcn_epochs)))
     for recipe in (*defaults, *others):
         printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
-    chosen, _ = selection.best_of(defaults, of_train(window, seed=0), settings=Settings())
-    print(f"\n`train` would have chosen, by {len(chosen.ndcg):,} users, a fifth of whose train was held out:\n")
-    printed(table.of_recipe(chosen.recipe, window, recent_days=RECENT_DAYS))
+    choice = selection.choose(None, of_train(window, seed=0), defaults, settings=Settings())
+    print(f"\n`train` would have chosen, by {choice.users:,} users, a fifth of whose train was held out:\n")
+    printed(table.served(choice, window, recent_days=RECENT_DAYS, fits=KeptFits(0)))
 
 
 def online_retail(data: Path, *, seeds: int) -> None:
-    """Rolling 30-day windows: every default recipe, models of order, and what the window before chooses of all."""
+    """Five rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
     shop = mapping.read(Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
         loaded = event_files.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
     windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
-    for before, window in pairwise(windows):
+    to_try = default_recipes(windows[-1].train)
+    fits = KeptFits(0)
+    for number, window in enumerate(windows):
+        before = windows[number - 1 : number]
+        choice = selection.choose(None, before, to_try, settings=Settings(), fit=fits.of)
+        fits.keep_only([window])
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
-        best_baseline = max(
-            (printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)),
-            key=lambda row: row.evaluation.mean(METRIC),
-        )
-        to_try = default_recipes(before.train)
+        rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
         for recipe in without_sequences(to_try):
-            printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+            printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS, fits=fits))
+        if not before:
+            continue
         of_order(window)
-        choice = selection.choose(None, [before], to_try, settings=Settings())
-        print("\nChosen on the window before:")
-        personal, served = of_choice(choice, window)
-        without_recency = choice.recipe.model_copy(update={"recency_strength": 0.0})
-        compare(personal, printed(table.of_recipe(without_recency, window, recent_days=RECENT_DAYS)))
-        compare(served, best_baseline)
+        print(f"\nChosen on the window before: {choice.recipe.model_dump_json()}, {choice.blend.blend}")
+        print(f"Then the same recipe without recency, its personal score alone\n\n{table.HEADER}")
+        chosen = printed(table.served(choice, window, recent_days=RECENT_DAYS, fits=fits))
+        without = choice.recipe.model_copy(update={"recency_strength": 0.0})
+        compare(chosen, printed(table.of_recipe(without, window, recent_days=RECENT_DAYS, fits=fits)))
+        compare(chosen, max(rows, key=lambda row: row.evaluation.mean(METRIC)))
         by_seed = [
-            table.of_recipe(choice.recipe, window, recent_days=RECENT_DAYS, seed=seed).evaluation.mean(METRIC)
+            table.served(choice, window, recent_days=RECENT_DAYS, fits=KeptFits(seed)).evaluation.mean(METRIC)
             for seed in range(seeds)
         ]
-        print(f"\n{personal.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
+        print(f"\n{chosen.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
 
 
 def of_order(window: Split) -> None:
     """Print the models of the order of events, whether or not the choice would try them."""
     train = window.train
-    printed(table.judged("transitions", None, window, lambda: TransitionScores.fitted(train)))
+    printed(table.judged("transitions", None, window, lambda: TransitionScores.fitted(train, IN_ORDER)))
     epochs = affordable_epochs(pairs=train.weights.nnz, n_items=len(train.item_ids))
     recipe = SASRecRecipe(settings=SASRecSettings(epochs=epochs))
     printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))

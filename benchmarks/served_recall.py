@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.shop_source import Source
-from recsys.artifact.manifest import BlendInfo, Manifest
+from recsys.artifact.manifest import Manifest
 from tools.local_stack import PYTHON, LocalStack, Ports
 from trainer import pipeline
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
-from trainer.choosing.blending import Blended
+from trainer.choosing.blending import Blend, Blended
 from trainer.evaluation import bootstrap, metrics, split
 from trainer.evaluation.full_ranking import Evaluation, evaluate, find_hits
 from trainer.evaluation.split import Split
@@ -77,19 +77,19 @@ class OnSale(Embeddings):
 
 @dataclass(frozen=True)
 class NextOnSale(TransitionScores):
-    """What comes next of what the shop sells."""
+    """What leads to what the shop sells."""
 
     available: NDArray[np.bool_]  # [n_items]
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """float32 [len(user_rows), n_items], -inf for what does not come next and for items not on sale."""
+        """float32 [len(user_rows), n_items], -inf for what nothing leads to and for items not on sale."""
         scores = super().scores(user_rows)
         scores[:, ~self.available] = -np.inf
         return scores
 
 
 def only_on_sale(scorer: Blended, available: NDArray[np.bool_]) -> Blended:
-    """Whose other candidates are on sale too: what comes next, and what is popular while anything sold is."""
+    """Whose other candidates are on sale too: by transitions, and what is popular while anything sold is."""
     following = scorer.transitions
     return replace(
         scorer,
@@ -104,7 +104,7 @@ class Comparison:
 
     version: str
     recipe: str
-    blend: BlendInfo
+    blend: Blend
     cut: datetime
     served: Lists
     offline: Lists
@@ -165,7 +165,7 @@ def compare(source: Source, folder: Path) -> Comparison:
     available = on_sale(shop, window)
     popular = popularity(recent, n_users=len(window.train.user_ids))
     sold = OnSale(fitted.user, fitted.item, available)  # first what is on sale, then the blend of what is best there
-    scorer = blending.scorer(sold, window.train, live.blend, recent_days=settings.recent_days)
+    scorer = blending.scorer(sold, window.train, Blend.of(live), recent_days=settings.recent_days)
     if isinstance(scorer, Blended):
         scorer = only_on_sale(scorer, available)
     offline = evaluate(scorer, window, ks=(K,))
@@ -176,7 +176,7 @@ def compare(source: Source, folder: Path) -> Comparison:
     return Comparison(
         version=live.version,
         recipe=str(live.training.recipe),
-        blend=live.blend,
+        blend=Blend.of(live),
         cut=cut,
         served=served,
         offline=Lists.of(offline),

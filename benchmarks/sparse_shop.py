@@ -1,6 +1,6 @@
 """A made-up shop of many users and items and few pairs of them: is what `train` chooses there below a baseline?
 
-    .venv/bin/python -m benchmarks.sparse_shop [--users N --items N --pairs N --follows SHARE --taste SHARE]
+    .venv/bin/python -m benchmarks.sparse_shop [--users N --items N --pairs N --follows SHARE --taste SHARE --no-times]
 
 Popular items, tastes, and items that go together. Users are active by a lognormal and items sell by a power law. What
 follows a purchase is now and then one of the few items that go with it (the same author, the next volume), else one of
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainer.choosing import selection
 from trainer.choosing.default_recipes import default_recipes
+from trainer.choosing.fits import KeptFits
 from trainer.choosing.gate import METRIC, with_interval
 from trainer.evaluation import bootstrap, sample, windows
 from trainer.evaluation.bootstrap import PairedDifference
@@ -44,6 +45,7 @@ class SparseShop:
     pairs: int  # about so many: a user who buys an item twice makes one
     follows: float  # share of purchases that go with the one before
     taste: float  # share of the others that are of the user's taste
+    has_times: bool = True  # else all of it has one date: nobody noted when
 
     def events(self, *, seed: int = 0) -> pl.DataFrame:
         """user_id, item_id, event_type, timestamp, quantity, value; in order of time."""
@@ -58,7 +60,7 @@ class SparseShop:
             item[at] = goes_with[item[at - 1], rng.integers(_TOGETHER, size=len(at))]
         seconds = _DAYS * 86_400 * rng.random(self.pairs)
         in_order = np.lexsort((seconds, user))  # a user's purchases are made in the order in which they were drawn
-        return _frame(user, item, seconds[in_order])
+        return _frame(user, item, seconds[in_order] if self.has_times else np.zeros(self.pairs))
 
     def _drawn(self, user: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """By popularity, of the user's taste or of everything."""
@@ -90,7 +92,7 @@ def _frame(user: NDArray[np.int64], item: NDArray[np.int64], seconds: NDArray[np
 
 @dataclass(frozen=True)
 class Chosen:
-    """What `train` chooses by the windows before the newest, on the newest, beside the baselines."""
+    """What `train` chooses by the windows before the newest, as served on the newest, beside the baselines."""
 
     row: Row
     baselines: Sequence[Row]
@@ -106,12 +108,12 @@ def choose(held_out: Sequence[Split], *, settings: Settings) -> Chosen:
     """
     *before, newest = sample.to_compare(held_out, settings=settings)
     to_try = default_recipes(newest.train)
-    best, _ = selection.best_of(to_try, before, settings=settings)
+    choice = selection.choose(None, before, to_try, settings=settings)
     baselines = list(table.of_baselines(newest, recent_days=settings.recent_days))
-    row = table.of_recipe(best.recipe, newest, recent_days=settings.recent_days, seed=settings.seed)
+    row = table.served(choice, newest, recent_days=settings.recent_days, fits=KeptFits(settings.seed))
     highest = max(baselines, key=lambda one: one.evaluation.mean(METRIC))
     gain = bootstrap.paired(row.evaluation.per_user[METRIC], highest.evaluation.per_user[METRIC])
-    return Chosen(row, baselines, gain, users=len(best.ndcg))
+    return Chosen(row, baselines, gain, users=choice.users)
 
 
 def main() -> None:
@@ -122,6 +124,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2_000_000)
     parser.add_argument("--follows", type=float, default=0.2)
     parser.add_argument("--taste", type=float, default=0.7)
+    parser.add_argument("--no-times", dest="has_times", action="store_false")
     arguments = vars(parser.parse_args())
     started = time.perf_counter()
     frame = SparseShop(**arguments).events()

@@ -1,6 +1,8 @@
 """The age of histories is chosen by a held-out window: taken where the order of what people do decides, else off."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,6 +11,7 @@ import pytest
 from trainer.choosing import recipe as recipes
 from trainer.choosing import selection
 from trainer.choosing.recipe import EASERecipe, LightGCNRecipe, PopularityRecipe
+from trainer.choosing.selection import Tried
 from trainer.evaluation import split
 from trainer.evaluation.split import Split
 from trainer.models.ease import EASESettings
@@ -38,9 +41,14 @@ def window(*, tastes_move: bool, seed: int = 0) -> Split:
     return split.temporal(frame, weights={"purchase": 1.0}, cut=CUT)
 
 
+def as_it_is(windows: list[Split]) -> Tried:
+    """The recipe without recency and age."""
+    return selection.try_on(RECIPE, windows, settings=Settings())[0][0]
+
+
 def chosen(of: Split) -> EASERecipe:
     fitted = recipes.fit_model(RECIPE, of.train, seed=0)
-    found = selection.with_best_age(RECIPE, [of], newest=fitted, settings=Settings()).recipe
+    found = selection.with_best_age(as_it_is([of]), [of], newest=fitted, settings=Settings()).recipe
     assert isinstance(found, EASERecipe)
     return found
 
@@ -56,9 +64,24 @@ def test_where_the_order_says_nothing_age_stays_off() -> None:
 def test_of_windows_before_the_newest_the_model_is_fitted_once_more(fits: list[tuple[recipes.Recipe, int]]) -> None:
     older, newer = window(tastes_move=True, seed=1), window(tastes_move=True)
     fitted = recipes.fit_model(RECIPE, newer.train, seed=0)
+    tried = as_it_is([older, newer])
     fits.clear()
-    selection.with_best_age(RECIPE, [older, newer], newest=fitted, settings=Settings())
+    selection.with_best_age(tried, [older, newer], newest=fitted, settings=Settings())
     assert [recipe for recipe, _ in fits] == [RECIPE]
+
+
+def test_the_recipe_without_an_age_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = window(tastes_move=True)
+    measured: list[recipes.Recipe] = []
+    tried = selection.tried
+
+    def noted(strengths: Sequence[recipes.Recipe], *given: Any, **named: Any) -> list[Tried]:
+        measured.extend(strengths)
+        return tried(strengths, *given, **named)
+
+    monkeypatch.setattr(selection, "tried", noted)
+    selection.best_by_order_too([RECIPE], [of], settings=Settings())
+    assert len(measured) == len(set(measured)) == len(selection.with_strengths(RECIPE)) + len(selection.AGES)
 
 
 @pytest.mark.parametrize("recipe", [LightGCNRecipe(), PopularityRecipe()])

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from recsys.artifact.manifest import BlendInfo
 from trainer.choosing import blending
+from trainer.choosing.blending import Blend
 from trainer.choosing.recipe import ALSRecipe
 from trainer.evaluation import split
 from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
-from trainer.models.transitions import TransitionScores
+from trainer.models.transitions import IN_ORDER, TOGETHER, TransitionScores
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
@@ -64,7 +65,7 @@ def test_only_as_many_are_blended_as_the_gateway_asks_for() -> None:
 def test_the_personal_score_alone_is_the_model_itself() -> None:
     fitted = Embeddings(np.ones((1, 1), np.float32), np.ones((2, 1), np.float32))
     known = interactions_of(np.ones((1, 2), np.float32))
-    assert blending.scorer(fitted, known, BlendInfo(), recent_days=30) is fitted
+    assert blending.scorer(fitted, known, Blend(), recent_days=30) is fitted
 
 
 def test_values_ranked_are_what_the_scorer_ranks(long_tail: Interactions) -> None:
@@ -113,7 +114,7 @@ def test_popularity_counts_where_a_model_knows_nothing_and_popular_items_are_tak
     rng = np.random.default_rng(0)
     window = window_of(np.minimum(rng.geometric(0.1, size=USERS) - 1, 29))
     chosen = blending.choose(ALSRecipe(), noise(), window, settings=settings)
-    assert chosen.info.popularity == 0.8  # the most that is tried
+    assert chosen.blend.info.popularity == 0.8  # the most that is tried
     assert chosen.gain is not None
     assert chosen.gain.low > 0
 
@@ -123,7 +124,7 @@ def test_a_model_that_knows_better_ranks_alone(settings: Settings) -> None:
     window = window_of(taken)
     oracle = Embeddings(np.eye(ITEMS, dtype=np.float32)[taken], np.eye(ITEMS, dtype=np.float32))
     chosen = blending.choose(ALSRecipe(), oracle, window, settings=settings)
-    assert chosen.info == BlendInfo()
+    assert chosen.blend == Blend()
     assert chosen.gain is not None
     assert chosen.gain.low <= 0
 
@@ -137,16 +138,28 @@ def noise() -> Embeddings:
 def test_where_the_order_decides_what_comes_next_counts_most(settings: Settings) -> None:
     window = a_cycle()
     chosen = blending.choose(ALSRecipe(), noise(), window, settings=settings)
-    assert chosen.info.transitions > chosen.info.personal
+    assert chosen.blend.transitions == IN_ORDER
+    assert chosen.blend.info.transitions > chosen.blend.info.personal
     assert chosen.gain is not None
     assert chosen.gain.low > 0.5
-    lists = evaluate(blending.scorer(noise(), window.train, chosen.info, recent_days=30), window, ks=(1,))
+    lists = evaluate(blending.scorer(noise(), window.train, chosen.blend, recent_days=30), window, ks=(1,))
     assert lists.mean("recall@1") > 0.95
+
+
+def test_what_people_have_together_counts_most_where_nobody_noted_when(settings: Settings) -> None:
+    window = a_cycle()
+    undated = replace(window.train, last_seen=np.ones_like(window.train.last_seen))
+    window = replace(window, train=undated)
+    chosen = blending.choose(ALSRecipe(), noise(), window, settings=settings)
+    assert chosen.blend.transitions in TOGETHER
+    assert chosen.blend.info.transitions > chosen.blend.info.personal
+    lists = evaluate(blending.scorer(noise(), undated, chosen.blend, recent_days=30), window, ks=(2,))
+    assert lists.mean("recall@2") > 0.95  # a circle without an order has two ends that may be next
 
 
 def test_where_the_order_says_nothing_transitions_do_not_count(settings: Settings) -> None:
     chosen = blending.choose(ALSRecipe(), noise(), a_cycle(shuffled=True), settings=settings)
-    assert chosen.info.transitions == 0
+    assert chosen.blend.transitions is None
 
 
 def test_what_comes_next_is_a_candidate_however_the_model_ranks_it_and_no_candidate_stands_twice() -> None:
@@ -163,7 +176,7 @@ def test_what_comes_next_is_a_candidate_however_the_model_ranks_it_and_no_candid
         np.array([1]),
         recent_users=rng.permutation(n).astype(np.float32),
         half_life_days=30,
-        transitions=TransitionScores.fitted(known),
+        transitions=TransitionScores.fitted(known, IN_ORDER),
     )
     items = values.items[values.items >= 0]
     assert n - 1 in items
@@ -179,4 +192,4 @@ def test_a_window_with_one_user_shows_nothing(settings: Settings) -> None:
         interactions_of(np.eye(2, dtype=np.float32)), interactions_of(np.array([[0, 1], [0, 0]], np.float32)), cut=None
     )
     fitted = Embeddings(np.ones((2, 1), np.float32), np.ones((2, 1), np.float32))
-    assert blending.choose(ALSRecipe(), fitted, window, settings=settings) == blending.ChosenBlend(BlendInfo(), None)
+    assert blending.choose(ALSRecipe(), fitted, window, settings=settings) == blending.NO_BLEND

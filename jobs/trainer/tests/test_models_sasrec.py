@@ -161,18 +161,22 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
         sasrec_training.fit(known, SETTINGS, seed=2, checkpoint=checkpoint)
 
 
-def test_training_stops_when_the_last_items_are_ranked_no_better_and_gives_the_best_weights() -> None:
+@pytest.mark.parametrize("validate_every", [1, 2])
+def test_training_stops_when_so_many_validations_rank_the_last_items_no_better_and_gives_the_best_weights(
+    validate_every: int,
+) -> None:
     """Without an order there is nothing to learn about the next item: the best validation comes early."""
     rng = np.random.default_rng(0)
     known = interactions_of((rng.random((200, 30)) < 0.3).astype(np.float32))
     known = replace(known, last_seen=rng.integers(1_000_000, size=known.weights.nnz))
     curve: list[Epoch] = []
-    patient = SETTINGS.model_copy(update={"epochs": 100, "patience": 3})
+    patient = SETTINGS.model_copy(update={"epochs": 100, "patience": 3, "validate_every": validate_every})
     fitted = sasrec_training.fit(known, patient, seed=0, on_epoch=curve.append)
     scores = [epoch.score for epoch in curve if epoch.score is not None]
     assert len(curve) < 100
     assert int(np.argmax(scores)) == len(scores) - 1 - 3
-    stopped_there = SETTINGS.model_copy(update={"epochs": int(np.argmax(scores)) + 1, "patience": 100})
+    best_epoch = validate_every * (int(np.argmax(scores)) + 1)
+    stopped_there = patient.model_copy(update={"epochs": best_epoch, "patience": 100})
     same(fitted, sasrec_training.fit(known, stopped_there, seed=0))
 
 

@@ -17,7 +17,7 @@ from recsys.errors import DataError
 from trainer import pipeline
 from trainer.choosing import blending, judging, selection
 from trainer.choosing import recipe as recipes
-from trainer.choosing.blending import ChosenBlend
+from trainer.choosing.blending import Blend, ChosenBlend
 from trainer.choosing.recipe import ALSRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SpectralRecipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import windows
@@ -91,9 +91,9 @@ def test_a_version_is_judged_by_the_lists_that_its_blend_would_serve(tmp_path: P
     settings = Settings(artifact_dir=tmp_path, horizon_days=30)
     shop = two_tastes()
     window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
-    blend = BlendInfo(popularity=9)
+    blend = Blend(BlendInfo(popularity=9))
     judged = judging.judge(GOOD, window, blend=blend, baseline=BASELINE, live=None, settings=settings)
-    alone = judging.judge(GOOD, window, blend=BlendInfo(), baseline=BASELINE, live=None, settings=settings)
+    alone = judging.judge(GOOD, window, blend=Blend(), baseline=BASELINE, live=None, settings=settings)
     assert alone.personal is None
     assert judged.personal is not None
     np.testing.assert_array_equal(judged.personal.ranked, alone.new.ranked)
@@ -110,7 +110,7 @@ def test_the_live_version_is_judged_with_its_own_blend(tmp_path: Path) -> None:
     window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
     manifest = live(tmp_path).manifest.model_copy(update={"blend": BlendInfo(popularity=9)})
     judged = judging.judge(
-        GOOD, window, blend=BlendInfo(popularity=9), baseline=BASELINE, live=manifest, settings=settings
+        GOOD, window, blend=Blend(BlendInfo(popularity=9)), baseline=BASELINE, live=manifest, settings=settings
     )
     assert judged.live is not None
     np.testing.assert_array_equal(judged.live.ranked, judged.new.ranked)
@@ -120,8 +120,8 @@ def test_the_report_shows_the_blend_and_the_personal_score_beside_it(tmp_path: P
     settings = Settings(artifact_dir=tmp_path, horizon_days=30)
     shop = two_tastes()
     window = windows.held_out(shop.events, weights=shop.weights, settings=settings)[-1]
-    blend = ChosenBlend(BlendInfo(recency=0.1), PairedDifference(value=0.02, low=0.01, high=0.03, p_value=0.001))
-    judged = judging.judge(GOOD, window, blend=blend.info, baseline=BASELINE, live=None, settings=settings)
+    blend = ChosenBlend(Blend(BlendInfo(recency=0.1)), PairedDifference(value=0.02, low=0.01, high=0.03, p_value=0.001))
+    judged = judging.judge(GOOD, window, blend=blend.blend, baseline=BASELINE, live=None, settings=settings)
     report = run_report.describe("v", Choice(GOOD, blend, BASELINE, []), judged, two_stage=None, settings=settings)
     assert report.settings["blend: recency"] == 0.1
     assert "+0.0200 [+0.0100, +0.0300]" in report.settings.values()

@@ -1,18 +1,22 @@
 """The table of `trainer evaluate`: every recipe fitted once a window, and what `train` would have chosen."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
-from small_shops import small_shop
+from small_shops import grocer, small_shop, what_comes_next
 
 from trainer.choosing import selection
+from trainer.choosing.fits import KeptFits
 from trainer.choosing.recipe import ALSRecipe, PersonalRecipe, Recipe, SpectralRecipe
+from trainer.choosing.selection import Choice
 from trainer.evaluation import sample, split, windows
 from trainer.evaluation.split import Split
 from trainer.models.als import ALSSettings
 from trainer.models.spectral import SpectralSettings
 from trainer.report import table
 from trainer.settings import Settings
+from trainer.shop_data.shop import Shop
 
 SETTINGS = Settings()
 RECIPES: list[PersonalRecipe] = [
@@ -35,7 +39,7 @@ def two_default_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_recipe_is_fitted_once_a_window(held_out: list[Split], fits: list[tuple[Recipe, int]]) -> None:
     lines = list(table.lines(held_out, None, settings=SETTINGS))
     assert len([line for line in lines if line.startswith(("| spectral", "| als"))]) == 8  # with recency and without
-    assert [one.model for one, _ in fits] == ["spectral", "als"] * 2
+    assert models(fits) == ["spectral", "als"] * 2  # the choice by the first window too goes by these
 
 
 def test_rows_are_those_of_each_recipe_alone(held_out: list[Split]) -> None:
@@ -48,20 +52,32 @@ def test_rows_are_those_of_each_recipe_alone(held_out: list[Split]) -> None:
                 assert without_time(row) in without_time(printed)
 
 
-def test_what_train_would_have_chosen_is_what_it_chooses(held_out: list[Split]) -> None:
-    printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
-    chosen, _ = selection.best_of(RECIPES, held_out[:1], settings=SETTINGS)
-    row = table.of_recipe(chosen.recipe, held_out[1], recent_days=SETTINGS.recent_days).line()
+@pytest.mark.parametrize("make", [small_shop, what_comes_next])
+def test_what_train_would_have_chosen_is_what_it_chooses_and_serves(make: Callable[[], Shop]) -> None:
+    shop = make()
+    *before, newest = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=2)
+    printed = "\n".join(table.lines([*before, newest], None, settings=SETTINGS))
+    choice = selection.choose(None, before, RECIPES, settings=SETTINGS)
     assert printed.count("`train` would have chosen") == 1
-    assert without_time(printed).endswith(without_time(row))
+    assert without_time(printed).endswith(without_time(chosen_row(choice, newest)))
+    if make is what_comes_next:
+        assert choice.blend.blend.transitions is not None
+        assert "transitions (in order) ×" in printed
+
+
+def test_where_the_choice_is_no_better_than_popular_items_the_table_says_that_these_would_be_the_model() -> None:
+    shop = grocer()
+    held_out = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=2)
+    printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
+    assert "It is not better than popular items beyond noise (ndcg@20 " in printed
+    assert printed.splitlines()[-1].startswith("| popularity")
 
 
 def test_of_a_given_test_train_would_choose_by_pairs_of_train_alone(held_out: list[Split]) -> None:
     given = split.at_random(held_out[0].train, seed=7)
     before = windows.of_train(given, seed=SETTINGS.seed)
     printed = "\n".join(table.lines([*before, given], None, settings=SETTINGS))
-    chosen, _ = selection.best_of(RECIPES, before, settings=SETTINGS)
-    row = table.of_recipe(chosen.recipe, given, recent_days=SETTINGS.recent_days).line()
+    row = chosen_row(selection.choose(None, before, RECIPES, settings=SETTINGS), given)
     assert f"by {before[0].judged_users:,} users whose items were held out of train at random" in printed
     assert without_time(printed).endswith(without_time(row))
 
@@ -73,8 +89,19 @@ def test_a_large_window_before_the_newest_is_of_fewer_users_as_train_has_it_and_
     settings = Settings(selection_users=100)
     printed = list(table.lines(held_out, None, settings=settings))
     assert "users with about" in printed[0]
-    assert [pairs <= 3_000 for _, pairs in fits] == [True, True, False, False]
-    assert fits[-1][1] == held_out[-1].train.weights.nnz
+    of_table = [pairs for recipe, pairs in fits if recipe.model != "popularity"]
+    assert [pairs <= 3_000 for pairs in of_table] == [True, True, False, False]
+    assert of_table[-1] == held_out[-1].train.weights.nnz
+
+
+def models(fits: list[tuple[Recipe, int]]) -> list[str]:
+    """What was fitted beside popularity, in order."""
+    return [one.model for one, _ in fits if one.model != "popularity"]
+
+
+def chosen_row(choice: Choice, window: Split) -> str:
+    """The row of a choice by itself."""
+    return table.served(choice, window, recent_days=SETTINGS.recent_days, fits=KeptFits(SETTINGS.seed)).line()
 
 
 def without_time(text: str) -> str:

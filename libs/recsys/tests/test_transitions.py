@@ -1,9 +1,11 @@
-"""What comes after a history, worked out by hand."""
+"""What a history leads to, worked out by hand."""
+
+from dataclasses import replace
 
 import numpy as np
 
-from recsys.artifact.manifest import AgeInfo, TransitionsInfo
-from recsys.artifact.transitions import LAST_ITEMS, Transitions
+from recsys.artifact.manifest import LAST_ITEMS, AgeInfo, TransitionsInfo
+from recsys.artifact.transitions import Transitions
 
 # 0 → 1 (2.0), 0 → 3 (1.0); 2 → 0 (4.0), 2 → 1 (0.5); nothing after 1 and 3
 TRANSITIONS = Transitions(
@@ -39,6 +41,19 @@ def test_only_the_last_items_count() -> None:
     rows, times = [1] * LAST_ITEMS + [2], list(range(LAST_ITEMS + 1, 0, -1))
     assert after(rows, times) == {}
     assert after(rows[1:], times[1:]) != {}
+
+
+def test_so_many_items_of_a_history_count_as_the_version_says() -> None:
+    of_two = replace(TRANSITIONS, info=TransitionsInfo(counted="together", last_items=2))
+    rows, scores = of_two.after(np.array([1, 2, 0]), np.array([5, 5, 5]))
+    assert dict(zip(rows.tolist(), scores.tolist(), strict=True)) == {0: 4, 1: 0.5}
+    assert of_two.factors(np.array([5, 5, 5])).tolist() == [1, 1]
+
+
+def test_a_version_of_what_comes_next_is_written_as_before_so_that_earlier_services_read_it() -> None:
+    assert TransitionsInfo(age=AgeInfo(step_decay=0.7)).model_dump() == {
+        "age": {"step_decay": 0.7, "half_life_days": None}
+    }
 
 
 def test_a_score_is_the_sum_over_the_last_items_of_factor_times_transition() -> None:

@@ -115,7 +115,7 @@ def test_why_this_says_what_it_is_made_of_and_nothing_of_the_shops_is_markup(app
     app.run()
     page = html(app)
     assert "84879 (80%), &lt;b&gt; (20%)" in page
-    assert "<dt>Comes after</dt><dd>22423&lt;i&gt; (100%)</dd>" in page
+    assert "<dt>Taken up after or with</dt><dd>22423&lt;i&gt; (100%)</dd>" in page
     assert "for you #2" in page
     assert "1.2700 = personal 1 × 1.270" in page
     assert "summer &lt;sale&gt;" in page

@@ -48,7 +48,7 @@ class SourceRank:
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What an item of the history added to the personal score, or to what comes next."""
+    """What an item of the history added to the personal score, or to what leads to it."""
 
     item_id: str
     value: float

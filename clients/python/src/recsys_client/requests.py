@@ -59,7 +59,7 @@ class Blend:
     personal: float = 1.0
     popularity: float = 0.0
     recency: float = 0.0
-    transitions: float = 0.0  # what comes next
+    transitions: float = 0.0  # what others took up after, or along with, the same items
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from recsys.artifact import layout, writer
 from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
 from recsys.artifact.reader import open_artifact, read_manifest
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, selection, tuning
+from trainer.choosing import blending, decision, tuning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
@@ -119,7 +119,7 @@ def _fit_and_publish(
     with step("index of similar items"):
         similar = index.build_similar(ready.embeddings.item, seed=settings.seed)
     with step("transitions"):
-        following = transitions.fit(known) if decided.blend.transitions > 0 else None
+        following = transitions.fit(known, decided.blend.transitions) if decided.blend.transitions else None
     verdict = decided.verdict(retrieval.recall, settings=settings)
     fitted = publish.Fitted(
         known=known,
@@ -130,7 +130,7 @@ def _fit_and_publish(
         retrieval=retrieval,
         similar=similar,
         popularity=popularity,
-        blend=decided.blend,
+        blend=decided.blend.info,
         stream_sequence=shop.stream_sequence,
         model=decided.recipe.model,
         metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
@@ -200,14 +200,13 @@ def tune(shop: Shop, *, settings: Settings, models: Sequence[ModelName], budget_
     if not to_try:
         raise DataError(f"tuning {', '.join(models)}: the catalogue is too large for it; choose another model")
     compared = sample.to_compare(held_out, settings=settings)[:-1]
-    tuned = tuning.tune(
+    return tuning.tune(
         compared,
         models=models or list(dict.fromkeys(one.model for one in to_try)),
         start_with=to_try,
         budget_s=budget_s,
         settings=settings,
     )
-    return replace(tuned, recipe=selection.with_best_age(tuned.recipe, compared, settings=settings).recipe)
 
 
 def measure_serving(judgement: Judgement, chosen: IndexSpec, *, settings: Settings) -> TwoStageFigures | None:

@@ -1,4 +1,4 @@
-"""One score out of four values: how well an item fits, how popular it is, how new, and how often it comes next.
+"""One score out of four values: how well an item fits, how popular it is, how new, and how much a history leads to it.
 
 Arrays over the candidates of one answer come in, one weight for each value; scores go out. The trainer finds the
 weights on held-out data with the very function that the reranker ranks with. Every function works along the last
@@ -40,8 +40,8 @@ def blend(
 ) -> NDArray[np.float64]:
     """Σ weight × value, each value scaled to 0…1 over the candidates: float64, of the shape that came in.
 
-    `popularity` is what `log_popularity` gives, `recency` what `decayed_recency` gives, `transitions` how often an item
-    comes after the history's, 0 where it does not. Where nothing but the personal
+    `popularity` is what `log_popularity` gives, `recency` what `decayed_recency` gives, `transitions` how much the
+    history's items lead to an item, 0 where nothing does. Where nothing but the personal
     score counts there is nothing to blend: it keeps its own scale, so no two of them become one by rounding.
     """
     if weights.is_personal_only:

@@ -71,7 +71,9 @@ class Retrieved:
     """The candidates for somebody, and what they were found with."""
 
     candidates: Candidates
-    transitions: NDArray[np.float32]  # [n] how often each candidate comes next; empty: the version has no transitions
+    transitions: NDArray[
+        np.float32
+    ]  # [n] how much their history leads to each candidate; empty: the version has no transitions
     query: QueryVector
     matching_items: int  # that pass the conditions
     dropped: dict[str, int]  # with explain: how many items each condition alone drops

@@ -20,5 +20,5 @@ class Settings(ServiceSettings):
     popular_count: int = Field(20, ge=0, description="popular candidates beside those of the index")
     trending_count: int = Field(20, ge=0, description="trending candidates")
     new_count: int = Field(10, ge=0, description="candidates that the model knows nothing of")
-    transitions_count: int = Field(100, ge=0, description="candidates that come after the last items, where they count")
+    transitions_count: int = Field(100, ge=0, description="candidates that the last items lead to, where that counts")
     campaign_threads: int = Field(1, ge=1, description="processor cores that campaigns take, behind online requests")

@@ -50,7 +50,7 @@ class Asked:
 
     user_id: str
     vector: NDArray[np.float32] | None  # [dim]; none: nothing is known of them
-    next: ComesNext  # what comes after the last items of their history
+    next: ComesNext  # what the last items of their history lead to
     recent: Sequence[int]  # rows of the items that they looked at last, most recent first
     eligible: EligibleItems
     items: ItemsLeft  # those of them that may be an answer to this request
@@ -67,7 +67,7 @@ class Sources:
         self.popular = PopularItems(popularity)
         self._retrieval = retrieval
         self._session = SessionNeighbours(similar, count=counts.session)
-        self._counts = counts
+        self.counts = counts
 
     def nearest(self, asked: Asked) -> Neighbours:
         """What the index finds for a vector: none without one."""
@@ -78,7 +78,7 @@ class Sources:
 
         Without a vector, popular items take the place of the index.
         """
-        counts, items, eligible = self._counts, asked.items, asked.eligible
+        counts, items, eligible = self.counts, asked.items, asked.eligible
         popular = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
         new = asked.count if items.n_known < asked.count else counts.new
         return [

@@ -48,7 +48,7 @@ class SourceRank(_Schema):
 
 
 class Contribution(_Schema):
-    """What an item of the history added to the personal score, or to what comes next.
+    """What an item of the history added to the personal score, or to what leads to it.
 
     Over the whole history the first sum up to the personal score.
     """
@@ -67,7 +67,8 @@ class Explanation(_Schema):
     contributions: list[Contribution] = Field(description="The largest, by absolute value.")
     rules: list[str] = Field(description="That boosted or pinned it.")
     comes_after: list[Contribution] = Field(
-        description="Items of the history that it most often comes after: what `transitions` is made of, unscaled."
+        description="Items of the history that it is most often taken up after, or along with where the version counts "
+        "no order: what `transitions` is made of, unscaled."
     )
 
 

@@ -30,7 +30,7 @@ class Candidates:
     rows: NDArray[np.int64]  # [n]; n_items or more: no item of the model
     scores: NDArray[np.float32]  # [n] of the source that proposed the item first
     sources: NDArray[np.uint32]  # [n] bit 1 << source
-    transitions: NDArray[np.float32]  # [n] how often each comes after the last items of the history
+    transitions: NDArray[np.float32]  # [n] how much the last items of the history lead to each
     new_at: NDArray[np.int64]  # candidates that are no items of the model, ascending
     new_items: Mapping[int, NewItem]  # the same by index
 

@@ -36,7 +36,7 @@ class SourceRank:
 
 @dataclass(frozen=True)
 class Contribution:
-    """What an item of the history adds to the personal score, or to what comes next."""
+    """What an item of the history adds to the personal score, or to what leads to it."""
 
     item_id: str
     value: float
@@ -95,7 +95,7 @@ def _contributions(vector: NDArray[np.float64], history: HistoryVectors) -> list
 
 
 def _comes_after(row: int, history: HistoryVectors, catalogue: LiveCatalogue) -> list[Contribution]:
-    """The items of the history that a candidate most often comes after."""
+    """The items of the history that lead to a candidate most."""
     transitions, items = catalogue.artifact.transitions, catalogue.artifact.items
     if transitions is None:
         return []

@@ -32,7 +32,7 @@ class Proposed:
     sources: NDArray[np.uint32]  # bit 1 << source
     new_item_ids: Sequence[str] = ()
     lists: Sequence[SourceList] = ()
-    transitions: NDArray[np.float32] | None = None  # how often each comes after the last items; none: 0 of each
+    transitions: NDArray[np.float32] | None = None  # how much the history leads to each; none: 0 of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class HistoryVectors:
 
     item_ids: Sequence[str]
     vectors: NDArray[np.float32]  # [len(item_ids), dim]
-    transition_factors: Sequence[float] = ()  # what the first of the items count for what comes next
+    transition_factors: Sequence[float] = ()  # what the first of the items count for transitions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 SOURCE_LABELS = {
     "ann": ("for you", "near the visitor's taste in the model"),
     "session": ("goes with", "near the items looked at last"),
-    "transitions": ("comes next", "what others did after the items looked at last"),
+    "transitions": ("others also took", "what others took up after, or along with, the same items"),
     "popular": ("popular", "bought or viewed by many users lately"),
     "trending": ("trending", "rising over the last day"),
     "new": ("new", "nobody knows it yet"),
@@ -75,7 +75,7 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     if why.contributions:
         lines.append(f"<dt>Because of</dt><dd>{_shares(why.contributions)}</dd>")
     if why.comes_after:
-        lines.append(f"<dt>Comes after</dt><dd>{_shares(why.comes_after)}</dd>")
+        lines.append(f"<dt>Taken up after or with</dt><dd>{_shares(why.comes_after)}</dd>")
     places = [f"{html_text(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
     lines.append(f"<dt>Proposed by</dt><dd>{', '.join(places) or 'a rule of the shop'}</dd>")
     terms = [f"{html_text(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]

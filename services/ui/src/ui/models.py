@@ -38,7 +38,7 @@ class SourceRank(Answer):
 
 
 class Contribution(Answer):
-    """What an item of the history added to the personal score, or to what comes next."""
+    """What an item of the history added to the personal score, or to what leads to it."""
 
     item_id: str
     value: float

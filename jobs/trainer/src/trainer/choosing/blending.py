@@ -1,12 +1,13 @@
-"""How much popularity, newness and what comes next should count in a served list: a held-out window in, weights out.
+"""How much popularity, newness and transitions should count in a served list: a held-out window in, weights out.
 
 The reranker orders the candidates of an answer by `recsys.blend`. The same function ranks here, over candidates as the
 first stage proposes them: each user's best unseen items by the personal score, as many as the gateway asks for; and
-where transitions count, also those that come after the user's last items, and popular ones.
+where transitions count, also those that the user's last items lead to, and popular ones. What is counted as a
+transition, an order or who has both items, is chosen with the weights.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.manifest import BlendInfo
+from recsys.artifact.manifest import BlendInfo, Manifest, TransitionsInfo
 from recsys.blend import blend, decayed_recency, log_popularity
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import Recipe
@@ -22,7 +23,7 @@ from trainer.evaluation import bootstrap, metrics, ranking
 from trainer.evaluation.bootstrap import PairedDifference
 from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
-from trainer.models import baselines
+from trainer.models import baselines, transitions
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.models.transitions import TransitionScores
 from trainer.settings import Settings
@@ -30,7 +31,7 @@ from trainer.shop_data.interactions import Interactions
 
 # The gateway asks for so many unless told otherwise (GATEWAY_CANDIDATES): an index that needs more would lose there.
 CANDIDATES: Final = 200
-TRANSITIONS: Final = 100  # candidates of the first stage that come after the user's last items,
+TRANSITIONS: Final = 100  # candidates of the first stage that the user's last items lead to,
 POPULAR: Final = 20  # and popular ones
 _WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # of popularity and of recency, beside 1 for the personal score
 _OF_TRANSITIONS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)  # beside 1 for the personal score; then transitions alone
@@ -38,14 +39,27 @@ _K: Final = 20  # the weights are chosen by NDCG at this length
 
 
 @dataclass(frozen=True)
+class Blend:
+    """What lists are ranked by."""
+
+    info: BlendInfo = field(default_factory=BlendInfo)  # the personal score alone
+    transitions: TransitionsInfo | None = None  # what is counted as a transition; none: they have no weight
+
+    @classmethod
+    def of(cls, version: Manifest) -> "Blend":
+        """A published version's."""
+        return cls(version.blend, version.transitions)
+
+
+@dataclass(frozen=True)
 class ChosenBlend:
-    """The weights, and what they were worth on users whom they were not chosen by."""
+    """A blend, and what it was worth on users whom it was not chosen by."""
 
-    info: BlendInfo
-    gain: PairedDifference | None  # of the best weights over the personal score alone; none where nothing was tried
+    blend: Blend
+    gain: PairedDifference | None  # of the best blend over the personal score alone; none where nothing was tried
 
 
-NO_BLEND: Final = ChosenBlend(BlendInfo(), None)  # the personal score ranks alone
+NO_BLEND: Final = ChosenBlend(Blend(), None)
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,6 @@ class Values:
     personal: NDArray[np.float32]
     popularity: NDArray[np.float64]
     recency: NDArray[np.float64]
-
     transitions: NDArray[np.float32]
 
     @classmethod
@@ -69,24 +82,23 @@ class Values:
         recent_users: NDArray[np.float32],
         half_life_days: float,
         transitions: TransitionScores | None = None,
+        nearest: NDArray[np.int32] | None = None,
     ) -> "Values":
         """Of each user's candidates that `known` does not have.
 
         Args:
             recent_users: float32 [n_items], users in the recent window.
             half_life_days: of newness.
-            transitions: none: they propose nothing, and nothing comes next.
+            transitions: none: they propose nothing, and nothing leads to an item.
+            nearest: the candidates by the personal score, where they are at hand.
         """
-        proposing: list[tuple[Scorer, int]] = [(embeddings, CANDIDATES)]
+        proposing: list[tuple[Scorer, int]] = []
         if transitions is not None:
             popular = baselines.popularity(recent_users, n_users=len(known.user_ids))
-            proposing += [(transitions, TRANSITIONS), (popular, POPULAR)]
-        items = _each_once(
-            [
-                ranking.top_unseen(by, seen=known.weights, user_rows=user_rows, k=min(count, len(known.item_ids)))
-                for by, count in proposing
-            ]
-        )
+            proposing = [(transitions, TRANSITIONS), (popular, POPULAR)]
+        of_others = [_best(by, known, user_rows, count) for by, count in proposing]
+        nearest = _best(embeddings, known, user_rows, CANDIDATES) if nearest is None else nearest
+        items = _each_once([nearest, *of_others])
         real = np.where(items >= 0, items, items[:, :1])  # the first once more in place of none: no extreme changes
         return cls(
             items=items,
@@ -139,21 +151,22 @@ class Blended:
         return scores
 
 
-def scorer(embeddings: Embeddings, known: Interactions, info: BlendInfo, *, recent_days: float) -> Scorer:
+def scorer(embeddings: Embeddings, known: Interactions, blend: Blend, *, recent_days: float) -> Scorer:
     """What a list is ranked by that is served with this blend."""
-    if info.weights.is_personal_only:
+    if blend.info.weights.is_personal_only:
         return embeddings
     recent = known.recent_users(recipes.recent_since(known, recent_days))
-    return Blended(embeddings, known, recent, info, TransitionScores.fitted(known) if info.transitions > 0 else None)
+    following = TransitionScores.fitted(known, blend.transitions) if blend.transitions else None
+    return Blended(embeddings, known, recent, blend.info, following)
 
 
 def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> ChosenBlend:
     """The weights of a small grid that are best on half of a window's users, if the other half confirms them.
 
     Confirmed means: better than without by more than chance (paired bootstrap, the whole 95 % interval above 0). First
-    the weight of transitions is chosen beside the personal score, then those of popularity and recency beside both.
-    Otherwise the personal score stays alone. Halves, because the best of many is better by chance alone on the users
-    whom it was chosen by.
+    the weight of transitions is chosen beside the personal score, and what is counted as one; then the weights of
+    popularity and recency beside both. Otherwise the personal score stays alone. Halves, because the best of many is
+    better by chance alone on the users whom it was chosen by.
 
     Args:
         recipe: with its strength of recency and its age of histories.
@@ -171,21 +184,42 @@ def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Setti
         users,
         recent_users=window.train.recent_users(recipes.recent_since(window.train, settings.recent_days)),
         half_life_days=BlendInfo().recency_half_life_days,
+        nearest=_best(scaled, window.train, users, CANDIDATES),
     )
     search = _Search(window, users, settings.seed)
-    alone = BlendInfo()
-    nexts = [BlendInfo(transitions=weight) for weight in _OF_TRANSITIONS] + [BlendInfo(personal=0, transitions=1)]
-    with_transitions = values_of(transitions=TransitionScores.fitted(window.train))
-    found, gain = search.best(nexts, with_transitions, over=alone)
-    values = with_transitions if found != alone else values_of()
-    others = [
-        found.model_copy(update={"popularity": popularity, "recency": recency})
+    alone = _Option(Blend(), values_of())
+    found, gain = search.best(_with_transitions(values_of, window.train), over=alone)
+    blended, more = search.best(_with_popularity_and_recency(found), over=found)
+    if blended.blend == alone.blend:
+        return ChosenBlend(alone.blend, max(gain, more, key=lambda each: each.value))
+    return ChosenBlend(blended.blend, search.gain(blended, over=alone))
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A blend, and the values that it is made of."""
+
+    blend: Blend
+    values: Values
+
+
+def _with_transitions(values_of: Callable[..., Values], known: Interactions) -> list[_Option]:
+    """Each weight of transitions beside the personal score, and transitions alone, of each that may be counted."""
+    infos = [BlendInfo(transitions=weight) for weight in _OF_TRANSITIONS] + [BlendInfo(personal=0, transitions=1)]
+    options = []
+    for counted in transitions.worth_trying(known):
+        values = values_of(transitions=TransitionScores.fitted(known, counted))
+        options += [_Option(Blend(info, counted), values) for info in infos]
+    return options
+
+
+def _with_popularity_and_recency(option: _Option) -> list[_Option]:
+    """Each pair of weights of popularity and recency beside what was found, but for 0 of both."""
+    infos = (
+        option.blend.info.model_copy(update={"popularity": popularity, "recency": recency})
         for popularity, recency in list(product(_WEIGHTS, _WEIGHTS))[1:]
-    ]
-    blended, more = search.best(others, values, over=found)
-    if blended == alone:
-        return ChosenBlend(alone, max(gain, more, key=lambda each: each.value))
-    return ChosenBlend(blended, search.gain(blended, values, over=alone))
+    )
+    return [replace(option, blend=replace(option.blend, info=info)) for info in infos]
 
 
 @dataclass(frozen=True)
@@ -196,26 +230,31 @@ class _Search:
     users: NDArray[np.int64]
     seed: int
 
-    def best(self, grid: Sequence[BlendInfo], values: Values, *, over: BlendInfo) -> tuple[BlendInfo, PairedDifference]:
-        """The best of a grid where it is confirmed to be better than `over`; else that. And what the best gains."""
+    def best(self, options: Sequence[_Option], *, over: _Option) -> tuple[_Option, PairedDifference]:
+        """The best of some where it is confirmed to be better than `over`; else that. And what the best gains."""
         chooses = self._chooses()
-        best = max(grid, key=lambda info: float(self._ndcg(info, values)[chooses].mean()))
-        gain = self.gain(best, values, over=over)
+        best = max(options, key=lambda option: float(self._ndcg(option)[chooses].mean()))
+        gain = self.gain(best, over=over)
         return (best if gain.low > 0 else over), gain
 
-    def gain(self, info: BlendInfo, values: Values, *, over: BlendInfo) -> PairedDifference:
+    def gain(self, option: _Option, *, over: _Option) -> PairedDifference:
         """By so much one blend is better than another for those who did not choose."""
         confirms = ~self._chooses()
-        ours, others = (self._ndcg(each, values)[confirms] for each in (info, over))
+        ours, others = (self._ndcg(each)[confirms] for each in (option, over))
         return bootstrap.paired(ours, others, seed=self.seed)
 
     def _chooses(self) -> NDArray[np.bool_]:
         return np.asarray(np.random.default_rng(self.seed).permutation(len(self.users)) % 2 == 0)
 
-    def _ndcg(self, info: BlendInfo, values: Values) -> NDArray[np.float64]:
+    def _ndcg(self, option: _Option) -> NDArray[np.float64]:
         test = self.window.test
         relevant = np.diff(test.indptr)[self.users] + self.window.test_unknown_items[self.users]
-        return metrics.ndcg(find_hits(values.ranked(info, _K), test[self.users]), relevant, _K)
+        return metrics.ndcg(find_hits(option.values.ranked(option.blend.info, _K), test[self.users]), relevant, _K)
+
+
+def _best(by: Scorer, known: Interactions, user_rows: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+    """Each user's best that `known` does not have: int32 [n, at most count], -1 padded."""
+    return ranking.top_unseen(by, seen=known.weights, user_rows=user_rows, k=min(count, len(known.item_ids)))
 
 
 def _each_once(lists: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

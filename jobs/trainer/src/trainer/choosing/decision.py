@@ -9,8 +9,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from recsys.artifact.manifest import BlendInfo, Manifest
+from recsys.artifact.manifest import Manifest
 from trainer.choosing import judging, selection
+from trainer.choosing.blending import Blend
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import PopularityRecipe, Recipe
@@ -27,7 +28,7 @@ class Decision:
     """What is fitted and published."""
 
     recipe: Recipe
-    blend: BlendInfo
+    blend: Blend
     choice: Choice | None  # none, and no judgement: too few users to judge by
     judgement: Judgement | None
     users: int  # judged
@@ -69,7 +70,7 @@ def decide(
     judgement = judging.judge(
         choice.recipe,
         windows[-1],
-        blend=choice.blend.info,
+        blend=choice.blend.blend,
         baseline=choice.baseline,
         live=live,
         settings=settings,
@@ -79,9 +80,9 @@ def decide(
     return Decision(judgement.recipe, judgement.blend, choice, judgement, len(judgement.new.user_rows), live)
 
 
-def _unjudged(given: Recipe | None, live: Manifest | None) -> tuple[Recipe, BlendInfo]:
+def _unjudged(given: Recipe | None, live: Manifest | None) -> tuple[Recipe, Blend]:
     """What is fitted where nothing can be proved: what was asked for, what is live, or the baseline."""
     live_recipe = judging.recipe_of(live) if live else None
     if live and live_recipe and given in (None, live_recipe):
-        return live_recipe, live.blend
-    return given or PopularityRecipe(), BlendInfo()
+        return live_recipe, Blend.of(live)
+    return given or PopularityRecipe(), Blend()

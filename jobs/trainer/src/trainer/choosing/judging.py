@@ -5,13 +5,14 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from recsys.artifact.manifest import BlendInfo, Manifest
+from recsys.artifact.manifest import Manifest
 from recsys.errors import DataError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
+from trainer.choosing.blending import Blend
 from trainer.choosing.gate import METRIC, Verdict, decide, with_interval
 from trainer.choosing.recipe import PopularityRecipe, Recipe
-from trainer.evaluation.bootstrap import paired
+from trainer.evaluation.bootstrap import PairedDifference, paired
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import ENOUGH_USERS
@@ -31,7 +32,7 @@ class Judgement:
 
     window: Split
     recipe: Recipe
-    blend: BlendInfo
+    blend: Blend
     embeddings: Embeddings  # of the recipe, fitted on what was known before the window
     fit_s: float
     new: Evaluation  # of the lists that would be served: of the blend
@@ -47,7 +48,7 @@ def judge(
     recipe: Recipe,
     window: Split,
     *,
-    blend: BlendInfo,
+    blend: Blend,
     baseline: PopularityRecipe,
     live: Manifest | None,
     settings: Settings,
@@ -71,8 +72,8 @@ def judge(
     def judged(scorer: Scorer) -> Evaluation:
         return evaluate(scorer, window, ks=KS, popularity=recent, max_users=settings.judging_users, seed=settings.seed)
 
-    def served(fitted: Embeddings, info: BlendInfo) -> Evaluation:
-        return judged(blending.scorer(fitted, train, info, recent_days=settings.recent_days))
+    def served(fitted: Embeddings, by: Blend) -> Evaluation:
+        return judged(blending.scorer(fitted, train, by, recent_days=settings.recent_days))
 
     started = time.perf_counter()
     with step(f"judge {recipes.described(recipe)}: fit"):
@@ -80,14 +81,14 @@ def judge(
     fit_s = time.perf_counter() - started
     with step(f"judge {recipes.described(recipe)}"):
         new = served(embeddings, blend)
-        personal = None if blend.weights.is_personal_only else judged(embeddings)
+        personal = None if blend.info.weights.is_personal_only else judged(embeddings)
     live_recipe = recipe_of(live) if live else None
     of_live = None
     if live and live_recipe:
         is_same = live_recipe == recipe
-        is_new = is_same and live.blend == blend
+        is_new = is_same and Blend.of(live) == blend
         with step("judge the live version's recipe"):
-            of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), live.blend)
+            of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), Blend.of(live))
     with step("judge baselines"):
         neighbours = item_knn.fit(train)
         popularity = judged(fit(baseline))
@@ -125,19 +126,24 @@ def is_personal(live: Manifest | None) -> bool:
     return live is not None and live.model != PopularityRecipe().model
 
 
+def gain_over_popular(new: Evaluation, popular: Evaluation, *, seed: int) -> PairedDifference:
+    """By so much lists are better than popular items, which stand in for them where it may be nothing."""
+    return paired(new.per_user[METRIC], popular.per_user[METRIC], seed=seed)
+
+
 def with_stand_in(judgement: Judgement, baseline: PopularityRecipe, *, settings: Settings) -> Judgement:
     """The judgement as it is where its model beats the baseline by more than noise; else that of the baseline."""
     if isinstance(judgement.recipe, PopularityRecipe):
         return judgement
     popular = judgement.popularity
-    gain = paired(judgement.new.per_user[METRIC], popular.per_user[METRIC], seed=settings.seed)
+    gain = gain_over_popular(judgement.new, popular, seed=settings.seed)
     if gain.low > 0:
         return judgement
     train = judgement.window.train
     return replace(
         judgement,
         recipe=baseline,
-        blend=BlendInfo(),
+        blend=Blend(),
         embeddings=recipes.fit(baseline, train, recent_days=settings.recent_days, seed=settings.seed),
         new=popular,
         personal=None,

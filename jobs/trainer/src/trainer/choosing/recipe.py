@@ -228,6 +228,12 @@ def aged(weights: sp.csr_matrix, ages: NDArray[np.float64]) -> sp.csr_matrix:
     return sp.csr_matrix(((weights.data * ages).astype(np.float32), weights.indices, weights.indptr), weights.shape)
 
 
+def without_recency_and_age(recipe: Recipe) -> Recipe:
+    """The recipe of the model alone: all that `fit_model` goes by."""
+    off: dict[str, object] = {"recency_strength": 0.0}
+    return recipe.model_copy(update=off | ({"age": AgeInfo()} if isinstance(recipe, AgedRecipe) else {}))
+
+
 def with_recency(embeddings: Embeddings, known: Interactions, strength: float, *, recent_days: float) -> Embeddings:
     """Scale items by `recency_factors`."""
     if strength == 0:

@@ -15,6 +15,7 @@ from recsys.errors import InvalidArgumentError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
+from trainer.choosing.fits import Fit, fresh
 from trainer.choosing.gate import METRIC
 from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.evaluation import metrics, ranking
@@ -69,17 +70,28 @@ class Tried:
         return bool(gain.mean() > _STANDARD_ERRORS * standard_error)
 
 
-def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Recipe], *, settings: Settings) -> Choice:
+def choose(
+    given: Recipe | None,
+    windows: Sequence[Split],
+    to_try: Sequence[Recipe],
+    *,
+    settings: Settings,
+    fit: Fit | None = None,
+) -> Choice:
     """The given recipe, or the best of `to_try` on the validation windows; and the blend that is best on the newest.
 
     Of LightGCN the newest window also tells how many epochs are enough. Without a window the first is as good as
     any, and the personal score ranks alone.
+
+    Args:
+        fit: gives models without recency and age, where a caller has some fitted already; none: each is fitted here.
     """
     if not windows:
         return Choice(given or to_try[0])
     if isinstance(given, PopularityRecipe):
         return Choice(given, baseline=given)
     newest = windows[-1]
+    fit = fit or fresh(settings.seed)
     strength = best_of([PopularityRecipe()], windows, settings=settings)[0].recipe.recency_strength
     recipe: Recipe | None = given
     users = 0
@@ -87,37 +99,40 @@ def choose(given: Recipe | None, windows: Sequence[Split], to_try: Sequence[Reci
     if isinstance(recipe, LightGCNRecipe):
         recipe, curve, fitted = stop_early(recipe, newest, settings=settings)
     elif recipe is None:
-        winner, fitted = best_by_order_too(to_try, windows, settings=settings)
+        winner, fitted = best_by_order_too(to_try, windows, settings=settings, fit=fit)
         recipe, users = winner.recipe, len(winner.ndcg)
     else:
-        fitted = recipes.fit_model(recipe, newest.train, seed=settings.seed)
+        fitted = fit(recipe, newest)
     with step("choose a blend"):
         blend = blending.choose(recipe, fitted, newest, settings=settings)
     return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve, users)
 
 
 def best_by_order_too(
-    to_try: Sequence[Recipe], windows: Sequence[Split], *, settings: Settings
+    to_try: Sequence[Recipe], windows: Sequence[Split], *, settings: Settings, fit: Fit | None = None
 ) -> tuple[Tried, Embeddings]:
     """The best recipe with its age of histories, as `best_of`; of sequences where an age is better than none.
 
     Models of sequences take minutes, and where the newest items say no more than the older ones they learn nothing.
     """
     of_sequences = [one for one in to_try if isinstance(one, SASRecRecipe)]
-    winner, fitted = best_of([one for one in to_try if one not in of_sequences], windows, settings=settings)
-    aged = with_best_age(winner.recipe, windows, newest=fitted, settings=settings)
+    others = [one for one in to_try if one not in of_sequences]
+    winner, fitted = best_of(others, windows, settings=settings, fit=fit)
+    aged = with_best_age(winner, windows, newest=fitted, settings=settings, fit=fit)
     if aged.recipe == winner.recipe:
         return winner, fitted
     leader = aged, fitted
     for one in of_sequences:
-        challengers, model = try_on(one, windows, settings=settings)
+        challengers, model = try_on(one, windows, settings=settings, fit=fit)
         best_yet = best([leader[0], *challengers])
         if best_yet is not leader[0]:
             leader = best_yet, model
     return leader
 
 
-def best_of(to_try: Iterable[Recipe], windows: Sequence[Split], *, settings: Settings) -> tuple[Tried, Embeddings]:
+def best_of(
+    to_try: Iterable[Recipe], windows: Sequence[Split], *, settings: Settings, fit: Fit | None = None
+) -> tuple[Tried, Embeddings]:
     """The recipe and the strength of recency that do `best`, and its model, fitted on what was known before the newest.
 
     The model is without recency.
@@ -127,7 +142,7 @@ def best_of(to_try: Iterable[Recipe], windows: Sequence[Split], *, settings: Set
     """
     leader: tuple[Tried, Embeddings] | None = None
     for one in to_try:
-        challengers, fitted = try_on(one, windows, settings=settings)
+        challengers, fitted = try_on(one, windows, settings=settings, fit=fit)
         winner = best(challengers if leader is None else [leader[0], *challengers])
         if leader is None or winner is not leader[0]:
             leader = winner, fitted
@@ -136,13 +151,16 @@ def best_of(to_try: Iterable[Recipe], windows: Sequence[Split], *, settings: Set
     return leader
 
 
-def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> tuple[list[Tried], Embeddings]:
+def try_on(
+    recipe: Recipe, windows: Sequence[Split], *, settings: Settings, fit: Fit | None = None
+) -> tuple[list[Tried], Embeddings]:
     """The recipe with each strength of recency on all windows, and its model of the newest, without recency."""
+    fit = fit or fresh(settings.seed)
     by_window = []
     for window in windows:
         started = time.perf_counter()
         with step(f"try {recipes.described(recipe)}: fit"):
-            fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
+            fitted = fit(recipe, window)
         fit_s = time.perf_counter() - started
         with step(f"try {recipes.described(recipe)}: compare"):
             by_window.append(tried(with_strengths(recipe), fitted, window, settings=settings))
@@ -154,28 +172,26 @@ def try_on(recipe: Recipe, windows: Sequence[Split], *, settings: Settings) -> t
 
 
 def with_best_age(
-    recipe: Recipe, windows: Sequence[Split], *, newest: Embeddings | None = None, settings: Settings
+    of: Tried, windows: Sequence[Split], *, newest: Embeddings | None = None, settings: Settings, fit: Fit | None = None
 ) -> Tried:
     """The recipe with the age of histories that does `best` on the windows: as it is, unless another is better.
 
-    Asked once, of a recipe that was chosen already: each age solves the users of a window once more. A model that
-    knows no age is not measured, and has no figures.
+    Asked once, of a recipe that was tried already: each age solves the users of a window once more.
 
     Args:
-        newest: its model of the newest window, without recency and age, where it is fitted; the others are fitted here.
+        of: the recipe as it is, and its figures on these windows.
+        newest: its model of the newest window, without recency and age, where it is at hand; the others are fitted.
     """
-    ages = with_ages(recipe)
+    ages = with_ages(of.recipe)
     if not ages:
-        return Tried(recipe, np.empty(0))
+        return of
+    fit = fit or fresh(settings.seed)
     by_window = []
     for window in windows:
-        fitted = newest if window is windows[-1] else None
-        with step(f"try ages of {recipes.described(recipe)}"):
-            if fitted is None:
-                fitted = recipes.fit_model(recipe, window.train, seed=settings.seed)
-            of_each = (tried([one], fitted, window, settings=settings) for one in (recipe, *ages))
-            by_window.append([one for [one] in of_each])
-    found = best(together(by_window))
+        with step(f"try ages of {recipes.described(of.recipe)}"):
+            fitted = newest if newest is not None and window is windows[-1] else fit(of.recipe, window)
+            by_window.append([one for age in ages for one in tried([age], fitted, window, settings=settings)])
+    found = best([of, *together(by_window)])
     _log.info("ages tried", extra={"recipe": found.recipe.model_dump(), METRIC: float(found.ndcg.mean())})
     return found
 

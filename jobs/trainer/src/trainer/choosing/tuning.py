@@ -22,7 +22,7 @@ from trainer.choosing import recipe as recipes
 from trainer.choosing.gate import METRIC, with_interval
 from trainer.choosing.recipe import PersonalRecipe, Recipe
 from trainer.choosing.search_space import SPACE, point_of, recipe_at
-from trainer.choosing.selection import Tried, try_on
+from trainer.choosing.selection import Tried, try_on, with_best_age
 from trainer.evaluation import bootstrap
 from trainer.evaluation.bootstrap import PairedDifference
 from trainer.evaluation.full_ranking import judged_users
@@ -45,7 +45,7 @@ class Tuned:
     """What a search came to."""
 
     recipe: Recipe  # what was found, where it is better than the best default by more than noise; else that default
-    score: float  # its mean NDCG@20 over the users who did not choose it
+    score: float  # its mean NDCG@20, histories of all ages alike, over the users who did not choose it
     gain: PairedDifference | None  # of the best that was found over the best default, on those users; none: no trial
     users: int  # those users, counted once a window
     users_needed: int  # so that the interval of that gain, or of one of 2 % where it is less, would lie above 0
@@ -173,22 +173,29 @@ def _verdict(
     confirms: NDArray[np.bool_],
     settings: Settings,
 ) -> Tuned:
-    """Fit both once more, and compare them on the users who chose neither."""
+    """Fit both once more, compare them on the users who chose neither, and give the better one its age of histories."""
 
-    def figures(recipe: Recipe) -> NDArray[np.float64]:
-        tried: list[Tried] = try_on(recipe, windows, settings=settings)[0]
+    def again(recipe: Recipe) -> Tried:
+        tried = try_on(recipe, windows, settings=settings)[0]
         [one] = [each for each in tried if each.recipe == recipe]
-        return one.ndcg[confirms]
+        return one
+
+    def aged(tried: Tried) -> Recipe:
+        return with_best_age(tried, windows, settings=settings).recipe
 
     if default is None:
         raise DataError("no default recipe could be fitted on the validation windows; see the log")
-    of_default = figures(default)
+    best_default = again(default)
+    of_default = best_default.ndcg[confirms]
     users, score = len(of_default), float(of_default.mean())
     if found is None:
-        return Tuned(default, score, None, users, 0, trials)
-    of_found = figures(found)
+        return Tuned(aged(best_default), score, None, users, 0, trials)
+    best_found = again(found)
+    of_found = best_found.ndcg[confirms]
     gain = bootstrap.paired(of_found, of_default, seed=settings.seed)
     worth = max(gain.value, _WORTH_FINDING * score, np.finfo(np.float64).tiny)
     needed = math.ceil((_SIGMAS * float((of_found - of_default).std()) / worth) ** 2)
     tuned = Tuned(found, float(of_found.mean()), gain, users, needed, trials)
-    return tuned if tuned.won else replace(tuned, recipe=default, score=score)
+    if tuned.won:
+        return replace(tuned, recipe=aged(best_found))
+    return replace(tuned, recipe=aged(best_default), score=score)

@@ -20,6 +20,16 @@ class Epoch:
     score: float | None  # of the validation, where this epoch had one
 
 
+def gave_up(*, epoch: int, best_epoch: int, patience: int, validate_every: int) -> bool:
+    """Whether `patience` validations, one every `validate_every` epochs, were no better than the best before them.
+
+    Args:
+        epoch: epochs done.
+        best_epoch: the one that was validated best, 0 before the first.
+    """
+    return best_epoch > 0 and epoch - best_epoch >= patience * validate_every
+
+
 class Training(Protocol[_Progress]):
     """A model, its optimiser and its data, and how far they have come."""
 

@@ -146,11 +146,13 @@ class _Training:
         self._sampler.generator.set_state(progress.sampler)
 
     def finished(self) -> bool:
-        stale_epochs = self.progress.epoch - self.progress.best_epoch
-        gave_up = (
-            self.progress.best_epoch > 0 and stale_epochs >= self._settings.patience * self._settings.validate_every
+        progress, settings = self.progress, self._settings
+        return progress.epoch >= settings.epochs or epochs.gave_up(
+            epoch=progress.epoch,
+            best_epoch=progress.best_epoch,
+            patience=settings.patience,
+            validate_every=settings.validate_every,
         )
-        return self.progress.epoch >= self._settings.epochs or gave_up
 
     def run_epoch(self) -> float:
         """One epoch. Returns the mean loss."""

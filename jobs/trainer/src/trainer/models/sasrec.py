@@ -37,7 +37,7 @@ class SASRecSettings(BaseModel, frozen=True, extra="forbid"):
     batch_items: int = Field(default=3_000, ge=1)  # at most; fewer where an epoch would have too few steps
     epochs: int = Field(default=200, ge=1)  # at most
     validate_every: int = Field(default=1, ge=1)  # epochs
-    patience: int = Field(default=5, ge=1)  # epochs without a better validation before training stops
+    patience: int = Field(default=5, ge=1)  # validations without a better score before training stops
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "SASRecSettings":

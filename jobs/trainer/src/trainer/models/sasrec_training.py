@@ -126,9 +126,14 @@ class _Training:
         self._optimizer.load_state_dict(progress.optimizer)
 
     def finished(self) -> bool:
-        stale_epochs = self.progress.epoch - self.progress.best_epoch
-        gave_up = self.progress.best_epoch > 0 and stale_epochs >= self._settings.patience
-        return self.progress.epoch >= self._settings.epochs or gave_up or len(self._pieces) == 0
+        progress, settings = self.progress, self._settings
+        is_over = progress.epoch >= settings.epochs or len(self._pieces) == 0
+        return is_over or epochs.gave_up(
+            epoch=progress.epoch,
+            best_epoch=progress.best_epoch,
+            patience=settings.patience,
+            validate_every=settings.validate_every,
+        )
 
     def run_epoch(self) -> float:
         """One epoch. Returns the mean loss."""

@@ -93,6 +93,14 @@ def of_users(known: Interactions) -> Sequences:
     return Sequences(newest_first[mirrored], indptr[:-1], np.diff(indptr))
 
 
+def have_order(known: Interactions) -> bool:
+    """Whether anybody had one item later than another."""
+    newest_first = known.most_recent_first()
+    users = np.repeat(np.arange(known.weights.shape[0]), np.diff(known.weights.indptr))
+    is_earlier = np.diff(known.last_seen[newest_first]) != 0
+    return bool(is_earlier[users[1:] == users[:-1]].any())
+
+
 def order_matters(known: Interactions, *, seed: int) -> bool:
     """Whether the same item comes right after the same other one more often than by chance.
 
@@ -100,8 +108,7 @@ def order_matters(known: Interactions, *, seed: int) -> bool:
     """
     sequences = of_users(known)
     users = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    has_order = np.diff(known.last_seen[known.most_recent_first()]) != 0
-    if not has_order[users[1:] == users[:-1]].any():
+    if not have_order(known):
         return False
     rng = np.random.default_rng(seed)
 

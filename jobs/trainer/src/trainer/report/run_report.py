@@ -72,7 +72,10 @@ def describe(
 
 def _blend(chosen: ChosenBlend) -> dict[str, str | float]:
     """What lists are ranked by, and what the best blend was worth on the validation window, taken or not."""
-    told: dict[str, str | float] = {f"blend: {name}": value for name, value in chosen.info.model_dump().items()}
+    blend = chosen.blend
+    told: dict[str, str | float] = {f"blend: {name}": value for name, value in blend.info.model_dump().items()}
+    if blend.transitions is not None:
+        told["transitions"] = blend.transitions.counted.replace("_", " ")
     if chosen.gain is not None:
         told[f"best blend tried, {METRIC} over the personal score alone"] = with_interval(chosen.gain)
     return told

@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
+from trainer.choosing import blending, judging, selection
 from trainer.choosing import recipe as recipes
-from trainer.choosing import selection
+from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
+from trainer.choosing.fits import KeptFits
+from trainer.choosing.gate import METRIC, with_interval
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
-from trainer.choosing.selection import Tried
+from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import newest_enough
 from trainer.models import baselines, item_knn
-from trainer.models.embeddings import Embeddings, Scorer
+from trainer.models.embeddings import Scorer
 from trainer.settings import Settings
 
 METRICS: Final = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
@@ -63,31 +66,34 @@ def of_baselines(window: Split, *, recent_days: float) -> Iterator[Row]:
     yield judged("item-kNN", None, window, lambda: item_knn.fit(train))
 
 
-def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 0) -> Row:
-    """A recipe fitted on what was known before the window."""
-    [row], _ = of_strengths([recipe], window, recent_days=recent_days, seed=seed)
-    return row
+def of_recipe(recipe: Recipe, window: Split, *, recent_days: float, seed: int = 0, fits: KeptFits | None = None) -> Row:
+    """A recipe fitted on what was known before the window; `fits` may have its model."""
+    return _row(recipe, Blend(), window, fits=fits or KeptFits(seed), recent_days=recent_days)
 
 
-def of_strengths(
-    of_one: Sequence[Recipe], window: Split, *, recent_days: float, seed: int = 0
-) -> tuple[list[Row], Embeddings]:
-    """Recipes that differ in their strength of recency alone: one fit, and its model without recency."""
-    started = time.perf_counter()
-    fitted = recipes.fit_model(of_one[0], window.train, seed=seed)
-    fit_s = time.perf_counter() - started
-    return [_scaled(one, fitted, window, fit_s=fit_s, recent_days=recent_days) for one in of_one], fitted
+def served(choice: Choice, window: Split, *, recent_days: float, fits: KeptFits) -> Row:
+    """The lists that would be served of a choice, fitted on what was known before the window."""
+    return _row(choice.recipe, choice.blend.blend, window, fits=fits, recent_days=recent_days)
 
 
-def _scaled(recipe: Recipe, fitted: Embeddings, window: Split, *, fit_s: float, recent_days: float) -> Row:
-    aged = recipes.with_age(recipe, fitted, window.train)
-    scorer = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=recent_days)
-    name = f"{recipe.model} × recency" if recipe.recency_strength else recipe.model
-    dim = None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim
-    return Row(name, dim, fit_s, evaluate(scorer, window, ks=(10, 20)), _settings_of(recipe))
+def _row(recipe: Recipe, blend: Blend, window: Split, *, fits: KeptFits, recent_days: float) -> Row:
+    fitted, train = fits.of(recipe, window), window.train
+    personal = recipes.with_recency(
+        recipes.with_age(recipe, fitted, train), train, recipe.recency_strength, recent_days=recent_days
+    )
+    scorer = blending.scorer(personal, train, blend, recent_days=recent_days)
+    beside = ["recency"] if recipe.recency_strength else []
+    beside += [] if blend.info.weights.is_personal_only else ["blend"]
+    return Row(
+        name=" × ".join([recipe.model, *beside]),
+        dim=None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim,
+        fit_s=fits.seconds(recipe, window),
+        evaluation=evaluate(scorer, window, ks=(10, 20)),
+        settings=", ".join([*_settings_of(recipe), *_weights_of(blend)]),
+    )
 
 
-def _settings_of(recipe: Recipe) -> str:
+def _settings_of(recipe: Recipe) -> list[str]:
     named = (
         {} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump(exclude_unset=True, exclude={"dim"})
     )
@@ -95,7 +101,16 @@ def _settings_of(recipe: Recipe) -> str:
         named["recency"] = recipe.recency_strength
     if isinstance(recipe, AgedRecipe):
         named |= recipe.age.model_dump(exclude_defaults=True)
-    return ", ".join(f"{name} {value:g}" for name, value in named.items())
+    return [f"{name} {value:g}" for name, value in named.items()]
+
+
+def _weights_of(blend: Blend) -> list[str]:
+    if blend.info.weights.is_personal_only:
+        return []
+    weights = asdict(blend.info.weights)
+    counted = blend.transitions.counted.replace("_", " ") if blend.transitions else ""
+    names = {"transitions": f"transitions ({counted})", "recency": "newness"}
+    return [f"{names.get(name, name)} × {weight:g}" for name, weight in weights.items() if weight or name == "personal"]
 
 
 def lines(windows: Sequence[Split], recipe: Recipe | None, *, settings: Settings) -> Iterator[str]:
@@ -115,28 +130,44 @@ def lines(windows: Sequence[Split], recipe: Recipe | None, *, settings: Settings
 
 
 def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[str]:
-    """Each recipe is fitted once a window: its figures there are also what later windows choose by."""
+    """Each recipe is fitted once a window: later windows choose by the same models, as `train` chooses."""
     to_try = default_recipes(windows[-1].train)
-    tried: list[list[Tried]] = []  # a list a window, all in the same order
+    fits = KeptFits(settings.seed)
     for number, window in enumerate(windows):
-        yield from _begun(window, settings=settings)
         by = newest_enough(windows[:number])
-        chosen = selection.best(selection.together(tried[number - len(by) :])).recipe if by else None
-        of_chosen = None
-        tried.append([])
+        choice = selection.choose(None, by, to_try, settings=settings, fit=fits.of) if by else None
+        fits.keep_only(newest_enough(windows[: number + 1]))
+        yield from _begun(window, settings=settings)
+        of_choice: list[Row] = []
         for one in to_try:
-            strengths = selection.with_strengths(one)
-            shown = _SHOWN_STRENGTHS if window.cut else _SHOWN_STRENGTHS[:1]
-            of_one = [each for each in strengths if each.recency_strength in shown or each == chosen]
-            rows, fitted = of_strengths(of_one, window, recent_days=settings.recent_days, seed=settings.seed)
-            yield from (row.line() for each, row in zip(of_one, rows, strict=True) if each.recency_strength in shown)
-            of_chosen = next((row for each, row in zip(of_one, rows, strict=True) if each == chosen), of_chosen)
-            if number + 1 < len(windows):
-                tried[-1] += selection.tried(strengths, fitted, window, settings=settings)
-        if of_chosen:
-            judged = sum(each.judged_users for each in by)
-            how = "before" if by[-1].cut else "whose items were held out of train at random"
-            yield f"\n`train` would have chosen, by {judged:,} users {how}:\n\n{HEADER}\n{of_chosen.line()}"
+            yield from (row.line() for row in _shown(one, window, fits=fits, settings=settings))
+            if choice and recipes.without_recency_and_age(choice.recipe) == one:
+                of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
+            if number + 1 == len(windows):
+                fits.keep_only([])
+        if choice:
+            yield from _chosen(choice, of_choice[0], by, window, settings=settings)
+
+
+def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings) -> list[Row]:
+    """The rows of a default recipe: with recency and without, where events have times."""
+    strengths = _SHOWN_STRENGTHS if window.cut else _SHOWN_STRENGTHS[:1]
+    of_one = [each for each in selection.with_strengths(recipe) if each.recency_strength in strengths]
+    return [of_recipe(each, window, recent_days=settings.recent_days, fits=fits) for each in of_one]
+
+
+def _chosen(choice: Choice, row: Row, by: Sequence[Split], window: Split, *, settings: Settings) -> Iterator[str]:
+    """What `train` would have chosen, and what it would have published instead where that is no better."""
+    judged = sum(each.judged_users for each in by)
+    how = "before" if by[-1].cut else "whose items were held out of train at random"
+    yield f"\n`train` would have chosen, by {judged:,} users {how}:\n\n{HEADER}\n{row.line()}"
+    popular = of_recipe(choice.baseline, window, recent_days=settings.recent_days, seed=settings.seed)
+    gain = judging.gain_over_popular(row.evaluation, popular.evaluation, seed=settings.seed)
+    if gain.low <= 0:
+        yield (
+            f"\nIt is not better than popular items beyond noise ({METRIC} {with_interval(gain)}): where no personal "
+            f"version is live, these would be the model:\n\n{HEADER}\n{popular.line()}"
+        )
 
 
 def _begun(window: Split, *, settings: Settings) -> Iterator[str]:

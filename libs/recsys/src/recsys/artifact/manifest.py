@@ -108,10 +108,21 @@ class SequenceFoldIn(_Frozen):
 FoldInInfo = Annotated[ALSFoldIn | IALSFoldIn | SumFoldIn | SequenceFoldIn, Field(discriminator="kind")]
 
 
+LAST_ITEMS: Final = 20
+
+
 class TransitionsInfo(_Frozen):
-    """How the items that come after a history are scored; see `recsys.artifact.transitions`."""
+    """What leads from item to item, and how a history's items count for it; see `recsys.artifact.transitions`."""
 
     age: AgeInfo = AgeInfo()  # of the history's items
+    # so many of a history count, the most recent ones
+    last_items: int = Field(default=LAST_ITEMS, ge=1, exclude_if=lambda count: count == LAST_ITEMS)
+    # what was counted: who took an item up after another one, or who has both, in whatever order
+    counted: Literal["in_order", "together"] = Field(default="in_order", exclude_if=lambda what: what == "in_order")
+    # a user of n items counts n^-user_exponent, and a count is divided by powers of the sums of both items
+    user_exponent: float = Field(default=0.0, ge=0, exclude_if=lambda exponent: exponent == 0.0)
+    source_exponent: float = Field(default=0.5, ge=0, exclude_if=lambda exponent: exponent == 0.5)
+    target_exponent: float = Field(default=0.1, ge=0, exclude_if=lambda exponent: exponent == 0.1)
 
 
 class BlendInfo(_Frozen):

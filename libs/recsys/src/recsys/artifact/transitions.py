@@ -1,18 +1,15 @@
-"""What comes after what: of each item, those that people take up after it, and how often each of them does.
+"""What leads from item to item: of each item, those that people take up after it, or along with it, and how often.
 
 The score of an item after a history is Σ age factor × score of the transition, over the history's last items.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.age import age_factors
 from recsys.artifact.manifest import TransitionsInfo
-
-LAST_ITEMS: Final = 20  # of a history; what lies before them says next to nothing
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Transitions:
             rows: int64 [n], the items of the history.
             times_s: int64 [n], Unix seconds of the last event with each.
         """
-        sources, factors = rows[:LAST_ITEMS], self.factors(times_s)
+        sources, factors = rows[: self.info.last_items], self.factors(times_s)
         starts, sizes = self.indptr[sources], self.indptr[sources + 1] - self.indptr[sources]
         ends = np.cumsum(sizes)
         at = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
@@ -42,8 +39,8 @@ class Transitions:
         return found.astype(np.int64), summed.astype(np.float32)
 
     def factors(self, times_s: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What each of a history's last items counts: float64 [n, at most LAST_ITEMS]."""
-        times = times_s[:LAST_ITEMS]
+        """What each of a history's last items counts: float64 [n, at most `info.last_items`]."""
+        times = times_s[: self.info.last_items]
         return age_factors(times, np.zeros(len(times), np.int64), self.info.age)
 
     def score(self, source: int, row: int) -> float:

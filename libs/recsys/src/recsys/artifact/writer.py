@@ -45,7 +45,7 @@ class Contents:
     fold_in: FoldIn
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
-    transitions: Transitions | None = None  # none: what comes next does not count
+    transitions: Transitions | None = None  # none: they do not count
 
 
 def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) -> str:

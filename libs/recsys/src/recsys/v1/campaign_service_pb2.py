@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from recsys.v1 import item_pb2 as recsys_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n recsys/v1/campaign_service.proto\x12\trecsys.v1\x1a\x14recsys/v1/item.proto\"U\n\x12GetTopItemsRequest\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.recsys.v1.TopItemsSettings\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"\x8e\x01\n\x10TopItemsSettings\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x18\n\x10\x61rtifact_version\x18\x02 \x01(\t\x12!\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x14\n\x0cinclude_seen\x18\x04 \x01(\x08\x12\x18\n\x10seen_event_types\x18\x05 \x03(\t\"\x89\x01\n\x13GetTopItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x0f\n\x07lengths\x18\x03 \x03(\r\x12\r\n\x05items\x18\x04 \x01(\x0c\x12\x0e\n\x06scores\x18\x05 \x01(\x0c\x12\x16\n\x0ewithout_vector\x18\x06 \x03(\r2c\n\x0f\x43\x61mpaignService\x12P\n\x0bGetTopItems\x12\x1d.recsys.v1.GetTopItemsRequest\x1a\x1e.recsys.v1.GetTopItemsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n recsys/v1/campaign_service.proto\x12\trecsys.v1\x1a\x14recsys/v1/item.proto\"U\n\x12GetTopItemsRequest\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.recsys.v1.TopItemsSettings\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"\xa2\x01\n\x10TopItemsSettings\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x18\n\x10\x61rtifact_version\x18\x02 \x01(\t\x12!\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x11.recsys.v1.Filter\x12\x14\n\x0cinclude_seen\x18\x04 \x01(\x08\x12\x18\n\x10seen_event_types\x18\x05 \x03(\t\x12\x12\n\ncandidates\x18\x06 \x01(\r\"\x89\x01\n\x13GetTopItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x10\n\x08item_ids\x18\x02 \x03(\t\x12\x0f\n\x07lengths\x18\x03 \x03(\r\x12\r\n\x05items\x18\x04 \x01(\x0c\x12\x0e\n\x06scores\x18\x05 \x01(\x0c\x12\x16\n\x0ewithout_vector\x18\x06 \x03(\r2c\n\x0f\x43\x61mpaignService\x12P\n\x0bGetTopItems\x12\x1d.recsys.v1.GetTopItemsRequest\x1a\x1e.recsys.v1.GetTopItemsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTOPITEMSREQUEST']._serialized_start=69
   _globals['_GETTOPITEMSREQUEST']._serialized_end=154
   _globals['_TOPITEMSSETTINGS']._serialized_start=157
-  _globals['_TOPITEMSSETTINGS']._serialized_end=299
-  _globals['_GETTOPITEMSRESPONSE']._serialized_start=302
-  _globals['_GETTOPITEMSRESPONSE']._serialized_end=439
-  _globals['_CAMPAIGNSERVICE']._serialized_start=441
-  _globals['_CAMPAIGNSERVICE']._serialized_end=540
+  _globals['_TOPITEMSSETTINGS']._serialized_end=319
+  _globals['_GETTOPITEMSRESPONSE']._serialized_start=322
+  _globals['_GETTOPITEMSRESPONSE']._serialized_end=459
+  _globals['_CAMPAIGNSERVICE']._serialized_start=461
+  _globals['_CAMPAIGNSERVICE']._serialized_end=560
 # @@protoc_insertion_point(module_scope)

@@ -16,18 +16,20 @@ class GetTopItemsRequest(_message.Message):
     def __init__(self, settings: _Optional[_Union[TopItemsSettings, _Mapping]] = ..., user_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TopItemsSettings(_message.Message):
-    __slots__ = ("count", "artifact_version", "filter", "include_seen", "seen_event_types")
+    __slots__ = ("count", "artifact_version", "filter", "include_seen", "seen_event_types", "candidates")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_SEEN_FIELD_NUMBER: _ClassVar[int]
     SEEN_EVENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     count: int
     artifact_version: str
     filter: _item_pb2.Filter
     include_seen: bool
     seen_event_types: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ...) -> None: ...
+    candidates: int
+    def __init__(self, count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., include_seen: _Optional[bool] = ..., seen_event_types: _Optional[_Iterable[str]] = ..., candidates: _Optional[int] = ...) -> None: ...
 
 class GetTopItemsResponse(_message.Message):
     __slots__ = ("artifact_version", "item_ids", "lengths", "items", "scores", "without_vector")

@@ -29,10 +29,12 @@ class CampaignServiceStub:
     """The best items of many users at once, for mailings and exports. Served by candidate_gen, on threads of its own that
     leave the processor to online requests.
 
-    What a user gets is what the first stage gives them alone, ordered by exact personal score (dot product of the user's
-    and the item's embedding): items on sale that pass the filter, without what the user had when the model was trained.
-    A version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
-    Vectors are those of the model. What users did since does not count: for that, ask GetCandidates for each of them.
+    What a user gets is what both stages together give to somebody who has done nothing since the model was trained, while
+    nothing trends: items of the model, on sale and past the filter, without what the user had then, by the version's own
+    blend. Where that is the personal score alone, by the exact one (dot product of the user's and the item's embedding). A
+    version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
+    Vectors and histories are those of the model. What users did since does not count, nor do items that the model does
+    not know, rules, diversity and exploration: for these, ask both services for each user.
     """
 
     def __init__(self, channel):
@@ -52,10 +54,12 @@ class CampaignServiceServicer:
     """The best items of many users at once, for mailings and exports. Served by candidate_gen, on threads of its own that
     leave the processor to online requests.
 
-    What a user gets is what the first stage gives them alone, ordered by exact personal score (dot product of the user's
-    and the item's embedding): items on sale that pass the filter, without what the user had when the model was trained.
-    A version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
-    Vectors are those of the model. What users did since does not count: for that, ask GetCandidates for each of them.
+    What a user gets is what both stages together give to somebody who has done nothing since the model was trained, while
+    nothing trends: items of the model, on sale and past the filter, without what the user had then, by the version's own
+    blend. Where that is the personal score alone, by the exact one (dot product of the user's and the item's embedding). A
+    version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
+    Vectors and histories are those of the model. What users did since does not count, nor do items that the model does
+    not know, rules, diversity and exploration: for these, ask both services for each user.
     """
 
     def GetTopItems(self, request_iterator, context):
@@ -93,10 +97,12 @@ class CampaignService:
     """The best items of many users at once, for mailings and exports. Served by candidate_gen, on threads of its own that
     leave the processor to online requests.
 
-    What a user gets is what the first stage gives them alone, ordered by exact personal score (dot product of the user's
-    and the item's embedding): items on sale that pass the filter, without what the user had when the model was trained.
-    A version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
-    Vectors are those of the model. What users did since does not count: for that, ask GetCandidates for each of them.
+    What a user gets is what both stages together give to somebody who has done nothing since the model was trained, while
+    nothing trends: items of the model, on sale and past the filter, without what the user had then, by the version's own
+    blend. Where that is the personal score alone, by the exact one (dot product of the user's and the item's embedding). A
+    version whose model is popularity gives everybody it knows what is popular, with popularity as the score.
+    Vectors and histories are those of the model. What users did since does not count, nor do items that the model does
+    not know, rules, diversity and exploration: for these, ask both services for each user.
     """
 
     @staticmethod

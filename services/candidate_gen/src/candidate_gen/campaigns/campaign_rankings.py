@@ -9,12 +9,14 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.campaigns.many_histories import ManyHistories
 from candidate_gen.retriever import Retriever
 from candidate_gen.search.item_set import ItemsLeft
 
 _faiss: Any = faiss  # its stubs do not know knn
 
 NO_ROW: Final = -1  # as FAISS says it
+_MOST_EXTRA: Final = 128  # items that a search is asked for beside those wanted: so many make it a tenth slower
 
 
 class PersonalRanking:
@@ -53,10 +55,13 @@ class PersonalRanking:
         """The best of other items for one user, [at most count]."""
         return self._retrieval.nearest(self._users[user], items, count).rows
 
-    def scores(self, users: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Exact scores, [n, k]; those of `NO_ROW` mean nothing."""
+    def scores(
+        self, users: NDArray[np.int64], rows: NDArray[np.int64], *, precision: type[np.floating] = np.float32
+    ) -> NDArray[np.float32]:
+        """Exact scores, [n, k], worked out in this precision; those of `NO_ROW` mean nothing."""
         vectors = self._exact.embeddings.take(rows.ravel(), axis=0, mode="wrap").reshape(*rows.shape, -1)
-        return np.asarray(np.vecdot(vectors, self._users[users, np.newaxis]))
+        products = np.vecdot(vectors, self._users[users, np.newaxis].astype(precision, copy=False))
+        return np.asarray(products, np.float32)
 
 
 class PopularRanking:
@@ -87,3 +92,28 @@ class PopularRanking:
 
     def _best(self, items: ItemsLeft, count: int) -> NDArray[np.int64]:
         return np.array([row for row, _ in self._popular.first(items, count)], np.int64)
+
+
+Ranking = PersonalRanking | PopularRanking
+
+
+def best_unseen(
+    users: NDArray[np.int64], ranking: Ranking, items: ItemsLeft, seen: ManyHistories, *, count: int
+) -> NDArray[np.int64]:
+    """For each user the `count` best that they may get, int64 [n, count]; `NO_ROW` where there are no more.
+
+    Only a user who has seen more than a search has room for is asked for alone.
+    """
+    found = ranking.rows(users, count + min(seen.longest, _MOST_EXTRA))
+    is_item = found != NO_ROW
+    may_get = is_item & ~seen.have(found)
+    may_get &= np.cumsum(may_get, axis=1) <= count
+    best = np.full((len(users), count), NO_ROW, np.int64)
+    lengths = np.count_nonzero(may_get, axis=1)
+    best[np.arange(count) < lengths[:, np.newaxis]] = found[may_get]
+    may_have_more = (lengths < count) & (np.count_nonzero(is_item, axis=1) < ranking.size)
+    for place in np.flatnonzero(may_have_more).tolist():
+        mine = items.without(seen.of(place))
+        alone = ranking.alone(int(users[place]), mine, count)
+        best[place, : len(alone)] = alone
+    return best

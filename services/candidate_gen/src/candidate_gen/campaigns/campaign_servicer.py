@@ -11,7 +11,7 @@ import faiss
 import grpc
 import numpy as np
 
-from candidate_gen.campaigns.campaigns import Campaign, Lists
+from candidate_gen.campaigns.campaigns import CANDIDATES, Campaign, Lists
 from candidate_gen.excluded import Seen
 from candidate_gen.retriever import Retriever
 from candidate_gen.wire import conditions_of
@@ -56,9 +56,11 @@ class CampaignServicer(CampaignServiceServicer):
             raise InvalidArgumentError("settings: expected in the first request, found none")
         settings = first.settings
         check_count("settings.count", settings.count, at_most=self._max_count)
+        check_at_most("settings.candidates", settings.candidates, at_most=self._max_count)
         seen = Seen(is_included=settings.include_seen, event_types=settings.seen_event_types)
         conditions = conditions_of(settings.filter, seen=seen)
-        return Campaign(self._watcher.get(settings.artifact_version), conditions, count=settings.count)
+        retriever = self._watcher.get(settings.artifact_version)
+        return Campaign(retriever, conditions, count=settings.count, candidates=settings.candidates or CANDIDATES)
 
     def _answer(
         self, campaign: Campaign, settings: TopItemsSettings, request: GetTopItemsRequest

@@ -25,6 +25,11 @@ class ManyHistories:
         self.longest = int(np.bincount(owners).max(initial=0))
         self._pairs = np.sort(owners * n_items + history.items[at])
 
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        """Place of the user × number of items + row of each item that a user has seen, ascending."""
+        return self._pairs
+
     def have(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which items each user has seen: bool [n, k] for rows of items, int64 [n, k]; negative rows are no items."""
         if len(self._pairs) == 0:
