@@ -63,6 +63,9 @@ class StreamInMemory:
         self._answer()
         return [entry for entry in self.entries if entry.sequence > after_sequence][:limit]
 
+    async def stream_end(self) -> int:
+        return self.sequence
+
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         self._answer()
         self.step()

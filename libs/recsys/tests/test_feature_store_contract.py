@@ -429,12 +429,14 @@ async def test_the_stream_is_read_in_order_and_trimmed_while_the_rest_stays(stor
     appended = await store.append([event(n, f"i{n}") for n in range(5)], now_ms=NOW_MS)
     sequences = [one.sequence for one in appended]
     assert sequences == sorted(set(sequences))
+    assert await store.stream_end() == sequences[-1]
     page = await store.read_stream(after_sequence=sequences[0], limit=2)
     assert [entry.sequence for entry in page] == sequences[1:3]
     assert await store.trim_stream(up_to_sequence=sequences[2]) == 3
     assert [entry.sequence for entry in await store.read_stream(after_sequence=0, limit=9)] == sequences[3:]
     assert len((await store.profile(ANNA)).recent) == 5
     await store.trim_stream(up_to_sequence=sequences[-1])
+    assert await store.stream_end() == sequences[-1]
     [later] = await store.append([event(9)], now_ms=NOW_MS)
     assert later.sequence > sequences[-1]
 

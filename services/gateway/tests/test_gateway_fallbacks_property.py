@@ -67,9 +67,9 @@ async def prepared(app: FastAPI, client: httpx.AsyncClient) -> httpx.AsyncClient
 
 def close_breakers(app: FastAPI, live: LiveShop) -> None:
     """Each example starts with services, and a store, that are known to be well."""
-    app.state.parts.clients.candidate_gen._breaker = Breaker("candidate_gen")
-    app.state.parts.clients.reranker._breaker = Breaker("reranker")
-    object.__setattr__(live, "_breaker", Breaker("feature store", refusal=StoreUnavailableError))
+    app.state.parts.clients.candidate_gen.breaker = Breaker("candidate_gen")
+    app.state.parts.clients.reranker.breaker = Breaker("reranker")
+    object.__setattr__(live, "breaker", Breaker("feature store", refusal=StoreUnavailableError))
 
 
 @given(

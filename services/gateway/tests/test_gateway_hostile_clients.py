@@ -167,7 +167,9 @@ def test_requests_are_counted_by_operation_and_status(port: int, metrics: Gatewa
             client.request(method, path)
     page = generate_latest(metrics.registry).decode()
     counts = {
-        line.split(" ")[0].partition("{")[2]: line.split(" ")[1] for line in page.splitlines() if "_count{" in line
+        line.split(" ")[0].partition("{")[2]: line.split(" ")[1]
+        for line in page.splitlines()
+        if line.startswith("recsys_http_request_latency_seconds_count{")
     }
     assert counts == {
         'operation="read",status="200"}': "2.0",

@@ -12,6 +12,7 @@ from typing import Final
 
 from event_sink import sums
 from event_sink.lake_writer import LakeWriter, last_touched
+from event_sink.metrics import SinkMetrics
 from event_sink.reporting import Reporting, metrics_in
 from event_sink.settings import Settings
 from event_sink.sink import Sink
@@ -22,6 +23,7 @@ from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.lake import lake_dir
 from recsys.observability.logging import configure
+from recsys.observability.metrics import served
 from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings, told_to_end, wait_until_told
 
 _log = logging.getLogger(__name__)
@@ -31,34 +33,42 @@ _HEALTHY_WITHIN_S: Final = 60.0
 
 async def run(settings: Settings, *, once: bool) -> None:
     """Move entries until told to end; what passes (an unavailable store, a full disk) is waited for, unless `once`."""
-    ended = told_to_end()
     store = open_store(settings.feature_store_url)
-    failures = Failures("event_sink")
+    metrics = SinkMetrics(lake_dir(settings.artifact_dir))
     try:
-        while not ended.is_set():
-            pause_s = settings.interval_s
-            try:
-                await _turns(settings, store, ended, once=once)
-                return
-            except (StoreUnavailableError, OSError) as error:
-                if once:
-                    raise
-                _log.warning("waiting", extra={"error": str(error)})
-                failures.clear()
-            except Exception as error:
-                if once or isinstance(error, RecsysError):
-                    raise
-                pause_s = failures.add()
-            await wait_until_told(ended, at_most_s=pause_s)
+        with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
+            await _until_ended(settings, store, metrics, once=once)
     finally:
         await store.close()
 
 
-async def _turns(settings: Settings, store: FeatureStore, ended: asyncio.Event, *, once: bool) -> None:
+async def _until_ended(settings: Settings, store: FeatureStore, metrics: SinkMetrics, *, once: bool) -> None:
+    ended = told_to_end()
+    failures = Failures("event_sink")
+    while not ended.is_set():
+        pause_s = settings.interval_s
+        try:
+            await _turns(settings, store, ended, metrics, once=once)
+            return
+        except (StoreUnavailableError, OSError) as error:
+            if once:
+                raise
+            _log.warning("waiting", extra={"error": str(error)})
+            failures.clear()
+        except Exception as error:
+            if once or isinstance(error, RecsysError):
+                raise
+            pause_s = failures.add()
+        await wait_until_told(ended, at_most_s=pause_s)
+
+
+async def _turns(
+    settings: Settings, store: FeatureStore, ended: asyncio.Event, metrics: SinkMetrics, *, once: bool
+) -> None:
     """Take the lake, as an earlier process or turn left it, and work on it until told to end or something passes."""
     writer = LakeWriter(lake_dir(settings.artifact_dir))
     try:
-        sink = Sink(store, writer, batch=settings.batch)
+        sink = Sink(store, writer, batch=settings.batch, metrics=metrics)
         reporting = Reporting(store, writer.path, rules=_rules(settings), interval_s=settings.interval_s)
         await sink.recover()
         _log.info("started", extra={"sequence": writer.committed.sequence, "parts": len(writer.committed.parts)})

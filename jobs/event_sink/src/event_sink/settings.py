@@ -18,4 +18,6 @@ class Settings(BaseSettings):
     batch: int = Field(10_000, ge=1, description="most entries moved at once")
     click_window_days: float = Field(7.0, gt=0, description="a click comes so long after its list at most")
     clock_skew_s: float = Field(300.0, ge=0, description="by so much the shop's clock may be behind the gateway's")
+    metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")

@@ -14,6 +14,7 @@ import polars as pl
 
 from event_sink import erasing, rows
 from event_sink.lake_writer import LakeWriter
+from event_sink.metrics import SinkMetrics
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure, FeatureStore, StreamEntry
 from recsys.lake import ERASURES, ERASURES_FILE, ITEMS_FILE, read_erasures, read_items
@@ -27,10 +28,13 @@ _ITEM_CHANGES_AT_ONCE: Final = 1_000
 class Sink:
     """Moves entries of a store's stream to the lake that a writer holds."""
 
-    def __init__(self, store: FeatureStore, writer: LakeWriter, *, batch: int) -> None:
+    def __init__(
+        self, store: FeatureStore, writer: LakeWriter, *, batch: int, metrics: SinkMetrics | None = None
+    ) -> None:
         self._store = store
         self._writer = writer
         self._batch = batch
+        self._metrics = metrics or SinkMetrics(writer.path)
         self._merged_on = ""
 
     async def recover(self) -> None:
@@ -51,6 +55,7 @@ class Sink:
         if fresh:
             erasures = [entry.entry for entry in fresh if isinstance(entry.entry, Erasure)]
             self._commit(fresh, erasures)
+            self._metrics.moved(fresh)
             if erasures:
                 await self._report_erasures()
         if entries:
@@ -61,6 +66,7 @@ class Sink:
         await self._take_items()
         self._merge()
         self._writer.touch()
+        self._metrics.is_at(self._writer.committed.sequence, end=await self._store.stream_end())
         return len(entries) == self._batch
 
     def _expect_in_lake(self, entries: list[StreamEntry]) -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from feast_sync.features import FeastFeatures, read_config
+from feast_sync.metrics import SyncMetrics
 from feast_sync.settings import Settings
 from feast_sync.sync import sync_items
 from recsys.artifact import layout
@@ -21,6 +22,7 @@ from recsys.feature_store.follower import Following, LiveState
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.observability.logging import configure
+from recsys.observability.metrics import served
 from recsys.process import ended_by_a_sentence, read_settings, told_to_end, wait_until_told
 from recsys.shop.catalogue import LiveCatalogue
 
@@ -46,7 +48,7 @@ class LiveVersion:
         return self._opened[1]
 
 
-async def run(settings: Settings, features: FeastFeatures) -> None:
+async def run(settings: Settings, features: FeastFeatures, metrics: SyncMetrics) -> None:
     """Turn until told to end; what fails is logged and tried again."""
     ended = told_to_end()
     store: FeatureStore = open_store(settings.feature_store_url)
@@ -58,7 +60,7 @@ async def run(settings: Settings, features: FeastFeatures) -> None:
         pause_s = settings.interval_s
         try:
             await following.turn()
-            await sync_items(live_version.catalogue(), features, store)
+            metrics.synced(await sync_items(live_version.catalogue(), features, store))
         except (ArtifactError, DataError, StoreUnavailableError) as error:
             _log.warning("not synced; trying again", extra={"reason": str(error)})
         except Exception:
@@ -85,7 +87,9 @@ def main() -> None:
             items = features.of_items([arguments.item]) if arguments.item else {}
             sys.stdout.write(json.dumps({"users": users, "items": items}, indent=2, default=dict) + "\n")
             return
-        asyncio.run(run(settings, features))
+        metrics = SyncMetrics()
+        with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):
+            asyncio.run(run(settings, features, metrics))
 
 
 if __name__ == "__main__":

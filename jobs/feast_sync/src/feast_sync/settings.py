@@ -20,4 +20,6 @@ class Settings(BaseSettings):
         repr=False, description="ours, to which changes go: `sqlite:///path` or `valkey://host:port/0`"
     )
     interval_s: float = Field(60.0, gt=0, description="how often to look for changes")
+    metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")

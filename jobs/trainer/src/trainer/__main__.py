@@ -229,7 +229,7 @@ def _train(
     files: ShopFiles, settings: Settings, recipe_path: Path | None, *, until: str | None = None, force: bool = False
 ) -> "Outcome":
     with threads.limited(settings.threads):
-        from trainer import pipeline
+        from trainer import pipeline, run_metrics
         from trainer.choosing import recipe as recipes
         from trainer.progress import step
         from trainer.shop_data import timestamps
@@ -244,8 +244,9 @@ def _train(
                 shop = _read_shop(files, settings)
                 return shop if before is None else pipeline.before(shop, before)
 
-        # not held here: the pipeline lets the events go when it has made a matrix of them
-        return pipeline.train(read(), settings=settings, recipe=recipe, force=force)
+        with run_metrics.written(settings.artifact_dir) as told:
+            # not held here: the pipeline lets the events go when it has made a matrix of them
+            return told(pipeline.train(read(), settings=settings, recipe=recipe, force=force))
 
 
 def _read_shop(files: ShopFiles, settings: Settings) -> "Shop":

@@ -37,6 +37,7 @@ class Failures:
     """The failures in a row of one loop."""
 
     def __init__(self, loop: str, pauses: Pauses = Pauses()) -> None:
+        counted[loop] += 0  # a loop that has never failed is shown too
         self._loop = loop
         self._pauses = pauses
         self._in_a_row = 0

@@ -30,6 +30,7 @@ class WatchedFile(Generic[Content]):
         self._reason = ""  # why it cannot be used as it is now
         self.content = read(path)
         refused[name] = False
+        refusals[name] += 0  # shown from the start
 
     def look(self) -> bool:
         """Read the file again if it has changed or could not be used; whether it said something new.

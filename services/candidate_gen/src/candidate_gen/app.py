@@ -5,11 +5,14 @@ from functools import partial
 import faiss
 
 from candidate_gen.campaigns.campaign_servicer import CampaignServicer
+from candidate_gen.metrics import CandidateMetrics
 from candidate_gen.retriever import Retriever
+from candidate_gen.search.recall_sample import RecallSample
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
 from candidate_gen.sources import SourceCounts
 from candidate_gen.user_servicer import UserServicer
+from recsys.artifact.model_metrics import LastTraining
 from recsys.artifact.reader import newest_manifest
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
@@ -34,18 +37,21 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         transitions=settings.transitions_count,
     )
     last_run = partial(newest_manifest, settings.artifact_dir)
-    metrics.artifact.follow_training(lambda: (newest := last_run()) is not None and newest.is_refused)
+    metrics.artifact.follow(LastTraining(settings.artifact_dir))
+    recall = RecallSample(every_s=settings.recall_every_s)
+    candidate_metrics = CandidateMetrics(recall)
+    metrics.registry.register(candidate_metrics)
     server, watcher = assemble(
         settings,
         metrics,
-        load=partial(Retriever, live=live, counts=counts),
+        load=partial(Retriever, live=live, counts=counts, recall=recall),
         # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
         prepare_worker=partial(faiss.omp_set_num_threads, 1),
         # candidates of a version can be ranked where the reranker holds it: by then every replica does
         take_after_s=settings.take_after_s,
         last_run=last_run,
     )
-    candidates = CandidateGenServicer(watcher, max_count=settings.max_count)
+    candidates = CandidateGenServicer(watcher, max_count=settings.max_count, metrics=candidate_metrics)
     campaigns = CampaignServicer(watcher, max_count=settings.max_count, threads=settings.campaign_threads)
     server.add(add_CandidateGenServiceServicer_to_server, candidates)
     server.add(add_CampaignServiceServicer_to_server, campaigns)

@@ -25,6 +25,7 @@ from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
+from candidate_gen.search.recall_sample import RecallSample
 from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
@@ -76,14 +77,20 @@ class Retrieved:
     ]  # [n] how much their history leads to each candidate; empty: the version has no transitions
     query: QueryVector
     matching_items: int  # that pass the conditions
+    nearest: int  # candidates that the index found
+    others: Sequence[Proposals]  # what the other sources proposed
     dropped: dict[str, int]  # with explain: how many items each condition alone drops
 
 
 class Retriever:
     """Answers from one artifact version, whose arrays and indexes stay on disk, memory-mapped."""
 
-    def __init__(self, artifact: Artifact, *, live: LiveState, counts: SourceCounts) -> None:
+    def __init__(
+        self, artifact: Artifact, *, live: LiveState, counts: SourceCounts, recall: RecallSample | None = None
+    ) -> None:
         """Open the indexes and check them against the embeddings.
+
+        `recall` measures some of the searches.
 
         Raises:
             ArtifactError: an index is not of this version's items.
@@ -91,6 +98,7 @@ class Retriever:
         self.artifact = artifact
         self.manifest = artifact.manifest
         self.live = live
+        self._recall = recall or RecallSample()
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
         embeddings = artifact.item_embeddings
         norms = np.sqrt(np.vecdot(embeddings, embeddings))
@@ -160,10 +168,12 @@ class Retriever:
             items=items,
             count=count,
         )
+        nearest, others = self.sources.nearest(asked), self.sources.others(asked)
+        self._recall.offer(self.retrieval, asked.vector, items, nearest)
         candidates = candidates_of(
             Source.ANN,
-            self.sources.nearest(asked),
-            self.sources.others(asked),
+            nearest,
+            others,
             n_items=eligible.n_items,
             new_ids=eligible.new_ids,
             with_lists=explain,
@@ -173,6 +183,8 @@ class Retriever:
             transitions=following.of(candidates.rows if self.artifact.transitions else candidates.rows[:0]),
             query=query,
             matching_items=items.rows.size,
+            nearest=len(nearest.rows),
+            others=others,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
         )
 

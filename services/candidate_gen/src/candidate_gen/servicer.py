@@ -4,8 +4,10 @@ from typing import cast
 
 import grpc
 
+from candidate_gen.metrics import CandidateMetrics
 from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Retrieved, Retriever
+from candidate_gen.search.recall_sample import RecallSample
 from candidate_gen.wire import (
     asker_of,
     conditions_of,
@@ -33,9 +35,10 @@ from recsys.v1.candidate_gen_service_pb2_grpc import CandidateGenServiceServicer
 class CandidateGenServicer(CandidateGenServiceServicer):
     """Answers from the version that a request names, or from the current one."""
 
-    def __init__(self, watcher: Watcher[Retriever], *, max_count: int) -> None:
+    def __init__(self, watcher: Watcher[Retriever], *, max_count: int, metrics: CandidateMetrics | None = None) -> None:
         self._watcher = watcher
         self._max_count = max_count
+        self._metrics = metrics or CandidateMetrics(RecallSample())
 
     def GetCandidates(  # noqa: N802
         self, request: GetCandidatesRequest, context: grpc.ServicerContext
@@ -45,6 +48,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         retriever = self._watcher.get(request.artifact_version)
         retrieved = retriever.candidates(asker_of(request), conditions, count=request.count, explain=request.explain)
         query = retrieved.query
+        self._metrics.retrieved(query.origin, retrieved.nearest, retrieved.others)
         response = GetCandidatesResponse(
             artifact_version=retriever.manifest.version,
             vector_origin=cast("WireVectorOrigin", int(query.origin)),  # numbered alike; a test sees to it

@@ -18,6 +18,7 @@ from gateway.settings import Settings
 from gateway.shop.live_shop import go_live
 from recsys.observability import logging
 from recsys.observability.metrics import served
+from recsys.observability.trace_export import exported
 from recsys.process import ended_by_a_sentence, read_settings
 
 
@@ -25,7 +26,7 @@ async def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are running."""
     metrics = GatewayMetrics()
     async with (
-        connect(settings) as clients,
+        connect(settings, metrics.calls) as clients,
         go_live(settings) as live,
         guard(settings) as access,
         popular_list(clients, file=settings.static_list_file) as popular,
@@ -52,7 +53,8 @@ def main() -> None:
     with ended_by_a_sentence():
         settings = read_settings(Settings)
         logging.configure(service="gateway", level=settings.log_level)
-        uvloop.run(serve(settings))
+        with exported("gateway"):
+            uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,9 @@ def create_app(
         popular=popular,
         recommender=Recommender(clients, settings, live, Fallbacks(live, popular), shop_wide),
         cursors=ListCursors(settings.cursor_key.get_secret_value()),
+        events=metrics.events,
     )
+    metrics.follow(clients, live)
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
     for routes in (recommendations, events, items, users, experiments, model, health):
         app.include_router(routes.router)

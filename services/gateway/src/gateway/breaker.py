@@ -50,6 +50,7 @@ class Breaker:
         self.service = service
         self._refusal = refusal
         self._clock = clock
+        self.openings = 0  # how often it opened
         self._failures = 0  # in a row
         self._probe_at_s: float | None = None  # None: closed
         self._probe: _Call | None = None
@@ -80,6 +81,7 @@ class Breaker:
         if self._probe_at_s is None:
             if self._failures < _FAILURES:
                 return
+            self.openings += 1
             logger.warning("service is not called for a moment", extra={"service": self.service, "reason": reason})
         elif self._probe is not call:
             return  # it was under way when the breaker opened: nothing new

@@ -8,13 +8,14 @@ go past.
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.breaker import Breaker
+from gateway.call_metrics import CallMetrics
 from gateway.settings import Settings
 from recsys.rpc.call_streams import CallStreams, UnaryMethod, open_call_streams
 from recsys.rpc.channel import call_unary, open_channel
@@ -30,6 +31,8 @@ from recsys.v1 import (
     user_service_pb2,
     user_service_pb2_grpc,
 )
+
+_PACKAGE: Final = "/recsys.v1."
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -48,9 +51,12 @@ class Call(Protocol[Asked, Answered]):
 class _ServiceClient:
     """What both services are asked alike, and the ways to them."""
 
-    def __init__(self, service: str, channel: grpc.aio.Channel, streams: CallStreams | None) -> None:
+    def __init__(
+        self, service: str, channel: grpc.aio.Channel, streams: CallStreams | None, calls: CallMetrics | None
+    ) -> None:
         """Lists travel over the call streams, where there are some; they are of the same channel."""
-        self._breaker = Breaker(service)
+        self.breaker = Breaker(service)
+        self._calls = calls or CallMetrics()
         self._streams = streams or CallStreams(channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
@@ -58,11 +64,13 @@ class _ServiceClient:
     @property
     def is_unavailable(self) -> bool:
         """Whether a call would fail at once: it failed again and again."""
-        return self._breaker.is_open
+        return self.breaker.is_open
 
     async def get_model(self, *, timeout_s: float) -> model_service_pb2.GetModelResponse:
         """The model that the service answers with."""
-        return await self._call(self._model.GetModel, model_service_pb2.GetModelRequest(), timeout_s=timeout_s)
+        return await self._call(
+            "ModelService/GetModel", self._model.GetModel, model_service_pb2.GetModelRequest(), timeout_s=timeout_s
+        )
 
     async def get_health(self, *, timeout_s: float) -> str:
         """The name of the service's serving status."""
@@ -72,19 +80,24 @@ class _ServiceClient:
         return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
     async def _call(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, timeout_s: float
+        self,
+        name: str,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        *,
+        timeout_s: float,
     ) -> Response:
-        with self._breaker.call(timeout_s=timeout_s):
-            return await call_unary(method, request, timeout_s=timeout_s)
+        with self.breaker.call(timeout_s=timeout_s):
+            return await self._calls.timed(_PACKAGE + name, call_unary(method, request, timeout_s=timeout_s))
 
     def _streamed(
         self, name: str, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], response: type[Response]
     ) -> Call[Request, Response]:
-        carried = UnaryMethod(f"/recsys.v1.{name}", method, response)
+        carried = UnaryMethod(_PACKAGE + name, method, response)
 
         async def call(request: Request, *, timeout_s: float) -> Response:
-            with self._breaker.call(timeout_s=timeout_s):
-                return await self._streams.call(carried, request, timeout_s=timeout_s)
+            with self.breaker.call(timeout_s=timeout_s):
+                return await self._calls.timed(carried.name, self._streams.call(carried, request, timeout_s=timeout_s))
 
         return call
 
@@ -92,8 +105,10 @@ class _ServiceClient:
 class CandidateGenClient(_ServiceClient):
     """Calls to candidate_gen: candidates for somebody, candidates like an item, the most popular items; users."""
 
-    def __init__(self, channel: grpc.aio.Channel, streams: CallStreams | None = None) -> None:
-        super().__init__("candidate_gen", channel, streams)
+    def __init__(
+        self, channel: grpc.aio.Channel, streams: CallStreams | None = None, calls: CallMetrics | None = None
+    ) -> None:
+        super().__init__("candidate_gen", channel, streams, calls)
         stub, of = candidate_gen_service_pb2_grpc.CandidateGenServiceStub(channel), candidate_gen_service_pb2
         self.get_candidates = self._streamed(
             "CandidateGenService/GetCandidates", stub.GetCandidates, of.GetCandidatesResponse
@@ -116,21 +131,23 @@ class CandidateGenClient(_ServiceClient):
         request = user_service_pb2.GetHistoryRequest(
             user_id=user_id, count=count, live_item_ids=live_item_ids, history=packed
         )
-        return await self._call(self._users.GetHistory, request, timeout_s=timeout_s)
+        return await self._call("UserService/GetHistory", self._users.GetHistory, request, timeout_s=timeout_s)
 
     async def list_users(
         self, *, prefix: str, after_user_id: str, page_size: int, timeout_s: float
     ) -> user_service_pb2.ListUsersResponse:
         """A page of the users that the model knows."""
         request = user_service_pb2.ListUsersRequest(prefix=prefix, after_user_id=after_user_id, page_size=page_size)
-        return await self._call(self._users.ListUsers, request, timeout_s=timeout_s)
+        return await self._call("UserService/ListUsers", self._users.ListUsers, request, timeout_s=timeout_s)
 
 
 class RerankerClient(_ServiceClient):
     """Calls to the reranker: the best of candidates; the catalogue."""
 
-    def __init__(self, channel: grpc.aio.Channel, streams: CallStreams | None = None) -> None:
-        super().__init__("reranker", channel, streams)
+    def __init__(
+        self, channel: grpc.aio.Channel, streams: CallStreams | None = None, calls: CallMetrics | None = None
+    ) -> None:
+        super().__init__("reranker", channel, streams, calls)
         stub = reranker_service_pb2_grpc.RerankerServiceStub(channel)
         self.rerank = self._streamed("RerankerService/Rerank", stub.Rerank, reranker_service_pb2.RerankResponse)
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
@@ -138,12 +155,18 @@ class RerankerClient(_ServiceClient):
     async def find_unknown_items(self, item_ids: Sequence[str], *, timeout_s: float) -> list[str]:
         """Those of the items that the catalogue does not have."""
         request = catalog_service_pb2.FindUnknownItemsRequest(item_ids=item_ids)
-        return list((await self._call(self._catalog.FindUnknownItems, request, timeout_s=timeout_s)).item_ids)
+        return list(
+            (
+                await self._call(
+                    "CatalogService/FindUnknownItems", self._catalog.FindUnknownItems, request, timeout_s=timeout_s
+                )
+            ).item_ids
+        )
 
     async def get_items(self, item_ids: Sequence[str], *, timeout_s: float) -> catalog_service_pb2.GetItemsResponse:
         """Those of the items that the catalogue has, in the order asked for."""
         request = catalog_service_pb2.GetItemsRequest(item_ids=item_ids)
-        return await self._call(self._catalog.GetItems, request, timeout_s=timeout_s)
+        return await self._call("CatalogService/GetItems", self._catalog.GetItems, request, timeout_s=timeout_s)
 
     async def search_items(
         self, *, query: str, category: str, after_item_id: str, page_size: int, timeout_s: float
@@ -152,7 +175,7 @@ class RerankerClient(_ServiceClient):
         request = catalog_service_pb2.SearchItemsRequest(
             query=query, category=category, after_item_id=after_item_id, page_size=page_size
         )
-        return await self._call(self._catalog.SearchItems, request, timeout_s=timeout_s)
+        return await self._call("CatalogService/SearchItems", self._catalog.SearchItems, request, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True)
@@ -164,12 +187,18 @@ class Clients:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Clients]:
-    """Clients over one channel to each service and its call streams, closed in the end. They connect by themselves."""
+async def connect(settings: Settings, calls: CallMetrics | None = None) -> AsyncIterator[Clients]:
+    """Clients over one channel to each service and its call streams, closed in the end. They connect by themselves.
+
+    `calls` counts theirs.
+    """
     async with (
         open_channel(settings.candidate_gen_target, tls=settings.tls_files()) as first,
         open_channel(settings.reranker_target, tls=settings.tls_files()) as second,
         open_call_streams(first, count=settings.call_streams) as to_first,
         open_call_streams(second, count=settings.call_streams) as to_second,
     ):
-        yield Clients(candidate_gen=CandidateGenClient(first, to_first), reranker=RerankerClient(second, to_second))
+        yield Clients(
+            candidate_gen=CandidateGenClient(first, to_first, calls),
+            reranker=RerankerClient(second, to_second, calls),
+        )

@@ -1,27 +1,28 @@
-"""Starts Streamlit on `app.py`: `python -m ui`. Settings in, this process becomes the web server.
+"""Starts Streamlit on `app.py`, and the page of metrics: `python -m ui`. Settings in, this process is the web server.
 
 Everything that does not depend on the settings (theme, no telemetry, no tracebacks) is in `.streamlit/config.toml`,
 which Streamlit reads because it lies beside `app.py`.
 """
 
-import os
 import sys
 from pathlib import Path
 
 from pydantic import ValidationError
+from streamlit.web import cli
 
+from ui import metrics
 from ui.settings import Settings
 
 
 def command(settings: Settings) -> list[str]:
-    """The command line that serves the page."""
+    """What Streamlit is told."""
     app = Path(__file__).with_name("app.py")
     address = [f"--server.address={settings.host}", f"--server.port={settings.port}"]
-    return [sys.executable, "-m", "streamlit", "run", str(app), *address]
+    return ["run", str(app), *address]
 
 
 def main() -> None:
-    """Become the web server. A wrong variable ends the process with a sentence and status 2, as in every other one."""
+    """Serve until told to end. A wrong variable ends the process with a sentence and status 2, as in all others."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -30,7 +31,12 @@ def main() -> None:
             found = "" if "KEY" in variable else f", found {detail['input']!r}"
             sys.stderr.write(f"error: UI_{variable}: {detail['msg']}{found}\n")
         sys.exit(2)
-    os.execv(sys.executable, command(settings))
+    try:
+        metrics.serve(host=settings.metrics_host, port=settings.metrics_port)
+    except OSError as error:
+        sys.stderr.write(f"error: UI_METRICS_PORT: cannot listen on port {settings.metrics_port}: {error.strerror}\n")
+        sys.exit(2)
+    cli.main(command(settings), prog_name="streamlit")
 
 
 if __name__ == "__main__":

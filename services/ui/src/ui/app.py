@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import cards, counting
+from ui import cards, counting, metrics
 from ui.gateway_client import GatewayError
 from ui.shop_text import html_text
 
@@ -27,7 +27,8 @@ with st.container(key="menu", horizontal=True, gap="xsmall"):
         st.page_link(entry)
 counting.switch()
 try:
-    page.run()
+    with metrics.page_run(page.url_path or "for-you"):
+        page.run()
 except GatewayError as error:
     cards.notice(error.sentence, kind="error")
     if error.request_id:

@@ -7,6 +7,7 @@ import httpx
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
+from ui import metrics
 from ui.models import EventOutcome, History, Item, ItemPage, Model, Ranking, Recommendations, UserPage
 from ui.settings import Settings
 from ui.visitor import Visitor
@@ -107,7 +108,8 @@ class GatewayClient:
 
     def _ask[A: BaseModel](self, answer: type[A], request: httpx.Request) -> A:
         try:
-            response = self._http.send(request)
+            with metrics.call() as ended:
+                response = ended(self._http.send(request))
         except httpx.TimeoutException as error:
             raise GatewayError("The recommendation service took too long to answer. Please try again.") from error
         except httpx.ConnectError as error:

@@ -14,6 +14,8 @@ class Settings(BaseSettings):
     timeout_s: float = Field(default=5.0, gt=0, description="longest wait for one answer of the gateway")
     host: str = Field(default="127.0.0.1", description="address that the page is served on")
     port: int = Field(default=8501, ge=1, le=65535, description="port that the page is served on")
+    metrics_host: str = Field(default="127.0.0.1", description="address of GET /metrics")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="port of GET /metrics; 0: none")
     count_clicks: bool = Field(
         default=False, description="whether what a visitor of the page sees and clicks counts at first, as a shopper's"
     )

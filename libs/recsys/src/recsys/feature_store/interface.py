@@ -202,6 +202,9 @@ class FeatureStore(Protocol):
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         """Remove entries up to and including this one; returns how many. The rest of the store keeps what it knows."""
 
+    async def stream_end(self) -> int:
+        """Place of the latest entry that the stream ever had, 0 before the first; there may be gaps before it."""
+
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         """Enter recommendations that were shown in the stream; the arm of somebody's first one is kept in the profile.
 

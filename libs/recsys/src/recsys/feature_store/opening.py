@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from recsys.errors import InvalidArgumentError
 from recsys.feature_store.interface import SESSION_DAYS, FeatureStore
+from recsys.feature_store.measured import measured
 from recsys.feature_store.sqlite import SqliteStore
 from recsys.feature_store.valkey import ValkeyStore
 
@@ -20,9 +21,9 @@ def open_store(url: str, *, session_days: int = SESSION_DAYS) -> FeatureStore:
     try:
         parts = urlsplit(url)
         if parts.scheme == "sqlite" and not parts.netloc and parts.path and not _has_more(url):
-            return SqliteStore(Path(unquote(parts.path)), session_days=session_days)
+            return measured(SqliteStore(Path(unquote(parts.path)), session_days=session_days))
         if parts.scheme == "valkey" and parts.hostname:
-            return ValkeyStore(url, session_days=session_days)
+            return measured(ValkeyStore(url, session_days=session_days))
     except ValueError:  # what is no port may be the rest of a password that has a slash
         pass
     raise InvalidArgumentError(

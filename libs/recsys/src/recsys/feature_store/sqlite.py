@@ -94,6 +94,10 @@ class SqliteStore(FeatureStore):
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         return await self._execute("DELETE FROM stream WHERE sequence <= ?", up_to_sequence)
 
+    async def stream_end(self) -> int:
+        rows = self._rows("SELECT number FROM meta WHERE name = 'stream'")
+        return int(rows[0][0]) if rows else 0
+
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         await self._write(sqlite_writes.record_exposures, exposures)
 

@@ -191,6 +191,9 @@ class ValkeyStore(FeatureStore):
     async def trim_stream(self, *, up_to_sequence: int) -> int:
         return int(await self._ask(self._client.xtrim, "stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
 
+    async def stream_end(self) -> int:
+        return int(await self._ask(self._client.get, "sequence:stream") or 0)
+
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         arguments: list[str | int] = [CLOCKS_APART_MS]
         for exposure in exposures:

@@ -5,7 +5,7 @@ Hot paths call `RpcMetrics`: two microseconds a call.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,6 +19,16 @@ from recsys import background, watched_file
 from recsys.errors import InvalidArgumentError
 
 _LATENCY_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+store_latency: Final = Histogram(
+    "recsys_store_latency_seconds",
+    "What calls of the feature store took; cancelled: the caller's time was over",
+    ["operation", "outcome"],
+    buckets=_LATENCY_BUCKETS_S,
+    registry=None,
+)
+"""Of this process, whatever registry it is read from; `recsys.feature_store.measured` observes it."""
 
 
 class RpcMetrics:
@@ -67,12 +77,9 @@ class ArtifactMetrics:
         self._registry = registry
         self._versions: list[str] = []
 
-    def follow_training(self, is_refused: Callable[[], bool]) -> None:
-        """Tell with each reading of the page whether the gate refused the trainer's newest version."""
-        refused = Gauge(
-            "recsys_training_refused", "1 while the gate's last verdict is a refusal", registry=self._registry
-        )
-        refused.set_function(lambda: float(is_refused()))
+    def follow(self, collector: Collector) -> None:
+        """Tell with each reading of the page what it says of the model."""
+        self._registry.register(collector)
 
     def holds(self, versions: Sequence[str]) -> None:
         """The versions held from now on, the live one first."""
@@ -140,6 +147,7 @@ def new_registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     registry.register(_BehindTheRequests())
+    registry.register(store_latency)
     return registry
 
 

@@ -11,6 +11,7 @@ from typing import cast
 
 import grpc
 
+from recsys.observability import tracing
 from recsys.observability.logging import request_id
 from recsys.rpc.exchange import Requests
 from recsys.rpc.interceptor import LONGEST_REQUEST_ID
@@ -72,6 +73,7 @@ class CallStreamServicer(CallStreamServiceServicer):
         if method is None or method.is_streaming:
             return _failed(UNKNOWN_METHOD)
         request_id.set(call.request_id[:LONGEST_REQUEST_ID])
+        tracing.caller.set(call.traceparent)
         try:
             return CallAnswer(
                 response=method.carried(call.request, context, came_s=came_s, timeout_s=call.timeout_ms / 1e3)

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from recsys.background import running
+from recsys.observability import tracing
 from recsys.observability.logging import request_id
 from recsys.rpc.channel import call_unary
 from recsys.v1.call_stream_service_pb2 import Call, CallAnswer
@@ -115,6 +116,7 @@ class CallStreams:
             request=request.SerializeToString(),
             timeout_ms=max(round(_left_s(until_s) * 1000), 0),
             request_id=request_id.get(),
+            traceparent=tracing.traceparent(),
         )
         answer = await self._answer(stream, call, until_s=patience_s)
         if answer is None:

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import grpc
 
+from recsys.observability import tracing
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.requests import MAX_MESSAGE_BYTES
 from recsys.rpc.tls import TlsFiles, channel_credentials
@@ -82,7 +83,10 @@ async def call_unary(
     method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request, *, timeout_s: float
 ) -> Response:
     """One call, under the id of the request that it is made for. Raises: grpc.aio.AioRpcError."""
-    return await method(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id.get()),))
+    metadata = [(REQUEST_ID_KEY, request_id.get())]
+    if parent := tracing.traceparent():
+        metadata.append((tracing.TRACEPARENT, parent))
+    return await method(request, timeout=timeout_s, metadata=metadata)
 
 
 def _options(service_config: dict[str, object], server_name: str) -> list[tuple[str, str | int]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import grpc
 
+from recsys.observability import tracing
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 from recsys.rpc.method import Handler, Method, Policy, arrived_s
 from recsys.rpc.status import OVERLOADED
@@ -47,7 +48,9 @@ class RpcInterceptor(grpc.ServerInterceptor):
             self._policy.metrics.ended(name, grpc.StatusCode.RESOURCE_EXHAUSTED.name, 0.0)
             return self._refusal
         arrived_s.set(time.monotonic())
-        request_id.set(_request_id(handler_call_details.invocation_metadata))
+        request_id.set(_told(handler_call_details.invocation_metadata, REQUEST_ID_KEY))
+        if tracing.is_on():
+            tracing.caller.set(_told(handler_call_details.invocation_metadata, tracing.TRACEPARENT))
         return handler
 
     def _handler(self, name: str, method: Method) -> tuple[Handler, Workers]:
@@ -66,8 +69,8 @@ def _refuse(_raw: bytes, context: grpc.ServicerContext) -> None:
     context.abort_with_status(OVERLOADED)
 
 
-def _request_id(metadata: Any) -> str:
+def _told(metadata: Any, name: str) -> str:
     for key, value in metadata:
-        if key == REQUEST_ID_KEY and isinstance(value, str):
+        if key == name and isinstance(value, str):
             return value[:LONGEST_REQUEST_ID]
     return ""

@@ -18,6 +18,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from recsys.errors import InvalidArgumentError, RecsysError
+from recsys.observability import tracing
 from recsys.observability.metrics import RpcMetrics
 from recsys.rpc.exchange import Requests
 from recsys.rpc.status import DEADLINE_EXCEEDED, INTERNAL_ERROR, status_of
@@ -156,6 +157,10 @@ class Method:
             self._end(code, "", time.monotonic() - arrived_s.get())
 
     def _one(self, raw: Any, context: grpc.ServicerContext, came_s: float) -> bytes:
+        with tracing.server(self._name, parent=tracing.caller.get()):
+            return self._answer(raw, context, came_s)
+
+    def _answer(self, raw: Any, context: grpc.ServicerContext, came_s: float) -> bytes:
         self._metrics.in_flight.inc()
         code, version = _CANCELLED, ""
         try:

@@ -6,7 +6,7 @@ Settings come in; settings → server → live state → model → answers is wh
 import gc
 import logging
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -15,12 +15,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.artifact.layout import STORE_PATTERN
 from recsys.artifact.manifest import Manifest
+from recsys.artifact.model_metrics import LiveModel
 from recsys.artifact.reader import Artifact
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import Follower, LiveState, Part
 from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
+from recsys.observability.trace_export import exported
 from recsys.process import ended_by_a_sentence, read_settings
 from recsys.rpc.method import ServerLimits
 from recsys.rpc.model_servicer import ModelServicer
@@ -111,6 +113,7 @@ def assemble(
         metrics=metrics.artifact,
         on_loaded=server.set_serving,
     )
+    metrics.artifact.follow(LiveModel(watcher))
     server.add(add_ModelServiceServicer_to_server, ModelServicer(watcher, last_run=last_run))
     return server, watcher
 
@@ -126,11 +129,12 @@ def run(
 
     Of the live state only what it `follows` is read.
     """
-    with ended_by_a_sentence():
+    with ended_by_a_sentence(), ExitStack() as traced:
         settings = read_settings(settings_type)
         configure(service=name, level=settings.log_level)
         _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
         told_to_end = end_signals()
+        traced.enter_context(exported(name))
         live, metrics = LiveState(), Metrics()
         server, watcher = create(settings, live, metrics)
         with served(metrics.registry, host=settings.metrics_host, port=settings.metrics_port):

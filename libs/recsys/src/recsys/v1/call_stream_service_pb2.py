@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#recsys/v1/call_stream_service.proto\x12\trecsys.v1\"O\n\x04\x43\x61ll\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\x12\x12\n\nrequest_id\x18\x04 \x01(\t\".\n\nCallAnswer\x12\x10\n\x08response\x18\x01 \x01(\x0c\x12\x0e\n\x06status\x18\x02 \x01(\x0c\x32H\n\x11\x43\x61llStreamService\x12\x33\n\x05\x43\x61rry\x12\x0f.recsys.v1.Call\x1a\x15.recsys.v1.CallAnswer(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#recsys/v1/call_stream_service.proto\x12\trecsys.v1\"d\n\x04\x43\x61ll\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\".\n\nCallAnswer\x12\x10\n\x08response\x18\x01 \x01(\x0c\x12\x0e\n\x06status\x18\x02 \x01(\x0c\x32H\n\x11\x43\x61llStreamService\x12\x33\n\x05\x43\x61rry\x12\x0f.recsys.v1.Call\x1a\x15.recsys.v1.CallAnswer(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'recsys.v1.call_stream_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CALL']._serialized_start=50
-  _globals['_CALL']._serialized_end=129
-  _globals['_CALLANSWER']._serialized_start=131
-  _globals['_CALLANSWER']._serialized_end=177
-  _globals['_CALLSTREAMSERVICE']._serialized_start=179
-  _globals['_CALLSTREAMSERVICE']._serialized_end=251
+  _globals['_CALL']._serialized_end=150
+  _globals['_CALLANSWER']._serialized_start=152
+  _globals['_CALLANSWER']._serialized_end=198
+  _globals['_CALLSTREAMSERVICE']._serialized_start=200
+  _globals['_CALLSTREAMSERVICE']._serialized_end=272
 # @@protoc_insertion_point(module_scope)

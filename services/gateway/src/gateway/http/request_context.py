@@ -18,9 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.http.access import KEY_NAME
 from gateway.http.metrics import GatewayMetrics
 from gateway.schemas import Level
+from recsys.observability import tracing
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
 
 _HEADER = REQUEST_ID_KEY.encode()
+_TRACEPARENT = tracing.TRACEPARENT.encode()
 _AS_DECLARED = (b"x-content-type-options", b"nosniff")  # a browser is not to guess another type of content
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -37,6 +39,8 @@ class AnsweredList:
     level: Level
     returned: int  # items
     list_id: str = ""  # as in the answer, where it has one
+    asked: int = 0  # items; 0: no number was wanted, as of a history
+    vector: str = ""  # whence the query vector came, of a list for somebody
 
 
 def tell(scope: Scope, answered: AnsweredList) -> None:
@@ -55,6 +59,11 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        parent = (_header(scope, _TRACEPARENT) or b"").decode("latin-1") if tracing.is_on() else ""
+        with tracing.server(scope["method"], parent=parent) as span:
+            await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: tracing.Span) -> None:
         started_s = time.perf_counter()
         this_id = _id_of(scope) or secrets.token_hex(16)
         request_id.set(this_id)
@@ -73,6 +82,9 @@ class RequestContextMiddleware:
             latency_s = time.perf_counter() - started_s
             route = _route_of(scope)
             operation = route.name if route else ""
+            if tracing.is_on():
+                name = f"{scope['method']} {route.path_format}" if route else scope["method"]
+                span.tell(name=name, http__request__method=scope["method"], http__response__status_code=status)
             self._metrics.ended(operation, status, latency_s)
             fields = {
                 "method": scope["method"],
@@ -83,7 +95,9 @@ class RequestContextMiddleware:
             }
             answered: AnsweredList | None = scope.get(_LIST)
             if answered is not None:
-                self._metrics.listed(operation, answered.level, is_empty=not answered.returned)
+                self._metrics.listed(
+                    operation, answered.level, returned=answered.returned, asked=answered.asked, vector=answered.vector
+                )
                 fields |= {"list_level": answered.level, "returned": answered.returned}
                 if answered.list_id:
                     fields["list_id"] = answered.list_id
@@ -98,7 +112,12 @@ def _route_of(scope: Scope) -> APIRoute | None:
 
 def _id_of(scope: Scope) -> str | None:
     """The caller's id, unless it could do harm in a log line or a header."""
+    value = _header(scope, _HEADER)
+    return value.decode() if value is not None and _SANE_ID.fullmatch(value) else None
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
     for name, value in scope["headers"]:
-        if name == _HEADER:
-            return value.decode() if _SANE_ID.fullmatch(value) else None
+        if name == wanted:
+            return bytes(value)
     return None

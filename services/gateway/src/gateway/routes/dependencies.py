@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 
 from gateway.clients import Clients
 from gateway.http.access import KeyedRoute
+from gateway.http.metrics import EventMetrics
 from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, documented
 from gateway.lists.list_cursors import ListCursors
 from gateway.lists.popular_list import PopularList
@@ -30,6 +31,7 @@ class Parts:
     popular: PopularList
     recommender: Recommender
     cursors: ListCursors
+    events: EventMetrics
 
 
 async def _parts(request: Request) -> Parts:

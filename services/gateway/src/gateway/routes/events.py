@@ -35,13 +35,16 @@ async def post_events(request: Request, store: TheStore, parts: TheParts) -> Res
     A bad event is rejected alone, with its reason. A repeated `event_id` changes nothing, so sending again is safe.
     An event without one gets one; the answer names it, that of 503 too, after which events may be stored or not.
     """
-    outcome = await events.take(
-        _rows(await request.body()),
-        store=store,
-        exposures=parts.live.exposures,
-        clients=parts.clients,
-        settings=parts.settings,
-    )
+    with parts.events.of_one_request() as counted:
+        outcome = counted.took(
+            await events.take(
+                _rows(await request.body()),
+                store=store,
+                exposures=parts.live.exposures,
+                clients=parts.clients,
+                settings=parts.settings,
+            )
+        )
     return Response(outcome.model_dump_json(), media_type="application/json")
 
 

@@ -53,7 +53,7 @@ async def get_popular_items(
 ) -> Response:
     """The most popular items, the same for everyone."""
     only = Filter(categories=list(categories))
-    return _ranked_items(request, await parts.recommender.popular(count=count, only=only))
+    return _ranked_items(request, await parts.recommender.popular(count=count, only=only), count=count)
 
 
 @router.get(
@@ -67,11 +67,11 @@ async def get_similar_items(
 ) -> Response:
     """Items like an item, most similar first, without itself."""
     only = Filter(categories=list(categories))
-    return _ranked_items(request, await parts.recommender.similar_to(item_id, count=count, only=only))
+    return _ranked_items(request, await parts.recommender.similar_to(item_id, count=count, only=only), count=count)
 
 
-def _ranked_items(request: Request, ranked: RankedList) -> Response:
-    tell(request.scope, AnsweredList(ranked.level, len(ranked.items)))
+def _ranked_items(request: Request, ranked: RankedList, *, count: int) -> Response:
+    tell(request.scope, AnsweredList(ranked.level, len(ranked.items), asked=count))
     return Response(ranked_items_json(ranked), media_type=_JSON)
 
 
@@ -106,7 +106,8 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
             fallbacks=recommender.fallbacks,
             timeout_s=parts.settings.timeout_s,
         )
-    tell(scope, AnsweredList(given.facts.level, len(given.items), given.list_id))
+    facts = given.facts
+    tell(scope, AnsweredList(facts.level, len(given.items), given.list_id, asked=asked.count, vector=facts.vector))
     if not given.facts.preview:
         items = ((each.item.item_id, each.propensity) for each in given.items)
         latency_ms = (time.perf_counter() - started_s) * 1000

@@ -27,6 +27,11 @@ class ExposureLog:
         self._writing = asyncio.Lock()
         self.dropped = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many are not written yet."""
+        return len(self._waiting)
+
     def add(self, exposure: Exposure) -> None:
         """Have it written soon; without a store it goes nowhere."""
         if self._store is None:

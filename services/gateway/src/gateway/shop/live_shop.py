@@ -43,7 +43,7 @@ class LiveShop:
     state: LiveState = field(default_factory=LiveState)
     experiments: Experiments = field(default_factory=Experiments)
     exposures: ExposureLog = field(default_factory=lambda: ExposureLog(None))
-    _breaker: Breaker = field(default_factory=lambda: Breaker("feature store", refusal=StoreUnavailableError))
+    breaker: Breaker = field(default_factory=lambda: Breaker("feature store", refusal=StoreUnavailableError))
     _written: dict[str, ItemRecord] = field(default_factory=dict)  # here, and perhaps not read by the follower yet
     _forgotten: dict[str, int] = field(default_factory=dict)  # the same of `LiveState.erased`
 
@@ -54,7 +54,7 @@ class LiveShop:
         """
         if self.store is None:
             return Profile(subject, recent=(), seen={})
-        with self._breaker.call(timeout_s=timeout_s):
+        with self.breaker.call(timeout_s=timeout_s):
             try:
                 async with asyncio.timeout(timeout_s):
                     return await self.store.profile(subject, after_sequence=after_sequence)
