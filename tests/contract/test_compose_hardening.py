@@ -31,6 +31,9 @@ def test_an_image_runs_as_a_user_without_rights(name: str) -> None:
 
 def test_only_the_api_and_the_page_are_published_and_on_loopback_unless_asked() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    # who watches does so from this machine, whatever else is published
+    watching = {name: published.pop(name) for name in ("prometheus", "grafana")}
+    assert all(port.startswith("127.0.0.1:") for ports in watching.values() for port in ports)
     assert published.keys() == {"gateway", "ui"}
     assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
 
@@ -78,13 +81,20 @@ def test_the_compose_file_holds_no_secret() -> None:
 
 
 def test_no_address_of_metrics_is_reachable_from_outside() -> None:
-    for name, service in SERVICES.items():
-        assert not [variable for variable in service.get("environment", {}) if "METRICS" in variable], name
+    told = {name: service.get("environment", {}) for name, service in SERVICES.items()}
+    ports = {
+        name: value for name, each in told.items() for variable, value in each.items() if variable.endswith("S_PORT")
+    }
+    assert ports == dict.fromkeys(("event-sink", "candidate-gen", "reranker", "gateway", "ui"), 9090)
+    for name in ports:
+        assert not [port for port in SERVICES[name].get("ports", []) if port.endswith(":9090")], name
 
 
 def test_an_image_of_others_is_told_not_to_run_as_root() -> None:
     assert {name: service["user"] for name, service in SERVICES.items() if "build" not in service} == {
-        "valkey": "valkey"
+        "valkey": "valkey",
+        "prometheus": "nobody",
+        "grafana": "472",
     }
 
 

@@ -261,7 +261,7 @@ def test_a_pod_reaches_whom_it_calls_and_nobody_else() -> None:
     objects = {(name, "*", 443) for name in ("candidate-gen", "reranker", "trainer")}
     assert allowed("small", "egress") == calls | objects | {("*", "*", 53)}
     entered = {(server, client, port) for client, server, port in calls if server != "gateway"}
-    metrics = {(name, "*", 9090) for name in ("candidate-gen", "reranker", "gateway")}
+    metrics = {(name, "*", 9090) for name in ("candidate-gen", "reranker", "gateway", "event-sink", "ui")}
     assert allowed("small", "ingress") == entered | metrics | {("gateway", "*", 8000), ("ui", "*", 8501)}
     everybody = of_kind("small", "NetworkPolicy")["nothing-but-names"]["spec"]
     assert (everybody["podSelector"], everybody["policyTypes"]) == ({}, ["Ingress", "Egress"])

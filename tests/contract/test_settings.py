@@ -16,11 +16,12 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 OBJECT_STORE = set(yaml.safe_load(COMPOSE)["x-object-store"])  # as the provider names them; passed on if they are set
-NOT_OURS = {"HOME", "COMPOSE_PROJECT_NAME"}  # the operating system's and compose's own
+# the operating system's, compose's and OpenTelemetry's own
+NOT_OURS = {"HOME", "COMPOSE_PROJECT_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 PROCESS_OF = {"trainer-schedule": "trainer"}  # services of the compose file that are not named as their process
-NO_PROCESS_OF_OURS = {"valkey"}
+NO_PROCESS_OF_OURS = {"valkey", "prometheus", "grafana"}
 
 
 def documented(prefix: str) -> dict[str, str]:

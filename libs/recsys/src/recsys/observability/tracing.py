@@ -59,6 +59,12 @@ def server(name: str, *, parent: str) -> AbstractContextManager[Span]:
     return _NO_SPAN if _spans is None else _spans.server(name, parent=parent)
 
 
+def served(name: str) -> AbstractContextManager[object]:
+    """Around a service's answer to a call that is part of a trace; calls that no request caused are none."""
+    parent = caller.get() if _spans is not None else ""
+    return _NO_SPAN if _spans is None or not parent else _spans.server(name, parent=parent)
+
+
 def child(name: str) -> AbstractContextManager[object]:
     """See `Spans.child`."""
     return _NO_SPAN if _spans is None else _spans.child(name)

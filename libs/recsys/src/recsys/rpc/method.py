@@ -157,7 +157,7 @@ class Method:
             self._end(code, "", time.monotonic() - arrived_s.get())
 
     def _one(self, raw: Any, context: grpc.ServicerContext, came_s: float) -> bytes:
-        with tracing.server(self._name, parent=tracing.caller.get()):
+        with tracing.served(self._name):
             return self._answer(raw, context, came_s)
 
     def _answer(self, raw: Any, context: grpc.ServicerContext, came_s: float) -> bytes:
