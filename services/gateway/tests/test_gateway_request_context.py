@@ -135,3 +135,30 @@ async def test_a_list_s_level_and_length_are_in_its_line_and_counted(
     assert counted("recsys_lists_total", {"operation": "recommend", "level": "full"}) == 2
     labels = {"operation": "get_recommendations", "level": "without_rerank"}
     assert (counted("recsys_lists_total", labels), counted("recsys_empty_lists_total", labels)) == (1, 1)
+
+
+async def test_what_becomes_of_events_of_lists_of_calls_and_of_circuits_is_counted(
+    client: httpx.AsyncClient, registry: CollectorRegistry, failures: dict[str, tuple[grpc.StatusCode, str]]
+) -> None:
+    event = {"user_id": "7", "item_id": "item-01", "type": "view", "event_id": "e1"}
+    await client.post("/v1/events", json={"events": [event, event, event | {"type": "hover"}]})
+    await client.post("/v1/events", json=event | {"type": "hover"})
+    await client.get("/v1/users/7/recommendations?count=4")
+    counted = registry.get_sample_value
+    events = {
+        outcome: counted("recsys_events_total", {"outcome": outcome})
+        for outcome in ("accepted", "repeated", "rejected", "unconfirmed")
+    }
+    assert events == {"accepted": 1, "repeated": 1, "rejected": 2, "unconfirmed": 0}
+    of_list = {"operation": "get_recommendations"}
+    assert counted("recsys_list_items_asked_total", of_list) == 4
+    assert counted("recsys_list_items_total", of_list) == 4
+    assert counted("recsys_list_vectors_total", {"vector": "folded_in"}) == 1  # by the event
+
+    failures["GetCandidates"] = (grpc.StatusCode.UNAVAILABLE, "unavailable")
+    assert counted("recsys_circuit_open", {"service": "candidate_gen"}) == 0
+    for _ in range(6):
+        await client.get("/v1/users/7/recommendations")
+    assert counted("recsys_circuit_open", {"service": "candidate_gen"}) == 1
+    assert counted("recsys_circuit_openings_total", {"service": "candidate_gen"}) == 1
+    assert counted("recsys_circuit_open", {"service": "reranker"}) == 0
