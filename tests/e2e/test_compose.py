@@ -82,6 +82,12 @@ def test_the_page_is_served(compose: DockerCompose) -> None:
     assert "streamlit" in page.text.lower()
 
 
+@pytest.mark.parametrize("service", [*SERVICES, "event-sink"])
+def test_prometheus_finds_the_metrics_of_a_service_within_the_network(compose: DockerCompose, service: str) -> None:
+    asked = f"import urllib.request as r; print(r.urlopen('http://{service}:9090/metrics', timeout=9).read().decode())"
+    assert "recsys_" in run_in(compose, "gateway", "python", "-c", asked).stdout
+
+
 @pytest.mark.parametrize("service", [*SERVICES, "event-sink", "trainer-schedule", "valkey"])
 def test_a_service_is_not_root_and_can_write_nothing_but_tmp_and_what_is_its_own(
     compose: DockerCompose, service: str
