@@ -60,7 +60,7 @@ def one(series: str, *, well: str, wrong: str, at: str = "90m") -> Case:
     return Case({series: well}, {series: wrong}, at)
 
 
-MINUTES: Final = "0+60x3000"  # a moment that is always now: promtool's clock begins at 0
+MINUTES: Final = "0+60x200"  # a moment that is always now: promtool's clock begins at 0
 CASES: Final[dict[str, Case]] = {
     "RecsysProcessDown": one('up{job="gateway",instance="a:9090"}', well="1x200", wrong="1x80 0x120"),
     "RecsysErrors": Case(requests("0+60x200", "0x200"), requests("0+60x200", "0+6x200")),
@@ -78,7 +78,7 @@ CASES: Final[dict[str, Case]] = {
         {"recsys_stream_end": "0+9000x200", "recsys_sink_position": "100x200"},
     ),
     "RecsysSinkStuck": one("recsys_sink_looked_timestamp_seconds", well=MINUTES, wrong="4000x200"),
-    "RecsysModelOld": one("recsys_model_trained_timestamp_seconds", well=MINUTES, wrong="0x4000", at="2900m"),
+    "RecsysModelOld": one("recsys_model_trained_timestamp_seconds", well=MINUTES, wrong="-180000x200"),
     "RecsysTrainingRefused": one("recsys_training_refused", well="0x200", wrong="0x60 1x140"),
     "RecsysTrainingFailed": one('recsys_training_last_run_result{result="failed"}', well="0x200", wrong="0x60 1x140"),
     "RecsysVersionRefused": one('recsys_artifact_refused{job="reranker",reason="r"}', well="_x200", wrong="1x200"),
