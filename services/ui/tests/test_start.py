@@ -1,5 +1,9 @@
 """How the page is started: settings from the environment, and a server that tells no one else about its visitors."""
 
+import os
+import socket
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -34,3 +38,18 @@ def test_streamlit_sends_no_statistics_and_shows_no_traceback() -> None:
     assert config["browser"]["gatherUsageStats"] is False
     assert config["client"]["showErrorDetails"] == "none"
     assert config["server"]["headless"] is True
+
+
+def test_a_port_of_metrics_that_is_taken_ends_the_process_with_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "ui"],
+            env=os.environ | {"UI_METRICS_PORT": port},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == f"error: UI_METRICS_PORT: cannot listen on port {port}: Address already in use\n"
