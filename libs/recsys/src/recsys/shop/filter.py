@@ -18,7 +18,17 @@ if TYPE_CHECKING:  # the gateway checks single items, and starts without numpy
     import numpy as np
     from numpy.typing import NDArray
 
-    from recsys.shop.catalogue import LiveCatalogue
+    from recsys.artifact.catalogue import Texts
+
+
+class Columns(Protocol):
+    """The items of a version as they are now, a column for each field: [n_items]."""
+
+    def available_mask(self) -> "NDArray[np.bool_]": ...
+
+    def texts(self, field: str) -> "Texts": ...
+
+    def prices(self) -> "NDArray[np.float64]": ...
 
 
 class Condition(Protocol):
@@ -33,7 +43,7 @@ class Condition(Protocol):
         """Whether it holds of an item with this value."""
         ...
 
-    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+    def mask(self, now: "Columns") -> "NDArray[np.bool_]":
         """bool [n_items]: of which items of the version it holds. A new array, or one not to be changed."""
         ...
 
@@ -47,7 +57,7 @@ class OnSale:
     def accepts(self, value: JsonScalar) -> bool:
         return value is not False  # not said is on sale
 
-    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+    def mask(self, now: "Columns") -> "NDArray[np.bool_]":
         return now.available_mask()
 
 
@@ -61,7 +71,7 @@ class OneOf:
     def accepts(self, value: JsonScalar) -> bool:
         return value in self.wanted
 
-    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+    def mask(self, now: "Columns") -> "NDArray[np.bool_]":
         return now.texts(self.field).equal_any(self.wanted)
 
 
@@ -75,7 +85,7 @@ class NoneOf:
     def accepts(self, value: JsonScalar) -> bool:
         return value not in self.unwanted
 
-    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+    def mask(self, now: "Columns") -> "NDArray[np.bool_]":
         return ~now.texts(self.field).equal_any(self.unwanted)
 
 
@@ -90,7 +100,7 @@ class PriceBetween:
     def accepts(self, value: JsonScalar) -> bool:
         return isinstance(value, int | float) and self.lowest <= value <= self.highest
 
-    def mask(self, now: "LiveCatalogue") -> "NDArray[np.bool_]":
+    def mask(self, now: "Columns") -> "NDArray[np.bool_]":
         prices = now.prices()
         return (prices >= self.lowest) & (prices <= self.highest)  # NaN is neither
 
