@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
+from store_backends import store_url, valkey_cluster, valkey_container  # noqa: F401 # fixtures
 
 from recsys.errors import InvalidArgumentError
 from recsys.feature_store import sqlite_writes, valkey
