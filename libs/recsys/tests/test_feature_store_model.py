@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from store_backends import valkey_container, valkey_url  # noqa: F401 # fixtures
+from store_backends import Cluster, valkey_cluster, valkey_container, valkey_url  # noqa: F401 # fixtures
 from testcontainers.core.container import DockerContainer
 
 from recsys.feature_store import sqlite_writes, valkey
@@ -182,6 +182,15 @@ def test_the_embedded_store_does_what_the_model_does() -> None:
     with TemporaryDirectory() as folder:
         numbers = iter(range(10**6))
         run(lambda: open_store(f"sqlite://{Path(folder)}/{next(numbers)}.db"))
+
+
+def test_the_store_on_a_cluster_does_what_the_model_does(valkey_cluster: Cluster) -> None:  # noqa: F811
+    def empty() -> FeatureStore:
+        for node in valkey_cluster.nodes:
+            node.exec(["valkey-cli", "flushall"])
+        return open_store(valkey_cluster.url)
+
+    run(empty)
 
 
 def test_the_store_on_a_server_does_what_the_model_does(valkey_container: DockerContainer) -> None:  # noqa: F811

@@ -24,7 +24,6 @@ from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     EVENT_ID_DAYS,
     LATEST_EVENTS,
-    RECENT_EVENTS,
     Appended,
     Erasure,
     Event,
@@ -40,6 +39,7 @@ from recsys.ids import user_hash
 SCHEME: Final = "valkey+cluster"
 _MOST_AT_ONCE: Final = 64  # commands of a process that are under way
 _HOPS: Final = 5  # from a session to its user, who may be another one by then
+_OF_ONE_SERVER: Final = "sequence:stream"  # a key
 _ID_S: Final = EVENT_ID_DAYS * DAY_S
 
 
@@ -48,6 +48,7 @@ class ValkeyClusterStore(ValkeyStore):
 
     def _connected(self) -> Any:
         self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._is_ours = False
         self._prepared = cache(_prepared)
         url = self._url.replace(f"{SCHEME}://", "valkey://", 1)
         return ValkeyCluster.from_url(
@@ -90,7 +91,7 @@ class ValkeyClusterStore(ValkeyStore):
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known, _ in outcomes]
 
     async def _note(self, key: str, placed: Sequence[tuple[int, Event]]) -> None:
-        arguments: list[str | int] = [RECENT_EVENTS]
+        arguments: list[str | int] = [valkey.RECENT_EVENTS]
         for sequence, event in placed:
             arguments += [sequence, event.unix_ms, event.item_id, event.event_type, codec.to_text(event)]
         await self._forwarded(key, scripts.NOTE, *arguments)
@@ -102,7 +103,7 @@ class ValkeyClusterStore(ValkeyStore):
         for _ in range(_HOPS):  # an earlier move that was cut off is brought to its end first
             moving, to, *lists = await self._run_on(session, scripts.TAKE, user, token)
             given = [part for listed in lists for part in (len(listed), *listed)]
-            await self._run_on(to, scripts.GIVE, moving, RECENT_EVENTS, _ID_S, *given)
+            await self._run_on(to, scripts.GIVE, moving, valkey.RECENT_EVENTS, _ID_S, *given)
             await self._run_on(session, scripts.GIVEN, moving)
             moved += len(lists[0]) // 2 if to == user else 0
             if moving == token:
@@ -185,16 +186,21 @@ class ValkeyClusterStore(ValkeyStore):
 
     async def _ask(self, command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
         async with self._turns:
+            if not self._is_ours:
+                await self._expect_own_layout()
             return await super()._ask(command, *arguments, **options)
+
+    async def _expect_own_layout(self) -> None:
+        if await super()._ask(self._client.exists, _OF_ONE_SERVER):
+            raise StoreUnavailableError(
+                f"this cluster has the keys of a store on one server ({_OF_ONE_SERVER}), which are not read here: "
+                "expected a cluster of its own, see docs/feature-store.md"
+            )
+        self._is_ours = True
 
     async def _check_durability(self) -> None:
         if self._is_checked:
             return
-        if await self._ask(self._client.exists, "sequence:stream"):
-            raise StoreUnavailableError(
-                "this cluster has the keys of a store on one server (`sequence:stream`), which are not read here: "
-                "expected a cluster of its own, see docs/feature-store.md"
-            )
         try:
             nodes = await self._client.config_get(*valkey.DURABLE, target_nodes=ValkeyCluster.PRIMARIES)
         except ResponseError:  # not allowed to ask
