@@ -162,6 +162,6 @@ async def test_a_cluster_with_the_keys_of_a_store_on_one_server_is_refused(
 
 async def test_a_store_for_one_server_says_that_it_met_a_cluster(valkey_cluster: Cluster) -> None:  # noqa: F811
     single = ValkeyStore(f"valkey://{valkey_cluster.addresses[0]}/0")
-    with pytest.raises(StoreUnavailableError, match="MOVED|cluster"):  # not every key is of this node
+    with pytest.raises(StoreUnavailableError, match=r"MOVED|cluster"):  # not every key is of this node
         await asyncio.gather(single.texts("documents"), single.texts("experiment_states"), single.erasure("anna"))
     await single.close()

@@ -82,8 +82,15 @@ class Retrieved:
 class Retriever:
     """Answers from one artifact version, whose arrays and indexes stay on disk, memory-mapped."""
 
-    def __init__(self, artifact: Artifact, *, live: LiveState, counts: SourceCounts) -> None:
-        """Open the indexes and check them against the embeddings.
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        live: LiveState,
+        counts: SourceCounts,
+        index_class: type[ItemIndex] = ItemIndex,
+    ) -> None:
+        """Open the indexes, on whatever device `index_class` searches, and check them against the embeddings.
 
         Raises:
             ArtifactError: an index is not of this version's items.
@@ -94,7 +101,7 @@ class Retriever:
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
         embeddings = artifact.item_embeddings
         norms = np.sqrt(np.vecdot(embeddings, embeddings))
-        open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
+        open_index = partial(index_class, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
         self.retrieval = Space(
             open_index(artifact.retrieval_index_path, search_effort=artifact.manifest.index.search_effort),
             ExactScores(embeddings, norms, is_cosine=artifact.manifest.index.metric == "cosine"),
