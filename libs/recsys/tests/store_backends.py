@@ -13,6 +13,7 @@ import pytest
 from needs import lacks
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+from valkey import Valkey
 
 IMAGE = "valkey/valkey:8.1-trixie"
 COMMAND = "valkey-server --appendonly yes --appendfsync always --enable-debug-command yes"
@@ -64,9 +65,11 @@ class Cluster:
 
     def flush(self) -> None:
         """Make it empty; nodes forget the scripts, too."""
-        for node in self.nodes:
-            node.exec(["valkey-cli", "flushall"])
-            node.exec(["valkey-cli", "script", "flush"])
+        for address in self.addresses:
+            host, port = address.split(":")
+            with Valkey(host, int(port)) as node:
+                node.flushall()
+                node.script_flush()
 
 
 @pytest.fixture(scope="session")
