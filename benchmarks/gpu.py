@@ -1,7 +1,7 @@
 """Indexes on a GPU beside those in main memory: recall, latency and queries a second, all in one run.
 
-    make benchmark-gpu                                                        # a million items
-    .venv/bin/python -m benchmarks.gpu --items 1000000 10000000 50000000      # in the image target `gpu`, on such a machine
+    make benchmark-gpu                                                    # a million items
+    .venv/bin/python -m benchmarks.gpu --items 1000000 10000000 50000000  # with requirements/gpu.txt, on a GPU
 
 Exact, IVF and CAGRA as candidate_gen searches them (`candidate_gen.search.cuda`), and IVF in main memory with as many
 threads as FAISS takes. Recall is of the exact first 100. Where there is no GPU the run says so, and measures main
@@ -76,7 +76,8 @@ def _line(name: str, search: Search, queries: NDArray[np.float32], exact: NDArra
 
 def _ms(search: Search, queries: NDArray[np.float32], *, batch: int) -> float:
     """Median time of a search for so many queries at once."""
-    taken, begun = [], time.perf_counter()
+    taken: list[float] = []
+    begun = time.perf_counter()
     while time.perf_counter() - begun < TIMED_S:
         start = len(taken) * batch % (QUERIES - batch + 1)
         asked = time.perf_counter()

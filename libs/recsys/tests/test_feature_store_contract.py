@@ -14,6 +14,7 @@ from store_backends import store_url, valkey_cluster, valkey_container  # noqa: 
 
 from recsys.errors import InvalidArgumentError
 from recsys.feature_store import sqlite_writes, valkey
+from recsys.feature_store import valkey_cluster as valkey_cluster_backend
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     HALF_LIFE_S,
@@ -250,7 +251,7 @@ async def test_a_quiet_merged_session_is_nobodys_again_and_its_past_stays_its_us
 
 
 async def test_counters_of_unknown_ids_do_not_pile_up(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    for backend in (sqlite_writes, valkey):
+    for backend in (sqlite_writes, valkey, valkey_cluster_backend):
         monkeypatch.setattr(backend, "MOST_TRENDING", 3)
     heavy = [replace(event(n, f"heavy{n}"), weight=9.0 - n) for n in range(3)]
     junk = [event(n, f"junk{n}") for n in range(3, 1_000)]

@@ -13,6 +13,7 @@ from store_backends import Cluster, valkey_cluster, valkey_container, valkey_url
 from testcontainers.core.container import DockerContainer
 
 from recsys.feature_store import sqlite_writes, valkey
+from recsys.feature_store import valkey_cluster as valkey_cluster_backend
 from recsys.feature_store.interface import Event, FeatureStore, Profile, Subject
 from recsys.feature_store.opening import open_store
 
@@ -158,6 +159,7 @@ class StoreMachine(RuleBasedStateMachine):
 def few_recent_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_writes, "RECENT_EVENTS", RECENT)
     monkeypatch.setattr(valkey, "RECENT_EVENTS", RECENT)
+    monkeypatch.setattr(valkey_cluster_backend, "RECENT_EVENTS", RECENT)
 
 
 def run(new_store: Callable[[], FeatureStore], *, examples: int = 60) -> None:

@@ -159,7 +159,7 @@ def test_without_a_gpu_main_memory_is_searched_and_the_log_says_why(caplog: pyte
         logging.ERROR,
         "CANDIDATE_GEN_INDEX_DEVICE=cuda: expected a GPU, found none: searching in main memory",
     )
-    assert "requirements/gpu.txt" in record.reason  # type: ignore[attr-defined] # extra
+    assert "gpu.Dockerfile" in record.reason  # type: ignore[attr-defined] # extra
 
 
 @pytest.mark.parametrize("factory", ["Flat", "HNSW16"])

@@ -7,6 +7,7 @@ the same id; then it is in both, once. See `valkey_cluster_scripts` for what sta
 
 import asyncio
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
     EVENT_ID_DAYS,
     LATEST_EVENTS,
+    MOST_TRENDING,
+    RECENT_EVENTS,
     Appended,
     Erasure,
     Event,
@@ -36,7 +39,10 @@ from recsys.feature_store.interface import (
 from recsys.feature_store.valkey import DAY_S, ValkeyStore, profile_of
 from recsys.ids import user_hash
 
+_log = logging.getLogger(__name__)
+
 SCHEME: Final = "valkey+cluster"
+_HISTORIES_AT_ONCE: Final = 50
 _MOST_AT_ONCE: Final = 64  # commands of a process that are under way
 _HOPS: Final = 5  # from a session to its user, who may be another one by then
 _OF_ONE_SERVER: Final = "sequence:stream"  # a key
@@ -72,7 +78,7 @@ class ValkeyClusterStore(ValkeyStore):
 
     async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         quiet_ms = now_ms - self._session_ms
-        arguments: list[str | int] = [_ID_S, valkey.MOST_TRENDING, now_ms, quiet_ms]
+        arguments: list[str | int] = [_ID_S, MOST_TRENDING, now_ms, quiet_ms]
         for event in events:
             counter = repr(codec.counter_of(event)) if event.weight else ""
             arguments += [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
@@ -91,7 +97,7 @@ class ValkeyClusterStore(ValkeyStore):
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known, _ in outcomes]
 
     async def _note(self, key: str, placed: Sequence[tuple[int, Event]]) -> None:
-        arguments: list[str | int] = [valkey.RECENT_EVENTS]
+        arguments: list[str | int] = [RECENT_EVENTS]
         for sequence, event in placed:
             arguments += [sequence, event.unix_ms, event.item_id, event.event_type, codec.to_text(event)]
         await self._forwarded(key, scripts.NOTE, *arguments)
@@ -103,7 +109,7 @@ class ValkeyClusterStore(ValkeyStore):
         for _ in range(_HOPS):  # an earlier move that was cut off is brought to its end first
             moving, to, *lists = await self._run_on(session, scripts.TAKE, user, token)
             given = [part for listed in lists for part in (len(listed), *listed)]
-            await self._run_on(to, scripts.GIVE, moving, valkey.RECENT_EVENTS, _ID_S, *given)
+            await self._run_on(to, scripts.GIVE, moving, RECENT_EVENTS, _ID_S, *given)
             await self._run_on(session, scripts.GIVEN, moving)
             moved += len(lists[0]) // 2 if to == user else 0
             if moving == token:
@@ -112,8 +118,8 @@ class ValkeyClusterStore(ValkeyStore):
 
     async def write_histories(self, histories: Sequence[PackedHistory]) -> int:
         kept = 0
-        for start in range(0, len(histories), valkey._EVENTS_AT_ONCE):
-            part = histories[start : start + valkey._EVENTS_AT_ONCE]
+        for start in range(0, len(histories), _HISTORIES_AT_ONCE):
+            part = histories[start : start + _HISTORIES_AT_ONCE]
             places = [fact for one in part for fact in (user_hash(one.user_id), one.sequence)]
             knows = await self._run(scripts.KNOWS_ERASURES, *places)
             written = await _all(
@@ -210,7 +216,7 @@ class ValkeyClusterStore(ValkeyStore):
         self._is_checked = True
         loose = {node: found for node, found in _by_node(nodes).items() if found != valkey.DURABLE}
         if loose:
-            valkey._log.warning(
+            _log.warning(
                 "this server may lose what it acknowledges", extra={"expected": valkey.DURABLE, "found": loose}
             )
 

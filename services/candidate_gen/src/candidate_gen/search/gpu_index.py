@@ -114,13 +114,12 @@ def index_class(device: str) -> type[ItemIndex]:
         return ItemIndex
     count = cuda.gpu_count()
     if count == 0:
-        has_build = hasattr(faiss, "StandardGpuResources")
         _log.error(
             "CANDIDATE_GEN_INDEX_DEVICE=cuda: expected a GPU, found none: searching in main memory",
             extra={
-                "reason": "the build of FAISS sees no GPU"
-                if has_build
-                else "this build of FAISS is without GPUs: install requirements/gpu.txt, as the image target `gpu` does"
+                "reason": "FAISS sees no GPU"
+                if cuda.is_for_gpus()
+                else "this build of FAISS is without GPUs: see services/candidate_gen/gpu.Dockerfile"
             },
         )
         return ItemIndex
