@@ -44,22 +44,16 @@ class Lists:
 class Campaign:
     """One version, and what every list is to be."""
 
-<<<<<<< HEAD
-    def __init__(self, retriever: Retriever, conditions: Conditions, *, count: int) -> None:
-        """`count` items a user. `conditions.seen` names no items: what was seen since training does not count.
-
-        Raises: InvalidArgumentError (the version holds no users, whose vectors and histories this goes by).
-        """
-        expect_users(retriever.artifact)
-=======
     def __init__(
         self, retriever: Retriever, conditions: Conditions, *, count: int, candidates: int = CANDIDATES
     ) -> None:
         """`count` items a user. `conditions.seen` names no items: what was seen since training does not count.
 
         `candidates` of the index are what a blend orders, and as many as are wanted at the least.
+
+        Raises: InvalidArgumentError (the version holds no users, whose vectors and histories this goes by).
         """
->>>>>>> w-order
+        expect_users(retriever.artifact)
         self.retriever = retriever
         self._conditions = conditions
         self._count = count
