@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins every version again: backend.txt (Python 3.11) and ui.txt (Python 3.13). Run by `make lock`, which says where torch is:
+# Pins every version again: backend.txt (Python 3.11), gpu.txt (3.12) and ui.txt (3.13). Run by `make lock`, which says where torch is:
 # the build on PyPI would have its CUDA libraries pinned too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,5 +10,8 @@ options="--quiet --upgrade --no-annotate --no-header"
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.11 --constraint requirements/torch.txt $ours \
   "$@" requirements/backend.in --output-file requirements/backend.txt
+# shellcheck disable=SC2086
+"$uv" pip compile $options --python-version 3.12 --python-platform x86_64-manylinux_2_39 \
+  --constraint requirements/backend.txt requirements/gpu.in --output-file requirements/gpu.txt
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.13 services/ui/pyproject.toml requirements/ui.in --output-file requirements/ui.txt

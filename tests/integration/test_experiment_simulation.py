@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Final, cast
 
 import pytest
-from store_backends import store_url, valkey_container  # noqa: F401 # fixtures
+from store_backends import store_url, valkey_cluster, valkey_container  # noqa: F401 # fixtures
 
 from event_sink import rows, sums
 from event_sink.lake_writer import LakeWriter

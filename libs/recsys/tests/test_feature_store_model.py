@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from store_backends import valkey_container, valkey_url  # noqa: F401 # fixtures
+from store_backends import Cluster, valkey_cluster, valkey_container, valkey_url  # noqa: F401 # fixtures
 from testcontainers.core.container import DockerContainer
 
 from recsys.feature_store import sqlite_writes, valkey
+from recsys.feature_store import valkey_cluster as valkey_cluster_backend
 from recsys.feature_store.interface import Event, FeatureStore, Profile, Subject
 from recsys.feature_store.opening import open_store
 
@@ -158,9 +159,10 @@ class StoreMachine(RuleBasedStateMachine):
 def few_recent_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_writes, "RECENT_EVENTS", RECENT)
     monkeypatch.setattr(valkey, "RECENT_EVENTS", RECENT)
+    monkeypatch.setattr(valkey_cluster_backend, "RECENT_EVENTS", RECENT)
 
 
-def run(new_store: Callable[[], FeatureStore]) -> None:
+def run(new_store: Callable[[], FeatureStore], *, examples: int = 60) -> None:
     class Machine(StoreMachine):
         pass
 
@@ -168,7 +170,7 @@ def run(new_store: Callable[[], FeatureStore]) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=60,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
@@ -182,6 +184,14 @@ def test_the_embedded_store_does_what_the_model_does() -> None:
     with TemporaryDirectory() as folder:
         numbers = iter(range(10**6))
         run(lambda: open_store(f"sqlite://{Path(folder)}/{next(numbers)}.db"))
+
+
+def test_the_store_on_a_cluster_does_what_the_model_does(valkey_cluster: Cluster) -> None:  # noqa: F811
+    def empty() -> FeatureStore:
+        valkey_cluster.flush()
+        return open_store(valkey_cluster.url)
+
+    run(empty, examples=25)  # each write goes to two nodes' disks
 
 
 def test_the_store_on_a_server_does_what_the_model_does(valkey_container: DockerContainer) -> None:  # noqa: F811

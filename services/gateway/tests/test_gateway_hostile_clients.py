@@ -233,6 +233,35 @@ async def test_the_named_page_s_script_may_read_every_answer_and_its_request_id(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_foreign_page_s_script_changes_nothing_without_asking_unless_it_is_named(
+    app: FastAPI, client: httpx.AsyncClient, received: list[object], site: str
+) -> None:
+    """A text body needs no question before it, so the browser sends it whatever the gateway would have said."""
+    of_page = {"Sec-Fetch-Site": site, "Origin": SHOP_PAGE, "Content-Type": "text/plain"}
+    for path in ("/v1/events", "/v1/recommendations"):
+        refused = await client.post(path, content=b"{}", headers=of_page)
+        assert (refused.status_code, SHOP_PAGE in refused.json()["detail"]) == (403, True)
+    assert (await client.delete("/v1/users/anna", headers=of_page)).status_code == 403
+    assert received == []
+    assert (await client.get("/v1/users/u/recommendations", headers=of_page)).status_code == 200
+
+    async with calling(with_cors(app)) as client:
+        named = await client.post(
+            "/v1/recommendations", json={}, headers=of_page | {"Content-Type": "application/json"}
+        )
+        other = await client.post("/v1/events", content=b"{}", headers=of_page | {"Origin": "https://other.example"})
+        nameless = await client.post("/v1/events", content=b"{}", headers={"Sec-Fetch-Site": site})
+    assert (named.status_code, other.status_code, nameless.status_code) == (200, 403, 403)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}])
+async def test_its_own_page_and_whoever_is_no_browser_may_post(client: httpx.AsyncClient, site: dict[str, str]) -> None:
+    assert (await client.post("/v1/recommendations", json={}, headers=site)).status_code == 200
+
+
+@pytest.mark.anyio
 async def test_the_named_page_s_script_may_read_that_it_is_to_come_back_later(app: FastAPI) -> None:
     async with calling(with_cors(app, max_in_flight=0)) as client:
         refused = await client.post("/v1/recommendations", json={}, headers={"Origin": SHOP_PAGE})

@@ -15,10 +15,11 @@ from gateway.requests import Blend, Diversity
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop, go_live
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import Erasure, Event, Exposure, Profile, Subject
+from recsys.feature_store.interface import Erasure, Event, Exposure, PackedHistory, Profile, Subject
 from recsys.shop.item import ItemChange
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
+from recsys.v1.user_service_pb2 import GetHistoryRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -249,6 +250,18 @@ async def test_what_was_shown_to_an_erased_user_is_not_written_any_more(
     await live.exposures.flush()
     assert live.store is not None
     assert [type(each.entry) for each in await live.store.read_stream(after_sequence=0, limit=5)] == [Erasure]
+
+
+async def test_the_history_of_a_users_training_goes_on_to_the_service_as_the_store_has_it(
+    client: httpx.AsyncClient, live: LiveShop, received: list[Message]
+) -> None:
+    assert live.store is not None
+    await live.store.write_histories([PackedHistory("7", 5, "packed")])
+    await ask(client, user_id="7")
+    await ask(client, user_id="8")
+    await client.get("/v1/users/7/history")
+    sent = [one.history for one in received if isinstance(one, GetCandidatesRequest | GetHistoryRequest)]
+    assert sent == ["packed", "", "packed"]
 
 
 async def test_an_erased_user_is_a_stranger_in_the_very_next_answer(

@@ -48,6 +48,15 @@ def test_typed_letters_search_users_and_any_id_may_be_used(app: AppTest, fake_ga
     assert links(app)["new/user"] == "user=new%2Fuser"
 
 
+def test_where_the_model_lists_no_users_any_id_may_still_be_typed(app: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.fail("/v1/users", 400, detail="whose users are in the feature store", request_id="r-7")
+    app.run()
+    app.text_input(key="typed_user").set_value("13047").run()
+    assert not app.exception
+    assert links(app)["13047"] == "user=13047"
+    assert "feature store" not in html(app)
+
+
 def test_a_user_sees_history_beside_recommendations_with_scores_and_sources(app: AppTest) -> None:
     open_page(app, HOME, user="13047")
     assert [header.value for header in app.header] == ["Recommended", "History"]

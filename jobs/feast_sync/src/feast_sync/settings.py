@@ -17,7 +17,8 @@ class Settings(BaseSettings):
         description="volume that the trainer publishes on: its live version says which items there are"
     )
     feature_store_url: str = Field(
-        repr=False, description="ours, to which changes go: `sqlite:///path` or `valkey://host:port/0`"
+        repr=False,
+        description="ours, to which changes go: `sqlite:///path`, `valkey://host:port/0` or `valkey+cluster://host:port`",
     )
     interval_s: float = Field(60.0, gt=0, description="how often to look for changes")
     metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     artifact_store: str = Field(default="", pattern=STORE_PATTERN)
     # feature_store: versions hold no users, whose histories go there, and services fold everybody in
     users_in: UsersIn = "artifact"
-    feature_store_url: str = ""  # the services' own: sqlite:///path or valkey://host:port/0
+    feature_store_url: str = ""  # the services' own
     keep_versions: int = Field(default=5, ge=1)  # beyond these the oldest are removed; the live one always stays
     horizon_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # length of a held-out window
     recent_days: float = Field(default=30, gt=0, le=MAX_DAYS)  # what counts as recent for popularity and recency

@@ -7,6 +7,7 @@ import faiss
 from candidate_gen.campaigns.campaign_servicer import CampaignServicer
 from candidate_gen.metrics import CandidateMetrics
 from candidate_gen.retriever import Retriever
+from candidate_gen.search.gpu_index import index_class
 from candidate_gen.search.recall_sample import RecallSample
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.settings import Settings
@@ -44,7 +45,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
     server, watcher = assemble(
         settings,
         metrics,
-        load=partial(Retriever, live=live, counts=counts, recall=recall),
+        load=partial(Retriever, live=live, counts=counts, recall=recall, index_class=index_class(settings.index_device)),
         # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
         prepare_worker=partial(faiss.omp_set_num_threads, 1),
         # candidates of a version can be ranked where the reranker holds it: by then every replica does

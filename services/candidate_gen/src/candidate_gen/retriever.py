@@ -86,9 +86,15 @@ class Retriever:
     """Answers from one artifact version, whose arrays and indexes stay on disk, memory-mapped."""
 
     def __init__(
-        self, artifact: Artifact, *, live: LiveState, counts: SourceCounts, recall: RecallSample | None = None
+        self,
+        artifact: Artifact,
+        *,
+        live: LiveState,
+        counts: SourceCounts,
+        recall: RecallSample | None = None,
+        index_class: type[ItemIndex] = ItemIndex,
     ) -> None:
-        """Open the indexes and check them against the embeddings.
+        """Open the indexes, on whatever device `index_class` searches, and check them against the embeddings.
 
         `recall` measures some of the searches.
 
@@ -102,7 +108,7 @@ class Retriever:
         self._row_of = lru_cache(_MOST_IDS_HELD)(artifact.items.row_of)
         embeddings = artifact.item_embeddings
         norms = np.sqrt(np.vecdot(embeddings, embeddings))
-        open_index = partial(ItemIndex, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
+        open_index = partial(index_class, item_count=artifact.manifest.item_count, dim=artifact.manifest.dim)
         self.retrieval = Space(
             open_index(artifact.retrieval_index_path, search_effort=artifact.manifest.index.search_effort),
             ExactScores(embeddings, norms, is_cosine=artifact.manifest.index.metric == "cosine"),

@@ -1,5 +1,7 @@
 """Everything that can be set from outside, as environment variables `CANDIDATE_GEN_…`."""
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -14,6 +16,9 @@ class Settings(ServiceSettings):
     port: int = Field(50051, ge=0, le=65535, description="port to listen on; 0: the system chooses")
     take_after_s: float = Field(
         1.0, ge=0, description="how long after it is ready a new version becomes the one that answers"
+    )
+    index_device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="where indexes are searched; cuda: on a GPU, and without one as on cpu, which the log says"
     )
     max_count: int = Field(1000, ge=1, description="most candidates, history items or users in one response")
     session_count: int = Field(20, ge=0, description="candidates like each of the three most recent items")

@@ -48,7 +48,9 @@ class Settings(TlsSettings, BaseSettings):
     candidate_share: float = Field(0.5, gt=0, lt=1, description="the first stage's part of what is left of it")
     readiness_timeout_s: float = Field(0.5, gt=0, description="how long /readyz waits for the services")
     feature_store_url: str = Field(
-        "", repr=False, description="sqlite:///path or valkey://host:port/0; empty: no live state"
+        "",
+        repr=False,
+        description="sqlite:///path, valkey://host:port/0 or valkey+cluster://host:port; empty: no live state",
     )
     store_timeout_s: float = Field(0.1, gt=0, description="how long a recommendation waits for the feature store")
     session_days: int = Field(

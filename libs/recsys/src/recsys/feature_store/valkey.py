@@ -45,15 +45,18 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_DAY_S: Final = 86_400
-_CONNECT_S: Final = 0.25
-_ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for one another, a tenth of a second each
+DAY_S: Final = 86_400
+"""Seconds of a day."""
+CONNECT_S: Final = 0.25
+"""Longest wait for a connection."""
+ANSWER_S: Final = 3.0  # eight batches of a thousand events at once wait for one another, a tenth of a second each
 _MOST_CONNECTIONS: Final = 64
-_TRIES: Final = 20
+TRIES: Final = 20
+"""Of a change that somebody else came before."""
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
 _STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
 _TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents"}
-_DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
+DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
 class ValkeyStore(FeatureStore):
@@ -63,19 +66,27 @@ class ValkeyStore(FeatureStore):
 
     def __init__(self, url: str, *, session_days: int = SESSION_DAYS) -> None:
         self._url = url
-        self._session_ms = session_days * _DAY_S * 1000
-        pool = BlockingConnectionPool.from_url(
-            url,
-            decode_responses=True,
-            socket_connect_timeout=_CONNECT_S,
-            socket_timeout=_ANSWER_S,
-            retry=Retry(NoBackoff(), 1),
-            max_connections=_MOST_CONNECTIONS,
-            timeout=_ANSWER_S,  # more at once wait for a connection
-        )
-        self._client: Any = Valkey.from_pool(pool)  # the library's own types leave out half of what it takes
+        self._session_ms = session_days * DAY_S * 1000
+        self._client: Any = self._connected()  # the library's own types leave out half of what it takes
         self._is_checked = False
         self._script = cache(self._client.register_script)
+
+    def _connected(self) -> Any:
+        """The client; it connects when first used."""
+        pool = BlockingConnectionPool.from_url(
+            self._url,
+            decode_responses=True,
+            socket_connect_timeout=CONNECT_S,
+            socket_timeout=ANSWER_S,
+            retry=Retry(NoBackoff(), 1),
+            max_connections=_MOST_CONNECTIONS,
+            timeout=ANSWER_S,  # more at once wait for a connection
+        )
+        return Valkey.from_pool(pool)
+
+    def _key(self, name: str) -> str:
+        """The key of something that is of the whole shop, as `valkey_scripts` names it."""
+        return name
 
     async def append(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         await self._check_durability()
@@ -86,7 +97,7 @@ class ValkeyStore(FeatureStore):
 
     async def _append_part(self, events: Sequence[Event], *, now_ms: int) -> list[Appended]:
         """Append all of them or none."""
-        bounds = (EVENT_ID_DAYS * _DAY_S, RECENT_EVENTS, MOST_TRENDING)
+        bounds = (EVENT_ID_DAYS * DAY_S, RECENT_EVENTS, MOST_TRENDING)
         arguments: list[str | int] = [*bounds, now_ms, now_ms - self._session_ms]
         for event in events:
             counter = repr(codec.counter_of(event)) if event.weight else ""
@@ -97,15 +108,7 @@ class ValkeyStore(FeatureStore):
 
     async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:
         found = await self._run(valkey_scripts.PROFILE, codec.key_of(subject), after_sequence, LATEST_EVENTS)
-        key, recent, omitted, seen, arms, history = found
-        return Profile(
-            codec.subject_of(key),
-            codec.recent_from_text(recent),
-            {event_type: frozenset(item_ids) for event_type, item_ids in json.loads(seen).items()},
-            {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
-            history=history.partition("|")[2],
-            omitted=omitted,
-        )
+        return profile_of(*found)
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:
         text = codec.to_text(Merge(session_id, user_id, now_ms))
@@ -123,15 +126,15 @@ class ValkeyStore(FeatureStore):
 
     async def trending(self, *, limit: int, now_ms: int) -> list[TrendingItem]:
         # kept negative, so that equal ones come by id
-        listed = await self._ask(self._client.zrange, "counters", 0, limit - 1, withscores=True)
+        listed = await self._ask(self._client.zrange, self._key("counters"), 0, limit - 1, withscores=True)
         return codec.trending_of([(item_id, -counter) for item_id, counter in listed], now_ms=now_ms)
 
     async def change_items(self, changes: Sequence[ItemChange], *, now_ms: int) -> list[ItemRecord]:
         if not changes:
             return []
         ids = list(dict.fromkeys(change.item_id for change in changes))
-        for _ in range(_TRIES):
-            before = dict(zip(ids, await self._ask(self._client.hmget, "items", ids), strict=True))
+        for _ in range(TRIES):
+            before = dict(zip(ids, await self._ask(self._client.hmget, self._key("items"), ids), strict=True))
             records = {one: _record(one, text) for one, text in before.items() if text is not None}
             for change in changes:
                 records[change.item_id] = changed(records.get(change.item_id), change, sequence=0, now_ms=now_ms)
@@ -140,27 +143,35 @@ class ValkeyStore(FeatureStore):
             if sequences:
                 placed = dict(zip(ids, sequences, strict=True))
                 return [replace(records[one.item_id], sequence=placed[one.item_id]) for one in changes]
-        raise StoreUnavailableError(f"{_TRIES} times somebody else changed the same items at the same moment")
+        raise StoreUnavailableError(f"{TRIES} times somebody else changed the same items at the same moment")
 
     async def item_changes(self, *, after_sequence: int, limit: int) -> list[ItemRecord]:
         found = await self._run(valkey_scripts.AFTER, "items", after_sequence, limit)
         return [_record(item_id, text) for item_id, text in found]
 
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
-        for _ in range(_TRIES):
-            sessions = sorted(await self._ask(self._client.smembers, f"pasts:{user_id}"))
+        for _ in range(TRIES):
+            sessions = sorted(await self._ask(self._client.smembers, self._key(f"pasts:{user_id}")))
             hashes = tuple(user_hash(session) for session in sessions)
             erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
             who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
-            removed, until, last = 0, "", "0-0"
-            while last:  # part by part, so that a long stream holds nobody up
-                until, keys = last, (f"u:{user_id}", *(f"s:{one}" for one in sessions))
-                last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
-                removed += count
+            until, removed = await self._erase_parts([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
             entered = await self._run(valkey_scripts.ERASE, codec.to_text(erasure), now_ms, until, removed, *who)
             if entered:
                 return replace(erasure, sequence=entered[0], store_entries=entered[1])
-        raise StoreUnavailableError(f"{_TRIES} times another session was merged into the user at the same moment")
+        raise StoreUnavailableError(f"{TRIES} times another session was merged into the user at the same moment")
+
+    async def _erase_parts(self, keys: Sequence[str]) -> tuple[str, int]:
+        """Remove what the stream has of subjects, part by part, so that a long stream holds nobody up.
+
+        Returns the id of the last entry that was looked at, and how many were removed.
+        """
+        removed, until, last = 0, "", "0-0"
+        while last:
+            until = last
+            last, count = await self._run(valkey_scripts.ERASE_PART, until, _STREAM_PART, *keys)
+            removed += count
+        return until, removed
 
     async def erasures(self, *, after_sequence: int = 0) -> list[Erasure]:
         found = await self._run(valkey_scripts.AFTER, "erasures", after_sequence, -1)
@@ -174,22 +185,26 @@ class ValkeyStore(FeatureStore):
             if erasure.lake_rows is None:
                 noted = replace(erasure, lake_rows=lake_rows, lake_erased_ms=now_ms)
                 text = f"{user_hash}|{codec.to_text(noted)}"
-                await self._ask(self._client.hset, "erasures", str(noted.sequence), text)
+                await self._ask(self._client.hset, self._key("erasures"), str(noted.sequence), text)
 
     async def _erasures_of(self, user_hash: str) -> list[Erasure]:
-        sequences = list(await self._ask(self._client.smembers, f"erasures:{user_hash}"))
-        texts = await self._ask(self._client.hmget, "erasures", sequences) if sequences else []
+        sequences = list(await self._ask(self._client.smembers, self._key(f"erasures:{user_hash}")))
+        texts = await self._ask(self._client.hmget, self._key("erasures"), sequences) if sequences else []
         return [_erasure(sequence, text) for sequence, text in zip(sequences, texts, strict=True)]
 
     async def read_stream(self, *, after_sequence: int, limit: int) -> list[StreamEntry]:
-        entries = await self._ask(self._client.xrange, "stream", min=f"({after_sequence}-0", max="+", count=limit)
+        entries = await self._ask(
+            self._client.xrange, self._key("stream"), min=f"({after_sequence}-0", max="+", count=limit
+        )
         return [
             codec.entry_from_text(one["k"], one["e"], sequence=int(entry_id.split("-")[0]), subject_key=one["s"])
             for entry_id, one in entries
         ]
 
     async def trim_stream(self, *, up_to_sequence: int) -> int:
-        return int(await self._ask(self._client.xtrim, "stream", minid=f"{up_to_sequence + 1}-0", approximate=False))
+        return int(
+            await self._ask(self._client.xtrim, self._key("stream"), minid=f"{up_to_sequence + 1}-0", approximate=False)
+        )
 
     async def stream_end(self) -> int:
         return int(await self._ask(self._client.get, "sequence:stream") or 0)
@@ -205,10 +220,10 @@ class ValkeyStore(FeatureStore):
         await self._run(valkey_scripts.EXPOSE, *arguments)
 
     async def texts(self, kind: TextKind) -> dict[str, str]:
-        return dict(await self._ask(self._client.hgetall, _TEXTS[kind]))
+        return dict(await self._ask(self._client.hgetall, self._key(_TEXTS[kind])))
 
     async def write_text(self, kind: TextKind, name: str, text: str) -> None:
-        await self._ask(self._client.hset, _TEXTS[kind], name, text)
+        await self._ask(self._client.hset, self._key(_TEXTS[kind]), name, text)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -221,21 +236,33 @@ class ValkeyStore(FeatureStore):
         try:
             return await command(*arguments, **options)
         except (ValkeyError, OSError) as error:
-            place = self._url.partition("?")[0].rpartition("@")[2].removeprefix("valkey://")  # without a password
+            place = self._url.partition("?")[0].rpartition("@")[2].rpartition("//")[2]  # without a password
             raise StoreUnavailableError(f"{place}: {str(error) or type(error).__name__}") from error
 
     async def _check_durability(self) -> None:
         if self._is_checked:
             return
         try:
-            found = await self._client.config_get(*_DURABLE)
+            found = await self._client.config_get(*DURABLE)
         except ResponseError:  # not allowed to ask
-            found = _DURABLE
+            found = DURABLE
         except (ValkeyError, OSError):  # unavailable: the write itself will tell
             return
         self._is_checked = True
-        if found != _DURABLE:
-            _log.warning("this server may lose what it acknowledges", extra={"expected": _DURABLE, "found": found})
+        if found != DURABLE:
+            _log.warning("this server may lose what it acknowledges", extra={"expected": DURABLE, "found": found})
+
+
+def profile_of(key: str, recent: str, omitted: int, seen: str, arms: list[str], history: str) -> Profile:
+    """The profile that a script found."""
+    return Profile(
+        codec.subject_of(key),
+        codec.recent_from_text(recent),
+        {event_type: frozenset(item_ids) for event_type, item_ids in json.loads(seen).items()},
+        {experiment: text.partition("|")[2] for experiment, text in zip(arms[::2], arms[1::2], strict=True)},
+        history=history.partition("|")[2],
+        omitted=omitted,
+    )
 
 
 def _erasure(sequence: str, text: str) -> Erasure:

@@ -23,8 +23,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
 
 from typing import Final
 
-# What several scripts do. The arm of the earlier exposure stays.
-_COMMON: Final = """
+COMMON: Final = """
 local function enter(kind, subject, entry)
   local sequence = redis.call("INCR", "sequence:stream")
   redis.call("XADD", "stream", sequence .. "-0", "k", kind, "s", subject, "e", entry)
@@ -53,11 +52,41 @@ local function assign(key, experiment, text)
   end
 end
 """
+"""What several scripts do. The arm of the earlier exposure stays."""
+
+COUNT: Final = """
+local function count(item, counter)
+  local known = redis.call("ZSCORE", "counters", item)
+  if known then
+    known = -tonumber(known)
+    counter = math.max(known, counter) + math.log(1 + 2 ^ -math.abs(known - counter)) / math.log(2)
+  end
+  redis.call("ZADD", "counters", string.format("%.17g", -counter), item)
+end
+"""
+"""Adds to the trending counters."""
+
+NOTE_SEEN: Final = """
+local function note_seen(key, event_type, item)
+  if event_type == "remove" then
+    if redis.call("HEXISTS", "again:" .. key, item) == 0 then
+      redis.call("SREM", "had:" .. key, "purchase\\0" .. item)
+    elseif redis.call("HINCRBY", "again:" .. key, item, -1) == 0 then
+      redis.call("HDEL", "again:" .. key, item)
+    end
+  elseif redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item) == 0 and event_type == "purchase" then
+    redis.call("HINCRBY", "again:" .. key, item, 1)
+  end
+end
+"""
+"""Keeps what a subject has seen."""
 
 # ARGV: id seconds, most recent, most trending, now, since when a session must have been heard of (unix_ms both), then 7
 # an event: id, subject key, item, type, unix_ms, counter or "", text. Returns {sequence, is duplicate} pairs.
 APPEND: Final = (
-    _COMMON
+    COMMON
+    + COUNT
+    + NOTE_SEEN
     + """
 -- Once for each session that is quiet for long: what it has seen, and whose it is. At most so many in one script.
 local function forget_quiet(before_ms)
@@ -83,27 +112,6 @@ local function mark_sessions(now_ms)
     if session then redis.call("ZADD", "times:sessions", "NX", now_ms, session) end
   end
   redis.call("SET", "times:marking", found[1] == "0" and "done" or found[1])
-end
-
-local function count(item, counter)
-  local known = redis.call("ZSCORE", "counters", item)
-  if known then
-    known = -tonumber(known)
-    counter = math.max(known, counter) + math.log(1 + 2 ^ -math.abs(known - counter)) / math.log(2)
-  end
-  redis.call("ZADD", "counters", string.format("%.17g", -counter), item)
-end
-
-local function note_seen(key, event_type, item)
-  if event_type == "remove" then
-    if redis.call("HEXISTS", "again:" .. key, item) == 0 then
-      redis.call("SREM", "had:" .. key, "purchase\\0" .. item)
-    elseif redis.call("HINCRBY", "again:" .. key, item, -1) == 0 then
-      redis.call("HDEL", "again:" .. key, item)
-    end
-  elseif redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item) == 0 and event_type == "purchase" then
-    redis.call("HINCRBY", "again:" .. key, item, 1)
-  end
 end
 
 local outcomes, touched = {}, {}
@@ -136,7 +144,7 @@ return outcomes
 # Returns {key, JSON of recent ones, how many were omitted, JSON of seen, assignments, history or ""}: one long text is
 # read in a fraction of the time of many short ones.
 PROFILE: Final = (
-    _COMMON
+    COMMON
     + """
 local key = owner(ARGV[1])
 local recent, kept = redis.call("ZREVRANGE", "recent:" .. key, 0, -1), {}
@@ -177,7 +185,7 @@ return kept
 
 # ARGV: session id, user id, most recent, text of the merge, now. Returns the number of recent events moved.
 MERGE: Final = (
-    _COMMON
+    COMMON
     + """
 local session, user = "s:" .. ARGV[1], "u:" .. ARGV[2]
 local before = redis.call("GET", "session:" .. ARGV[1])
@@ -221,7 +229,7 @@ return {#entries < tonumber(ARGV[2]) and "" or entries[#entries][1], removed}
 # them. Returns {sequence, entries removed in all}, or nothing where there are others by now.
 REMOVED: Final = -987654321
 ERASE: Final = (
-    _COMMON
+    COMMON
     + """
 local user, user_hash = ARGV[5], ARGV[6]
 local sessions, pasts = redis.call("SMEMBERS", "sessions:" .. user), redis.call("SMEMBERS", "pasts:" .. user)
@@ -255,7 +263,7 @@ return {sequence, removed}
 # ARGV: how far clocks may be apart, then 6 an exposure: subject key or "", the same with its id hashed, experiment or
 # "", arm or "", unix_ms, text. What was shown to somebody erased since is dropped.
 EXPOSE: Final = (
-    _COMMON
+    COMMON
     + """
 for at = 2, #ARGV, 6 do
   local key, hashed, experiment, arm, unix_ms, text = unpack(ARGV, at, at + 5)

@@ -51,7 +51,7 @@ class ServiceSettings(TlsSettings, BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
     feature_store_url: str = Field(
         "",
-        pattern="^(sqlite:///.+|valkey://.+)?$",
+        pattern=r"^(sqlite:///.+|valkey(\+cluster)?://.+)?$",
         repr=False,
         description="the shop's live state; empty: nothing live",
     )

@@ -36,6 +36,7 @@ class Among:
         """`size` of the `n_items` of an index: bit r & 7 of byte r >> 3 of the bitmap is row r; none: all of them."""
         # FAISS holds addresses only: the bitmap must live as long as its selector
         self.bitmap = bitmap
+        self.size = size
         self.selector = None if bitmap is None else _faiss.IDSelectorBitmap(bitmap)
         # the sparser the set, the deeper its best stand among all items
         self.effort = float((n_items / max(size, 1)) ** (1 / 3))

@@ -7,7 +7,7 @@ asks for: 2 µs a request, before anything of the body is read. Health probes an
 import ipaddress
 import logging
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
@@ -31,6 +31,9 @@ _ADMITTED: Final = "admitted_to"
 """Where the route stands in the ASGI scope that its caller was let through to."""
 _SCHEME: Final = "api_key"
 _BEARER: Final = b"bearer "
+_READING: Final = ("GET", "HEAD", "OPTIONS")
+_FOREIGN: Final = (b"cross-site", b"same-site")  # of `Sec-Fetch-Site`; also another port or subdomain is another page
+_ANY_ORIGIN: Final = "*"  # in a list of CORS
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +98,10 @@ class KeyedRoute(KnownParametersRoute):
         """Let the caller through, once for each request. Raises: HTTPException, as `Access.check`."""
         if self._needed is None:
             raise RuntimeError(f"{self.path} does not say which scope it needs")  # a test finds it first
-        access: Access = scope["app"].state.access
+        state = scope["app"].state
+        access: Access = state.access
         if scope.get(_ADMITTED) is not self:
+            _expect_own_page(scope, state.parts.settings.cors_origins)
             access.check(scope, self._needed)
             scope[_ADMITTED] = self
 
@@ -148,11 +153,32 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
+def _expect_own_page(scope: Scope, cors_origins: Sequence[str]) -> None:
+    """What changes anything is not taken from the script of a page that CORS does not name.
+
+    A browser asks CORS before a request only where its content type is no form's or text. Whoever is no browser says
+    nothing of a site. Raises: HTTPException: 403.
+    """
+    if scope["method"] in _READING or _header(scope, b"sec-fetch-site") not in _FOREIGN:
+        return
+    origin = (_header(scope, b"origin") or b"").decode("latin-1")
+    if origin not in cors_origins and _ANY_ORIGIN not in cors_origins:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN,
+            f"expected a page of this origin or one of GATEWAY_CORS_ORIGINS, found one of {origin or 'unknown origin'}",
+        )
+
+
 def _secret_of(scope: Scope) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            return bytes(value[len(_BEARER) :]).strip() if value[: len(_BEARER)].lower() == _BEARER else None
-    return None
+    value = _header(scope, b"authorization")
+    if value is None or value[: len(_BEARER)].lower() != _BEARER:
+        return None
+    return value[len(_BEARER) :].strip()
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    """The first header of this name, which ASGI has in lower case."""
+    return next((bytes(value) for name, value in scope["headers"] if name == wanted), None)
 
 
 def _refusal(status: HTTPStatus, detail: str, challenge: str) -> HTTPException:

@@ -1,11 +1,12 @@
 """Recommendations: shop as an anonymous visitor, or pick or type a user, whose history stands beside (`?user=…`)."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import streamlit as st
 
 from ui import cards, counting
-from ui.gateway_client import gateway
+from ui.gateway_client import GatewayError, gateway
 from ui.models import History, Recommendations, User
 from ui.shop_text import html_text, label
 from ui.visitor import Visitor, current
@@ -27,10 +28,20 @@ def pick_user() -> None:
             label_visibility="collapsed",
         )
         typed = (typed or "").strip()
-        users = gateway().users(prefix=typed, page_size=USERS_SHOWN).users
+        users = _found(typed)
         with st.container(key="users", horizontal=True, gap="xsmall"):
             for user in _with_typed(users, typed):
                 st.page_link(cards.HOME_PAGE, label=label(user), icon="", query_params={"user": user})
+
+
+def _found(prefix: str) -> Sequence[User]:
+    """Users that the model knows; none where it leaves them to the feature store, which lists nobody."""
+    try:
+        return gateway().users(prefix=prefix, page_size=USERS_SHOWN).users
+    except GatewayError as error:
+        if error.status == HTTPStatus.BAD_REQUEST:
+            return []
+        raise
 
 
 def _with_typed(users: Sequence[User], typed: str) -> list[str]:
