@@ -10,13 +10,13 @@ TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND
 # A Python of version $(1) that runs (a pyenv shim may not), else the bare version: then uv downloads one.
 find_python = $(or $(shell for p in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
 	"$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done),$(1))
-# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.toml [CATALOGUE=items.csv] [SHOP=name]
-DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPING)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(FORCE),--force)
+# The shop's own data: make demo EVENTS=events.csv.gz MAPPING=mapping.toml [CATALOGUE=items.csv] [SHOP=name], or EMPTY=1
+DATA := $(if $(EVENTS),--events "$(EVENTS)") $(if $(MAPPING),--mapping "$(MAPPING)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(FORCE),--force) $(if $(EMPTY),--empty)
 SHOP_NAME := $(if $(SHOP),--shop "$(SHOP)")
 # What `make demo NAME=…` may name: the above, and settings of the processes. Anything else is a slip.
-KNOWN := EVENTS MAPPING CATALOGUE SHOP FORCE PYTHON UI_PYTHON UV_% PIP_% CANDIDATE_GEN_% RERANKER_% GATEWAY_% UI_% EVENT_SINK_% TRAINER_%
+KNOWN := EVENTS MAPPING CATALOGUE SHOP EMPTY FORCE PYTHON UI_PYTHON UV_% PIP_% CANDIDATE_GEN_% RERANKER_% GATEWAY_% UI_% EVENT_SINK_% TRAINER_%
 given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
-refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNOWN),$(given)): no such variable; expected EVENTS, MAPPING, CATALOGUE, SHOP, FORCE or a setting such as GATEWAY_PORT))
+refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNOWN),$(given)): no such variable; expected EVENTS, MAPPING, CATALOGUE, SHOP, EMPTY, FORCE or a setting such as GATEWAY_PORT))
 # mypy names modules by the folders that are on the import path, and tests by their place in the tree.
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
 

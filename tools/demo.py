@@ -3,7 +3,8 @@
 Run by `make demo` and `make train`.
 
 In: `python -m tools.demo run|train [--events FILE --mapping FILE [--catalogue FILE]] [--shop NAME]`; without files,
-the generated shop. Out: the addresses on the terminal, models in `.demo/volumes/NAME`, logs in `.demo/logs/NAME`.
+the generated shop, or with `--empty` one without history. Out: the addresses on the terminal, models in
+`.demo/volumes/NAME`, logs in `.demo/logs/NAME`.
 """
 
 import os
@@ -17,7 +18,7 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from tools.demo_volume import DEMO, Shop, files_of, shop_name
+from tools.demo_volume import DEMO, EMPTY_SHOP, Shop, files_of, shop_name
 from tools.local_stack import PYTHON, LocalStack, Ports, StackError
 
 RETRAIN = ["--every", "10m", "--min-new-events", "20"]  # if so many came in
@@ -34,7 +35,7 @@ def train(shop: Shop, *, if_needed: bool, force: bool) -> None:
     if if_needed and has_changed and is_live:
         print(f"the files of {shop.name} have changed: training again", flush=True)
     how = [*(["--if-empty"] if if_needed and not has_changed else []), *(["--force"] if force else [])]
-    command = [str(PYTHON), "-m", "trainer", "train", *options(shop.data), "--artifact-dir", str(shop.volume), *how]
+    command = [str(PYTHON), "-m", "trainer", "train", *options(shop), "--artifact-dir", str(shop.volume), *how]
     status = subprocess.run(command, check=False).returncode
     if status == 0 or (status == REFUSED and is_live):
         shop.note_learnt(files)
@@ -45,14 +46,15 @@ def train(shop: Shop, *, if_needed: bool, force: bool) -> None:
         raise StackError(f"training ended with status {status}{refused}")
 
 
-def options(data: dict[str, Path]) -> list[str]:
-    """The files as the trainer's command line takes them."""
-    return [word for name, path in data.items() for word in (f"--{name}", str(path))]
+def options(shop: Shop) -> list[str]:
+    """The shop's files as the trainer's command line takes them."""
+    named = [word for name, path in shop.data.items() for word in (f"--{name}", str(path))]
+    return [*named, *(["--empty"] if shop.starts_empty else [])]
 
 
 def serve(shop: Shop) -> None:
     """Serves the shop until interrupted, and trains again on what comes in. Raises StackError when a process dies."""
-    jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(shop.data)]}
+    jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(shop)]}
     logs = shop.new_log_dir()
     # the gateway knows the types that the trainer learns from
     environment = {"GATEWAY_MAPPING_FILE": str(shop.data["mapping"])} if "mapping" in shop.data else {}
@@ -66,13 +68,16 @@ def serve(shop: Shop) -> None:
         stack.watch()
 
 
-def shop_of(data: dict[str, Path], *, name: str | None, root: Path) -> Shop:
+def shop_of(data: dict[str, Path], *, name: str | None, root: Path, starts_empty: bool = False) -> Shop:
     """The shop of these files. Raises StackError where they are none, or the name is another shop's."""
-    if data and "events" not in data:
-        raise StackError(f"{' and '.join(data).upper()} without EVENTS: name the file of events too")
+    if data.keys() == {"mapping"} and not starts_empty:
+        raise StackError("MAPPING without EVENTS: name the file of events too; or EMPTY=1, a shop without history")
     for path in data.values():
         files_of(path)
-    shop = Shop(name=shop_name(data.get("events"), name), data=data, root=root)
+    named = shop_name(
+        data.get("events", data.get("catalogue")), name or (EMPTY_SHOP if starts_empty and not data else None)
+    )
+    shop = Shop(name=named, data=data, root=root, starts_empty=starts_empty)
     shop.check_source(is_name_given=name is not None)
     if not shop.volume.exists() and (older := shop.older_volumes()):
         print(f"volumes of an earlier release: {', '.join(older)}; to go on with one: SHOP={older[-1]}", flush=True)
@@ -101,13 +106,15 @@ def main(
     shop: Annotated[str | None, Option(help="name of the volume; else that of the events file or folder")] = None,
     root: Annotated[Path, Option(help="where volumes and logs are")] = DEMO,
     force: Annotated[bool, Option("--force", help="serve the model whatever the gate says")] = False,
+    empty: Annotated[bool, Option("--empty", help="a shop without history, where no events are named")] = False,
 ) -> None:
     """Serve or train a shop. Exit status 0 after Ctrl-C, 1 with a message on standard error where that cannot be."""
     for number in STOPPING:
         signal.signal(number, interrupt)
     files = {"events": events, "mapping": mapping, "catalogue": catalogue}
     try:
-        served = shop_of({option: path for option, path in files.items() if path is not None}, name=shop, root=root)
+        named = {option: path for option, path in files.items() if path is not None}
+        served = shop_of(named, name=shop, root=root, starts_empty=empty)
         if command == "train":
             train(served, if_needed=False, force=force)
         else:

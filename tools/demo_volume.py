@@ -20,6 +20,7 @@ from tools.local_stack import ROOT, StackError
 
 DEMO = ROOT / ".demo"
 DEMO_SHOP = "demo-shop"
+EMPTY_SHOP = "my-shop"
 RUNS_KEPT = 5  # log folders a shop
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -61,11 +62,15 @@ def shop_name(events: Path | None, given: str | None) -> str:
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop of the demo: its name and the files that it is learnt from (`{"events": …}`; none: the generated shop)."""
+    """A shop of the demo: its name and the files that it is learnt from (`{"events": …}`).
+
+    Without files it is the generated shop, or, where it `starts_empty`, one without history.
+    """
 
     name: str
     data: dict[str, Path]
     root: Path = DEMO
+    starts_empty: bool = False
 
     @property
     def volume(self) -> Path:

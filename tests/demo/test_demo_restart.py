@@ -38,7 +38,7 @@ def generated(path: Path) -> None:
             item = taste * 30 + min(29, int(rng.expovariate(0.12))) if rng.random() < 0.85 else rng.randrange(120)
             rows.append((FIRST_DAY + timedelta(minutes=rng.randrange(370 * 24 * 60)), customer, item))
     write(
-        path, [line(n, f"{2000 + item}A", f"{13000 + user}.0", at) for n, (at, user, item) in enumerate(sorted(rows))]
+        path, [line(n, f"{2000 + item}A", f"{13000 + user}", at) for n, (at, user, item) in enumerate(sorted(rows))]
     )
 
 
@@ -138,7 +138,8 @@ def test_what_the_api_took_holds_when_the_file_grows_and_the_demo_restarts(event
     log = tmp_path / "demo.log"
     with demo(events, log) as api:
         version = get(api, "/v1/model")["artifact_version"]
-        erased, buyer, other = [user["user_id"] for user in get(api, "/v1/users", page_size=3)["users"]]
+        erased, buyer, other = customers = [user["user_id"] for user in get(api, "/v1/users", page_size=3)["users"]]
+        assert all(customer.isdecimal() for customer in customers)  # the file has 17850.0
         cursor = page(api, user_id=other, count=2, paginate=True)["next_cursor"]
         off_sale, sold = ids(get(api, f"/v1/users/{buyer}/recommendations", count=2))
         api.delete(f"/v1/users/{erased}").raise_for_status()

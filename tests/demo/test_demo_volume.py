@@ -138,10 +138,20 @@ def test_a_pattern_in_a_folder_stands_for_its_files(tmp_path: Path) -> None:
         files_of(tmp_path / "*.csv")
 
 
-@pytest.mark.parametrize("option", ["mapping", "catalogue"])
-def test_a_mapping_or_catalogue_without_events_is_refused(option: str, tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=f"{option.upper()} without EVENTS"):
-        demo.shop_of({option: tmp_path / "x"}, name=None, root=tmp_path)
+def test_a_mapping_without_events_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="MAPPING without EVENTS"):
+        demo.shop_of({"mapping": tmp_path / "x"}, name=None, root=tmp_path)
+
+
+def test_a_shop_may_start_with_a_catalogue_alone_or_with_nothing(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").touch()
+    (tmp_path / "shop.toml").touch()
+    catalogue = demo.shop_of({"catalogue": tmp_path / "items.csv"}, name=None, root=tmp_path)
+    assert (catalogue.name, demo.options(catalogue)) == ("items", ["--catalogue", str(tmp_path / "items.csv")])
+    nothing = demo.shop_of({}, name=None, root=tmp_path, starts_empty=True)
+    assert (nothing.name, demo.options(nothing)) == ("my-shop", ["--empty"])
+    weights = demo.shop_of({"mapping": tmp_path / "shop.toml"}, name="mine", root=tmp_path, starts_empty=True)
+    assert demo.options(weights) == ["--mapping", str(tmp_path / "shop.toml"), "--empty"]
 
 
 @pytest.mark.parametrize("goal", ["demo", "train"])

@@ -17,6 +17,7 @@ from two_tastes import two_tastes
 from typer.testing import CliRunner
 
 from recsys.artifact import layout
+from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from trainer import pipeline
 from trainer.__main__ import app, main
@@ -345,6 +346,21 @@ def test_a_file_of_a_header_alone_starts_a_shop(tmp_path: Path) -> None:
     assert "not enough to judge by: 0 users" in told
     assert "popularity" in run("versions", "--artifact-dir", volume)
     assert layout.current_version(volume) is not None
+
+
+@pytest.mark.parametrize("named", [["--empty"], ["--catalogue"]])
+def test_a_shop_without_events_starts_with_what_there_is_and_not_with_the_demo_shop(
+    tmp_path: Path, named: list[str]
+) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("item_id,title\nlamp,Lamp\n")
+    arguments = [*named, items] if named == ["--catalogue"] else named
+    printed = run("train", *arguments, "--artifact-dir", tmp_path / "volume")
+    assert "is live" in printed
+    version = layout.current_version(tmp_path / "volume")
+    assert version is not None
+    manifest = read_manifest(layout.version_dir(tmp_path / "volume", version))
+    assert (manifest.item_count, manifest.user_count) == (int(named == ["--catalogue"]), 0)
 
 
 def test_listing_versions_imports_nothing_that_learns(tmp_path: Path, events_file: Path) -> None:

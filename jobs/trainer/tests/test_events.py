@@ -89,8 +89,8 @@ def test_cancelled_invoices_are_removals_with_a_positive_quantity_and_lines_with
     )
     loaded = shop.load(path, mapping.read(EXAMPLES / "online_retail.toml"))
     assert loaded.frame.drop("value").rows() == [
-        ("17850.0", "85123A", "purchase", datetime(2010, 12, 1, 8, 26, tzinfo=UTC), 6.0),
-        ("17850.0", "85123A", "remove", datetime(2010, 12, 1, 9, 41, tzinfo=UTC), 2.0),
+        ("17850", "85123A", "purchase", datetime(2010, 12, 1, 8, 26, tzinfo=UTC), 6.0),
+        ("17850", "85123A", "remove", datetime(2010, 12, 1, 9, 41, tzinfo=UTC), 2.0),
     ]
     assert shop.rejected() == [(4, "missing user_id"), (5, "quantity not above 0")]
     assert loaded.catalogue.rows() == [("85123A", "WHITE HANGING HEART", None, 2.55, None, True)]

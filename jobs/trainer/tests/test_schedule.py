@@ -1,6 +1,7 @@
 """When a run is due, when there is nothing to do, and what happens after a failure."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ from trainer import pipeline, schedule
 from trainer.choosing.recipe import ALSRecipe, PopularityRecipe, Recipe
 from trainer.models.als import ALSSettings
 from trainer.pipeline import Outcome
-from trainer.settings import Settings
+from trainer.settings import Settings, ShopFiles
+from trainer.shop_data import shop_files
 
 HOUR_S = 3600.0
 BAD = PopularityRecipe()  # where everybody has a taste
@@ -25,12 +27,14 @@ BAD = PopularityRecipe()  # where everybody has a taste
 class Waits:
     """Notes how long was to be waited, and ends after so many waits."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int, *, after: Callable[[float], None] = lambda _: None) -> None:
         self.seconds: list[float] = []
         self._runs = runs
+        self._after = after
 
     def wait(self, timeout: float) -> bool:
         self.seconds.append(timeout)
+        self._after(timeout)
         return len(self.seconds) > self._runs
 
 
@@ -42,10 +46,16 @@ def trainer(volume: Path, recipe: Recipe | None = None) -> Callable[[], Outcome]
 
 
 def run(
-    volume: Path, train: Callable[[], Outcome], *, runs: int, min_new_events: int = 0, now: datetime | None = None
+    volume: Path,
+    train: Callable[[], Outcome],
+    *,
+    runs: int,
+    min_new_events: int = 0,
+    now: datetime | None = None,
+    waits: Waits | None = None,
 ) -> list[float]:
     """How long each wait was."""
-    waits = Waits(runs)
+    waits = waits or Waits(runs)
     moment = now or datetime.now(UTC)
     schedule.run(
         train,
@@ -116,3 +126,58 @@ def test_a_run_that_fails_is_tried_again_later_and_later_but_within_an_interval(
     waits = run(tmp_path, fails_at_first, runs=9)
     assert waits == [0, 60, 120, 240, 480, 960, 1920, HOUR_S, HOUR_S, HOUR_S]
     assert layout.current_version(tmp_path) is not None
+
+
+def grows(volume: Path, *sizes: int) -> Callable[[float], None]:
+    """A lake that has so many events after each wait."""
+    left = list(sizes)
+
+    def waited(_: float) -> None:
+        if left:
+            shutil.rmtree(volume / "lake", ignore_errors=True)
+            count = left.pop(0)
+            write_lake(volume / "lake", [event(n, item_id=f"i{n:03}") for n in range(1, count + 1)])
+
+    return waited
+
+
+def young(volume: Path) -> Callable[[], Outcome]:
+    """What trains a shop on the lake alone, which is popular items as long as nobody can judge."""
+    settings = Settings(artifact_dir=volume)
+    files = ShopFiles(None, None, None, None, starts_empty=True)
+    return lambda: pipeline.train(
+        shop_files.read(files, settings=settings)[0], settings=settings, recipe=None, force=False
+    )
+
+
+def test_a_young_shop_is_trained_when_as_much_came_in_as_it_knows(tmp_path: Path) -> None:
+    young(tmp_path)()  # of nothing
+    waits = Waits(40, after=grows(tmp_path, 1, 2, 3, 3, 5, 5, 6))
+    trained: list[int] = []
+
+    def train() -> Outcome:
+        trained.append(len(waits.seconds))
+        return young(tmp_path)()
+
+    run(tmp_path, train, runs=0, min_new_events=1, waits=waits)
+    assert trained == [1, 2, 5]  # with one event, with one more, then with three more, since it knows two
+    assert set(waits.seconds) == {60.0}
+
+
+def test_a_young_shop_whose_training_fails_is_not_tried_again_for_the_same_events(tmp_path: Path) -> None:
+    young(tmp_path)()
+    waits = Waits(30, after=grows(tmp_path, 3, 3, 3, 6))
+    tried: list[int] = []
+
+    def fails() -> Outcome:
+        tried.append(len(waits.seconds))
+        raise DataError("no room")
+
+    run(tmp_path, fails, runs=0, min_new_events=1, waits=waits)
+    assert tried[:3] == [1, 2, 4]  # at once, a minute after the failure, and with twice as many events
+
+
+def test_a_shop_with_a_personal_model_waits_for_its_interval(tmp_path: Path) -> None:
+    trainer(tmp_path)()
+    write_lake(tmp_path / "lake", [event(n) for n in range(1, 50)])
+    assert all(wait > HOUR_S - 60 for wait in run(tmp_path, trainer(tmp_path), runs=1))

@@ -26,12 +26,16 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 app.add_typer(version_commands.app)
 
 EventsOption = Annotated[
-    Path | None, typer.Option("--events", help="CSV, JSON lines or Parquet; a directory or pattern. None: demo shop.")
+    Path | None,
+    typer.Option("--events", help="CSV, JSON or Parquet; a directory or pattern. No file at all: demo shop."),
 ]
 MappingOption = Annotated[Path | None, typer.Option("--mapping", help="TOML: the shop's column names in our terms.")]
 CatalogueOption = Annotated[Path | None, typer.Option("--catalogue", help="A separate file of items.")]
 RecipeOption = Annotated[
     Path | None, typer.Option("--recipe", help="A recipe file; none: choose by a held-out window.")
+]
+EmptyOption = Annotated[
+    bool, typer.Option("--empty", help="A shop without history, instead of the demo shop, where no events are named.")
 ]
 LakeOption = Annotated[
     Path | None, typer.Option("--lake", help="What the event sink writes. None: `lake` on the volume, if it is there.")
@@ -51,6 +55,7 @@ def train(
     ] = None,
     force: Annotated[bool, typer.Option(help="Go live whatever the gate says; the manifest records it.")] = False,
     if_empty: Annotated[bool, typer.Option(help="Do nothing where a version is live already.")] = False,
+    starts_empty: EmptyOption = False,
 ) -> None:
     """Train a model and publish it; it goes live if the gate lets it."""
     settings = settings_of(artifact_dir)
@@ -61,9 +66,8 @@ def train(
         open_artifact(layout.version_dir(settings.artifact_dir, live))  # what services would refuse is something to do
         typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
         return
-    outcome = _train(
-        ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings, recipe, until=until, force=force
-    )
+    files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path, starts_empty)
+    outcome = _train(files, settings, recipe, until=until, force=force)
     typer.echo(outcome.summary())
     if not outcome.activated:
         raise typer.Exit(3)
@@ -79,6 +83,7 @@ def train_on_schedule(
     lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
     recipe: RecipeOption = None,
+    starts_empty: EmptyOption = False,
 ) -> None:
     """Train on an interval, each time through the gate, until SIGTERM; a run that has begun is brought to its end."""
     from recsys.lake import lake_dir
@@ -89,7 +94,7 @@ def train_on_schedule(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path)
+    files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path, starts_empty)
     schedule.run(
         lambda: _train(files, settings, recipe),
         every=schedule.interval(every),

@@ -1,7 +1,8 @@
 """Training again and again: when it is due, if something new came, until told to end.
 
 What is due is read from the volume, so a restart neither trains at once nor forgets: one interval after the newest
-version was trained. A refused version counts too, since the same events would be refused again.
+version was trained. A refused version counts too, since the same events would be refused again. A young shop, whose
+model is its popular items still, need not wait: it is due when as much came in as the newest version was trained on.
 """
 
 import logging
@@ -13,15 +14,17 @@ from typing import Final
 
 from recsys.artifact.reader import newest_manifest
 from recsys.background import Failures, Pauses, Stop, keep_turning
-from recsys.errors import InvalidArgumentError
+from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from recsys.lake import count_after
-from trainer.pipeline import Outcome
+from trainer.choosing.recipe import PopularityRecipe
+from trainer.pipeline import Outcome, live_manifest
 from trainer.settings import MAX_DAYS
 
 _log = logging.getLogger(__name__)
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FIRST_PAUSE_S: Final = 60.0
+_LOOK_EVERY_S: Final = 60.0  # whether a young shop has grown
 
 
 def interval(text: str) -> timedelta:
@@ -48,6 +51,7 @@ def run(
 
     Args:
         min_new_events: with fewer in the lake since the newest version, there is no run this time.
+        stop: asked at most a minute apart while the shop is young.
     """
     every_s = every.total_seconds()
     newest = newest_manifest(volume)
@@ -57,8 +61,53 @@ def run(
         failures=Failures("training", Pauses(first_s=min(_FIRST_PAUSE_S, every_s), longest_s=every_s)),
         first_s=max((due - now()).total_seconds(), 0.0),
         every_s=every_s,
-        stop=stop,
+        stop=_UntilGrown(stop, volume=volume, lake_dir=lake_dir, min_new_events=min_new_events),
     )
+
+
+class _UntilGrown:
+    """Waits as long as it is asked to, or until a young shop has grown."""
+
+    def __init__(self, stop: Stop, *, volume: Path, lake_dir: Path, min_new_events: int) -> None:
+        self._stop = stop
+        self._volume = volume
+        self._lake_dir = lake_dir
+        self._min_new_events = max(min_new_events, 1)
+        self._tried: tuple[str, int] = ("", 0)  # version, and new events when its wait was last cut short
+
+    def wait(self, timeout: float) -> bool:
+        """Whether the loop was told to end."""
+        left_s = timeout
+        while left_s > _LOOK_EVERY_S and self._is_young():
+            if self._stop.wait(_LOOK_EVERY_S):
+                return True
+            left_s -= _LOOK_EVERY_S
+            if self._has_grown():
+                return False
+        return self._stop.wait(left_s)
+
+    def _is_young(self) -> bool:
+        """Whether what is live is popular items; no where it cannot be read, which the run that is due then tells."""
+        try:
+            live = live_manifest(self._volume)
+        except ArtifactError:
+            return False
+        return live is not None and live.model == PopularityRecipe().model
+
+    def _has_grown(self) -> bool:
+        """Whether as much came in as the newest version was trained on; after a run that failed, twice as much."""
+        newest = newest_manifest(self._volume)
+        if newest is None:
+            return False
+        try:
+            new = count_after(self._lake_dir, "events", sequence=newest.stream_sequence)
+        except DataError:
+            return False
+        version, tried = self._tried
+        if new < max(newest.interaction_count, self._min_new_events, 2 * tried if version == newest.version else 0):
+            return False
+        self._tried = (newest.version, new)
+        return True
 
 
 def _train_if_new(train: Callable[[], Outcome], min_new_events: int, volume: Path, lake_dir: Path) -> None:

@@ -50,7 +50,13 @@ class Settings(BaseSettings):
 class ShopFiles:
     """The files that the command line names."""
 
-    events: Path | None  # none: the demo shop
+    events: Path | None
     mapping: Path | None
     catalogue: Path | None
     lake: Path | None  # none: that of the volume, if it is there
+    starts_empty: bool = False  # a shop without history, and not the demo shop, where no file is named
+
+    @property
+    def are_of_demo_shop(self) -> bool:
+        """Whether it is the demo shop that is meant."""
+        return self.events is None and self.catalogue is None and not self.starts_empty

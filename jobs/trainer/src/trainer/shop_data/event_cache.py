@@ -30,7 +30,7 @@ _report: Final = TypeAdapter(LoadReport)
 
 
 def load(
-    path: Path,
+    path: Path | None,
     *,
     mapping: ColumnMapping,
     quarantine_path: Path,
@@ -55,9 +55,9 @@ def load(
     return loaded
 
 
-def _name(path: Path, catalogue_path: Path | None, mapping: ColumnMapping) -> str:
+def _name(path: Path | None, catalogue_path: Path | None, mapping: ColumnMapping) -> str:
     """`<which files, by which mapping>-<as they are now>`."""
-    asked = [f"{path.resolve()} {catalogue_path and catalogue_path.resolve()} {mapping.model_dump_json()}"]
+    asked = [f"{path and path.resolve()} {catalogue_path and catalogue_path.resolve()} {mapping.model_dump_json()}"]
     said = [f"{_FORMAT} {pl.__version__}"]
     for files in (path, catalogue_path):
         sources = rows.sources(files, separator=mapping.separator, encoding=mapping.encoding) if files else []

@@ -49,7 +49,7 @@ class LoadedEvents:
 
 
 def load(
-    path: Path,
+    path: Path | None,
     *,
     mapping: ColumnMapping,
     quarantine_path: Path,
@@ -59,7 +59,8 @@ def load(
     """Read and check a shop's events.
 
     Args:
-        path: a CSV, JSON lines or Parquet file, a directory of such files, or a pattern; text files also gzipped.
+        path: a CSV, JSON or Parquet file, a directory of such files, or a pattern; text files also gzipped. None: a
+            shop without history.
         mapping: the shop's names in our terms.
         quarantine_path: where rejected rows go, as CSV. No file is left there when none was rejected.
         catalogue_path: a separate file of items.
@@ -73,7 +74,7 @@ def load(
         return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding) if path else []
 
     event_files, item_files = files(path), files(catalogue_path)
-    if not event_files:
+    if path is not None and not event_files:
         _log.warning("an empty file, without even a header: read as a shop without history", extra={"path": str(path)})
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:
         raise DataError(f"{quarantine_path}: expected another quarantine file, found one of the files to read")

@@ -34,7 +34,7 @@ def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
 def _read_files(
     files: ShopFiles, terms: ColumnMapping, erased: frozenset[str], settings: Settings
 ) -> tuple[Shop, list[str]]:
-    if files.events is None:
+    if files.are_of_demo_shop:
         frame, catalogue = demo_shop.generate()
         return Shop(frame, catalogue, terms.event_weights), []
     loaded = event_cache.load(
