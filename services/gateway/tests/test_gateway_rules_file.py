@@ -72,12 +72,13 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
     path.write_text(GOOD)
     settings: Settings = app.state.parts.settings
     with_rules = create_app(
-        settings.model_copy(update={"rules_file": path}),
+        settings,
         app.state.parts.clients,
         app.state.parts.live,
         guard=app.state.access,
         metrics=GatewayMetrics(),
         popular=PopularList(),
+        rules=rules.ShopRules(path),
     )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:
