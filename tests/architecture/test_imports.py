@@ -212,7 +212,11 @@ def test_a_room_says_in_two_sentences_what_is_in_it_and_what_is_not(folder: str)
 
 
 def test_every_folder_with_code_has_its_rule() -> None:
-    deployables = {str(path.parent.relative_to(ROOT)) for pattern in ("*", "*/*") for path in ROOT.glob(f"{pattern}/pyproject.toml")}
+    deployables = {
+        str(path.parent.relative_to(ROOT))
+        for pattern in ("*", "*/*")
+        for path in ROOT.glob(f"{pattern}/pyproject.toml")
+    }
     assert deployables <= set(FORBIDDEN)
 
 
