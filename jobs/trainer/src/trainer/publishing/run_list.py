@@ -89,10 +89,8 @@ def _row(version: str, known: Known, manifest_of: Callable[[str], Manifest], ser
 
 
 def _served(volume: Path, days: float) -> dict[str, "Served"]:
-    from recsys.lake import COMMITTED, lake_dir
-
-    lake = lake_dir(volume)
-    if not (lake / COMMITTED).is_file():
+    lake = volume / "lake"  # `recsys.lake.LAKE`, which brings what reads it
+    if not lake.is_dir():
         return {}
     from trainer.shop_data import served
 
