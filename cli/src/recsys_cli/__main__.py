@@ -1,12 +1,12 @@
 """`recsys`: its commands put together, and how what goes wrong is told."""
 
 import sys
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from recsys.errors import ObjectStoreError, RecsysError, StoreUnavailableError
-from recsys_cli import erasing, events, experiments, from_trainer, items, lists
+from recsys_cli import __version__, erasing, events, experiments, from_trainer, items, lists
 from recsys_cli.backup import commands as backup
 from recsys_cli.doctor import commands as doctor
 from recsys_cli.outcome import CommandError, Status
@@ -20,8 +20,25 @@ Exit status: 0 done, 1 a check found something to mend, 2 it cannot be done, 3 r
 answer: try again, 6 no access.
 """
 
-app = typer.Typer(name="recsys", no_args_is_help=True, pretty_exceptions_enable=False, help=_HELP)
+app = typer.Typer(name="recsys", no_args_is_help=True, pretty_exceptions_enable=False)
 from_trainer.add_to(app)
+
+
+def _tell_release(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(help=_HELP)
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_release, is_eager=True, help="Say which release this is.")
+    ] = False,
+) -> None:
+    """Of the command itself; help shows `_HELP`."""
+
+
 for commands in (lists, events, items, erasing, experiments, backup, doctor):
     commands.add_to(app)
 

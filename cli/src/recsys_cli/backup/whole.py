@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -15,6 +14,7 @@ from recsys.artifact import layout
 from recsys.errors import DataError
 from recsys.feature_store.opening import without_secrets
 from recsys.lake import COMMITTED, TABLES, lake_dir
+from recsys_cli import __version__
 from recsys_cli.backup import lake_copy, manifest, sqlite_copy, valkey_copy, volume_copy
 from recsys_cli.backup.manifest import LAKE, STORE, VOLUME, Manifest, Position, StoreKind
 from trainer.progress import step
@@ -63,7 +63,7 @@ def take(system: System, folder: Path) -> Manifest:
     with step("checksums"):
         taken = Manifest(
             made_at=datetime.now(UTC),
-            release=release_of("recsys-cli"),
+            release=__version__,
             store=system.store_kind,
             position=position or Position(),
             lake_sequence=committed.sequence if committed else None,
