@@ -26,14 +26,13 @@ class TrainerCommand(TyperCommand):
     """Stands for a command of `python -m trainer` until it is used."""
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: typer.Context | None = None, **extra: Any
-    ) -> typer.Context:
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:  # a context of typer, which does not name its type
         """Of the trainer's command, which takes it from here."""
         from recsys.observability import logging as recsys_logging
 
         recsys_logging.configure(service="trainer", level="INFO")
-        context: typer.Context = _loaded(str(self.name)).make_context(info_name, args, parent=parent, **extra)
-        return context
+        return _loaded(str(self.name)).make_context(info_name, args, parent=parent, **extra)
 
 
 def add_to(app: typer.Typer, names: Sequence[str] = tuple(SUMMARIES)) -> None:

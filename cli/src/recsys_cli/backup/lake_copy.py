@@ -44,7 +44,7 @@ def take(lake: Path, folder: Path, *, up_to: Position | None) -> Committed | Non
 
 def _copy(lake: Path, folder: Path, committed: Committed, *, up_to: Position | None) -> Committed:
     end = committed.sequence if up_to is None else min(committed.sequence, up_to.stream)
-    parts = {}
+    parts: dict[str, int] = {}
     for table in TABLES:
         for path in committed.of(table):
             parts |= _copy_part(lake, folder, path, table=table, rows=committed.parts[path], end=end)

@@ -81,7 +81,7 @@ def restore(folder: Path, url: str) -> None:
 def _connected(url: str) -> Iterator[Any]:
     """A connection of its own, on which the server may tell what changes. ValkeyError → StoreUnavailableError."""
     try:
-        client = Valkey.from_url(
+        client: Any = Valkey.from_url(  # the library's own types leave out half of what it takes
             url, protocol=3, single_connection_client=True, decode_responses=False, socket_timeout=_TIMEOUT_S
         )
         try:

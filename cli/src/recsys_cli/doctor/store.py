@@ -92,7 +92,8 @@ def _sqlite(path: Path) -> Iterator[Finding]:
 def _valkey(url: str) -> Iterator[Finding]:
     shown = without_secrets(url)
     try:
-        with closing(Valkey.from_url(url, decode_responses=True, socket_timeout=_TIMEOUT_S)) as client:
+        connected: Any = Valkey.from_url(url, decode_responses=True, socket_timeout=_TIMEOUT_S)
+        with closing(connected) as client:
             client.ping()
             yield good("feature store", f"{shown} answers")
             yield from _persistence(client, shown)

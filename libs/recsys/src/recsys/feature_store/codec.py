@@ -72,8 +72,8 @@ def exposure_from_text(text: str, subject: Subject | None) -> Exposure:
     facts, later = rest[:4], rest[4:]
     # older versions wrote no sources, or the request_id, once, in the place of the list_id
     request_id, sources, level = later if len(later) == 3 else (*(later or [list_id]), (), "")
-    shown = (tuple(item_ids), tuple(propensities))
-    return Exposure(list_id, subject, unix_ms, *shown, *facts, request_id, tuple(sources), level)
+    facts += [request_id, tuple(sources), level]
+    return Exposure(list_id, subject, unix_ms, tuple(item_ids), tuple(propensities), *facts)
 
 
 def erasure_from_text(text: str, sequence: int) -> Erasure:
