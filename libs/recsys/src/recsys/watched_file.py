@@ -13,7 +13,8 @@ _log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 
-_LOOK_EVERY_S: Final = 1.0
+LOOK_EVERY_S: Final = 1.0
+"""How often whoever follows a file looks at it."""
 
 refused: Final[dict[str, bool]] = {}
 """Whether a file of this process, by its name in the settings, cannot be used as it is now."""
@@ -38,7 +39,7 @@ class WatchedFile(Generic[Content]):
     async def follow(self, taken: Callable[[Content], None]) -> None:
         """Look every second until cancelled, and hand over what the file says whenever that is new."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
             if self.look():
                 _log.info("settings file read", extra={"file": str(self._path), "setting": self._name})
                 taken(self.content)

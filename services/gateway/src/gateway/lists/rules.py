@@ -36,7 +36,7 @@ class ShopRules:
             self._take(self._file.content)
 
     async def follow(self) -> None:
-        """Until cancelled."""
+        """Go by what the file says whenever it changes, until cancelled."""
         if self._file is not None:
             await self._file.follow(self._take)
 
