@@ -41,7 +41,7 @@ async def test_a_lake_is_cut_where_the_store_was_copied(tmp_path: Path) -> None:
         store.event(f"early{number}", user="anna")
     store.item("i", available=False)
     await lake.drain()
-    position = Position(stream=store.entries[-1].sequence if store.entries else 3, items=4)
+    position = Position(stream=3, trimmed=3, items=4)
     store.event("late", user="anna")
     store.event("late too", user="anna", day=1)
     store.exposure("list", user="anna")
@@ -58,6 +58,30 @@ async def test_a_lake_is_cut_where_the_store_was_copied(tmp_path: Path) -> None:
     assert committed.sequence == 3
     assert read_table(tmp_path / "copy", "exposures")[1].is_empty()
     assert pl.read_parquet(tmp_path / "copy" / ERASURES_FILE).is_empty()
+
+
+async def test_a_user_who_was_erased_between_the_copies_of_store_and_lake_does_not_stop_the_sink_afterwards(
+    tmp_path: Path,
+) -> None:
+    store = StreamInMemory()
+    lake = Lake(tmp_path, store, batch=10_000)
+    store.event("moved before", user="anna")
+    await lake.drain()
+    store.event("in the stream", user="ben")
+    in_copy, sequence = list(store.entries), store.sequence  # the store is copied here
+    store.erase("ben")
+    await lake.drain()
+    lake.kill()
+
+    copied = tmp_path / "restored"
+    lake_copy.take(lake.path, lake_dir(copied), up_to=Position(stream=sequence, trimmed=1))
+
+    restored = StreamInMemory()
+    restored.entries, restored.sequence = in_copy, sequence
+    again = Lake(copied, restored, batch=10_000)
+    await again.drain()
+    again.kill()
+    assert again.ids() == ["moved before", "in the stream"]
 
 
 async def test_an_item_that_changed_after_the_store_was_copied_is_read_again_from_the_store(tmp_path: Path) -> None:
@@ -84,7 +108,7 @@ async def test_the_embedded_store_is_copied_while_it_is_written_to(tmp_path: Pat
     await store.append([event(99)], now_ms=NOW_MS)
     await store.close()
 
-    assert position == Position(stream=10, items=1)
+    assert position == Position(stream=10, trimmed=0, items=1)
     sqlite_copy.restore(copy, tmp_path / "features.db")
     again = open_store(f"sqlite://{tmp_path}/features.db")
     stream = await again.read_stream(after_sequence=0, limit=100)
@@ -161,7 +185,7 @@ async def test_what_is_there_is_overwritten_only_when_told(tmp_path: Path, syste
     with pytest.raises(DataError, match=r"features\.db is there: expected nothing there; --overwrite replaces it"):
         whole.restore(backup, system, overwrite=False)
 
-    assert whole.restore(backup, system, overwrite=True).position == Position(stream=10, items=1)
+    assert whole.restore(backup, system, overwrite=True).position == Position(stream=10, trimmed=0, items=1)
 
 
 async def test_a_lake_that_a_sink_fills_is_not_restored(tmp_path: Path, system: System) -> None:

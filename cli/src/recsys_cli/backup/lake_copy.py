@@ -27,7 +27,7 @@ def take(lake: Path, folder: Path, *, up_to: Position | None) -> Committed | Non
     """Copy the lake, and return what the copy holds; none: there is no lake.
 
     Args:
-        up_to: what the sink moved beyond that stays out; none: everything counts.
+        up_to: what the store's copy still has in its stream stays out; none: everything counts.
 
     Raises: DataError (of the lake), OSError.
     """
@@ -43,7 +43,7 @@ def take(lake: Path, folder: Path, *, up_to: Position | None) -> Committed | Non
 
 
 def _copy(lake: Path, folder: Path, committed: Committed, *, up_to: Position | None) -> Committed:
-    end = committed.sequence if up_to is None else min(committed.sequence, up_to.stream)
+    end = committed.sequence if up_to is None else min(committed.sequence, up_to.trimmed)
     parts: dict[str, int] = {}
     for table in TABLES:
         for path in committed.of(table):

@@ -28,6 +28,7 @@ class Position(_Frozen):
     """How far the store had come: places in the stream of events, and in the count of changes of items."""
 
     stream: NonNegativeInt = 0
+    trimmed: NonNegativeInt = 0  # the stream has entries behind this place only: the lake has the others
     items: NonNegativeInt = 0
 
 

@@ -24,9 +24,11 @@ def take(source: Path, folder: Path) -> Position:
             if damage != "ok":
                 raise StoreUnavailableError(f"{source}: expected a sound database, found: {damage}")
             numbers = dict(copy.execute("SELECT name, number FROM meta WHERE name IN ('stream', 'items')"))
+            [first] = copy.execute("SELECT min(sequence) FROM stream").fetchone()
     except sqlite3.Error as error:
         raise StoreUnavailableError(f"{source}: cannot be copied: {error}") from error
-    return Position.model_validate(numbers)
+    trimmed = numbers.get("stream", 0) if first is None else first - 1
+    return Position(stream=numbers.get("stream", 0), trimmed=trimmed, items=numbers.get("items", 0))
 
 
 def is_empty(target: Path) -> bool:

@@ -49,11 +49,13 @@ def take(url: str, folder: Path) -> Position:
             client.ping()
             _dump_changed(client, changed, file)
             stream, items = (int(number or 0) for number in client.mget(_POSITIONS))
+            first = client.xrange("stream", count=1)
         finally:
             client.execute_command("CLIENT", "UNPAUSE")
         if time.monotonic() - started_s > _PAUSE_MS / 1000:
             raise StoreUnavailableError(f"{without_secrets(url)}: changes faster than it can be copied; try again")
-    return Position(stream=stream, items=items)
+    trimmed = int(first[0][0].split(b"-")[0]) - 1 if first else stream
+    return Position(stream=stream, trimmed=trimmed, items=items)
 
 
 def is_empty(url: str) -> bool:
