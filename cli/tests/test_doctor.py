@@ -7,7 +7,7 @@ import tiny_artifact
 
 from recsys.artifact import layout
 from recsys.lake import COMMITTED, lake_dir
-from recsys_cli.doctor import gateway, lake, store, volume
+from recsys_cli.doctor import environment, gateway, lake, store, volume
 from recsys_cli.doctor.finding import Finding
 
 
@@ -19,6 +19,19 @@ def wrong(findings: list[Finding]) -> list[tuple[str, str]]:
 def sound(tmp_path: Path) -> Path:
     tiny_artifact.publish(tiny_artifact.checkerboard(), tmp_path)
     return tmp_path
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list(environment.look({"RECSYS_ULR": "x", "TRAINER_KEEP_VERSION": "5", "RECSYS_URL": "x", "PATH": ""}))
+    assert [(each.level, each.found, each.mend) for each in found] == [
+        ("warning", "nothing reads RECSYS_ULR", "is RECSYS_URL meant?"),
+        ("warning", "nothing reads TRAINER_KEEP_VERSION", "is TRAINER_KEEP_VERSIONS meant?"),
+        ("good", "1 variables of RECSYS_… and TRAINER_… are set", ""),
+    ]
+    monkeypatch.setenv("TRAINER_KEEP_VERSIONS", "none")
+    [finding] = environment.look({})
+    assert finding.level == "wrong"
+    assert finding.found.startswith("TRAINER_KEEP_VERSIONS: ")
 
 
 def test_a_sound_volume_has_nothing_to_mend(sound: Path) -> None:

@@ -42,9 +42,10 @@ def _looked(volume: Path, store_url: str) -> Iterator["Finding"]:
     """What there is to say, part by part."""
     from recsys.errors import DataError
     from recsys.lake import lake_dir, read_committed
-    from recsys_cli.doctor import gateway, lake, machine, store
+    from recsys_cli.doctor import environment, gateway, lake, machine, store
     from recsys_cli.doctor import volume as versions
 
+    yield from environment.look()
     yield from versions.look(volume)
     yield from lake.look(volume)
     yield from store.look(store_url)

@@ -37,7 +37,7 @@ def look(volume: Path) -> Iterator[Finding]:
     except OSError:
         silent_s = float("inf")
     if silent_s > _SILENT_S:
-        since = "never" if silent_s == float("inf") else f"{silent_s / 60:,.0f} minutes ago"
+        ago = "it was never here" if silent_s == float("inf") else f"it last said so {silent_s / 60:,.0f} minutes ago"
         yield warning(
-            "event sink", f"it said last {since} that all is well", mend="start event_sink; its log says what stops it"
+            "event sink", f"nobody says that all is well: {ago}", mend="start event_sink; its log says what stops it"
         )
