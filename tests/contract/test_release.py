@@ -19,6 +19,12 @@ def test_the_release_is_the_same_everywhere() -> None:
     assert f"#RECSYS_VERSION={__version__}\n" in text(".env.example")
 
 
+def test_the_cluster_runs_the_images_of_the_release() -> None:
+    for path in (ROOT / "deploy/kubernetes/base").glob("*.yaml"):
+        images = re.findall(r"image: (recsys-\S+)", path.read_text(encoding="utf-8"))
+        assert all(image.endswith(f":{__version__}") for image in images), path
+
+
 def test_every_image_of_ours_has_the_release_as_its_tag() -> None:
     compose = text("docker-compose.yml")
     ours = [image for image in re.findall(r"image: (\S+)", compose) if image.startswith("recsys-")]

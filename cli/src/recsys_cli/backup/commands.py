@@ -1,5 +1,6 @@
 """`recsys backup` and `recsys restore`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,8 @@ def backup(
     from recsys_cli.backup import whole
 
     taken = whole.take(whole.System(volume, places.store_url(store, volume)), folder)
+    if elsewhere := os.environ.get("TRAINER_ARTIFACT_STORE"):
+        typer.echo(f"note: of {elsewhere} only what {volume} has is in it; its provider backs up the rest", err=True)
     if as_json:
         print_json(taken.model_dump(mode="json", exclude={"files"}) | {"bytes": taken.size})
         return

@@ -1,6 +1,7 @@
 """A backup taken and restored: store, then lake, then versions; each checked before anything is overwritten."""
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,7 @@ def take(system: System, folder: Path) -> Manifest:
             versions=versions,
             files=manifest.sums(folder),
         )
+        os.sync()  # the files first: what has a manifest is whole
         manifest.write(folder, taken)
     return taken
 
@@ -102,6 +104,7 @@ def restore(folder: Path, system: System, *, overwrite: bool) -> Manifest:
         with step("versions"):
             volume_copy.clear(system.volume)
             volume_copy.restore(folder / VOLUME, system.volume)
+            os.sync()
     return taken
 
 
