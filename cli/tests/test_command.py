@@ -50,6 +50,17 @@ def test_the_trainers_commands_have_the_trainers_own_help_and_options() -> None:
         assert all(option.opts[0] in shown for option in command.params if option.opts[0].startswith("--"))
 
 
+def test_what_another_system_has_is_imported_by_the_trainers_command() -> None:
+    import trainer.__main__
+
+    of_trainer = typer.main.get_command(trainer.__main__.app)
+    for name, summary in from_trainer.IMPORTS.items():
+        command = of_trainer.commands[f"import-{name}"]  # type: ignore[attr-defined]
+        assert command.help == summary
+        shown = CliRunner().invoke(app, ["import", name, "--help"]).output
+        assert all(option.opts[0] in shown for option in command.params if option.opts[0].startswith("--"))
+
+
 def test_options_of_the_trainer_are_completed() -> None:
     environment = {"_RECSYS_COMPLETE": "complete_bash", "COMP_WORDS": "recsys train --i", "COMP_CWORD": "2"}
     ended = subprocess.run([sys.executable, "-c", RUN_HELP], env=environment, capture_output=True, text=True)

@@ -1,6 +1,5 @@
 """Commands of the trainer under their own names: its options, help and completion, loaded when they are used."""
 
-from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,9 +20,24 @@ SUMMARIES: Final = MappingProxyType(
 )
 """As the trainer has them (a test holds both together): to list them must not import what learns."""
 
+IMPORTS: Final = MappingProxyType(
+    {
+        "gorse": (
+            "Bring what a Gorse has of a shop over, as files that train, demo and the clients read; say what stayed"
+            " behind."
+        )
+    }
+)
+"""Of `recsys import`: the trainer's `import-…`."""
+
 
 class TrainerCommand(TyperCommand):
     """Stands for a command of `python -m trainer` until it is used."""
+
+    @property
+    def trainers_name(self) -> str:
+        """What the trainer calls it."""
+        return f"import-{self.name}" if self.name in IMPORTS else str(self.name)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
@@ -32,13 +46,22 @@ class TrainerCommand(TyperCommand):
         from recsys.observability import logging as recsys_logging
 
         recsys_logging.configure(service="trainer", level="INFO")
-        return _loaded(str(self.name)).make_context(info_name, args, parent=parent, **extra)
+        return _loaded(self.trainers_name).make_context(info_name, args, parent=parent, **extra)
 
 
-def add_to(app: typer.Typer, names: Sequence[str] = tuple(SUMMARIES)) -> None:
+def add_to(app: typer.Typer) -> None:
     """List the trainer's commands in an application."""
-    for name in names:
-        app.command(name, cls=TrainerCommand, help=SUMMARIES[name], rich_help_panel="Models")(lambda: None)
+    for name, summary in SUMMARIES.items():
+        app.command(name, cls=TrainerCommand, help=summary, rich_help_panel="Models")(lambda: None)
+    imports = typer.Typer(name="import", no_args_is_help=True, help="What another system has of a shop, as files.")
+
+    @imports.callback()
+    def group() -> None:
+        """A group, also of one command."""
+
+    for name, summary in IMPORTS.items():
+        imports.command(name, cls=TrainerCommand, help=summary)(lambda: None)
+    app.add_typer(imports, rich_help_panel="Shop")
 
 
 def _loaded(name: str) -> Any:
