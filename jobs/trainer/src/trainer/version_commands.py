@@ -16,6 +16,7 @@ from trainer.publishing import run_list, store
 from trainer.publishing.run_list import Known
 from trainer.settings import Settings
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, with all that is known.")]
 VolumeOption = Annotated[Path | None, typer.Option("--artifact-dir", help="The volume of versions.")]
 
 app = typer.Typer()
@@ -26,9 +27,7 @@ def versions(
     artifact_dir: VolumeOption = None,
     every_run: Annotated[bool, typer.Option("--all", help="Runs too whose version was removed since.")] = False,
     days: Annotated[float, typer.Option(min=1, help="Lists of so many days count for clicks and purchases.")] = 30,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: every run, with all that is known of it.")
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the versions and refusals, all runs with their figures, and what each version has brought.
 
@@ -56,7 +55,7 @@ def _known(settings: Settings) -> tuple[Known, Callable[[str], Manifest]]:
 
 
 @app.command()
-def activate(version: str, artifact_dir: VolumeOption = None) -> None:
+def activate(version: str, artifact_dir: VolumeOption = None, as_json: JsonOption = False) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     settings = settings_of(artifact_dir)
     in_store, volume = store.opened(settings), settings.artifact_dir
@@ -75,7 +74,8 @@ def activate(version: str, artifact_dir: VolumeOption = None) -> None:
         in_store.activate(version)
     if is_here or in_store is None:
         writer.activate(volume, version)
-    typer.echo(f"{version} is live")
+    refusal = (gate and gate.refusal) or None
+    typer.echo(json.dumps({"live": version, "refusal": refusal}) if as_json else f"{version} is live")
 
 
 @app.command()
