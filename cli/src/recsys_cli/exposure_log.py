@@ -78,7 +78,7 @@ def _told(list_id: str, exposure: Json, events: Iterable[Json]) -> Json:
         "shown_at": _time(exposure["unix_ms"]),
         **{name: exposure[name] for name in ("user_id", "session_id", "artifact_version", "experiment", "arm")},
         "level": exposure["level"] or None,
-        "latency_ms": exposure["latency_ms"],
+        "latency_ms": round(exposure["latency_ms"], 1),
         "request_id": exposure["request_id"],
         "items": [
             {
