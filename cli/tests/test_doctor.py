@@ -78,6 +78,8 @@ def test_a_store_that_nobody_runs_is_named(tmp_path: Path) -> None:
     assert (finding.check, finding.level) == ("feature store", "wrong")
     assert "127.0.0.1:1" in finding.found
     assert "secret" not in finding.found
+    [finding] = store.look("valkey+cluster://127.0.0.1:1")
+    assert (finding.level, "127.0.0.1:1" in finding.found) == ("wrong", True)
     [finding] = store.look(f"sqlite://{tmp_path}/features.db")
     assert finding.found == f"{tmp_path}/features.db is not there"
 

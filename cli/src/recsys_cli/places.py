@@ -34,6 +34,11 @@ def store_url(given: str, volume: Path) -> str:
     return given or (embedded_url(volume) if embedded.is_file() else "")
 
 
+def of_one_server(url: str) -> str:
+    """The address of a Valkey server; of a cluster, that of the node which its address names."""
+    return url.replace("valkey+cluster://", "valkey://", 1)
+
+
 def embedded_url(volume: Path) -> str:
     """The address of the embedded store on a volume."""
     return f"sqlite://{quote(str(volume.resolve()))}/{EMBEDDED_STORE}"

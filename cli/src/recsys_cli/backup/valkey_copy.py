@@ -18,6 +18,7 @@ from valkey.exceptions import ValkeyError
 from recsys import durable_file
 from recsys.errors import DataError, StoreUnavailableError
 from recsys.feature_store.opening import without_secrets
+from recsys_cli import places
 from recsys_cli.backup.manifest import Position
 
 FILE: Final = "valkey.dump"
@@ -84,7 +85,11 @@ def _connected(url: str) -> Iterator[Any]:
     """A connection of its own, on which the server may tell what changes. ValkeyError → StoreUnavailableError."""
     try:
         client: Any = Valkey.from_url(  # the library's own types leave out half of what it takes
-            url, protocol=3, single_connection_client=True, decode_responses=False, socket_timeout=_TIMEOUT_S
+            places.of_one_server(url),
+            protocol=3,
+            single_connection_client=True,
+            decode_responses=False,
+            socket_timeout=_TIMEOUT_S,
         )
         try:
             if client.info("cluster").get("cluster_enabled"):

@@ -15,6 +15,7 @@ from valkey.exceptions import ResponseError, ValkeyError
 
 from recsys.errors import RecsysError
 from recsys.feature_store.opening import open_store, without_secrets
+from recsys_cli import places
 from recsys_cli.doctor.finding import Finding, good, warning, wrong
 
 _TIMEOUT_S: Final = 3.0
@@ -92,7 +93,7 @@ def _sqlite(path: Path) -> Iterator[Finding]:
 def _valkey(url: str) -> Iterator[Finding]:
     shown = without_secrets(url)
     try:
-        connected: Any = Valkey.from_url(url, decode_responses=True, socket_timeout=_TIMEOUT_S)
+        connected: Any = Valkey.from_url(places.of_one_server(url), decode_responses=True, socket_timeout=_TIMEOUT_S)
         with closing(connected) as client:
             client.ping()
             yield good("feature store", f"{shown} answers")
