@@ -4,7 +4,7 @@ UV := .tools/bin/uv
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 UI_PYTHON := .venv-ui/bin/python
-OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync clients/python
+OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync clients/python cli
 # The CPU build of torch: from PIP_FIND_LINKS where it lies there, else from PyTorch's own index.
 TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND_LINKS),--torch-backend cpu)
 # A Python of version $(1) that runs (a pyenv shim may not), else the bare version: then uv downloads one.
@@ -74,7 +74,7 @@ lint: setup ## ruff on everything, mypy strict on all but tests
 	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui/src
 
 unit: setup ## The quick tests: those beside the code, and the architecture
-	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs clients/python
+	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs clients/python cli
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
 test: lint setup-browser setup-kubectl ## Everything: lint and all tests; end to end too where Docker answers

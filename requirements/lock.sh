@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$1
 shift
-ours=$(printf -- '--no-emit-package %s ' torch recsys candidate-gen reranker gateway trainer event-sink feast-sync recsys-client)
+ours=$(printf -- '--no-emit-package %s ' torch recsys candidate-gen reranker gateway trainer event-sink feast-sync recsys-client recsys-cli)
 options="--quiet --upgrade --no-annotate --no-header"
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.11 --constraint requirements/torch.txt $ours \

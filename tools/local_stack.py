@@ -25,6 +25,7 @@ PYTHON = ROOT / ".venv/bin/python"
 UI_PYTHON = ROOT / ".venv-ui/bin/python"
 CURSOR_KEY = "cursor.key"  # on the volume: cursors hold over a restart
 READY_WITHIN_S = 90
+_INTERNAL = ("candidate_gen", "reranker")  # ports that only our own processes call
 STOPPED_WITHIN_S = 15
 
 
@@ -43,8 +44,18 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> "Ports":
-        """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say. Raises StackError."""
-        return cls(**{field.name: _port(f"{field.name.upper()}_PORT", str(field.default)) for field in fields(cls)})
+        """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say. Raises StackError.
+
+        Nobody types an internal port: in place of a default that is in use it is a free one.
+        """
+        free = cls.free()
+        given = {field.name: _port(f"{field.name.upper()}_PORT", str(field.default)) for field in fields(cls)}
+        moved = {
+            name: getattr(free, name)
+            for name in _INTERNAL
+            if not os.environ.get(f"{name.upper()}_PORT") and not _is_free(given[name])
+        }
+        return cls(**given | moved)
 
     @classmethod
     def free(cls) -> "Ports":
@@ -60,12 +71,8 @@ class Ports:
             if port in given:
                 raise StackError(f"{given[port]} and {name} are both {port}; choose another for one")
             given[port] = name
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as error:
-                    raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 10}") from error
+            if not _is_free(port):
+                raise StackError(f"port {port} is in use; choose another: make demo {name}={port + 10}")
 
 
 class LocalStack:
@@ -178,6 +185,17 @@ def kept_key(path: Path) -> str:
     key = secrets.token_hex(32)
     path.write_text(key)
     return key
+
+
+def _is_free(port: int) -> bool:
+    """Whether something could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _port(variable: str, default: str) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "event_sink", "feast_sync", "recsys_client"}
+OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "event_sink", "feast_sync"}
+OURS |= {"recsys_client", "recsys_cli"}
 
 # folder → what nothing in it imports; a name stands for everything below it too
 FORBIDDEN = {
@@ -25,6 +26,7 @@ FORBIDDEN = {
     "jobs/event_sink": OURS - {"recsys", "event_sink"} | {"recsys.artifact", "recsys.rpc", "recsys.v1"},
     "jobs/feast_sync": OURS - {"recsys", "feast_sync"} | {"recsys.rpc", "recsys.v1"},
     "clients/python": OURS - {"recsys_client"},
+    "cli": OURS - {"recsys", "trainer", "recsys_client", "recsys_cli"} | {"recsys.rpc", "recsys.v1"},
     "tests/e2e": OURS,
     "tests/browser": OURS,
 }
@@ -210,7 +212,11 @@ def test_a_room_says_in_two_sentences_what_is_in_it_and_what_is_not(folder: str)
 
 
 def test_every_folder_with_code_has_its_rule() -> None:
-    deployables = {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/*/pyproject.toml")}
+    deployables = {
+        str(path.parent.relative_to(ROOT))
+        for pattern in ("*", "*/*")
+        for path in ROOT.glob(f"{pattern}/pyproject.toml")
+    }
     assert deployables <= set(FORBIDDEN)
 
 

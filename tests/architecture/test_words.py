@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(
     path
-    for folder in ("libs", "services", "jobs", "clients")
-    for path in (ROOT / folder).glob("*/src/**/*.py")
+    for folder in ("libs", "services", "jobs", "clients", "cli")
+    for path in [*(ROOT / folder).glob("*/src/**/*.py"), *(ROOT / folder).glob("src/**/*.py")]
     if not path.stem.endswith(("_pb2", "_pb2_grpc"))
 )
 ROW = re.compile(r"^\| (?P<word>[^|]+) \| [^|]+ \|(?P<twins>[^|]*)\|$", re.MULTILINE)

@@ -65,7 +65,16 @@ def test_the_api_is_open_only_as_far_as_its_port_is_published() -> None:
     assert (mount["target"], mount["read_only"]) == ("/keys", True)
 
 
-@pytest.mark.parametrize("name", ["MAPPING_FILE", "RULES_FILE", "EXPERIMENTS_FILE"])
+@pytest.mark.parametrize(("name", "file"), [("RULES_FILE", "rules.yaml"), ("EXPERIMENTS_FILE", "experiments.yaml")])
+def test_a_file_that_may_change_is_in_the_folder_of_the_configuration_which_the_repository_has(
+    name: str, file: str
+) -> None:
+    assert SERVICES["gateway"]["environment"][f"GATEWAY_{name}"] == f"/config/{file}"
+    assert "${CONFIG_FOLDER:-./config}:/config:ro" in SERVICES["gateway"]["volumes"]
+    assert (ROOT / "config" / file).is_file()
+
+
+@pytest.mark.parametrize("name", ["MAPPING_FILE"])
 def test_a_file_of_the_gateway_is_mounted_read_only_where_its_setting_says(name: str) -> None:
     assert SERVICES["gateway"]["environment"][f"GATEWAY_{name}"] == f"${{{name}:+/input/${{{name}-}}}}"
     mounts = [mount for mount in SERVICES["gateway"]["volumes"] if isinstance(mount, dict) and name in mount["source"]]
@@ -77,7 +86,8 @@ def test_a_file_of_the_gateway_is_mounted_read_only_where_its_setting_says(name:
 def test_the_compose_file_holds_no_secret() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     secrets = re.findall(r"\w*(?:_KEY|PASSWORD|TOKEN|SECRET): *(\S*)", text)
-    assert secrets == ["", "${CURSOR_KEY:-}", "${UI_API_KEY:-}"]  # of the first, an object store's, not even a default
+    # of an object store's, and of the files of keys, not even a default
+    assert [each for each in secrets if each] == ["${CURSOR_KEY:-}", "${UI_API_KEY:-}", "${RECSYS_API_KEY:-}"]
 
 
 def test_no_address_of_metrics_is_reachable_from_outside() -> None:
@@ -107,8 +117,9 @@ def test_a_write_to_the_store_is_on_the_disk_before_it_is_answered() -> None:
 @pytest.mark.parametrize(
     ("volume", "writers", "readers"),
     [
-        ("models:/artifacts", {"trainer", "trainer-schedule"}, {"candidate-gen", "reranker"}),
-        ("lake:/artifacts/lake", {"event-sink"}, {"trainer", "trainer-schedule"}),
+        # `recsys`, which is run by hand, restores
+        ("models:/artifacts", {"trainer", "trainer-schedule", "recsys"}, {"candidate-gen", "reranker"}),
+        ("lake:/artifacts/lake", {"event-sink", "recsys"}, {"trainer", "trainer-schedule"}),
         ("features:/data", {"valkey"}, set()),
     ],
 )

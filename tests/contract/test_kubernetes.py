@@ -136,8 +136,18 @@ def test_what_the_compose_file_tells_a_process_it_is_told_here_too(overlay: str,
 @pytest.mark.parametrize(("overlay", "name"), both(OURS))
 def test_images_are_named_as_the_compose_file_builds_them(overlay: str, name: str) -> None:
     image = container(overlay, name)["image"]
-    assert image.rpartition("/")[2].partition(":")[0] == COMPOSE[name]["image"]
+    built = COMPOSE[name]["image"].replace("${RECSYS_VERSION:-", "").removesuffix("}")
+    assert image.rpartition("/")[2].partition(":")[0] == built.partition(":")[0]
+    assert overlay == "production" or image == built
     assert (overlay == "small") == ("/" not in image)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_gateway_finds_the_files_that_the_repository_has_in_its_configuration(overlay: str) -> None:
+    given = of_kind(overlay, "ConfigMap")["gateway-config"]["data"]
+    assert given.keys() == {path.name for path in (ROOT / "config").glob("*.yaml")}
+    for name, text in given.items():
+        assert yaml.safe_load(text) == yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
 
 
 def test_valkey_runs_as_in_the_compose_file() -> None:

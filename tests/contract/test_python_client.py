@@ -31,6 +31,7 @@ LEFT_OUT = {
     "get_experiment": "for the shop's manager, not its code",
     "set_shares": "for the shop's manager, not its code",
     "stop_experiment": "for the shop's manager, not its code",
+    "ship_experiment": "for the shop's manager, not its code",
 }
 ALWAYS_SENT = {"Event.event_id"}  # so that an event that is sent twice counts once
 DATACLASSES = [

@@ -20,8 +20,14 @@ OBJECT_STORE = set(yaml.safe_load(COMPOSE)["x-object-store"])  # as the provider
 NOT_OURS = {"HOME", "COMPOSE_PROJECT_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
-PROCESS_OF = {"trainer-schedule": "trainer"}  # services of the compose file that are not named as their process
+PROCESS_OF = {
+    "trainer-schedule": "trainer",
+    "recsys": "trainer",
+}  # services of the compose file that are not named as their process
 NO_PROCESS_OF_OURS = {"valkey", "prometheus", "grafana"}
+OF_THE_COMMAND = {"RECSYS_URL", "RECSYS_API_KEY", "EVENT_SINK_FEATURE_STORE_URL"}
+# within its container a process listens where compose says
+NOT_FROM_OUTSIDE = re.compile(r"_(PORT|METRICS_HOST)$")
 
 
 def documented(prefix: str) -> dict[str, str]:
@@ -40,8 +46,23 @@ def test_the_compose_file_sets_only_variables_that_a_process_reads() -> None:
     ours = services.keys() - NO_PROCESS_OF_OURS
     for name in ours:
         known = variables(ALL_SETTINGS[PROCESS_OF.get(name, name.replace("-", "_"))]).keys()
-        assert set(services[name]["environment"]) <= known | NOT_OURS | OBJECT_STORE, name
+        of_command = OF_THE_COMMAND if name == "recsys" else set()
+        assert set(services[name]["environment"]) <= known | NOT_OURS | OBJECT_STORE | of_command, name
     assert not any("environment" in services[name] for name in NO_PROCESS_OF_OURS)
+
+
+def test_every_setting_of_a_process_can_be_set_in_env() -> None:
+    services: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+    for name in services.keys() - NO_PROCESS_OF_OURS:
+        known = variables(ALL_SETTINGS[PROCESS_OF.get(name, name.replace("-", "_"))]).keys()
+        settable = {variable for variable in known if not NOT_FROM_OUTSIDE.search(variable)}
+        assert settable <= set(services[name]["environment"]), name
+
+
+def test_a_port_of_this_machine_in_env_does_not_move_a_process_in_its_container() -> None:
+    for name, service in yaml.safe_load(COMPOSE)["services"].items():
+        named = service.get("environment", {})
+        assert not [variable for variable in named if variable.endswith("_PORT") and not named[variable]], name
 
 
 def test_the_env_example_explains_exactly_the_variables_of_the_compose_file() -> None:

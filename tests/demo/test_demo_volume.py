@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recsys.feature_store.opening import open_store
-from tools import demo
+from tools import demo, local_stack
 from tools.demo_volume import RUNS_KEPT, Shop, files_of, shop_name
 from tools.local_stack import ROOT, Ports, StackError, _last_problem, _settings, kept_key
 
@@ -179,6 +179,19 @@ def test_a_taken_port_and_one_given_twice_are_named_with_their_variable() -> Non
     twice = Ports(free.candidate_gen, free.reranker, free.gateway, free.candidate_gen)
     with pytest.raises(StackError, match="CANDIDATE_GEN_PORT and UI_PORT are both"):
         twice.check()
+
+
+def test_an_internal_port_that_is_taken_is_another_one_unless_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "8010")
+    for name in ("CANDIDATE_GEN_PORT", "RERANKER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(local_stack, "_is_free", lambda port: port != Ports.candidate_gen)
+    ports = Ports.from_environment()
+    assert (ports.reranker, ports.gateway) == (Ports.reranker, 8010)
+    assert ports.candidate_gen not in (Ports.candidate_gen, Ports.reranker, 8010)
+    monkeypatch.setenv("CANDIDATE_GEN_PORT", str(Ports.candidate_gen))
+    with pytest.raises(StackError, match=r"port 50051 is in use; choose another: make demo CANDIDATE_GEN_PORT=50061"):
+        Ports.from_environment().check()
 
 
 def test_the_reason_of_a_process_is_its_last_error(tmp_path: Path) -> None:

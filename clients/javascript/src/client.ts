@@ -191,7 +191,8 @@ type LeftOut =
   | "list_experiments" // for the shop's manager, not its code
   | "get_experiment"
   | "set_shares"
-  | "stop_experiment";
+  | "stop_experiment"
+  | "ship_experiment";
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 type Missing = Exclude<Camel<Exclude<keyof operations, LeftOut>>, keyof Client>;

@@ -3,6 +3,7 @@
 import csv
 import errno
 import gzip
+import json
 import os
 import re
 import subprocess
@@ -328,6 +329,10 @@ def test_a_refused_version_is_marked_with_the_reason_and_whoever_activates_it_is
     assert told.exit_code == 0
     assert "was refused: ndcg@20 minus" in told.stderr
     assert "is live" in told.stdout
+    again = run("activate", layout.list_versions(volume)[1], "--artifact-dir", volume, "--json").splitlines()
+    live = json.loads(again[-1])
+    assert live["live"] == layout.current_version(volume)
+    assert live["refusal"].startswith("ndcg@20 minus")
     assert "refused" not in runner.invoke(app, ["activate", good.split()[1], "--artifact-dir", str(volume)]).stderr
 
 
@@ -408,3 +413,16 @@ def test_a_setting_that_no_run_could_have_is_refused_by_name(
     monkeypatch.setenv(f"TRAINER_{name.upper()}", value)
     with pytest.raises(ValidationError, match=name):
         Settings()
+
+
+def test_validate_tells_the_same_as_json(tmp_path: Path) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text("user_id,item_id,event_type,timestamp\nanna,1,view,2026-01-02\nben,2,view,never\n")
+    arguments = ["validate", "--events", str(events), "--artifact-dir", str(tmp_path), "--json"]
+    result = runner.invoke(app, arguments)
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (report["users"], report["events"]["read"], report["events"]["kept"]) == (1, 2, 1)
+    assert report["too_many_rejected"] == [
+        "events: 50% of the rows were rejected, of at most 30% (--max-rejected)",
+    ]

@@ -15,3 +15,14 @@ def test_an_exposure_of_before_there_were_list_ids_has_its_requests() -> None:
     text = '["r",1,["i"],[1.0],"v","exp","a",2.5]'
     shown = Exposure("r", ANNA, 1, ("i",), (1.0,), "v", "exp", "a", 2.5, request_id="r")
     assert codec.exposure_from_text(text, ANNA) == shown
+
+
+def test_an_exposure_of_before_sources_were_logged_has_none() -> None:
+    text = '["l",1,["i"],[1.0],"v","exp","a",2.5,"r"]'
+    shown = Exposure("l", ANNA, 1, ("i",), (1.0,), "v", "exp", "a", 2.5, request_id="r")
+    assert codec.exposure_from_text(text, ANNA) == shown
+
+
+def test_an_exposure_is_read_as_it_was_written() -> None:
+    shown = Exposure("l", ANNA, 1, ("i", "j"), (1.0, 0.5), "v", request_id="r", sources=("ann,new", ""), level="full")
+    assert codec.exposure_from_text(codec.to_text(shown), ANNA) == shown

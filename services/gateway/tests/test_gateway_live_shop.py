@@ -176,6 +176,8 @@ async def test_a_recommendation_is_logged_with_its_arm_and_an_event_with_the_lis
     assert isinstance(event, Event)
     assert (exposure.list_id, exposure.item_ids) == (answer["list_id"], ("item-24", "item-23"))
     assert (exposure.experiment, exposure.arm, exposure.request_id) == ("exp", "fresh", answer["request_id"])
+    assert exposure.sources == tuple(",".join(item["sources"]) for item in answer["items"])
+    assert exposure.level == answer["level"] == "full"
     assert (event.list_id, event.request_id, event.position) == (answer["list_id"], None, 1)
 
 

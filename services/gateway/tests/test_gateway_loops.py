@@ -43,7 +43,7 @@ def faults(owner: type, method: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background.Pauses, "after", lambda *_: 0.0)
-    monkeypatch.setattr(api_keys, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(api_keys, "LOOK_EVERY_S", 0.0)
 
 
 async def test_the_watch_of_the_keys_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The file of shop-wide rules: what it says reaches every list; what it says wrongly is named by file and key."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from gateway.lists import rules
 from gateway.lists.popular_list import PopularList
 from gateway.requests import Rule
 from gateway.settings import Settings
+from recsys import watched_file
 from recsys.errors import DataError
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -72,12 +74,13 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
     path.write_text(GOOD)
     settings: Settings = app.state.parts.settings
     with_rules = create_app(
-        settings.model_copy(update={"rules_file": path}),
+        settings,
         app.state.parts.clients,
         app.state.parts.live,
         guard=app.state.access,
         metrics=GatewayMetrics(),
         popular=PopularList(),
+        rules=rules.ShopRules(path),
     )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(with_rules), base_url="http://gateway") as client:
@@ -88,3 +91,28 @@ async def test_the_shops_rules_come_before_the_callers(app: FastAPI, path: Path,
     of_post, of_get = [request for request in received if isinstance(request, RerankRequest)]
     assert [rule.name for rule in of_post.rules] == ["summer sale", "gift card first", "mine"]
     assert [rule.name for rule in of_get.rules] == ["summer sale", "gift card first"]
+
+
+async def turns() -> None:
+    """The loop that follows the file has looked at it."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.anyio
+async def test_rules_are_read_again_when_the_file_changes_and_a_bad_file_changes_nothing(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched_file, "LOOK_EVERY_S", 0.0)
+    path.write_text(GOOD)
+    shop = rules.ShopRules(path)
+    following = asyncio.create_task(shop.follow())
+    assert [rule.name for rule in shop.on_the_wire] == ["summer sale", "gift card first"]
+    path.write_text("rules:\n  - {name: only one, item_id: GIFT, pin_position: 1}\n")
+    await turns()
+    assert [rule.name for rule in shop.on_the_wire] == ["only one"]
+    path.write_text("rules: nothing like it\n")
+    await turns()
+    following.cancel()
+    assert [rule.name for rule in shop.on_the_wire] == ["only one"]
+    assert "what it said before stays" in caplog.text

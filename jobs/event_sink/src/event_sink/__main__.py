@@ -21,7 +21,7 @@ from recsys.errors import RecsysError, StoreUnavailableError
 from recsys.experiments import Sums
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
-from recsys.lake import lake_dir
+from recsys.lake import Table, lake_dir
 from recsys.observability.logging import configure
 from recsys.observability.metrics import served
 from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings, told_to_end, wait_until_told
@@ -68,7 +68,9 @@ async def _turns(
     """Take the lake, as an earlier process or turn left it, and work on it until told to end or something passes."""
     writer = LakeWriter(lake_dir(settings.artifact_dir))
     try:
-        sink = Sink(store, writer, batch=settings.batch, metrics=metrics)
+        sink = Sink(
+            store, writer, batch=settings.batch, keep_days=_keep_days(settings), metrics=metrics
+        )
         reporting = Reporting(store, writer.path, rules=_rules(settings), interval_s=settings.interval_s)
         await sink.recover()
         _log.info("started", extra={"sequence": writer.committed.sequence, "parts": len(writer.committed.parts)})
@@ -97,6 +99,12 @@ async def report(settings: Settings) -> str:
 
 def _rules(settings: Settings) -> sums.Rules:
     return sums.Rules(click_days=settings.click_window_days, clock_skew_s=settings.clock_skew_s)
+
+
+def _keep_days(settings: Settings) -> dict[Table, int]:
+    """Of tables whose rows are not kept for ever, how long they are."""
+    days: dict[Table, int] = {"events": settings.keep_events_days, "exposures": settings.keep_exposures_days}
+    return {table: kept for table, kept in days.items() if kept}
 
 
 def _check(settings: Settings) -> int:

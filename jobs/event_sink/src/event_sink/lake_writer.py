@@ -108,6 +108,14 @@ class LakeWriter:
                 saved += len(parts) - 1
         return saved
 
+    def remove_days(self, table: Table, *, before: str) -> int:
+        """Remove and commit the days of a table before one, as YYYY-MM-DD; returns how many rows that were."""
+        old = [path for path in self.committed.of(table) if day_of(path) < before]
+        rows = sum(self.committed.parts[path] for path in old)
+        if old:
+            self.commit(removed=old)
+        return rows
+
     def touch(self) -> None:
         """Say that all is well; see `last_touched`."""
         os.utime(self.path / _LOCK)

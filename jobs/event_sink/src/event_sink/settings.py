@@ -20,4 +20,6 @@ class Settings(BaseSettings):
     clock_skew_s: float = Field(300.0, ge=0, description="by so much the shop's clock may be behind the gateway's")
     metrics_host: str = Field("127.0.0.1", description="address of GET /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of GET /metrics; 0: none")
+    keep_events_days: int = Field(0, ge=0, le=36_500, description="days that events stay in the lake; 0: for ever")
+    keep_exposures_days: int = Field(0, ge=0, le=36_500, description="days that exposures stay; 0: for ever")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")

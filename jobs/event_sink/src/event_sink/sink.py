@@ -7,7 +7,8 @@ happened; killed after it, the next turn finds in the stream what the lake has a
 import logging
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -17,7 +18,7 @@ from event_sink.lake_writer import LakeWriter
 from event_sink.metrics import SinkMetrics
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure, FeatureStore, StreamEntry
-from recsys.lake import ERASURES, ERASURES_FILE, ITEMS_FILE, read_erasures, read_items
+from recsys.lake import ERASURES, ERASURES_FILE, ITEMS_FILE, Table, read_erasures, read_items
 from recsys.shop.item import ItemRecord
 
 _log = logging.getLogger(__name__)
@@ -29,11 +30,19 @@ class Sink:
     """Moves entries of a store's stream to the lake that a writer holds."""
 
     def __init__(
-        self, store: FeatureStore, writer: LakeWriter, *, batch: int, metrics: SinkMetrics | None = None
+        self,
+        store: FeatureStore,
+        writer: LakeWriter,
+        *,
+        batch: int,
+        keep_days: Mapping[Table, int] = {},
+        metrics: SinkMetrics | None = None,
     ) -> None:
+        """Rows of tables in `keep_days` go when the day on which they happened is so many days ago."""
         self._store = store
         self._writer = writer
         self._batch = batch
+        self._keep_days = keep_days
         self._metrics = metrics or SinkMetrics(writer.path)
         self._merged_on = ""
 
@@ -64,6 +73,7 @@ class Sink:
                 "moved", extra={"entries": len(fresh), "trimmed": trimmed, "sequence": fresh and entries[-1].sequence}
             )
         await self._take_items()
+        self._retire()
         self._merge()
         self._writer.touch()
         self._metrics.is_at(self._writer.committed.sequence, end=await self._store.stream_end())
@@ -122,6 +132,14 @@ class Sink:
         self._writer.write_table(ITEMS_FILE, pl.concat([old, rows.items(changed.values())]).sort("item_id"))
         self._writer.commit(items_sequence=sequence)
         _log.info("items", extra={"changed": len(changed), "items_sequence": sequence})
+
+    def _retire(self) -> None:
+        """Remove days that are over for good. What the stream still has stays: it is trimmed by now."""
+        for table, days in self._keep_days.items():
+            before = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
+            removed = self._writer.remove_days(table, before=before)
+            if removed:
+                _log.info("retired", extra={"table": table, "rows": removed, "before": before})
 
     def _merge(self) -> None:
         today = datetime.now(UTC).date().isoformat()

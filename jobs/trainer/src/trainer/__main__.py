@@ -1,8 +1,10 @@
 """The trainer: makes versions of a shop's events that the services serve, and manages those on the volume."""
 
+import json
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -176,6 +178,7 @@ def validate(
     max_rejected: Annotated[
         float, typer.Option(min=0, max=1, help="With a larger share of rows rejected, the exit status is 1.")
     ] = 0.3,
+    as_json: version_commands.JsonOption = False,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
     from trainer.shop_data import event_files, mapping, proposal
@@ -194,12 +197,15 @@ def validate(
     except DataError as error:
         raise DataError("\n".join([str(error), *proposal.told(events_path, terms)])) from error
     report = loaded.report
-    typer.echo(report.render())
-    if report.events.rows_rejected:
-        typer.echo("\n".join(proposal.told(events_path, terms)))
-    if report.events.read == 0:
-        typer.echo("no events yet: a shop may begin so, and learns from what comes in")
     too_many = report.too_many_rejected(max_rejected)
+    if as_json:
+        typer.echo(json.dumps(asdict(report) | {"too_many_rejected": too_many}, indent=2, default=str))
+    else:
+        typer.echo(report.render())
+        if report.events.rows_rejected:
+            typer.echo("\n".join(proposal.told(events_path, terms)))
+        if report.events.read == 0:
+            typer.echo("no events yet: a shop may begin so, and learns from what comes in")
     if too_many:
         typer.echo("\n".join(too_many), err=True)
         raise typer.Exit(1)

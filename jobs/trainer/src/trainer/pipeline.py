@@ -28,7 +28,7 @@ from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
-from trainer.publishing import foldable, histories, index, keeping, publish, store, two_stage
+from trainer.publishing import foldable, histories, index, keeping, publish, runs, store, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -138,6 +138,7 @@ def _fit_and_publish(
     )
     with step("publish"):
         version = publish.publish(volume, fitted, users_in=settings.users_in)
+        runs.append(volume, runs.run_of(read_manifest(layout.version_dir(volume, version))))
     goes_live = verdict.passed or force
     if goes_live and settings.users_in == "feature_store":
         with step("write histories"):

@@ -1,7 +1,7 @@
 """The commands on the versions of a volume, or of an object store where there is one. Imports nothing that learns."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,43 +11,51 @@ import typer
 from recsys.artifact import layout, writer
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import open_artifact, read_manifest
-from recsys.errors import ArtifactError
 from recsys.process import read_settings
-from trainer.publishing import store
+from trainer.publishing import run_list, store
+from trainer.publishing.run_list import Known
 from trainer.settings import Settings
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, with all that is known.")]
 VolumeOption = Annotated[Path | None, typer.Option("--artifact-dir", help="The volume of versions.")]
 
 app = typer.Typer()
 
 
-@dataclass(frozen=True)
-class Known:
-    """The versions that there are."""
-
-    versions: list[str]  # oldest first
-    live: str | None
-    held: list[str]
-
-
 @app.command()
-def versions(artifact_dir: VolumeOption = None) -> None:
-    """List the versions on the volume, or in the object store, oldest first; * marks the live one."""
+def versions(
+    artifact_dir: VolumeOption = None,
+    every_run: Annotated[bool, typer.Option("--all", help="Runs too whose version was removed since.")] = False,
+    days: Annotated[float, typer.Option(min=1, help="Lists of so many days count for clicks and purchases.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """List the versions and refusals, all runs with their figures, and what each version has brought.
+
+    Oldest first; * marks the live one, - one that was removed, ? one that cannot be read.
+    """
     settings = settings_of(artifact_dir)
+    known, manifest_of = _known(settings)
+    listed = run_list.rows(known, manifest_of, settings.artifact_dir, days=days)
+    if as_json:
+        typer.echo(json.dumps([row.as_json() for row in listed], indent=2, default=str))
+        return
+    for row in listed:
+        if every_run or row.state != "removed":
+            typer.echo(row.line())
+
+
+def _known(settings: Settings) -> tuple[Known, Callable[[str], Manifest]]:
+    """The versions that there are, and how to get the manifest of one."""
     in_store, volume = store.opened(settings), settings.artifact_dir
     if in_store is None:
         known = Known(layout.list_versions(volume), layout.current_version(volume), layout.held_versions(volume))
-        manifest_of: Callable[[str], Manifest] = partial(_manifest_on, volume)
-    else:
-        listing = in_store.listing()
-        known = Known(listing.versions, in_store.current(), listing.held)
-        manifest_of = in_store.manifest
-    for line in _lines(known, manifest_of):
-        typer.echo(line)
+        return known, partial(_manifest_on, volume)
+    listing = in_store.listing()
+    return Known(listing.versions, in_store.current(), listing.held), in_store.manifest
 
 
 @app.command()
-def activate(version: str, artifact_dir: VolumeOption = None) -> None:
+def activate(version: str, artifact_dir: VolumeOption = None, as_json: JsonOption = False) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     settings = settings_of(artifact_dir)
     in_store, volume = store.opened(settings), settings.artifact_dir
@@ -66,7 +74,8 @@ def activate(version: str, artifact_dir: VolumeOption = None) -> None:
         in_store.activate(version)
     if is_here or in_store is None:
         writer.activate(volume, version)
-    typer.echo(f"{version} is live")
+    refusal = (gate and gate.refusal) or None
+    typer.echo(json.dumps({"live": version, "refusal": refusal}) if as_json else f"{version} is live")
 
 
 @app.command()
@@ -100,24 +109,3 @@ def settings_of(artifact_dir: Path | None) -> Settings:
 
 def _manifest_on(volume: Path, version: str) -> Manifest:
     return read_manifest(layout.version_dir(volume, version))
-
-
-def _lines(known: Known, manifest_of: Callable[[str], Manifest]) -> Iterator[str]:
-    """One line a version, oldest first: * marks the live one, ? what cannot be read; a refused one says why."""
-    for version in known.versions:
-        try:
-            manifest = manifest_of(version)
-        except ArtifactError as error:
-            yield f"? {version}  {error}"
-            continue
-        gate, recall = manifest.training.gate, manifest.metrics.get("recall@20")
-        yield "  ".join(
-            [
-                f"{'*' if version == known.live else ' '} {version}",
-                f"{manifest.user_count:,} users × {manifest.item_count:,} items",
-                f"recall@20 {recall.value:.4f}" if recall else "not judged",
-                *([f"judged by {gate.users:,} users"] if gate and gate.users is not None else []),
-                *([f"refused: {gate.refusal}"] if gate and gate.refusal else []),
-                *(["held"] if version in known.held else []),
-            ]
-        )

@@ -41,6 +41,7 @@ EVENTS: Final = pl.Schema(
 EXPOSURES: Final = pl.Schema(
     {**_WHO, "request_id": _TEXT, "unix_ms": _INT, "item_ids": pl.List(_TEXT), "propensities": pl.List(_FLOAT)}
     | {"artifact_version": _TEXT, "experiment": _TEXT, "arm": _TEXT, "latency_ms": _FLOAT, "list_id": _TEXT}
+    | {"sources": pl.List(_TEXT), "level": _TEXT}  # null: shown by an older release
 )
 MERGES: Final = pl.Schema({**_WHO, "unix_ms": _INT})  # see `with_owners`
 SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES, "merges": MERGES}

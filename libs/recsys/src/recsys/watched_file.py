@@ -1,5 +1,6 @@
 """A settings file that is read again whenever it changes. What it said before stays until it says something better."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from recsys.errors import DataError
 _log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
+
+LOOK_EVERY_S: Final = 1.0
+"""How often whoever follows a file looks at it."""
 
 refused: Final[dict[str, bool]] = {}
 """Whether a file of this process, by its name in the settings, cannot be used as it is now."""
@@ -31,6 +35,14 @@ class WatchedFile(Generic[Content]):
         self.content = read(path)
         refused[name] = False
         refusals[name] += 0  # shown from the start
+
+    async def follow(self, taken: Callable[[Content], None]) -> None:
+        """Look every second until cancelled, and hand over what the file says whenever that is new."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if self.look():
+                _log.info("settings file read", extra={"file": str(self._path), "setting": self._name})
+                taken(self.content)
 
     def look(self) -> bool:
         """Read the file again if it has changed or could not be used; whether it said something new.

@@ -14,6 +14,7 @@ from gateway.http.access import guard
 from gateway.http.http_protocol import BoundedHttp
 from gateway.http.metrics import GatewayMetrics
 from gateway.lists.popular_list import popular_list
+from gateway.lists.rules import followed
 from gateway.settings import Settings
 from gateway.shop.live_shop import go_live
 from recsys.observability import logging
@@ -30,9 +31,10 @@ async def serve(settings: Settings) -> None:
         go_live(settings) as live,
         guard(settings) as access,
         popular_list(clients, file=settings.static_list_file) as popular,
+        followed(settings.rules_file) as rules,
     ):
         config = uvicorn.Config(
-            create_app(settings, clients, live, guard=access, metrics=metrics, popular=popular),
+            create_app(settings, clients, live, guard=access, metrics=metrics, popular=popular, rules=rules),
             host=settings.host,
             port=settings.port,
             http=BoundedHttp,

@@ -22,10 +22,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from recsys import settings_file
 from recsys.errors import DataError
-from recsys.watched_file import WatchedFile
+from recsys.watched_file import LOOK_EVERY_S, WatchedFile
 
 _PREFIX_BYTES: Final = 8
-_LOOK_EVERY_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ class ApiKeys:
     async def follow(self) -> None:
         """Read the file again whenever it changes, until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
             self.refresh()
 
     def refresh(self) -> None:

@@ -1,5 +1,7 @@
 """The application: routes, errors, request ids and the OpenAPI document, put together."""
 
+from typing import Final
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
@@ -12,12 +14,11 @@ from gateway.http.body_limit import BodyLimitMiddleware
 from gateway.http.http_protocol import ARRIVES_WITHIN_S
 from gateway.http.metrics import GatewayMetrics
 from gateway.http.request_context import RequestContextMiddleware
-from gateway.lists import rules
 from gateway.lists.fallbacks import Fallbacks
 from gateway.lists.list_cursors import ListCursors
 from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
-from gateway.lists.stage_requests import rule_to_wire
+from gateway.lists.rules import ShopRules
 from gateway.routes import events, experiments, health, items, model, recommendations, users
 from gateway.routes.dependencies import Parts
 from gateway.routes.quick_lists import quick_routes
@@ -33,6 +34,8 @@ Recommendations from a shop's own events.
 - `X-Request-ID` is accepted, or made, and returned; it stands in the log lines that a request caused.
 """
 
+_NO_RULES: Final = ShopRules()
+
 
 def create_app(
     settings: Settings,
@@ -42,11 +45,9 @@ def create_app(
     guard: Access,
     metrics: GatewayMetrics,
     popular: PopularList,
+    rules: ShopRules = _NO_RULES,
 ) -> FastAPI:
-    """A stateless application; whoever made its parts lets them follow what they follow, and closes them.
-
-    Raises: DataError (the rules file).
-    """
+    """A stateless application; whoever made its parts lets them follow what they follow, and closes them."""
     app = FastAPI(
         title="Recommendations",
         version="1",
@@ -58,13 +59,12 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for in each request; ours is in http
     )
     app.state.access = guard
-    shop_wide = tuple(map(rule_to_wire, rules.read(settings.rules_file))) if settings.rules_file else ()
     app.state.parts = Parts(
         settings=settings,
         clients=clients,
         live=live,
         popular=popular,
-        recommender=Recommender(clients, settings, live, Fallbacks(live, popular), shop_wide),
+        recommender=Recommender(clients, settings, live, Fallbacks(live, popular), rules),
         cursors=ListCursors(settings.cursor_key.get_secret_value()),
         events=metrics.events,
     )

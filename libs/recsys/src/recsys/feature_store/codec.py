@@ -26,7 +26,7 @@ _FACTS: Final = {
     ),
     Exposure: attrgetter(
         *("list_id", "unix_ms", "item_ids", "propensities", "artifact_version", "experiment", "arm", "latency_ms"),
-        "request_id",
+        *("request_id", "sources", "level"),
     ),
     Merge: attrgetter("session_id", "unix_ms"),
     Erasure: attrgetter("user_hash", "erased_ms", "store_entries", "lake_rows", "lake_erased_ms", "session_hashes"),
@@ -69,9 +69,11 @@ def event_from_text(text: str, subject: Subject) -> Event:
 def exposure_from_text(text: str, subject: Subject | None) -> Exposure:
     """The exposure again."""
     list_id, unix_ms, item_ids, propensities, *rest = json.loads(text)
-    # an older version wrote the request_id, once, in the place of the list_id
-    of_request = () if len(rest) == 5 else (list_id,)
-    return Exposure(list_id, subject, unix_ms, tuple(item_ids), tuple(propensities), *rest, *of_request)
+    facts, later = rest[:4], rest[4:]
+    # older versions wrote no sources, or the request_id, once, in the place of the list_id
+    request_id, sources, level = later if len(later) == 3 else (*(later or [list_id]), (), "")
+    facts += [request_id, tuple(sources), level]
+    return Exposure(list_id, subject, unix_ms, tuple(item_ids), tuple(propensities), *facts)
 
 
 def erasure_from_text(text: str, sequence: int) -> Erasure:

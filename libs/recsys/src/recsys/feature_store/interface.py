@@ -106,6 +106,8 @@ class Exposure:
     arm: str | None = None
     latency_ms: float = 0.0
     request_id: str = ""  # trace id of the call that it answered; several lists may have one
+    sources: tuple[str, ...] = ()  # of each item, the labels of what proposed it, with commas between
+    level: str = ""  # what the list could be made of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ the others with their next `refresh`. What the experiments measure is told to th
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Final, NoReturn
@@ -40,6 +40,7 @@ class ExperimentState:
 
     stopped_ms: int | None = None
     shares: Mapping[str, float] = field(default_factory=dict)  # arm → share; an arm not named keeps the file's
+    shipped_arm: str | None = None  # whose settings are everybody's since it was stopped
 
     @classmethod
     def from_text(cls, text: str) -> "ExperimentState":
@@ -48,7 +49,8 @@ class ExperimentState:
 
     def to_text(self) -> str:
         """JSON, as the feature store keeps it."""
-        return json.dumps([self.stopped_ms, dict(self.shares)])
+        shipped = [] if self.shipped_arm is None else [self.shipped_arm]  # an older gateway knows none
+        return json.dumps([self.stopped_ms, dict(self.shares), *shipped])
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class LiveExperiment:
     @property
     def is_stopped(self) -> bool:
         return self.state.stopped_ms is not None
+
+    @property
+    def shipped(self) -> Arm | None:
+        """The arm whose settings are everybody's; none also where an edited file has it no more."""
+        return next((arm for arm in self.definition.arms if arm.name == self.state.shipped_arm), None)
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -105,6 +112,7 @@ class Experiments:
         self._live = {definition.name: LiveExperiment(definition) for definition in definitions}
         # Until the store has said what is stopped, nobody is in an experiment: it could not be counted there either.
         self._running: tuple[LiveExperiment, ...] = ()
+        self._shipped: Arm | None = None  # the settings of all shipped arms in one
         self._told = not definitions  # the sink knows the metrics
 
     def assign(self, profile: Profile) -> Assignment | None:
@@ -121,6 +129,24 @@ class Experiments:
             if found is not None and each.name not in profile.arms:
                 return each.assigned(found)
         return None
+
+    def settings_of(self, assignment: Assignment | None) -> Arm | None:
+        """What somebody gets: what the arm says, else what arms that were shipped say, else nothing."""
+        arm = assignment.arm if assignment else None
+        if self._shipped is None or arm is None:
+            return arm or self._shipped
+        return arm.model_copy(update={name: getattr(self._shipped, name) for name in _unsaid(arm)})
+
+    def define(self, definitions: Sequence[Experiment]) -> None:
+        """Go on with what an edited file says. A new experiment begins with the next `refresh`."""
+        before, running = self._live, {each.name for each in self._running}
+        self._live = {
+            each.name: LiveExperiment(each, before[each.name].state if each.name in before else ExperimentState())
+            for each in definitions
+        }
+        self._running = tuple(live for name, live in self._live.items() if name in running)
+        self._shipped = _together(self._live.values())
+        self._told = False
 
     def all(self) -> list[LiveExperiment]:
         """In the file's order."""
@@ -145,6 +171,7 @@ class Experiments:
             for name, live in self._live.items()
         }
         self._running = tuple(live for live in self._live.values() if not live.is_stopped)
+        self._shipped = _together(self._live.values())
 
     async def follow(self, store: FeatureStore, *, interval_s: float = REFRESH_INTERVAL_S) -> NoReturn:
         """Refresh until cancelled. While the store is unavailable the last state counts; that is logged once."""
@@ -156,6 +183,18 @@ class Experiments:
         await self.refresh(store)
         state = self._live[name].state
         return await self._change(name, replace(state, stopped_ms=state.stopped_ms or now_ms), store=store)
+
+    async def ship(self, name: str, arm: str, *, store: FeatureStore, now_ms: int) -> LiveExperiment:
+        """Stop an experiment of the file, and make an arm's settings everybody's, but for its version.
+
+        Raises: InvalidArgumentError (it has no such arm).
+        """
+        await self.refresh(store)
+        known, state = self._live[name].shares, self._live[name].state
+        if arm not in known:
+            raise InvalidArgumentError(f"experiment {name!r} has no arm {arm!r}; its arms: {', '.join(known)}")
+        shipped = replace(state, stopped_ms=state.stopped_ms or now_ms, shipped_arm=arm)
+        return await self._change(name, shipped, store=store)
 
     async def set_shares(self, name: str, changes: Mapping[str, float], *, store: FeatureStore) -> LiveExperiment:
         """Change shares of an experiment of the file, on top of what the store says now.
@@ -169,6 +208,22 @@ class Experiments:
         await store.write_text("experiment_states", name, state.to_text())
         await self.refresh(store)
         return self._live[name]
+
+
+def _together(experiments: Iterable[LiveExperiment]) -> Arm | None:
+    """The settings of all arms that were shipped, those of the experiment that was stopped last first."""
+    found = [(each.state.stopped_ms or 0, arm) for each in experiments if (arm := each.shipped) is not None]
+    together: Arm | None = None
+    for _, arm in sorted(found, key=lambda one: one[0], reverse=True):
+        plain = arm.model_copy(update={"artifact_version": None})  # of a new model it would be the end
+        unsaid = {} if together is None else {name: getattr(plain, name) for name in _unsaid(together)}
+        together = plain if together is None else together.model_copy(update=unsaid)
+    return together
+
+
+def _unsaid(arm: Arm) -> list[str]:
+    """The settings of an arm that are as without it."""
+    return [name for name in Arm.model_fields if getattr(arm, name) is None]
 
 
 def arm_for(subject: Subject, *, salt: str, shares: Mapping[str, float]) -> str | None:

@@ -24,6 +24,7 @@ def summary(live: LiveExperiment) -> schemas.ExperimentSummary:
         name=live.name,
         state="stopped" if live.is_stopped else "running",
         stopped_at=_time(live.state.stopped_ms),
+        shipped_arm=live.state.shipped_arm,
         arms=[arm.model_copy(update={"share": live.shares[arm.name]}) for arm in live.definition.arms],
     )
 

@@ -26,12 +26,21 @@ class SharesIn(BaseModel):
     )
 
 
+class ShipIn(BaseModel):
+    """The arm that won."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    arm: str = Field(min_length=1, max_length=64, examples=["fresher"])
+
+
 class ExperimentSummary(_Schema):
     """An experiment as it is now."""
 
     name: str = Field(examples=["recency"])
     state: Literal["running", "stopped"]
     stopped_at: datetime | None
+    shipped_arm: str | None = Field(description="Whose settings are everybody's since; null: none's.")
     arms: list[Arm] = Field(description="The first is the control. Shares are those of now.")
 
 

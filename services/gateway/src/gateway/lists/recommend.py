@@ -21,6 +21,7 @@ from gateway.lists.fallbacks import Fallbacks, is_of_the_caller
 from gateway.lists.list_cursors import ListFacts
 from gateway.lists.model_places import ModelPlaces
 from gateway.lists.ranked import Page, RankedList
+from gateway.lists.rules import ShopRules
 from gateway.requests import Filter, RecommendationRequest
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
@@ -48,7 +49,7 @@ class Recommender:
     settings: Settings
     live: LiveShop
     fallbacks: Fallbacks
-    rules: tuple[second_stage.Rule, ...] = ()  # shop-wide
+    rules: ShopRules = field(default_factory=ShopRules)  # shop-wide
     model_places: ModelPlaces = field(default_factory=ModelPlaces)
 
     async def for_somebody(self, asked: RecommendationRequest) -> Page:
@@ -59,14 +60,16 @@ class Recommender:
         subject = profile.subject if profile else None
         # who cannot be looked up may have an arm already: no other one is given
         assignment = self.live.experiments.assign(profile) if profile and level == "full" else None
-        arm = assignment.arm if assignment else None
+        arm = self.live.experiments.settings_of(assignment)
         candidates = max(asked.count, (arm.candidates if arm else None) or self.settings.candidates)
         erased = self.live.erased_sequence(subject.id) if subject is not None and subject.kind == "user" else 0
         to_find = stage_requests.candidates_request(
             asked, profile, count=candidates, erased_sequence=erased, events_after=after
         )
         seed = int.from_bytes(sha256(request_id.get().encode()).digest()[:8])
-        to_rank = stage_requests.rerank_request(asked, arm, shop_wide=self.rules, settings=self.settings, seed=seed)
+        to_rank = stage_requests.rerank_request(
+            asked, arm, shop_wide=self.rules.on_the_wire, settings=self.settings, seed=seed
+        )
         wanted = (arm.artifact_version if arm else None) or ""
         try:
             found, ranked = await self._both_stages(

@@ -56,6 +56,18 @@ async def set_shares(
     return report.summary(await experiments.set_shares(name, body.shares, store=store))
 
 
+@router.post("/{name}/ship", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))
+async def ship_experiment(
+    name: ExperimentName, body: schemas.ShipIn, parts: TheParts, store: TheStore
+) -> schemas.ExperimentSummary:
+    """Stop an experiment, and make an arm's settings everybody's. That of the control: as before the experiment.
+
+    A version of its own is not shipped: activate it. The settings hold as long as the experiment stands in the file.
+    """
+    experiments = _that_know(name, parts)
+    return report.summary(await experiments.ship(name, body.arm, store=store, now_ms=now_ms()))
+
+
 def _that_know(name: str, parts: Parts) -> Experiments:
     """The experiments, of which one has this name."""
     known = [live.name for live in parts.live.experiments.all()]

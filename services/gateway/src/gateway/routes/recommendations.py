@@ -109,8 +109,8 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
     facts = given.facts
     tell(scope, AnsweredList(facts.level, len(given.items), given.list_id, asked=asked.count, vector=facts.vector))
     if not given.facts.preview:
-        items = ((each.item.item_id, each.propensity) for each in given.items)
         latency_ms = (time.perf_counter() - started_s) * 1000
-        parts.live.exposures.add(exposure(given.list_id, given.facts, items, unix_ms=now_ms(), latency_ms=latency_ms))
+        shown = exposure(given.list_id, given.facts, given.items, unix_ms=now_ms(), latency_ms=latency_ms)
+        parts.live.exposures.add(shown)
     answer = page_json(given, asked=asked.count, next_cursor=parts.cursors.encode(given.rest))
     return Response(answer, media_type=_JSON)

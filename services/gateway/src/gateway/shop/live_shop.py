@@ -24,6 +24,7 @@ from recsys.feature_store.interface import Erasure, FeatureStore, Profile, Subje
 from recsys.feature_store.opening import open_store
 from recsys.ids import user_hash
 from recsys.shop.item import ItemRecord
+from recsys.watched_file import WatchedFile
 
 _FIRST_LOOK_S: Final = 2.0  # how long the start waits for what is off sale; an unavailable store does not stop it
 
@@ -101,8 +102,9 @@ class LiveShop:
 @asynccontextmanager
 async def go_live(settings: Settings) -> AsyncIterator[LiveShop]:
     """Open the store and follow it until the end. Raises: InvalidArgumentError, StoreUnavailableError, DataError."""
-    definitions = experiments_file.read(settings.experiments_file) if settings.experiments_file else ()
-    experiments = Experiments(definitions)
+    path = settings.experiments_file
+    watched = WatchedFile("GATEWAY_EXPERIMENTS_FILE", path, experiments_file.read) if path else None
+    experiments = Experiments(watched.content if watched else ())
     if not settings.feature_store_url:
         yield LiveShop(experiments=experiments)
         return
@@ -115,6 +117,8 @@ async def go_live(settings: Settings) -> AsyncIterator[LiveShop]:
         "experiments": partial(experiments.follow, store),
         "exposures": live.exposures.run,
     }
+    if watched:
+        loops["experiments_file"] = partial(watched.follow, experiments.define)
     try:
         async with running(loops):
             yield live
