@@ -34,9 +34,7 @@ class Lists:
     """A list of items for each of some users, one after the other."""
 
     rows: NDArray[np.int64]  # [sum of lengths] each list by score, ties by row
-    scores: NDArray[
-        np.float32
-    ]  # [sum of lengths] dot products of the embeddings of user and item, blends, popularities
+    scores: NDArray[np.float32]  # [sum of lengths] dot products of embeddings, blends or popularities
     lengths: NDArray[np.int64]  # [n_users]
     without_vector: NDArray[np.int64]  # places of users of whom the version knows nothing; their lists are empty
 
@@ -44,22 +42,16 @@ class Lists:
 class Campaign:
     """One version, and what every list is to be."""
 
-<<<<<<< HEAD
-    def __init__(self, retriever: Retriever, conditions: Conditions, *, count: int) -> None:
-        """`count` items a user. `conditions.seen` names no items: what was seen since training does not count.
-
-        Raises: InvalidArgumentError (the version holds no users, whose vectors and histories this goes by).
-        """
-        expect_users(retriever.artifact)
-=======
     def __init__(
         self, retriever: Retriever, conditions: Conditions, *, count: int, candidates: int = CANDIDATES
     ) -> None:
         """`count` items a user. `conditions.seen` names no items: what was seen since training does not count.
 
         `candidates` of the index are what a blend orders, and as many as are wanted at the least.
+
+        Raises: InvalidArgumentError (the version holds no users, whose vectors and histories this goes by).
         """
->>>>>>> w-order
+        expect_users(retriever.artifact)
         self.retriever = retriever
         self._conditions = conditions
         self._count = count

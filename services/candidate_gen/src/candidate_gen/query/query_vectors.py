@@ -69,15 +69,9 @@ class QueryVectors:
     ) -> QueryVector:
         """The vector of a user (none: nobody that is known) after what they did live.
 
-<<<<<<< HEAD
         Events up to the history's place in the stream are part of it already. Without later ones and without a cart,
         the embedding stays as trained, where the version has it; so it does in a version without fold-in.
-        Only with `explain`, or for what comes next, is the history of a trained vector looked up.
-=======
-        Of a user whose history the version has, events up to its place in the stream are part of it already. Without
-        later ones and without a cart, the embedding stays as trained; so it does in a version without fold-in.
         Only with `explain`, or for transitions, is the history of a trained vector looked up.
->>>>>>> w-order
         """
         live = acts_since(
             events,
