@@ -78,7 +78,7 @@ class Campaign:
         )
 
     def _best_by_blend(self, items: ItemsLeft) -> Best:
-        # sparse matrices cost a process 20 MB, which one that blends no campaign does without
+        # sparse matrices cost a process 12 MB, which one that blends no campaign does without
         from candidate_gen.campaigns.blended_lists import BlendedLists
 
         return BlendedLists(self.retriever, items, candidates=self._candidates).best
