@@ -1,6 +1,6 @@
 """Users a second of a campaign over gRPC, beside FAISS alone in one process; and what online requests feel of it.
 
-    make benchmark-campaigns      # or: .venv/bin/python -m benchmarks.campaigns [--users 1000000] [--threads 2]
+    make benchmark-campaigns      # or: .venv/bin/python -m benchmarks.campaigns [--users N --threads 2 --blended]
 
 In one run, on the same cores: candidate_gen as a real process, asked for the top 50 of many users through streams of
 `CampaignService` (ids in, ids and exact scores out, without seen items), and the baseline: `index.search` of
@@ -73,9 +73,12 @@ def main() -> None:
     parser.add_argument("--all-users", type=int, default=1_000_000, help="users that the model knows")
     parser.add_argument("--users", type=int, default=100_000, help="of them, how many get a list")
     parser.add_argument("--threads", type=int, default=1, help="of the baseline, streams, and threads that answer them")
+    parser.add_argument("--blended", action="store_true", help="a version whose blend counts transitions too")
     parser.add_argument("--online-seconds", type=float, default=8)
     arguments = parser.parse_args()
-    volume = serving_volume.volume_of(n_items=arguments.items, n_users=arguments.all_users)
+    volume = serving_volume.volume_of(
+        n_items=arguments.items, n_users=arguments.all_users, is_blended=arguments.blended
+    )
     artifact = _artifact(volume)
     rows = np.arange(arguments.users) * _PRIME % arguments.all_users
     threads = arguments.threads

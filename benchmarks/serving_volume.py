@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from recsys.artifact import layout, writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FORMAT_VERSION, IndexInfo, Manifest, SumFoldIn, TrainingInfo
+from recsys.artifact.manifest import FORMAT_VERSION, BlendInfo, IndexInfo, Manifest, SumFoldIn, TrainingInfo
+from recsys.artifact.transitions import Transitions
+from trainer.models.transitions import IN_ORDER, NEIGHBOURS
 from trainer.publishing import index
 
 DIM: Final = 64
@@ -41,11 +43,15 @@ def category(number: int) -> str:
     return f"category-{number}"
 
 
-def volume_of(*, n_items: int, n_users: int, folder: Path = BENCH) -> Path:
-    """The volume with this many items and users; made if it is not there yet."""
-    volume = folder / f"serving-{n_items}-{n_users}-format{FORMAT_VERSION}"
+def volume_of(*, n_items: int, n_users: int, folder: Path = BENCH, is_blended: bool = False) -> Path:
+    """The volume with this many items and users; made if it is not there yet.
+
+    With `is_blended` its version has transitions, as many of each item as a trainer keeps, and a blend of everything.
+    """
+    volume = folder / f"serving-{n_items}-{n_users}-format{FORMAT_VERSION}{'-blended' * is_blended}"
     if layout.current_version(volume) is None:
-        _write(volume, version="20260101T000000.000Z-als-benchmark", n_items=n_items, n_users=n_users, seed=0)
+        version = "20260101T000000.000Z-als-benchmark"
+        _write(volume, version=version, n_items=n_items, n_users=n_users, seed=0, is_blended=is_blended)
     return volume
 
 
@@ -60,7 +66,7 @@ def add_version(volume: Path, *, n_items: int, n_users: int, seed: int) -> str:
     return version
 
 
-def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int) -> None:
+def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int, is_blended: bool = False) -> None:
     rng = np.random.default_rng(seed)
     items, users = vectors(rng, n_items=n_items, n_users=n_users)
     spec = index.default_spec(n_items)
@@ -76,6 +82,7 @@ def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int)
         interaction_count=n_users * HISTORY,
         event_types=["purchase"],
         index=IndexInfo(**asdict(spec), recall=recall),
+        blend=BlendInfo(transitions=1, popularity=0.1, recency=0.05) if is_blended else BlendInfo(),
         metrics={},
         training=TrainingInfo(event_weights={"view": 1.0, "cart": 3.0, "purchase": 5.0}),
         dataset_fingerprint="0" * 64,
@@ -92,6 +99,7 @@ def _write(volume: Path, *, version: str, n_items: int, n_users: int, seed: int)
         history=_history(rng, n_items=n_items, n_users=n_users),
         popularity=rng.zipf(1.5, n_items).clip(max=100_000).astype(np.float32),
         first_seen=np.full(n_items, 1_700_000_000, np.int64),
+        transitions=_transitions(rng, n_items) if is_blended else None,
         fold_in=FoldIn(
             info=SumFoldIn(),
             item_weights=np.ones(n_items, np.float32),
@@ -123,6 +131,16 @@ def vectors(rng: np.random.Generator, *, n_items: int, n_users: int) -> tuple[ND
     items = around(n_items, 0.7)
     items *= rng.lognormal(-0.5, 0.5, (n_items, 1)).astype(np.float32)
     return items, around(n_users, 0.5)
+
+
+def _transitions(rng: np.random.Generator, n_items: int) -> Transitions:
+    scores = -np.sort(-rng.random((n_items, NEIGHBOURS), np.float32), axis=1) + np.float32(0.01)
+    return Transitions(
+        info=IN_ORDER,
+        indptr=np.arange(n_items + 1, dtype=np.int64) * NEIGHBOURS,
+        items=(rng.integers(n_items, size=(n_items, 1)) + np.arange(NEIGHBOURS)).astype(np.int32).ravel() % n_items,
+        scores=scores.ravel(),
+    )
 
 
 def _history(rng: np.random.Generator, *, n_items: int, n_users: int) -> History:

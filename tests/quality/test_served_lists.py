@@ -85,7 +85,7 @@ def test_the_api_and_the_trainer_agree_on_every_figure_of_popular_items(comparis
 
 def test_where_the_order_decides_what_comes_next_is_served_as_the_trainer_ranks_it(tmp_path: Path) -> None:
     ordered = compared(shop_with_an_order(), tmp_path)
-    assert ordered.blend.transitions > 0, ordered.render()
+    assert ordered.blend.info.transitions > 0, ordered.render()
     assert ordered.same_list.mean() >= 0.99, ordered.render()
     assert ordered.ratio_to_popularity() >= 2, ordered.render()
 

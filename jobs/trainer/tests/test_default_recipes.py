@@ -14,6 +14,7 @@ from trainer.choosing.gate import METRIC
 from trainer.choosing.recipe import EASERecipe, IALSRecipe, Recipe, SASRecRecipe
 from trainer.evaluation import bootstrap, windows
 from trainer.models.ease import EASESettings
+from trainer.models.ials import IALSSettings
 from trainer.models.sasrec import SASRecSettings
 from trainer.report import table
 from trainer.settings import Settings
@@ -92,6 +93,15 @@ def test_the_weight_of_an_unobserved_pair_falls_with_the_catalogue(n_items: int,
     tried = default_recipes(large)
     assert weight in [one.settings.unobserved_weight for one in tried if isinstance(one, IALSRecipe)]
     assert any(isinstance(one, EASERecipe) for one in tried) == (n_items <= 4_000)
+
+
+def test_a_dense_catalogue_of_three_thousand_items_is_tried_with_ease_and_with_the_ials_that_is_best_there() -> None:
+    """As a trial found on unseen pairs of 6 thousand users and 3 thousand items."""
+    known = interactions_of(np.ones((1, 1), np.float32))
+    tried = default_recipes(replace(known, user_ids=["u"] * 6_000, item_ids=["i"] * 3_000))
+    assert {one.settings.dim for one in tried if isinstance(one, EASERecipe)} == {128, 256, 512}
+    best = IALSSettings(dim=128, unobserved_weight=0.3, regularization=0.01, user_length_exponent=0.3, sweeps=8)
+    assert IALSRecipe(settings=best) in tried
 
 
 @pytest.mark.parametrize("n_items", [10, 3_000, 9_000, 40_000, 10_000_000])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from small_shops import grocer, small_shop, what_comes_next
+from small_shops import grocer, shop_without_times, small_shop, what_comes_next
 
 from trainer.choosing import selection
 from trainer.choosing.fits import KeptFits
@@ -23,6 +23,11 @@ RECIPES: list[PersonalRecipe] = [
     SpectralRecipe(settings=SpectralSettings(dim=8)),
     ALSRecipe(settings=ALSSettings(dim=16, alpha=0.5, regularization=10, iterations=5)),
 ]
+
+
+def few_users() -> Shop:
+    """Fewer than 300 a window."""
+    return small_shop(n_users=150, n_events=3_000)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,21 @@ def test_what_train_would_have_chosen_is_what_it_chooses_and_serves(make: Callab
     if make is what_comes_next:
         assert choice.blend.blend.transitions is not None
         assert "transitions (in order) ×" in printed
+
+
+@pytest.mark.parametrize("make", [small_shop, shop_without_times, few_users])
+def test_of_the_newest_window_the_table_has_what_the_windows_of_train_choose(make: Callable[[], Shop]) -> None:
+    shop = make()
+    held = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=4)
+    choose_by = windows.to_choose_by(shop.events, held, weights=shop.weights, settings=SETTINGS)
+    *before, newest = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
+    printed = "\n".join(table.lines(held, None, choose_by=choose_by, settings=SETTINGS))
+    expected = chosen_row(selection.choose(None, before, RECIPES, settings=SETTINGS), newest)
+    last = printed[printed.rindex("`train` would have chosen") :]
+    assert f"by {sum(one.judged_users for one in before):,} users" in last
+    assert without_time(expected) in without_time(last)
+    if make is small_shop:  # the window before the newest is one of the table's: its models are not fitted again
+        assert all(any(one is window for window in held) for one in choose_by)
 
 
 def test_where_the_choice_is_no_better_than_popular_items_the_table_says_that_these_would_be_the_model() -> None:

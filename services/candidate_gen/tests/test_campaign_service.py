@@ -174,6 +174,7 @@ def test_everyone_gets_in_a_batch_what_they_get_alone(tmp_path: Path) -> None:
         ([first(), first()], "settings: expected in the first request only, found in a later one"),
         ([first(count=0)], "settings.count: expected 1 to 1000, found 0"),
         ([first(count=1001)], "settings.count: expected 1 to 1000, found 1001"),
+        ([first(candidates=1001)], "settings.candidates: expected at most 1000, found 1001"),
         ([first(*["u"] * 4097, count=1)], "user_ids: expected at most 4096, found 4097"),
         ([first(count=50), later(*["u"] * 1311)], "user_ids: expected at most 1310, found 1311"),
         (

@@ -21,6 +21,7 @@ from trainer.version_commands import VolumeOption, settings_of
 
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
+    from trainer.evaluation.split import Split
     from trainer.pipeline import Outcome
     from trainer.shop_data.shop import Shop
 
@@ -154,6 +155,7 @@ def evaluate(
         from trainer.evaluation import windows as held_out_windows
         from trainer.report import table
 
+        choose_by: list[Split] = []
         if pair is not None:
             given = split.given_pair(*pair)
             splits = [*held_out_windows.of_train(given, seed=settings.seed), given] if recipe is None else [given]
@@ -163,9 +165,14 @@ def evaluate(
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+                if recipe is None and len(splits) > 1:
+                    choose_by = held_out_windows.to_choose_by(
+                        shop.events, splits, weights=shop.weights, settings=settings
+                    )
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        for line in table.lines(splits, recipes.read(recipe) if recipe else None, settings=settings):
+        given_recipe = recipes.read(recipe) if recipe else None
+        for line in table.lines(splits, given_recipe, choose_by=choose_by, settings=settings):
             typer.echo(line)
 
 

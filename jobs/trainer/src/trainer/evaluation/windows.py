@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from recsys.errors import InvalidArgumentError
@@ -78,6 +79,22 @@ def to_choose_and_judge(frame: pl.DataFrame, *, weights: Mapping[str, float], se
             break
         windows, users = [before, *windows], users + before.judged_users
     return windows
+
+
+def to_choose_by(
+    frame: pl.DataFrame, held: Sequence[Split], *, weights: Mapping[str, float], settings: Settings
+) -> list[Split]:
+    """Those that `to_choose_and_judge` has before the newest; of `held`, where it has the same."""
+    before = to_choose_and_judge(frame, weights=weights, settings=settings)[:-1]
+    return [next((window for window in held if _are_same(window, one)), one) for one in before]
+
+
+def _are_same(one: Split, other: Split) -> bool:
+    parts = ((one.train.weights, other.train.weights), (one.test, other.test))
+    return one.cut == other.cut and all(
+        a.shape == b.shape and np.array_equal(a.indptr, b.indptr) and np.array_equal(a.indices, b.indices)
+        for a, b in parts
+    )
 
 
 def of_train(window: Split, *, seed: int, number: int = 1) -> list[Split]:

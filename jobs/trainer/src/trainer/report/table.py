@@ -113,37 +113,45 @@ def _weights_of(blend: Blend) -> list[str]:
     return [f"{names.get(name, name)} × {weight:g}" for name, weight in weights.items() if weight or name == "personal"]
 
 
-def lines(windows: Sequence[Split], recipe: Recipe | None, *, settings: Settings) -> Iterator[str]:
+def lines(
+    windows: Sequence[Split], recipe: Recipe | None, *, choose_by: Sequence[Split] = (), settings: Settings
+) -> Iterator[str]:
     """A table for each window: the baselines, and the recipe; none: every default recipe.
 
     Of the default recipes also what `train` would have chosen by the windows before, where there are some.
+
+    Args:
+        choose_by: those that `train` chooses by before it judges on the newest; none: as of the other windows.
     """
     compared = sample.to_compare(windows, settings=settings)
+    of_whole = dict(zip(map(id, windows), compared, strict=True))
+    by = [of_whole.get(id(one)) or sample.to_compare([one, one], settings=settings)[0] for one in choose_by]
     if any(one is not whole for one, whole in zip(compared, windows, strict=True)):
         yield f"\nwindows before the newest: users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them"
     if recipe is None:
-        yield from _of_defaults(compared, settings=settings)
+        yield from _of_defaults(compared, by, settings=settings)
         return
     for window in compared:
         yield from _begun(window, settings=settings)
         yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
 
 
-def _of_defaults(windows: Sequence[Split], *, settings: Settings) -> Iterator[str]:
+def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settings: Settings) -> Iterator[str]:
     """Each recipe is fitted once a window: later windows choose by the same models, as `train` chooses."""
     to_try = default_recipes(windows[-1].train)
     fits = KeptFits(settings.seed)
     for number, window in enumerate(windows):
-        by = newest_enough(windows[:number])
+        is_newest = number + 1 == len(windows)
+        by = choose_by if is_newest and choose_by else newest_enough(windows[:number])
         choice = selection.choose(None, by, to_try, settings=settings, fit=fits.of) if by else None
-        fits.keep_only(newest_enough(windows[: number + 1]))
+        fits.keep_only([*newest_enough(windows[: number + 1]), *choose_by])
         yield from _begun(window, settings=settings)
         of_choice: list[Row] = []
         for one in to_try:
             yield from (row.line() for row in _shown(one, window, fits=fits, settings=settings))
             if choice and recipes.without_recency_and_age(choice.recipe) == one:
                 of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
-            if number + 1 == len(windows):
+            if is_newest:
                 fits.keep_only([])
         if choice:
             yield from _chosen(choice, of_choice[0], by, window, settings=settings)

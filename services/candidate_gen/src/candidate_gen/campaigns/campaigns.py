@@ -34,9 +34,7 @@ class Lists:
     """A list of items for each of some users, one after the other."""
 
     rows: NDArray[np.int64]  # [sum of lengths] each list by score, ties by row
-    scores: NDArray[
-        np.float32
-    ]  # [sum of lengths] dot products of the embeddings of user and item, blends, popularities
+    scores: NDArray[np.float32]  # [sum of lengths] dot products of embeddings, blends or popularities
     lengths: NDArray[np.int64]  # [n_users]
     without_vector: NDArray[np.int64]  # places of users of whom the version knows nothing; their lists are empty
 
@@ -80,7 +78,7 @@ class Campaign:
         )
 
     def _best_by_blend(self, items: ItemsLeft) -> Best:
-        # sparse matrices cost a process 20 MB, which one that blends no campaign does without
+        # sparse matrices cost a process 12 MB, which one that blends no campaign does without
         from candidate_gen.campaigns.blended_lists import BlendedLists
 
         return BlendedLists(self.retriever, items, candidates=self._candidates).best
