@@ -37,9 +37,7 @@ def generated(path: Path) -> None:
         for _ in range(rng.randint(5, 14)):
             item = taste * 30 + min(29, int(rng.expovariate(0.12))) if rng.random() < 0.85 else rng.randrange(120)
             rows.append((FIRST_DAY + timedelta(minutes=rng.randrange(370 * 24 * 60)), customer, item))
-    write(
-        path, [line(n, f"{2000 + item}A", f"{13000 + user}", at) for n, (at, user, item) in enumerate(sorted(rows))]
-    )
+    write(path, [line(n, f"{2000 + item}A", f"{13000 + user}", at) for n, (at, user, item) in enumerate(sorted(rows))])
 
 
 def line(number: int, item: str, customer: str, at: datetime) -> list[object]:

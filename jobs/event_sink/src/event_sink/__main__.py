@@ -68,9 +68,7 @@ async def _turns(
     """Take the lake, as an earlier process or turn left it, and work on it until told to end or something passes."""
     writer = LakeWriter(lake_dir(settings.artifact_dir))
     try:
-        sink = Sink(
-            store, writer, batch=settings.batch, keep_days=_keep_days(settings), metrics=metrics
-        )
+        sink = Sink(store, writer, batch=settings.batch, keep_days=_keep_days(settings), metrics=metrics)
         reporting = Reporting(store, writer.path, rules=_rules(settings), interval_s=settings.interval_s)
         await sink.recover()
         _log.info("started", extra={"sequence": writer.committed.sequence, "parts": len(writer.committed.parts)})

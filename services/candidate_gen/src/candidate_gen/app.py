@@ -45,7 +45,9 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
     server, watcher = assemble(
         settings,
         metrics,
-        load=partial(Retriever, live=live, counts=counts, recall=recall, index_class=index_class(settings.index_device)),
+        load=partial(
+            Retriever, live=live, counts=counts, recall=recall, index_class=index_class(settings.index_device)
+        ),
         # OpenMP keeps its number of threads by thread: set in the main thread, it would not hold for the workers
         prepare_worker=partial(faiss.omp_set_num_threads, 1),
         # candidates of a version can be ranked where the reranker holds it: by then every replica does

@@ -207,7 +207,7 @@ class ValkeyStore(FeatureStore):
         )
 
     async def stream_end(self) -> int:
-        return int(await self._ask(self._client.get, "sequence:stream") or 0)
+        return int(await self._ask(self._client.get, self._key("sequence:stream")) or 0)
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         arguments: list[str | int] = [CLOCKS_APART_MS]
