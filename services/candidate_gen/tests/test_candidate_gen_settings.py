@@ -27,3 +27,8 @@ def test_the_environment_decides_and_nonsense_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setenv("CANDIDATE_GEN_PORT", "-1")
     with pytest.raises(ValidationError, match="port"):
         Settings()
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:///a.db", "valkey://host:6379/0", "valkey+cluster://host:7000"])
+def test_every_address_of_a_feature_store_is_taken(url: str) -> None:
+    assert Settings(artifact_dir=Path("/somewhere"), feature_store_url=url).feature_store_url == url
