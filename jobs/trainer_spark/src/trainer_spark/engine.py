@@ -59,7 +59,7 @@ class SparkEngine:
                 window = next(splits.newest_first(events, terms, settings=settings), None)
             judgement = gate.judge(of_als, window, live=live, settings=settings)
             if window is not None:
-                window.users.unpersist()
+                window.release()
             run = Run(settings, of_als, events, terms)
             return run.finish(judgement, judged_users=window.judged_users if window else 0, live=live, force=force)
 

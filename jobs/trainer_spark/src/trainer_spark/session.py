@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -51,15 +52,15 @@ def opened(master: str) -> Iterator[SparkSession]:
         spark = builder.getOrCreate()
         spark.sparkContext.setLogLevel("ERROR")
         yield spark
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         raise SparkError(f"{master}: {_first_line(error)}") from error
     finally:
         if spark is not None:
             spark.stop()
 
 
-def _first_line(error: PySparkException) -> str:
-    """Of what a worker's Python says, the last line; else the first of what Spark says."""
+def _first_line(error: Exception) -> str:
+    """What our own code said on a worker; else the first line of what Spark says."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("recsys.errors.", "trainer"))]
-    return (told or lines or ["unknown"])[0]
+    told = [line.partition(": ")[2] for line in lines if line.startswith("recsys.errors.")]
+    return (told or lines or [type(error).__name__])[0]

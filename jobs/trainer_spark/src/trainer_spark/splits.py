@@ -27,6 +27,11 @@ class Window:
     users: DataFrame  # histories with `test` and `user`
     statistics: Statistics  # of what was known before the cut
     judged_users: int
+    _kept: DataFrame  # what `users` is made of, on the workers' disks
+
+    def release(self) -> None:
+        """Free the workers' disks of it."""
+        self._kept.unpersist()
 
 
 def newest_first(events: Events, terms: Terms, *, settings: Settings) -> Iterator[Window]:
@@ -45,7 +50,7 @@ def newest_first(events: Events, terms: Terms, *, settings: Settings) -> Iterato
         except DataError:
             return
         yield window
-        window.users.unpersist()
+        window.release()
         end = window.cut
 
 
@@ -54,7 +59,7 @@ def _before(end: datetime, events: Events, terms: Terms, *, horizon: timedelta, 
     found = None
     for cut in windows.cuts(partial(events.time_before, end=end), end, horizon):
         if found is not None:
-            found.users.unpersist()
+            found.release()
         found = _between(cut, end, events, terms, settings=settings)
         if found.judged_users >= windows.ENOUGH_USERS:
             break
@@ -68,4 +73,4 @@ def _between(cut: datetime, end: datetime, events: Events, terms: Terms, *, sett
     users = histories.users_of(split)
     n_items = terms.n_items
     known = statistics.of(users, n_items=n_items, recent_days=settings.recent_days)
-    return Window(cut, histories.numbered(users), known, judging.judged_users(users))
+    return Window(cut, histories.numbered(users), known, judging.judged_users(users), split)
