@@ -185,19 +185,6 @@ def test_recall_is_that_of_implicit_and_above_popular_items_by_the_same_users(sh
     assert manifest.metrics["recall@20"].low is not None
 
 
-def test_the_table_of_evaluate_has_the_same_baselines(shop: Shop, tmp_path: Path) -> None:
-    one_iteration = RECIPE.model_copy(update={"settings": RECIPE.settings.model_copy(update={"iterations": 1})})
-    (shop.folder / "recipe.json").write_text(one_iteration.model_dump_json(), encoding="utf-8")
-    told = spark("evaluate", "local[2]", shop.folder, tmp_path, "--windows", "1")
-    [window] = windows.held_out(shop.loaded.frame, weights=WEIGHTS, settings=Settings(), most=1)
-    popular = evaluate(
-        recipes.fit(PopularityRecipe(recency_strength=0), window.train, recent_days=30, seed=0), window, ks=(10, 20)
-    )
-    rows = {line.split(" | ")[0].strip("| "): line for line in told.splitlines() if line.startswith("| ")}
-    assert list(rows) == ["model", "popularity", "recent popularity", "als"]
-    assert f"| {popular.mean('recall@20'):.4f} [" in rows["popularity"]
-
-
 def test_a_known_user_is_folded_in_to_the_vector_that_the_workers_solved(artifact: Artifact) -> None:
     assert artifact.fold_in is not None
     history = artifact.history
@@ -223,3 +210,16 @@ def test_the_services_serve_it_without_a_change(shop: Shop, system: System) -> N
     assert not seen & {one.item.item_id for one in best}
     stranger = GetCandidatesRequest(count=50, basket_item_ids=shop.known.item_ids[:3])
     assert system.candidate_gen.GetCandidates(stranger).vector_origin == VECTOR_ORIGIN_FOLDED_IN
+
+
+def test_the_table_of_evaluate_has_the_same_baselines(shop: Shop, tmp_path: Path) -> None:
+    one_iteration = RECIPE.model_copy(update={"settings": RECIPE.settings.model_copy(update={"iterations": 1})})
+    (shop.folder / "recipe.json").write_text(one_iteration.model_dump_json(), encoding="utf-8")
+    told = spark("evaluate", "local[2]", shop.folder, tmp_path, "--windows", "1")
+    [window] = windows.held_out(shop.loaded.frame, weights=WEIGHTS, settings=Settings(), most=1)
+    popular = evaluate(
+        recipes.fit(PopularityRecipe(recency_strength=0), window.train, recent_days=30, seed=0), window, ks=(10, 20)
+    )
+    rows = {line.split(" | ")[0].strip("| "): line for line in told.splitlines() if line.startswith("| ")}
+    assert list(rows) == ["model", "popularity", "recent popularity", "als"]
+    assert f"| {popular.mean('recall@20'):.4f} [" in rows["popularity"]
