@@ -11,14 +11,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 from pyspark.storagelevel import StorageLevel
 
+from recsys.artifact import layout
 from recsys.artifact.manifest import BlendInfo, GateInfo, Manifest, TrainingInfo
+from recsys.artifact.reader import read_manifest
 from recsys.errors import DataError
 from trainer import pipeline
 from trainer.choosing.gate import Verdict
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.embeddings import Embeddings
 from trainer.progress import step
-from trainer.publishing import going_live, index, publish
+from trainer.publishing import going_live, index, publish, runs
 from trainer.publishing.index import BuiltIndex
 from trainer.publishing.publish import ManyUsers
 from trainer.settings import Settings
@@ -78,7 +80,7 @@ class Run:
         Raises:
             DataError: no interaction is left to learn from.
         """
-        settings, recipe = self.settings, self.recipe
+        settings, recipe, volume = self.settings, self.recipe, self.settings.artifact_dir
         everything = self._fit()
         with step("index"):
             some = _some_users(everything, self.terms, seed=settings.seed)
@@ -93,7 +95,8 @@ class Run:
         training = self._training(verdict, force=force)
         with step("publish"):
             contents = self._contents(everything, many, retrieval, similar, judgement, training)
-            version = publish.publish(settings.artifact_dir, contents)
+            version = publish.publish(volume, contents)
+            runs.append(volume, runs.run_of(read_manifest(layout.version_dir(volume, version))))
         goes_live = verdict.passed or force
         with step("activate"):
             going_live.bring(settings, version, live=goes_live)
