@@ -95,7 +95,7 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 	@$(PYTHON) -m tools.security
 
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
-	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt
 
 JAVASCRIPT := clients/javascript
 
