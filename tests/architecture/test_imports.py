@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "event_sink", "feast_sync"}
+OURS = {"recsys", "candidate_gen", "reranker", "gateway", "ui", "trainer", "trainer_spark", "event_sink", "feast_sync"}
 OURS |= {"recsys_client", "recsys_cli"}
 
 # folder → what nothing in it imports; a name stands for everything below it too
@@ -23,6 +23,8 @@ FORBIDDEN = {
     "services/gateway": OURS - {"recsys", "gateway"} | {"numpy", "faiss", "recsys.artifact"},
     "services/ui": OURS - {"ui"},
     "jobs/trainer": OURS - {"recsys", "trainer"} | {"recsys.rpc", "recsys.v1"},
+    # the one deployable that builds on another: the trainer's code is what its workers run
+    "jobs/trainer_spark": OURS - {"recsys", "trainer", "trainer_spark"} | {"recsys.rpc", "recsys.v1"},
     "jobs/event_sink": OURS - {"recsys", "event_sink"} | {"recsys.artifact", "recsys.rpc", "recsys.v1"},
     "jobs/feast_sync": OURS - {"recsys", "feast_sync"} | {"recsys.rpc", "recsys.v1"},
     "clients/python": OURS - {"recsys_client"},

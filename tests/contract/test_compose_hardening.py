@@ -118,8 +118,13 @@ def test_a_write_to_the_store_is_on_the_disk_before_it_is_answered() -> None:
     ("volume", "writers", "readers"),
     [
         # `recsys`, which is run by hand, restores
-        ("models:/artifacts", {"trainer", "trainer-schedule", "recsys"}, {"candidate-gen", "reranker"}),
-        ("lake:/artifacts/lake", {"event-sink", "recsys"}, {"trainer", "trainer-schedule"}),
+        (
+            "models:/artifacts",
+            {"trainer", "trainer-schedule", "trainer-spark", "recsys"},
+            {"candidate-gen", "reranker"},
+        ),
+        ("lake:/artifacts/lake", {"event-sink", "recsys"}, {"trainer", "trainer-schedule", "trainer-spark"}),
+        ("spark-input:/input/demo", {"spark-data"}, {"spark-worker", "trainer-spark"}),
         ("features:/data", {"valkey"}, set()),
     ],
 )

@@ -16,15 +16,17 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 OBJECT_STORE = set(yaml.safe_load(COMPOSE)["x-object-store"])  # as the provider names them; passed on if they are set
-# the operating system's, compose's and OpenTelemetry's own
+# the operating system's, compose's, OpenTelemetry's and Spark's own
 NOT_OURS = {"HOME", "COMPOSE_PROJECT_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+NOT_OURS |= {"SPARK_LOCAL_HOSTNAME", "SPARK_DRIVER_MEMORY"}
 
 
 PROCESS_OF = {
     "trainer-schedule": "trainer",
+    "trainer-spark": "trainer",
     "recsys": "trainer",
 }  # services of the compose file that are not named as their process
-NO_PROCESS_OF_OURS = {"valkey", "prometheus", "grafana"}
+NO_PROCESS_OF_OURS = {"valkey", "prometheus", "grafana", "spark-data", "spark-master", "spark-worker"}
 OF_THE_COMMAND = {"RECSYS_URL", "RECSYS_API_KEY", "EVENT_SINK_FEATURE_STORE_URL"}
 # within its container a process listens where compose says
 NOT_FROM_OUTSIDE = re.compile(r"_(PORT|METRICS_HOST)$")

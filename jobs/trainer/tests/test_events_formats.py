@@ -4,11 +4,13 @@ import gzip
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from shop_folder import Shop
 
 from recsys.errors import DataError
+from trainer.shop_data import rows
 
 HEADER = "user_id,item_id,timestamp\n"
 GOOD = "u,i,2024-05-01\n"
@@ -241,3 +243,20 @@ def test_ids_that_pandas_made_floats_are_told(shop: Shop) -> None:
     report = shop.load(shop.file("events.csv", f"{HEADER}12748.0,i,2024-05-01\n12749.0,j.0,2024-05-01\n")).report
     assert report.like_floats == ("user_id",)
     assert "user_id: all end in .0, as pandas writes whole numbers beside missing ones" in report.render()
+
+
+@pytest.mark.parametrize("rows_a_part", [1, 3, 4, 10, 11])
+def test_parts_of_a_parquet_file_have_the_rows_of_the_whole_and_their_numbers(tmp_path: Path, rows_a_part: int) -> None:
+    path = tmp_path / "events.parquet"
+    pl.DataFrame({"user_id": [f"u{n}" for n in range(10)], "item_id": ["a"] * 10}).write_parquet(path)
+    [source] = rows.sources(path, separator=",", encoding="utf-8")
+    batches = [one for part in rows.parts(source, rows=rows_a_part) for one in rows.batches(part, also=[])]
+    assert np.concatenate([one.rows for one in batches]).tolist() == list(range(1, 11))
+    assert pl.concat([one.frame for one in batches])["user_id"].to_list() == [f"u{n}" for n in range(10)]
+
+
+def test_a_text_file_is_one_part(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id\na,b\nc,d\n", encoding="utf-8")
+    [source] = rows.sources(path, separator=",", encoding="utf-8")
+    assert rows.parts(source, rows=1) == [source]

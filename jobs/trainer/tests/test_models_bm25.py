@@ -25,3 +25,12 @@ def test_an_item_that_everybody_has_keeps_a_positive_confidence() -> None:
 def test_a_user_without_interactions_stays_without() -> None:
     weights = sp.csr_matrix(np.array([[1, 1], [0, 0]], dtype=np.float32))
     assert bm25.confidence(weights, k1=100.0, b=0.8)[1].nnz == 0
+
+
+def test_some_users_with_the_statistics_of_all_have_the_confidences_that_they_have_among_all() -> None:
+    rng = np.random.default_rng(0)
+    weights = sp.csr_matrix(np.where(rng.random((40, 15)) < 0.3, rng.integers(1, 6, (40, 15)), 0).astype(np.float32))
+    together = bm25.confidence(weights, k1=100.0, b=0.8)
+    idf, mean_length = bm25.inverse_document_frequency(weights), float(weights.sum()) / 40
+    alone = bm25.with_statistics(weights[7:19], idf=idf, mean_length=mean_length, k1=100.0, b=0.8)
+    np.testing.assert_array_equal(alone.toarray(), together[7:19].toarray())

@@ -12,9 +12,10 @@ import typer
 
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
-from recsys.errors import DataError, RecsysError
+from recsys.errors import DataError, InvalidArgumentError, RecsysError
 from recsys.observability import logging as recsys_logging
-from trainer import threads, version_commands
+from trainer import engines, threads, version_commands
+from trainer.engines import Engine, EngineName, Outcome
 from trainer.publishing import outputs, store
 from trainer.settings import ModelName, Settings, ShopFiles
 from trainer.version_commands import VolumeOption, settings_of
@@ -22,7 +23,6 @@ from trainer.version_commands import VolumeOption, settings_of
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
     from trainer.evaluation.split import Split
-    from trainer.pipeline import Outcome
     from trainer.shop_data.shop import Shop
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -39,6 +39,12 @@ RecipeOption = Annotated[
 ]
 EmptyOption = Annotated[
     bool, typer.Option("--empty", help="A shop without history, instead of the demo shop, where no events are named.")
+]
+EngineOption = Annotated[
+    EngineName, typer.Option("--engine", help="Where models are fitted: on this machine, or on a Spark cluster.")
+]
+MasterOption = Annotated[
+    str, typer.Option("--master", help="Of --engine spark: local[*], spark://host:7077, k8s://…, yarn.")
 ]
 LakeOption = Annotated[
     Path | None, typer.Option("--lake", help="What the event sink writes. None: `lake` on the volume, if it is there.")
@@ -59,6 +65,8 @@ def train(
     force: Annotated[bool, typer.Option(help="Go live whatever the gate says; the manifest records it.")] = False,
     if_empty: Annotated[bool, typer.Option(help="Do nothing where a version is live already.")] = False,
     starts_empty: EmptyOption = False,
+    engine: EngineOption = "local",
+    master: MasterOption = "local[*]",
 ) -> None:
     """Train a model and publish it; it goes live if the gate lets it."""
     settings = settings_of(artifact_dir)
@@ -70,7 +78,8 @@ def train(
         typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
         return
     files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path, starts_empty)
-    outcome = _train(files, settings, recipe, until=until, force=force)
+    where = None if engine == "local" else (engines.load(engine), master)
+    outcome = _train(files, settings, recipe, until=until, force=force, where=where)
     typer.echo(outcome.summary())
     if not outcome.activated:
         raise typer.Exit(3)
@@ -146,6 +155,8 @@ def evaluate(
     catalogue_path: CatalogueOption = None,
     lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
+    engine: EngineOption = "local",
+    master: MasterOption = "local[*]",
 ) -> None:
     """Print a table of baselines and models on held-out data. Publishes nothing."""
     settings = settings_of(artifact_dir)
@@ -155,6 +166,14 @@ def evaluate(
         from trainer.evaluation import windows as held_out_windows
         from trainer.report import table
 
+        given_recipe = recipes.read(recipe) if recipe else None
+        if engine != "local":
+            if pair is not None or leave_last_out:
+                raise InvalidArgumentError(f"--engine {engine}: expected --windows, found --pair or --leave-last-out")
+            files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path)
+            for line in engines.load(engine).evaluate(files, settings, given_recipe, master=master, windows=windows):
+                typer.echo(line)
+            return
         choose_by: list[Split] = []
         if pair is not None:
             given = split.given_pair(*pair)
@@ -171,7 +190,6 @@ def evaluate(
                     )
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        given_recipe = recipes.read(recipe) if recipe else None
         for line in table.lines(splits, given_recipe, choose_by=choose_by, settings=settings):
             typer.echo(line)
 
@@ -244,8 +262,15 @@ def demo_data(out: Annotated[Path, typer.Option(help="Directory for events.parqu
 
 
 def _train(
-    files: ShopFiles, settings: Settings, recipe_path: Path | None, *, until: str | None = None, force: bool = False
-) -> "Outcome":
+    files: ShopFiles,
+    settings: Settings,
+    recipe_path: Path | None,
+    *,
+    until: str | None = None,
+    force: bool = False,
+    where: tuple[Engine, str] | None = None,
+) -> Outcome:
+    """A run on this machine, or on another engine and its master."""
     with threads.limited(settings.threads):
         from trainer import pipeline, run_metrics
         from trainer.choosing import recipe as recipes
@@ -256,6 +281,9 @@ def _train(
         outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
         store.follow(settings)
         recipe = recipes.read(recipe_path) if recipe_path else None
+        if where is not None:
+            engine, master = where
+            return engine.train(files, settings, recipe, master=master, before=before, force=force)
 
         def read() -> "Shop":
             with step("read"):

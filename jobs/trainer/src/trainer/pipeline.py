@@ -10,25 +10,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact import layout, writer
+from recsys.artifact import layout
 from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
-from recsys.artifact.reader import open_artifact, read_manifest
+from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError
 from trainer.choosing import blending, decision, tuning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
-from trainer.choosing.gate import Verdict
+from trainer.choosing.gate import Judged, Verdict
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
-from trainer.evaluation.full_ranking import Evaluation
 from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.progress import step
-from trainer.publishing import foldable, histories, index, keeping, publish, runs, store, two_stage
+from trainer.publishing import foldable, going_live, histories, index, publish, runs, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -144,12 +143,7 @@ def _fit_and_publish(
         with step("write histories"):
             histories.write(known, stream_sequence=shop.stream_sequence, url=settings.feature_store_url)
     with step("activate"):
-        if goes_live:
-            open_artifact(layout.version_dir(volume, version))  # what services would refuse does not become live
-        store.publish_version(settings, version, live=goes_live)
-        if goes_live:
-            writer.activate(volume, version)
-        writer.prune(volume, keep=keeping.on_volume(volume, settings.keep_versions))
+        going_live.bring(settings, version, live=goes_live)
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     return version, verdict, retrieval.spec
 
@@ -231,7 +225,7 @@ def popularity_of(
     return known.recent_users(recipes.recent_since(known, settings.recent_days))
 
 
-def metric_values(evaluation: Evaluation, *, seed: int) -> dict[str, MetricValue]:
+def metric_values(evaluation: Judged, *, seed: int) -> dict[str, MetricValue]:
     """The manifest's figures: means with 95 % intervals of what lies between 0 and 1."""
     told = {name: values for name, values in evaluation.per_user.items() if name.startswith(_IN_THE_MANIFEST)}
     return {name: MetricValue(**asdict(one)) for name, one in bootstrap.intervals(told, seed=seed).items()}

@@ -17,7 +17,8 @@ from recsys.background import Failures, Pauses, Stop, keep_turning
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from recsys.lake import count_after
 from trainer.choosing.recipe import PopularityRecipe
-from trainer.pipeline import Outcome, live_manifest
+from trainer.engines import Outcome
+from trainer.pipeline import live_manifest
 from trainer.settings import MAX_DAYS
 
 _log = logging.getLogger(__name__)

@@ -4,14 +4,30 @@ All comparisons are paired, user by user, on the newest held-out window. The liv
 fitted again on what was known before the window: its published vectors may have seen the window's purchases.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from trainer.evaluation.bootstrap import PairedDifference, paired
-from trainer.evaluation.full_ranking import Evaluation
 
 # not recall: where the catalogue is hardly longer than a list, every model reaches a recall of 1
 METRIC: Final = "ndcg@20"
+
+
+class Judged(Protocol):
+    """How a model did on users who judged it."""
+
+    @property
+    def per_user(self) -> Mapping[str, NDArray[np.float64]]:
+        """Metric → [users], the same users for every model."""
+        ...
+
+    def mean(self, metric: str) -> float:
+        """The mean over the users."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,10 +40,10 @@ class Verdict:
 
 
 def decide(
-    new: Evaluation,
+    new: Judged,
     *,
-    live: Evaluation | None,
-    baseline: Evaluation | None,
+    live: Judged | None,
+    baseline: Judged | None,
     ann_recall: float,
     ann_recall_floor: float,
     seed: int,

@@ -10,7 +10,7 @@ from recsys.errors import DataError
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
-from trainer.choosing.gate import METRIC, Verdict, decide, with_interval
+from trainer.choosing.gate import METRIC, Judged, Verdict, decide, with_interval
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.evaluation.bootstrap import PairedDifference, paired
 from trainer.evaluation.full_ranking import Evaluation, evaluate
@@ -126,7 +126,7 @@ def is_personal(live: Manifest | None) -> bool:
     return live is not None and live.model != PopularityRecipe().model
 
 
-def gain_over_popular(new: Evaluation, popular: Evaluation, *, seed: int) -> PairedDifference:
+def gain_over_popular(new: Judged, popular: Judged, *, seed: int) -> PairedDifference:
     """By so much lists are better than popular items, which stand in for them where it may be nothing."""
     return paired(new.per_user[METRIC], popular.per_user[METRIC], seed=seed)
 

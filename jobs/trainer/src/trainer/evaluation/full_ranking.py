@@ -88,7 +88,7 @@ def evaluate(
     n_users, n_items = split.train.weights.shape
     item_users = np.bincount(split.train.weights.indices, minlength=n_items)
     information = metrics.self_information(item_users, n_users)
-    per_user = _figures(ranked, hits, relevant, ks=ks, information=information)
+    per_user = per_user_figures(ranked, hits, relevant, ks=ks, information=information)
     exposures = {k: metrics.exposures(ranked, k, n_items=n_items) for k in ks}
     return Evaluation(
         ks=ks,
@@ -131,7 +131,7 @@ def find_hits(ranked: NDArray[np.int32], test: sp.csr_matrix) -> NDArray[np.bool
     return np.asarray((stored != 0) & (ranked >= 0), dtype=np.bool_)
 
 
-def _figures(
+def per_user_figures(
     ranked: NDArray[np.int32],
     hits: NDArray[np.bool_],
     relevant: NDArray[np.int64],
@@ -139,6 +139,11 @@ def _figures(
     ks: Sequence[int],
     information: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]]:
+    """The figures of `Evaluation.per_user`, of lists, their hits, and how many items each user is tested on.
+
+    Args:
+        information: float64 [n_items], `metrics.self_information` of the items.
+    """
     figures = {}
     for k in ks:
         figures[f"recall@{k}"] = metrics.recall(hits, relevant, k)
@@ -174,7 +179,7 @@ def _new_users(
     popular = ranking.top_k(popularity.astype(np.float32)[None, :], ks[-1])
     ranked = np.repeat(popular, len(relevant), axis=0)
     hits = find_hits(ranked, split.new_user_test)
-    figures = _figures(ranked, hits, relevant, ks=ks, information=information)
+    figures = per_user_figures(ranked, hits, relevant, ks=ks, information=information)
     return [Segment("new users", "not in train; all are shown the popular items", figures)]
 
 

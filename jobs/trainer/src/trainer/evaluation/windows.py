@@ -6,8 +6,9 @@ same time, nothing is known of their order: a random part of each user's pairs i
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -31,7 +32,7 @@ _MOST_TO_CHOOSE_BY: Final = 4  # windows: what is older is another season
 _LEAST_TO_LEARN_FROM: Final = 0.25  # pairs in train, of those of the newest window
 
 _BULK: Final = 0.995  # of the events; what comes more than a horizon after them does not say where the data end
-_CENTRE: Final = (0.05, 0.95)  # of the events: what time they span is told by the time between these
+CENTRE: Final = (0.05, 0.95)  # of the events: what time they span is told by the time between these
 
 
 def held_out(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Settings, most: int = 2) -> list[Split]:
@@ -45,12 +46,10 @@ def held_out(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Set
         return []
     if not _has_times(frame):
         return _without_times(frame, weights=weights, settings=settings, most=most)
-    horizon_days = _horizon_days(frame, settings)
+    days = horizon_days(partial(_quantile, frame["timestamp"]), settings)
     for windows in range(most, 0, -1):
         try:
-            held = rolling(
-                frame, weights=weights, windows=windows, horizon_days=horizon_days, enough_users=ENOUGH_USERS
-            )
+            held = rolling(frame, weights=weights, windows=windows, horizon_days=days, enough_users=ENOUGH_USERS)
         except InvalidArgumentError as error:
             _log.warning("too few events to hold out", extra={"windows": windows, "reason": str(error)})
             continue
@@ -70,9 +69,10 @@ def to_choose_and_judge(frame: pl.DataFrame, *, weights: Mapping[str, float], se
     if not judged:
         return []
     windows, users = judged, 0
+    days = horizon_days(partial(_quantile, frame["timestamp"]), settings)
     while users < USERS_TO_CHOOSE_BY and len(windows) <= _MOST_TO_CHOOSE_BY and (end := windows[0].cut):
         try:
-            before = _window(frame, end, weights=weights, horizon_days=_horizon_days(frame, settings), enough_users=0)
+            before = _window(frame, end, weights=weights, horizon_days=days, enough_users=0)
         except InvalidArgumentError:
             break
         if not before.judged_users or before.train.weights.nnz < _LEAST_TO_LEARN_FROM * judged[-1].train.weights.nnz:
@@ -146,7 +146,7 @@ def rolling(
 
 def _has_times(frame: pl.DataFrame) -> bool:
     """Whether the bulk of the events spans any time."""
-    first, last = (_quantile(frame["timestamp"], share) for share in _CENTRE)
+    first, last = (_quantile(frame["timestamp"], share) for share in CENTRE)
     return first < last
 
 
@@ -163,7 +163,7 @@ def _window(
 ) -> Split:
     """The window that ends then."""
     before_end = frame.filter(pl.col("timestamp") < end)
-    for cut in _cuts(before_end["timestamp"], end, timedelta(days=horizon_days)):
+    for cut in cuts(partial(_quantile, before_end["timestamp"]), end, timedelta(days=horizon_days)):
         length_days = (end - cut) / timedelta(days=1)
         parts = split.temporal(before_end, weights=weights, cut=cut, horizon_days=length_days)
         if parts.judged_users >= enough_users:
@@ -171,15 +171,20 @@ def _window(
     return parts
 
 
-def _horizon_days(frame: pl.DataFrame, settings: Settings) -> float:
-    first, last = (_quantile(frame["timestamp"], share) for share in _CENTRE)
-    span = (last - first) / (_CENTRE[1] - _CENTRE[0])
+def horizon_days(quantile: Callable[[float], datetime], settings: Settings) -> float:
+    """How long a window is; `quantile`: the time of the event before which a share of all events lies."""
+    first, last = (quantile(share) for share in CENTRE)
+    span = (last - first) / (CENTRE[1] - CENTRE[0])
     return min(settings.horizon_days, span / timedelta(days=4))
 
 
-def _cuts(times: pl.Series, end: datetime, horizon: timedelta) -> Iterator[datetime]:
-    """Where a window may begin, the latest first: one horizon before the end, two, four, … and in the middle."""
-    bulk, half = (_quantile(times, share) for share in (_BULK, 0.5))
+def cuts(quantile: Callable[[float], datetime], end: datetime, horizon: timedelta) -> Iterator[datetime]:
+    """Where a window may begin, the latest first: one horizon before the end, two, four, … and in the middle.
+
+    Args:
+        quantile: the time of the event before which a share of the events before the end lies.
+    """
+    bulk, half = (quantile(share) for share in (_BULK, 0.5))
     last = end if end - bulk <= horizon else bulk + timedelta(microseconds=1)
     length = max(horizon, timedelta(microseconds=1))
     yield last - length

@@ -1,5 +1,7 @@
 """Implicit-feedback ALS (Hu, Koren & Volinsky 2008) by the `implicit` library, with BM25 confidence."""
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
@@ -55,10 +57,22 @@ def fold_in(
     """
     weights = _confidences(interactions.weights, settings)
     weights.data *= ages.astype(np.float32)
-    with threadpool_limits(1, user_api="blas"):
-        model = _model(settings, seed=0)
-        model.item_factors = item
-        return np.asarray(model.recalculate_user(rows, weights[rows]))
+    return solver(item, settings)(weights[rows])
+
+
+def solver(item: NDArray[np.float32], settings: ALSSettings) -> Callable[[sp.csr_matrix], NDArray[np.float32]]:
+    """What gives users their vectors, float32 [n_users, dim], out of their BM25 confidences, [n_users, n_items].
+
+    What does not depend on the users is computed once, however often it is called.
+    """
+    model = _model(settings, seed=0)
+    model.item_factors = item
+
+    def users(confidences: sp.csr_matrix) -> NDArray[np.float32]:
+        with threadpool_limits(1, user_api="blas"):
+            return np.asarray(model.recalculate_user(np.arange(confidences.shape[0]), confidences))
+
+    return users
 
 
 def _confidences(raw: sp.csr_matrix, settings: ALSSettings) -> sp.csr_matrix:

@@ -135,16 +135,23 @@ Parts = tuple[Embeddings, FoldInInfo, NDArray[np.float64], NDArray[np.float64]] 
 def _of_als(settings: ALSSettings, fitted: Embeddings, known: Interactions) -> Parts:
     vectors, eigenvalues = rotated(fitted)
     scale = als.weight_scale(known.weights)
-    info = ALSFoldIn(
-        weight_scale=scale,
-        alpha=settings.alpha,
-        k1=settings.k1,
-        b=settings.b,
-        avg_length=scale * float(known.weights.sum(dtype=np.float64)) / len(known.user_ids),
+    mean_length = scale * float(known.weights.sum(dtype=np.float64)) / len(known.user_ids)
+    info = als_info(settings, weight_scale=scale, mean_length=mean_length)
+    return vectors, info, bm25.inverse_document_frequency(known.weights), als_spectrum(eigenvalues, settings)
+
+
+def als_info(settings: ALSSettings, *, weight_scale: float, mean_length: float) -> ALSFoldIn:
+    """The fold-in of an ALS model; `mean_length` is over users, of the sums of their weights × weight_scale."""
+    return ALSFoldIn(
+        weight_scale=weight_scale, alpha=settings.alpha, k1=settings.k1, b=settings.b, avg_length=mean_length
     )
+
+
+def als_spectrum(eigenvalues: NDArray[np.float64], settings: ALSSettings) -> NDArray[np.float64]:
+    """The diagonal of what does not depend on the history, above 0: float64 [dim]."""
     spectrum = eigenvalues + settings.regularization
     least = max(spectrum.max() * _LEAST_DIAGONAL, float(np.finfo(np.float32).tiny))
-    return vectors, info, bm25.inverse_document_frequency(known.weights), np.maximum(spectrum, least)
+    return np.asarray(np.maximum(spectrum, least))
 
 
 def _of_ials(settings: IALSSettings, fitted: Embeddings, known: Interactions) -> Parts:

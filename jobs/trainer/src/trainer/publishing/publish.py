@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import subprocess
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,18 +19,29 @@ from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo, UsersIn
 from recsys.artifact.transitions import Transitions
+from recsys.artifact.user_parts import UserPart
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
 from trainer.shop_data.interactions import Interactions
 
-_NAMED_LIBRARIES: Final = ("numpy", "scipy", "implicit", "torch", "faiss-cpu", "polars")
+LIBRARIES: Final = ("numpy", "scipy", "implicit", "torch", "faiss-cpu", "polars")
+
+
+@dataclass(frozen=True)
+class ManyUsers:
+    """Users in parts, where nobody holds all of them."""
+
+    count: int
+    pairs: int
+    fingerprint: str  # SHA-256 (hex) over what they did: equal for equal interactions
+    parts: Iterable[UserPart]
 
 
 @dataclass(frozen=True)
 class Fitted:
     """All that a version is made of. Rows of every part follow `known`."""
 
-    known: Interactions
+    known: Interactions  # without users, where `many_users` has them
     catalogue: pl.DataFrame  # Shop.catalogue; items that it lacks are published without a title
     embeddings: Embeddings
     fold_in: FoldIn
@@ -42,6 +54,8 @@ class Fitted:
     model: str
     metrics: dict[str, MetricValue]
     training: TrainingInfo
+    many_users: ManyUsers | None = None
+    libraries: tuple[str, ...] = LIBRARIES  # whose versions the manifest has
 
 
 def publish(volume: Path, fitted: Fitted, *, users_in: UsersIn = "artifact") -> str:
@@ -53,24 +67,25 @@ def publish(volume: Path, fitted: Fitted, *, users_in: UsersIn = "artifact") -> 
         ArtifactError: as `writer.write_version`.
     """
     trained_at = datetime.now(UTC)
-    fingerprint = fitted.known.fingerprint()
-    version = writer.version_name(model=fitted.model, trained_at=trained_at, dataset_fingerprint=fingerprint)
+    known = fitted.known
+    many = fitted.many_users or ManyUsers(len(known.user_ids), known.weights.nnz, known.fingerprint(), ())
+    version = writer.version_name(model=fitted.model, trained_at=trained_at, dataset_fingerprint=many.fingerprint)
     manifest = Manifest(
         version=version,
         model=fitted.model,
         dim=fitted.embeddings.item.shape[1],
-        user_count=len(fitted.known.user_ids),
-        item_count=len(fitted.known.item_ids),
-        interaction_count=fitted.known.weights.nnz,
-        event_types=fitted.known.event_types,
+        user_count=many.count,
+        item_count=len(known.item_ids),
+        interaction_count=many.pairs,
+        event_types=known.event_types,
         index=IndexInfo(**asdict(fitted.retrieval.spec), recall=fitted.retrieval.recall),
         blend=fitted.blend,
         users_in=users_in,
         stream_sequence=fitted.stream_sequence,
         metrics=fitted.metrics,
         training=fitted.training,
-        dataset_fingerprint=fingerprint,
-        library_versions={name: importlib.metadata.version(name) for name in _NAMED_LIBRARIES},
+        dataset_fingerprint=many.fingerprint,
+        library_versions={name: importlib.metadata.version(name) for name in fitted.libraries},
         code_revision=_code_revision(),
         trained_at=trained_at,
         files={},
@@ -109,6 +124,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         transitions=fitted.transitions,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
         similar_index=faiss.serialize_index(fitted.similar),
+        more_users=fitted.many_users.parts if fitted.many_users else (),
     )
 
 

@@ -10,11 +10,11 @@ from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.fits import KeptFits
-from trainer.choosing.gate import METRIC, with_interval
+from trainer.choosing.gate import METRIC, Judged, with_interval
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
-from trainer.evaluation.full_ranking import Evaluation, evaluate
+from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import newest_enough
 from trainer.models import baselines, item_knn
@@ -36,7 +36,7 @@ class Row:
     name: str
     dim: int | None  # none for a model without vectors
     fit_s: float
-    evaluation: Evaluation
+    evaluation: Judged
     settings: str = ""  # the hyper-parameters that its recipe names
 
     def line(self) -> str:
@@ -89,11 +89,12 @@ def _row(recipe: Recipe, blend: Blend, window: Split, *, fits: KeptFits, recent_
         dim=None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim,
         fit_s=fits.seconds(recipe, window),
         evaluation=evaluate(scorer, window, ks=(10, 20)),
-        settings=", ".join([*_settings_of(recipe), *_weights_of(blend)]),
+        settings=", ".join([*settings_of(recipe), *_weights_of(blend)]),
     )
 
 
-def _settings_of(recipe: Recipe) -> list[str]:
+def settings_of(recipe: Recipe) -> list[str]:
+    """The hyper-parameters that a recipe names, for a row."""
     named = (
         {} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump(exclude_unset=True, exclude={"dim"})
     )

@@ -38,17 +38,35 @@ class Checked:
         """The rows to keep, in our columns."""
         return self.ours.filter(pl.col(REASON).is_null()).drop(REASON)
 
-    def set_aside(self, tally: Tally, quarantine: Quarantine) -> None:
-        """Count the rows, and write those to reject to the quarantine file in the shop's columns."""
+    def rejected(self) -> "Rejected":
+        """The rows to reject, in the shop's columns."""
         file = pl.lit(str(self.source.path)).alias(FILE)
         reason = self.ours[REASON]
         origin = self.batch.frame.drop(FILE, ROW, REASON, RAW, strict=False)
         refused = origin.with_columns(file, pl.Series(ROW, self.batch.rows), reason).filter(reason.is_not_null())
         malformed = self.batch.malformed.rename({"row": ROW, "reason": REASON, "raw": RAW}).with_columns(file)
-        for rejected in (refused, malformed):
+        return Rejected(self.ours.height, refused, malformed, self.columns)
+
+    def set_aside(self, tally: Tally, quarantine: Quarantine) -> None:
+        """Count the rows, and write those to reject to the quarantine file."""
+        self.rejected().set_aside(tally, quarantine)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What was not taken of a batch. Both frames have FILE, ROW and REASON."""
+
+    read: int  # rows that could be parted into columns
+    refused: pl.DataFrame  # those of them that are not taken, in the shop's columns
+    malformed: pl.DataFrame  # what could not be parted; has RAW
+    columns: dict[str, str]  # our names → the file's
+
+    def set_aside(self, tally: Tally, quarantine: Quarantine) -> None:
+        """Count the rows, and write those to reject to the quarantine file."""
+        for rejected in (self.refused, self.malformed):
             quarantine.write(rejected)
-        tally.add(read=self.ours.height, rejected=refused, columns=self.columns)
-        tally.add(read=malformed.height, rejected=malformed)
+        tally.add(read=self.read, rejected=self.refused, columns=self.columns)
+        tally.add(read=self.malformed.height, rejected=self.malformed)
 
 
 def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: tuple[str, ...]) -> dict[str, str]:

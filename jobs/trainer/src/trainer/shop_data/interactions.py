@@ -93,6 +93,7 @@ def build(
     weights: Mapping[str, float],
     until: datetime | None = None,
     catalogue_items: Iterable[str] = (),
+    event_types: list[str] | None = None,
 ) -> Interactions:
     """Sum the weights of each user–item pair's events.
 
@@ -105,6 +106,7 @@ def build(
         weights: weight per event type, finite, 0 or more; removals need none.
         until: only events strictly before it; with a time zone.
         catalogue_items: ids that get a column even when nobody touched them, so that look-ups find them.
+        event_types: `weighted_types` of all events, where the frame has those of some users only.
 
     Raises:
         InvalidArgumentError: an event type has no weight, a weight is unusable, `until` has no time zone.
@@ -112,7 +114,7 @@ def build(
     if until is not None:
         frame = frame.filter(pl.col("timestamp") < with_zone(until, "until"))
     frame = frame.with_columns(pl.col("event_type").cast(pl.String))
-    event_types = _weighted_types(frame, weights)
+    event_types = weighted_types(frame["event_type"].unique(), weights) if event_types is None else event_types
     kept, taken_back_pairs = _without_taken_back(frame)
     kept = kept.filter(pl.col("event_type").is_in(event_types) & (pl.col("share") > 0))
     user_ids = kept["user_id"].unique().sort()
@@ -172,12 +174,12 @@ def _first_seen(item: NDArray[np.uint32], second: NDArray[np.int64], *, n_items:
     return np.where(first == never, 0, np.maximum(first, 0))
 
 
-def _weighted_types(frame: pl.DataFrame, weights: Mapping[str, float]) -> list[str]:
-    """The frame's event types of positive weight, sorted."""
+def weighted_types(found: Iterable[str], weights: Mapping[str, float]) -> list[str]:
+    """Of the event types that events have, those of positive weight, sorted. Raises: InvalidArgumentError."""
     bad = {name: weight for name, weight in weights.items() if not (math.isfinite(weight) and weight >= 0)}
     if bad:
         raise InvalidArgumentError(f"event weights: expected finite numbers of 0 or more; found {bad}")
-    present = set(frame["event_type"].unique()) - {REMOVE}
+    present = set(found) - {REMOVE}
     if missing := sorted(present - weights.keys()):
         raise InvalidArgumentError(
             f"event weights: the events have types {missing}, found weights for {sorted(weights)}; "

@@ -9,6 +9,16 @@ import polars as pl
 WHOLE_IDS: Final = "whole_ids = true in the mapping reads 12748.0 as 12748"
 
 
+def decimals_pattern(decimal: str) -> str:
+    """What a whole number with decimals looks like; its group is the number. `decimal` parts whole and fraction."""
+    return rf"^(-?\d+){re.escape(decimal)}0+$"
+
+
+def rounded_pattern(decimal: str) -> str:
+    """What a number looks like that a spreadsheet has rounded."""
+    return rf"^\d{re.escape(decimal)}\d+[eE]\+\d+$"
+
+
 @dataclass(frozen=True)
 class OddIds:
     """How many ids of a column look changed."""
@@ -22,9 +32,8 @@ class OddIds:
     @classmethod
     def among(cls, column: str, ids: pl.Series, *, decimal: str) -> "OddIds":
         """Of distinct ids; `decimal` is what parts whole and fraction in this file."""
-        mark = re.escape(decimal)
-        whole = ids.str.extract(rf"^(-?\d+){mark}0+$").drop_nulls()
-        rounded = ids.str.contains(rf"^\d{mark}\d+[eE]\+\d+$")
+        whole = ids.str.extract(decimals_pattern(decimal)).drop_nulls()
+        rounded = ids.str.contains(rounded_pattern(decimal))
         return cls(column, ids.len(), whole.len(), int(whole.is_in(ids.implode()).sum()), int(rounded.sum()))
 
     @property

@@ -27,19 +27,29 @@ def columns(path: Path) -> tuple[list[str], list[str]]:
     return plain, [name for name in read if name not in plain]
 
 
-def frames(path: Path, names: list[str]) -> Iterator[pl.DataFrame]:
-    """The rows, in order, a million at a time. Raises: DataError."""
+def height(path: Path) -> int:
+    """How many rows there are. Raises: DataError."""
+    try:
+        return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: expected a Parquet file: {error}") from error
+
+
+def frames(path: Path, names: list[str], *, first: int, most: int | None) -> Iterator[pl.DataFrame]:
+    """The rows from the first (from 0) on, `most` of them or all, in order, a million at a time. Raises: DataError."""
     rows = pl.scan_parquet(path, glob=False).select(names)
-    start = 0
-    while True:
+    start, left = first, most
+    while left is None or left > 0:
+        size = _BATCH_ROWS if left is None else min(_BATCH_ROWS, left)
         try:
-            frame = rows.slice(start, _BATCH_ROWS).collect()
+            frame = rows.slice(start, size).collect()
         except _UNREADABLE as error:
             raise DataError(f"{path} after row {start}: cannot be read: {error}") from error
         if frame.is_empty():
             return
         yield frame.select(_plain(column) for column in frame)
         start += frame.height
+        left = None if left is None else left - frame.height
 
 
 def _plain(column: pl.Series) -> pl.Series:

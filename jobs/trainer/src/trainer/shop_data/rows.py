@@ -48,6 +48,8 @@ class Source:
     encoding: str
     columns: list[str]  # of JSON: the keys of the first thousand objects; more may follow
     nested: tuple[str, ...] = ()  # of Parquet: columns that are read where a path leads into them
+    first_row: int = 0  # of those to read, from 0; of text, always the first
+    most_rows: int | None = None  # to read; none: all that follow
 
     def has(self, name: str) -> bool:
         """Whether rows may have this column, or this field inside one."""
@@ -93,6 +95,19 @@ def files(path: Path) -> list[Path]:
 def is_csv(path: Path) -> bool:
     """Whether the file is read as CSV."""
     return _format(path) == "csv"
+
+
+def parts(source: Source, *, rows: int) -> list[Source]:
+    """A Parquet file in parts of so many rows at the most, each to be read alone; text, whose rows only reading finds,
+    as it is.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if source.format != "parquet":
+        return [source]
+    starts = range(0, max(parquet.height(source.path), 1), rows)
+    return [replace(source, first_row=start, most_rows=rows) for start in starts]
 
 
 def batches(source: Source, *, also: list[str]) -> Iterator[RowBatch]:
@@ -197,8 +212,8 @@ def _invalid(source: Source) -> str:
 
 
 def _parquet_batches(source: Source, names: list[str]) -> Iterator[RowBatch]:
-    start = 0
-    for frame in parquet.frames(source.path, names):
+    start = source.first_row
+    for frame in parquet.frames(source.path, names, first=start, most=source.most_rows):
         yield RowBatch(frame, np.arange(start, start + frame.height) + 1, _NONE_MALFORMED)
         start += frame.height
 

@@ -1,6 +1,7 @@
 """A column of timestamps as a shop writes them in, UTC datetimes out; null where one cannot be read."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import polars as pl
 
@@ -39,7 +40,7 @@ _EPOCH = datetime(1970, 1, 1)
 _EARLIEST, _LATEST = datetime(1, 1, 2) - _EPOCH, datetime(9999, 12, 30) - _EPOCH
 _PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
-_TAIL = 0.01  # so many at either end do not say how long the rest is
+MIDDLE: Final = (0.01, 0.99)  # of all times; what is at either end does not say how long the rest is
 _LEAST_SPAN = timedelta(days=30)
 
 
@@ -102,12 +103,17 @@ def earliest_likely(times: pl.Series, *, farthest: float) -> datetime | None:
     Returns:
         None where nothing is too far.
     """
-    if times.is_empty() or farthest == 0:
+    if times.is_empty():
         return None
     microseconds = times.to_physical()
-    low, high = (int(microseconds[round((times.len() - 1) * share)]) for share in (_TAIL, 1 - _TAIL))
+    low, high = (int(microseconds[round((times.len() - 1) * share)]) for share in MIDDLE)
+    return earliest_of(int(microseconds[0]), low, high, farthest=farthest)
+
+
+def earliest_of(first: int, low: int, high: int, *, farthest: float) -> datetime | None:
+    """`earliest_likely` of times whose first, and whose ends of the `MIDDLE`, are these Unix microseconds."""
     earliest = low - farthest * max(high - low, _LEAST_SPAN.total_seconds() * 1e6)
-    if earliest <= int(microseconds[0]):
+    if farthest == 0 or earliest <= first:
         return None
     return datetime.fromtimestamp(earliest / 1e6, UTC)
 

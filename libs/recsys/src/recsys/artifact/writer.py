@@ -7,11 +7,11 @@ after that. One writer at a time: a lock on the volume keeps a second one waitin
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys import durable_file
-from recsys.artifact import layout
+from recsys.artifact import layout, user_parts
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry, Manifest
 from recsys.artifact.transitions import Transitions
+from recsys.artifact.user_parts import Sizes, UserPart
 from recsys.errors import ArtifactError
 
 _LOCK = ".lock"
@@ -46,6 +47,7 @@ class Contents:
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
     transitions: Transitions | None = None  # none: they do not count
+    more_users: Iterable[UserPart] = ()  # behind `user_ids`: in parts, where nobody holds all of them
 
 
 def version_name(*, model: str, trained_at: datetime, dataset_fingerprint: str) -> str:
@@ -61,10 +63,11 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
     `manifest.files`, `manifest.fold_in` and `manifest.transitions` are filled in here, from the contents.
 
     Raises:
-        ArtifactError: the volume has this version already, or ids are not sorted.
+        ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
+            the manifest says.
     """
-    _expect_sorted("user_ids", contents.user_ids)
-    _expect_sorted("items.item_id", contents.items.column("item_id").to_pylist())
+    item_ids = [item_id.encode() for item_id in contents.items.column("item_id").to_pylist()]
+    user_parts.expect_ascending("items.item_id", item_ids)
     final = layout.version_dir(volume, manifest.version)
     with _locked(volume):
         _remove_incomplete(volume)
@@ -72,8 +75,12 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
             raise ArtifactError(f"{final}: expected a new version, found one of this name")
         incomplete = final.with_name(_INCOMPLETE + final.name)
         incomplete.mkdir(parents=True)
+        if manifest.holds_users:
+            own = UserPart(contents.user_ids, contents.user_embeddings, contents.history)
+            sizes = Sizes(users=manifest.user_count, pairs=manifest.interaction_count, dim=manifest.dim)
+            user_parts.write(incomplete, chain([own], contents.more_users), sizes)
+        _write_files(incomplete, contents)
         names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
-        _write_files(incomplete, contents, names=names)
         names += () if contents.transitions is None else layout.TRANSITIONS
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
@@ -144,15 +151,6 @@ def _listed(versions: list[str]) -> str:
     return ", ".join(versions) or "none"
 
 
-def _expect_sorted(name: str, ids: list[str]) -> None:
-    encoded = [external_id.encode() for external_id in ids]
-    for row, (before, here) in enumerate(pairwise(encoded), start=1):
-        if before >= here:
-            raise ArtifactError(
-                f"{name}: expected ids in ascending order, found {here!r} after {before!r} in row {row}"
-            )
-
-
 @contextmanager
 def _locked(volume: Path) -> Iterator[None]:
     volume.mkdir(parents=True, exist_ok=True)
@@ -166,18 +164,9 @@ def _remove_incomplete(volume: Path) -> None:
         shutil.rmtree(leftover)
 
 
-def _write_files(directory: Path, contents: Contents, *, names: Collection[str]) -> None:
-    """Of the files that concern users, only those among `names`."""
-    history = contents.history
+def _write_files(directory: Path, contents: Contents) -> None:
     arrays: dict[str, NDArray[np.generic]] = {
-        layout.USER_EMBEDDINGS: contents.user_embeddings,
         layout.ITEM_EMBEDDINGS: contents.item_embeddings,
-        layout.HISTORY_INDPTR: history.indptr,
-        layout.HISTORY_ITEMS: history.items,
-        layout.HISTORY_TIMES: history.times,
-        layout.HISTORY_TYPES: history.types,
-        layout.HISTORY_WEIGHTS: history.weights,
-        layout.HISTORY_TYPE_SETS: history.type_sets,
         layout.POPULARITY: contents.popularity,
         layout.FIRST_SEEN: contents.first_seen,
         layout.FOLD_IN_ITEM_WEIGHTS: contents.fold_in.item_weights,
@@ -193,13 +182,9 @@ def _write_files(directory: Path, contents: Contents, *, names: Collection[str])
     if contents.fold_in.info.kind == "sequence":
         arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
     for name, array in arrays.items():
-        if name in layout.USER_FILES and name not in names:
-            continue
         with (directory / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
             durable_file.flush(file)
-    if layout.USERS in names:
-        _write_arrow(directory / layout.USERS, pa.table({"user_id": pa.array(contents.user_ids, pa.large_string())}))
     _write_arrow(directory / layout.ITEMS, contents.items.cast(schema_with(contents.items.column_names)))
     durable_file.replace(directory / layout.RETRIEVAL_INDEX, contents.retrieval_index.data)
     durable_file.replace(directory / layout.SIMILAR_INDEX, contents.similar_index.data)

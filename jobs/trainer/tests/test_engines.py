@@ -1,0 +1,29 @@
+"""Another engine than this machine is found where it is installed, and told of where it is not."""
+
+import pytest
+from typer.testing import CliRunner
+
+from recsys.errors import InvalidArgumentError
+from trainer import engines
+from trainer.__main__ import app
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_engine_that_is_not_installed_says_what_to_install(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "GROUP", "trainer.engines of another installation")
+    result = CliRunner().invoke(app, [command, "--engine", "spark", "--events", "events.csv"])
+    assert isinstance(result.exception, InvalidArgumentError)
+    assert "pip install ./jobs/trainer_spark" in str(result.exception)
+
+
+def test_an_engine_that_there_is_not_is_refused() -> None:
+    result = CliRunner().invoke(app, ["train", "--engine", "hadoop"])
+    assert result.exit_code == 2
+    assert "hadoop" in result.output
+
+
+@pytest.mark.parametrize("option", [["--leave-last-out"], ["--pair", "train.txt", "test.txt"]])
+def test_an_engine_evaluates_windows_of_time_alone(option: list[str]) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "--engine", "spark", *option])
+    assert isinstance(result.exception, InvalidArgumentError)
+    assert "expected --windows" in str(result.exception)
