@@ -61,6 +61,17 @@ def test_every_setting_of_a_process_can_be_set_in_env() -> None:
         assert settable <= set(services[name]["environment"]), name
 
 
+def test_no_key_of_the_compose_file_stands_twice() -> None:
+    def keys_of(node: yaml.Node, where: str) -> None:  # PyYAML takes the last of two, compose takes neither
+        if isinstance(node, yaml.MappingNode):
+            names = [name.value for name, _ in node.value]
+            assert sorted(names) == sorted(set(names)), where
+        for name, below in node.value if isinstance(node, yaml.MappingNode) else []:
+            keys_of(below, f"{where}.{name.value}")
+
+    keys_of(yaml.compose(COMPOSE), "docker-compose.yml")
+
+
 def test_a_port_of_this_machine_in_env_does_not_move_a_process_in_its_container() -> None:
     for name, service in yaml.safe_load(COMPOSE)["services"].items():
         named = service.get("environment", {})
