@@ -42,6 +42,7 @@ from recsys.ids import user_hash
 _log = logging.getLogger(__name__)
 
 SCHEME: Final = "valkey+cluster"
+_CONNECT_S: Final = 1.0  # as many connections at once to each node as calls are under way
 _HISTORIES_AT_ONCE: Final = 50
 _MOST_AT_ONCE: Final = 64  # commands of a process that are under way
 _HOPS: Final = 5  # from a session to its user, who may be another one by then
@@ -60,7 +61,7 @@ class ValkeyClusterStore(ValkeyStore):
         return ValkeyCluster.from_url(
             url,
             decode_responses=True,
-            socket_connect_timeout=valkey.CONNECT_S,
+            socket_connect_timeout=_CONNECT_S,
             socket_timeout=valkey.ANSWER_S,
         )
 
@@ -194,7 +195,10 @@ class ValkeyClusterStore(ValkeyStore):
         async with self._turns:
             if not self._is_ours:
                 await self._expect_own_layout()
-            return await super()._ask(command, *arguments, **options)
+            try:
+                return await super()._ask(command, *arguments, **options)
+            except StoreUnavailableError:  # one broken connection has the client learn its nodes anew, for all callers
+                return await super()._ask(command, *arguments, **options)
 
     async def _expect_own_layout(self) -> None:
         if await super()._ask(self._client.exists, _OF_ONE_SERVER):
