@@ -73,7 +73,8 @@ def experiments() -> Experiments:
 @pytest.fixture
 async def api(store: FakeStore, experiments: Experiments) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.state.parts = SimpleNamespace(live=LiveShop(store=store, experiments=experiments))  # type: ignore[arg-type] # no more of a store is asked
+    live = LiveShop(store=store, experiments=experiments)  # type: ignore[arg-type] # no more of a store is asked
+    app.state.parts = SimpleNamespace(live=live, settings=SimpleNamespace(cors_origins=()))
     app.state.access = Access()
     app.include_router(routes.router)
     app.add_middleware(RequestContextMiddleware, metrics=GatewayMetrics())
