@@ -44,11 +44,13 @@ def called(method: Method) -> Call:
 
 
 @asynccontextmanager
-async def in_process(_: Settings, *, called: Callable[[Method], Call] = called) -> AsyncIterator[Clients]:
+async def in_process(
+    _: Settings, _calls: object = None, *, called: Callable[[Method], Call] = called
+) -> AsyncIterator[Clients]:
     """In the place of `gateway.clients.connect`: both services with the settings that their processes would have.
 
     What the gateway asks for lists, and whether the services are ready, is answered; the look-ups are not. `called`
-    makes a client's call of a servicer's method.
+    makes a client's call of a servicer's method. Calls are not counted.
     """
     faiss.omp_set_num_threads(1)
     first, second = read_settings(CandidateGenSettings), read_settings(RerankerSettings)

@@ -12,6 +12,7 @@ from candidate_gen.query.query_vectors import VectorOrigin
 from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever
 from candidate_gen.sources import SourceCounts
 from recsys.artifact import layout
+from recsys.artifact.manifest import BlendInfo
 from recsys.artifact.reader import Artifact, open_artifact
 from recsys.feature_store.follower import LiveState
 from trainer import pipeline
@@ -97,7 +98,12 @@ def test_served_lists_are_the_offline_lists_id_for_id(
         assert list(found.candidates.rows) == expected[user].tolist(), user_id
 
 
-def test_a_campaigns_lists_are_the_same(retriever: Retriever, known: Interactions, offline: Embeddings) -> None:
+def test_a_campaigns_lists_are_the_same(
+    retriever: Retriever, known: Interactions, offline: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the personal score alone; what a blend adds: tests/integration/test_campaign_lists.py."""
+    personal = retriever.manifest.model_copy(update={"blend": BlendInfo()})
+    monkeypatch.setattr(retriever, "manifest", personal)
     found = Campaign(retriever, Conditions(), count=COUNT).lists(known.user_ids)
     np.testing.assert_array_equal(found.rows.reshape(-1, COUNT), lists_of(offline, known))
 

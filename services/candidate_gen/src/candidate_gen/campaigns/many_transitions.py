@@ -63,7 +63,7 @@ class ManyTransitions:
         padded[np.arange(padded.shape[1]) < self._sizes[:, np.newaxis]] = keys
         others = padded.shape[1] - count
         if others > 0:
-            padded = np.partition(padded, others, axis=1)[:, others:]
+            padded = np.partition(padded, min(others, padded.shape[1] - 1), axis=1)[:, others:]
         return np.where(padded == 0, NO_ROW, (_LOW - (padded & _LOW)).astype(np.int64))
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
