@@ -212,7 +212,12 @@ def test_the_services_serve_it_without_a_change(shop: Shop, system: System) -> N
     assert system.candidate_gen.GetCandidates(stranger).vector_origin == VECTOR_ORIGIN_FOLDED_IN
 
 
-def test_the_table_of_evaluate_has_the_same_baselines(shop: Shop, tmp_path: Path) -> None:
+def test_the_table_of_evaluate_has_the_same_baselines(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of a small shop Spark's 200 parts take longer to begin than to work
+    (tmp_path / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n", encoding="utf-8")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
     one_iteration = RECIPE.model_copy(update={"settings": RECIPE.settings.model_copy(update={"iterations": 1})})
     (shop.folder / "recipe.json").write_text(one_iteration.model_dump_json(), encoding="utf-8")
     told = spark("evaluate", "local[2]", shop.folder, tmp_path, "--windows", "1")
