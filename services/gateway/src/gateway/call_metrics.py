@@ -9,6 +9,7 @@ import grpc
 from prometheus_client import CollectorRegistry, Histogram
 
 from recsys.observability import tracing
+from recsys.observability.metrics import Labelled
 
 Response = TypeVar("Response")
 
@@ -21,14 +22,15 @@ class CallMetrics:
     """Each instance counts for itself."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self._latency = Histogram(
-            "recsys_call_latency_seconds",
-            "Calls of the gateway to a service that were let through, with the way there and back",
-            ["method", "code"],
-            buckets=_BUCKETS_S,
-            registry=registry,
+        self._latency = Labelled(
+            Histogram(
+                "recsys_call_latency_seconds",
+                "Calls of the gateway to a service that were let through, with the way there and back",
+                ["method", "code"],
+                buckets=_BUCKETS_S,
+                registry=registry,
+            )
         )
-        self._latency_of: dict[tuple[str, str], Histogram] = {}  # `labels` costs more than `observe`
 
     async def timed(self, method: str, call: Awaitable[Response]) -> Response:
         """The answer of one call. Raises what it raises."""
@@ -45,10 +47,4 @@ class CallMetrics:
             code = _CANCELLED
             raise
         finally:
-            self._observe(method, code, perf_counter() - started_s)
-
-    def _observe(self, method: str, code: str, seconds: float) -> None:
-        latency = self._latency_of.get((method, code))
-        if latency is None:
-            latency = self._latency_of[method, code] = self._latency.labels(method, code)
-        latency.observe(seconds)
+            self._latency[method, code].observe(perf_counter() - started_s)

@@ -6,16 +6,14 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final, cast
 
-from prometheus_client import Histogram
-
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import FeatureStore
 from recsys.observability import tracing
-from recsys.observability.metrics import store_latency
+from recsys.observability.metrics import Labelled, store_latency
 
 _NOT_TIMED: Final = frozenset({"close"})
 
-_observed: Final[dict[tuple[str, str], Histogram]] = {}  # `labels` costs more than `observe`
+_latency: Final = Labelled(store_latency)
 
 
 def measured(store: FeatureStore) -> FeatureStore:
@@ -52,13 +50,6 @@ def _timed(operation: str, method: Callable[..., Awaitable[Any]]) -> Callable[..
             outcome = "cancelled"
             raise
         finally:
-            _observe(operation, outcome, perf_counter() - started_s)
+            _latency[operation, outcome].observe(perf_counter() - started_s)
 
     return call
-
-
-def _observe(operation: str, outcome: str, seconds: float) -> None:
-    latency = _observed.get((operation, outcome))
-    if latency is None:
-        latency = _observed[operation, outcome] = store_latency.labels(operation, outcome)
-    latency.observe(seconds)

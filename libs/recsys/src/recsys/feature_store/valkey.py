@@ -100,9 +100,7 @@ class ValkeyStore(FeatureStore):
         bounds = (EVENT_ID_DAYS * DAY_S, RECENT_EVENTS, MOST_TRENDING)
         arguments: list[str | int] = [*bounds, now_ms, now_ms - self._session_ms]
         for event in events:
-            counter = repr(codec.counter_of(event)) if event.weight else ""
-            arguments += [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
-            arguments += [event.unix_ms, counter, codec.to_text(event)]
+            arguments += facts_of_event(event)
         outcomes = await self._run(valkey_scripts.APPEND, *arguments)
         return [Appended(sequence, is_duplicate=bool(known)) for sequence, known in outcomes]
 
@@ -152,9 +150,7 @@ class ValkeyStore(FeatureStore):
     async def erase_user(self, user_id: str, *, now_ms: int) -> Erasure:
         for _ in range(TRIES):
             sessions = sorted(await self._ask(self._client.smembers, self._key(f"pasts:{user_id}")))
-            hashes = tuple(user_hash(session) for session in sessions)
-            erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
-            who = [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
+            erasure, who = to_erase(user_id, sessions, now_ms=now_ms)
             until, removed = await self._erase_parts([f"u:{user_id}", *(f"s:{one}" for one in sessions)])
             entered = await self._run(valkey_scripts.ERASE, codec.to_text(erasure), now_ms, until, removed, *who)
             if entered:
@@ -212,10 +208,7 @@ class ValkeyStore(FeatureStore):
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         arguments: list[str | int] = [CLOCKS_APART_MS]
         for exposure in exposures:
-            who = exposure.subject
-            arguments += [codec.key_of(who), codec.hashed_key_of(who)] if who else ["", ""]
-            arguments += [exposure.experiment or "", exposure.arm or "", exposure.unix_ms]
-            arguments.append(codec.to_text(exposure))
+            arguments += facts_of_exposure(exposure)
         await self._check_durability()
         await self._run(valkey_scripts.EXPOSE, *arguments)
 
@@ -243,7 +236,7 @@ class ValkeyStore(FeatureStore):
         if self._is_checked:
             return
         try:
-            found = await self._client.config_get(*DURABLE)
+            found = await self._durability()
         except ResponseError:  # not allowed to ask
             found = DURABLE
         except (ValkeyError, OSError):  # unavailable: the write itself will tell
@@ -251,6 +244,32 @@ class ValkeyStore(FeatureStore):
         self._is_checked = True
         if found != DURABLE:
             _log.warning("this server may lose what it acknowledges", extra={"expected": DURABLE, "found": found})
+
+    async def _durability(self) -> dict[str, Any]:
+        """`DURABLE` as the server has it."""
+        found: dict[str, Any] = await self._client.config_get(*DURABLE)
+        return found
+
+
+def facts_of_event(event: Event) -> list[str | int]:
+    """What the scripts that append take of an event."""
+    counter = repr(codec.counter_of(event)) if event.weight else ""
+    who = [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
+    return [*who, event.unix_ms, counter, codec.to_text(event)]
+
+
+def facts_of_exposure(exposure: Exposure) -> list[str | int]:
+    """What the scripts that expose take of an exposure."""
+    subject = exposure.subject
+    who = [codec.key_of(subject), codec.hashed_key_of(subject)] if subject else ["", ""]
+    return [*who, exposure.experiment or "", exposure.arm or "", exposure.unix_ms, codec.to_text(exposure)]
+
+
+def to_erase(user_id: str, sessions: Sequence[str], *, now_ms: int) -> tuple[Erasure, list[str]]:
+    """An erasure of a user and of the sessions that were theirs, and whom the scripts that erase are told of."""
+    hashes = tuple(user_hash(session) for session in sessions)
+    erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
+    return erasure, [user_id, erasure.user_hash, *(one for pair in zip(sessions, hashes, strict=True) for one in pair)]
 
 
 def profile_of(key: str, recent: str, omitted: int, seen: str, arms: list[str], history: str) -> Profile:

@@ -16,10 +16,10 @@ from secrets import token_hex
 from typing import Any, Final
 
 from valkey.asyncio.cluster import ValkeyCluster
-from valkey.exceptions import NoScriptError, ResponseError, ValkeyError
+from valkey.exceptions import NoScriptError
 
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store import codec, valkey, valkey_scripts
+from recsys.feature_store import codec, valkey
 from recsys.feature_store import valkey_cluster_scripts as scripts
 from recsys.feature_store.interface import (
     CLOCKS_APART_MS,
@@ -36,7 +36,14 @@ from recsys.feature_store.interface import (
     Profile,
     Subject,
 )
-from recsys.feature_store.valkey import DAY_S, ValkeyStore, profile_of
+from recsys.feature_store.valkey import (
+    DAY_S,
+    ValkeyStore,
+    facts_of_event,
+    facts_of_exposure,
+    profile_of,
+    to_erase,
+)
 from recsys.ids import user_hash
 
 _log = logging.getLogger(__name__)
@@ -81,9 +88,7 @@ class ValkeyClusterStore(ValkeyStore):
         quiet_ms = now_ms - self._session_ms
         arguments: list[str | int] = [_ID_S, MOST_TRENDING, now_ms, quiet_ms]
         for event in events:
-            counter = repr(codec.counter_of(event)) if event.weight else ""
-            arguments += [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
-            arguments += [event.unix_ms, counter, codec.to_text(event)]
+            arguments += facts_of_event(event)
         outcomes, quiet = await self._run(scripts.LOG, *arguments)
         to_note: dict[str, list[tuple[int, Event]]] = defaultdict(list)
         for event, (sequence, _, key) in zip(events, outcomes, strict=True):
@@ -136,12 +141,10 @@ class ValkeyClusterStore(ValkeyStore):
         for _ in range(valkey.TRIES):
             pasts = sorted(await self._ask(self._client.smembers, self._key(f"pasts:{user_id}")))
             current = await self._ask(self._client.smembers, self._key(f"sessions:{user_id}"))
-            hashes = tuple(user_hash(session) for session in pasts)
-            erasure = Erasure(user_hash(user_id), 0, now_ms, valkey_scripts.REMOVED, session_hashes=hashes)
-            who = [user_id, erasure.user_hash, *(one for pair in zip(pasts, hashes, strict=True) for one in pair)]
+            erasure, who = to_erase(user_id, pasts, now_ms=now_ms)
             keys = [user, *(f"s:{session}" for session in pasts)]
             until, of_stream = await self._erase_parts(keys)
-            newest = int(await self._ask(self._client.get, self._key("sequence:stream")) or 0)
+            newest = await self.stream_end()
             removed += of_stream + sum(await _all(self._run_on(key, scripts.FORGET, newest, user) for key in keys))
             entered = await self._run(scripts.ERASE, codec.to_text(erasure), now_ms, until, removed, *who)
             if entered:
@@ -154,9 +157,7 @@ class ValkeyClusterStore(ValkeyStore):
     async def record_exposures(self, exposures: Sequence[Exposure]) -> None:
         arguments: list[str | int] = [CLOCKS_APART_MS]
         for exposure in exposures:
-            who = exposure.subject
-            arguments += [codec.key_of(who), codec.hashed_key_of(who)] if who else ["", ""]
-            arguments += [exposure.experiment or "", exposure.arm or "", exposure.unix_ms, codec.to_text(exposure)]
+            arguments += facts_of_exposure(exposure)
         await self._check_durability()
         owners = await self._run(scripts.EXPOSE, *arguments)
         await _all(
@@ -208,21 +209,11 @@ class ValkeyClusterStore(ValkeyStore):
             )
         self._is_ours = True
 
-    async def _check_durability(self) -> None:
-        if self._is_checked:
-            return
-        try:
-            nodes = await self._client.config_get(*valkey.DURABLE, target_nodes=ValkeyCluster.PRIMARIES)
-        except ResponseError:  # not allowed to ask
-            nodes = {}
-        except (ValkeyError, OSError):  # unavailable: the write itself will tell
-            return
-        self._is_checked = True
+    async def _durability(self) -> dict[str, Any]:
+        """`DURABLE`, or what nodes have that differ, by node."""
+        nodes = await self._client.config_get(*valkey.DURABLE, target_nodes=ValkeyCluster.PRIMARIES)
         loose = {node: found for node, found in _by_node(nodes).items() if found != valkey.DURABLE}
-        if loose:
-            _log.warning(
-                "this server may lose what it acknowledges", extra={"expected": valkey.DURABLE, "found": loose}
-            )
+        return loose or valkey.DURABLE
 
     @staticmethod
     def _restless(key: str) -> StoreUnavailableError:

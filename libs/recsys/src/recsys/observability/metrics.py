@@ -7,16 +7,19 @@ Hot paths call `RpcMetrics`: two microseconds a call.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from recsys import background, watched_file
 from recsys.errors import InvalidArgumentError
+
+MetricT = TypeVar("MetricT", bound=MetricWrapperBase)
 
 _LATENCY_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -31,26 +34,36 @@ store_latency: Final = Histogram(
 """Of this process, whatever registry it is read from; `recsys.feature_store.measured` observes it."""
 
 
+class Labelled(dict[tuple[object, ...], MetricT]):
+    """The children of a metric by the values of its labels, each made once: `labels` costs more than what it is for."""
+
+    def __init__(self, metric: MetricT) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, values: tuple[object, ...]) -> MetricT:
+        child = self[values] = self._metric.labels(*values)
+        return child
+
+
 class RpcMetrics:
     """How many calls are in flight, and how long those took that ended, by method and status code."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.in_flight = Gauge("recsys_rpcs_in_flight", "Calls that a worker is busy with", registry=registry)
-        self._latency = Histogram(
-            "recsys_rpc_latency_seconds",
-            "From a call's arrival to its answer, the wait for a worker included",
-            ["method", "code"],
-            buckets=_LATENCY_BUCKETS_S,
-            registry=registry,
+        self._latency = Labelled(
+            Histogram(
+                "recsys_rpc_latency_seconds",
+                "From a call's arrival to its answer, the wait for a worker included",
+                ["method", "code"],
+                buckets=_LATENCY_BUCKETS_S,
+                registry=registry,
+            )
         )
-        self._latency_of: dict[tuple[str, str], Histogram] = {}  # `labels` costs more than `observe`
 
     def ended(self, method: str, code: str, latency_s: float) -> None:
         """Count one call."""
-        latency = self._latency_of.get((method, code))
-        if latency is None:
-            latency = self._latency_of[method, code] = self._latency.labels(method, code)
-        latency.observe(latency_s)
+        self._latency[method, code].observe(latency_s)
 
 
 class ArtifactMetrics:

@@ -14,7 +14,7 @@ from gateway.clients import Clients
 from gateway.schemas import EventOutcome, Level
 from gateway.shop.events import EventsRejectedError, UnconfirmedEventsError
 from gateway.shop.live_shop import LiveShop
-from recsys.observability.metrics import new_registry
+from recsys.observability.metrics import Labelled, new_registry
 
 _BUCKETS_S: Final = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _EVENT_OUTCOMES: Final = ("accepted", "repeated", "rejected", "unconfirmed")
@@ -27,12 +27,14 @@ class GatewayMetrics:
         self.registry: CollectorRegistry = new_registry()
         self.calls = CallMetrics(self.registry)
         self.events = EventMetrics(self.registry)
-        self._latency = Histogram(
-            "recsys_http_request_latency_seconds",
-            "From a request's head to the last of its answer; no operation: none was found for it",
-            ["operation", "status"],
-            buckets=_BUCKETS_S,
-            registry=self.registry,
+        self._latency = Labelled(
+            Histogram(
+                "recsys_http_request_latency_seconds",
+                "From a request's head to the last of its answer; no operation: none was found for it",
+                ["operation", "status"],
+                buckets=_BUCKETS_S,
+                registry=self.registry,
+            )
         )
         self._lists = Counter(
             "recsys_lists",
@@ -49,22 +51,19 @@ class GatewayMetrics:
         self._returned = Counter(
             "recsys_list_items", "Items in the lists answered to that", ["operation"], registry=self.registry
         )
-        self._vectors = Counter(
-            "recsys_list_vectors",
-            "Lists for somebody, by whence their query vector came: trained, folded_in or none",
-            ["vector"],
-            registry=self.registry,
+        self._vectors = Labelled(
+            Counter(
+                "recsys_list_vectors",
+                "Lists for somebody, by whence their query vector came: trained, folded_in or none",
+                ["vector"],
+                registry=self.registry,
+            )
         )
-        self._latency_of: dict[tuple[str, int], Histogram] = {}  # `labels` costs more than `observe`
         self._lists_of: dict[tuple[str, Level], _Lists] = {}
-        self._vectors_of: dict[str, Counter] = {}
 
     def ended(self, operation: str, status: int, latency_s: float) -> None:
         """Count one request by the operation's name in the OpenAPI document."""
-        latency = self._latency_of.get((operation, status))
-        if latency is None:
-            latency = self._latency_of[operation, status] = self._latency.labels(operation, str(status))
-        latency.observe(latency_s)
+        self._latency[operation, status].observe(latency_s)
 
     def listed(self, operation: str, level: Level, *, returned: int, asked: int, vector: str) -> None:
         """Count one list that was answered; `asked` is 0 and `vector` is empty where there is no such thing."""
@@ -83,10 +82,7 @@ class GatewayMetrics:
         if not returned:
             of.empty.inc()
         if vector:
-            vectors = self._vectors_of.get(vector)
-            if vectors is None:
-                vectors = self._vectors_of[vector] = self._vectors.labels(vector)
-            vectors.inc()
+            self._vectors[vector,].inc()
 
     def follow(self, clients: Clients, live: LiveShop) -> None:
         """Tell with each reading of the page of the circuits, and of what waits for the store."""
