@@ -28,7 +28,7 @@ from trainer.models.als import ALSSettings
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.pipeline import Outcome
+from trainer.outcome import Outcome
 from trainer.report import run_report
 from trainer.settings import Settings
 from trainer.shop_data.shop import Shop

@@ -16,7 +16,7 @@ from recsys.errors import DataError, InvalidArgumentError
 from trainer import pipeline, schedule
 from trainer.choosing.recipe import ALSRecipe, PopularityRecipe, Recipe
 from trainer.models.als import ALSSettings
-from trainer.pipeline import Outcome
+from trainer.outcome import Outcome
 from trainer.settings import Settings, ShopFiles
 from trainer.shop_data import shop_files
 

@@ -17,7 +17,7 @@ from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe, Recipe, SpectralRecipe
 from trainer.models.als import ALSSettings
 from trainer.models.spectral import SpectralSettings
-from trainer.pipeline import Outcome
+from trainer.outcome import Outcome
 from trainer.settings import Settings
 from trainer.shop_data.shop import Shop
 

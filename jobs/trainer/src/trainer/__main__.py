@@ -15,7 +15,7 @@ from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError, InvalidArgumentError, RecsysError
 from recsys.observability import logging as recsys_logging
 from trainer import engines, threads, version_commands
-from trainer.engines import Engine, EngineName, Outcome
+from trainer.engines import Engine, EngineName
 from trainer.publishing import outputs, store
 from trainer.settings import ModelName, Settings, ShopFiles
 from trainer.version_commands import VolumeOption, settings_of
@@ -23,6 +23,7 @@ from trainer.version_commands import VolumeOption, settings_of
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
     from trainer.evaluation.split import Split
+    from trainer.outcome import Judgement, Outcome
     from trainer.shop_data.shop import Shop
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -269,7 +270,7 @@ def _train(
     until: str | None = None,
     force: bool = False,
     where: tuple[Engine, str] | None = None,
-) -> Outcome:
+) -> "Outcome[Judgement]":
     """A run on this machine, or on another engine and its master."""
     with threads.limited(settings.threads):
         from trainer import pipeline, run_metrics
@@ -281,9 +282,6 @@ def _train(
         outputs.must_be_writable(settings.artifact_dir / pipeline.REPORTS)
         store.follow(settings)
         recipe = recipes.read(recipe_path) if recipe_path else None
-        if where is not None:
-            engine, master = where
-            return engine.train(files, settings, recipe, master=master, before=before, force=force)
 
         def read() -> "Shop":
             with step("read"):
@@ -291,6 +289,9 @@ def _train(
                 return shop if before is None else pipeline.before(shop, before)
 
         with run_metrics.written(settings.artifact_dir) as told:
+            if where is not None:
+                engine, master = where
+                return told(engine.train(files, settings, recipe, master=master, before=before, force=force))
             # not held here: the pipeline lets the events go when it has made a matrix of them
             return told(pipeline.train(read(), settings=settings, recipe=recipe, force=force))
 

@@ -12,34 +12,11 @@ from recsys.errors import InvalidArgumentError
 from trainer.settings import Settings, ShopFiles
 
 if TYPE_CHECKING:  # takes seconds to import
-    from trainer.choosing.gate import Verdict
     from trainer.choosing.recipe import Recipe
+    from trainer.outcome import Judgement, Outcome
 
 EngineName = Literal["local", "spark"]
 GROUP: Final = "trainer.engines"
-
-
-class Outcome(Protocol):
-    """A finished run."""
-
-    @property
-    def version(self) -> str:
-        """What was published."""
-        ...
-
-    @property
-    def verdict(self) -> "Verdict":
-        """The gate's."""
-        ...
-
-    @property
-    def activated(self) -> bool:
-        """Whether the version is live."""
-        ...
-
-    def summary(self) -> str:
-        """Lines for a terminal."""
-        ...
 
 
 class Engine(Protocol):
@@ -54,7 +31,7 @@ class Engine(Protocol):
         master: str,
         before: datetime | None,
         force: bool,
-    ) -> Outcome:
+    ) -> "Outcome[Judgement]":
         """Train and publish, as `pipeline.train`."""
         ...
 

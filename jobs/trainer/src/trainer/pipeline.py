@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.artifact import layout
-from recsys.artifact.manifest import GateInfo, Manifest, MetricValue, TrainingInfo
+from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError
 from trainer.choosing import blending, decision, tuning
@@ -26,6 +26,7 @@ from trainer.evaluation import bootstrap, sample, windows
 from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
+from trainer.outcome import Outcome
 from trainer.progress import step
 from trainer.publishing import foldable, going_live, histories, index, publish, runs, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
@@ -40,30 +41,7 @@ REPORTS = "reports"
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A finished run."""
-
-    version: str
-    recipe: Recipe
-    judgement: Judgement | None  # none: too few users to judge by
-    verdict: Verdict
-    activated: bool
-    report: Path | None  # HTML, with the same as JSON beside it
-
-    def summary(self) -> str:
-        """Lines for a terminal."""
-        lines = [f"recipe: {self.recipe.model_dump_json()}"]
-        if self.judgement is not None:
-            new, popular = self.judgement.new, self.judgement.popularity
-            lines += [f"{m}: {new.mean(m):.4f} (popularity {popular.mean(m):.4f})" for m in ("recall@20", "ndcg@20")]
-        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons]
-        if self.report is not None:
-            lines.append(f"report: {self.report}")
-        return "\n".join([*lines, f"{self.version} is {'live' if self.activated else 'refused, and not live'}"])
-
-
-def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool) -> Outcome:
+def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool) -> Outcome[Judgement]:
     """Choose a recipe (unless one is given), judge it, fit it on everything, and publish it through the gate.
 
     A shop without events gets a version that knows its catalogue only, so that it can serve and collect some.
@@ -133,11 +111,13 @@ def _fit_and_publish(
         stream_sequence=shop.stream_sequence,
         model=decided.recipe.model,
         metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
-        training=_training(shop, decided, verdict, data_until=data_until, force=force, settings=settings),
+        training=publish.training_info(
+            decided.recipe, verdict, event_weights=shop.weights, data_until=data_until, force=force, settings=settings
+        ),
     )
     with step("publish"):
         version = publish.publish(volume, fitted, users_in=settings.users_in)
-        runs.append(volume, runs.run_of(read_manifest(layout.version_dir(volume, version))))
+        runs.note(volume, version)
     goes_live = verdict.passed or force
     if goes_live and settings.users_in == "feature_store":
         with step("write histories"):
@@ -146,21 +126,6 @@ def _fit_and_publish(
         going_live.bring(settings, version, live=goes_live)
         shutil.rmtree(settings.checkpoint_dir, ignore_errors=True)  # the run is over: nothing to go on with
     return version, verdict, retrieval.spec
-
-
-def _training(
-    shop: Shop, decided: Decision, verdict: Verdict, *, data_until: str | None, force: bool, settings: Settings
-) -> TrainingInfo:
-    """What the manifest says of the run."""
-    return TrainingInfo(
-        recipe=decided.recipe.model_dump(mode="json"),
-        event_weights=dict(shop.weights),
-        recent_days=settings.recent_days,
-        horizon_days=settings.horizon_days,
-        data_until=data_until,
-        seed=settings.seed,
-        gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
-    )
 
 
 def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Settings) -> Path | None:

@@ -14,19 +14,20 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from recsys import durable_file
 from recsys.artifact import layout
-from trainer.pipeline import Outcome
+from trainer.outcome import Judgement, Outcome
 
+Finished = Outcome[Judgement]
 Result = Literal["live", "refused", "failed"]
 _QUALITY: Final = ("ndcg@20", "recall@20")
 
 
 @contextmanager
-def written(volume: Path) -> Iterator[Callable[[Outcome], Outcome]]:
+def written(volume: Path) -> Iterator[Callable[[Finished], Finished]]:
     """Write the file at the end of the block, in which a run hands over its outcome; one that raises has failed."""
     started_s = time.time()
-    outcomes: list[Outcome] = []
+    outcomes: list[Finished] = []
 
-    def told(outcome: Outcome) -> Outcome:
+    def told(outcome: Finished) -> Finished:
         outcomes.append(outcome)
         return outcome
 
@@ -38,7 +39,7 @@ def written(volume: Path) -> Iterator[Callable[[Outcome], Outcome]]:
         durable_file.replace(volume / layout.TRAINING_METRICS, _page(outcome, duration_s=time.time() - started_s))
 
 
-def _page(outcome: Outcome | None, *, duration_s: float) -> bytes:
+def _page(outcome: Finished | None, *, duration_s: float) -> bytes:
     registry = CollectorRegistry()
 
     def gauge(name: str, text: str, *labels: str) -> Gauge:

@@ -17,7 +17,7 @@ from recsys.background import Failures, Pauses, Stop, keep_turning
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from recsys.lake import count_after
 from trainer.choosing.recipe import PopularityRecipe
-from trainer.engines import Outcome
+from trainer.outcome import Judgement, Outcome
 from trainer.pipeline import live_manifest
 from trainer.settings import MAX_DAYS
 
@@ -38,7 +38,7 @@ def interval(text: str) -> timedelta:
 
 
 def run(
-    train: Callable[[], Outcome],
+    train: Callable[[], Outcome[Judgement]],
     *,
     every: timedelta,
     min_new_events: int,
@@ -111,7 +111,7 @@ class _UntilGrown:
         return True
 
 
-def _train_if_new(train: Callable[[], Outcome], min_new_events: int, volume: Path, lake_dir: Path) -> None:
+def _train_if_new(train: Callable[[], Outcome[Judgement]], min_new_events: int, volume: Path, lake_dir: Path) -> None:
     newest = newest_manifest(volume)
     if newest is not None:
         new = count_after(lake_dir, "events", sequence=newest.stream_sequence)

@@ -15,6 +15,7 @@ from recsys.lake import lake_dir, read_committed, read_erasures
 from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe, PopularityRecipe, Recipe
 from trainer.models.als import ALSSettings
+from trainer.outcome import Outcome
 from trainer.progress import step
 from trainer.report import table
 from trainer.settings import Settings, ShopFiles
@@ -23,7 +24,7 @@ from trainer.shop_data.shop_files import QUARANTINE
 from trainer_spark import gate, judging, model, reading, session, splits
 from trainer_spark.histories import Terms
 from trainer_spark.reading import Events
-from trainer_spark.run import Outcome, Run
+from trainer_spark.run import Run
 from trainer_spark.splits import Window
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class SparkEngine:
         master: str,
         before: datetime | None,
         force: bool,
-    ) -> Outcome:
+    ) -> Outcome[gate.Judgement]:
         """Judge the recipe on the newest window, fit it on everything, and publish it through the gate.
 
         Raises:

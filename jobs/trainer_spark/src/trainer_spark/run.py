@@ -11,14 +11,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 from pyspark.storagelevel import StorageLevel
 
-from recsys.artifact import layout
-from recsys.artifact.manifest import BlendInfo, GateInfo, Manifest, TrainingInfo
-from recsys.artifact.reader import read_manifest
+from recsys.artifact.manifest import BlendInfo, Manifest, TrainingInfo
 from recsys.errors import DataError
 from trainer import pipeline
-from trainer.choosing.gate import Verdict
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.embeddings import Embeddings
+from trainer.outcome import Outcome
 from trainer.progress import step
 from trainer.publishing import going_live, index, publish, runs
 from trainer.publishing.index import BuiltIndex
@@ -33,26 +31,6 @@ from trainer_spark.reading import Events
 from trainer_spark.statistics import Statistics
 
 _INDEX_USERS: Final = 1_000  # of whom the recall of an index is measured by some
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished run."""
-
-    version: str
-    recipe: ALSRecipe
-    judgement: Judgement | None  # none: too few users to judge by
-    verdict: Verdict
-    activated: bool
-
-    def summary(self) -> str:
-        """Lines for a terminal."""
-        lines = [f"recipe: {self.recipe.model_dump_json()}"]
-        if self.judgement is not None:
-            new, popular = self.judgement.new, self.judgement.popularity
-            lines += [f"{m}: {new.mean(m):.4f} (popularity {popular.mean(m):.4f})" for m in ("recall@20", "ndcg@20")]
-        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons]
-        return "\n".join([*lines, f"{self.version} is {'live' if self.activated else 'refused, and not live'}"])
 
 
 @dataclass(frozen=True)
@@ -74,7 +52,9 @@ class Run:
     events: Events
     terms: Terms
 
-    def finish(self, judgement: Judgement | None, *, judged_users: int, live: Manifest | None, force: bool) -> Outcome:
+    def finish(
+        self, judgement: Judgement | None, *, judged_users: int, live: Manifest | None, force: bool
+    ) -> Outcome[Judgement]:
         """Fit on everything, publish, and go live where the gate lets it.
 
         Raises:
@@ -92,11 +72,18 @@ class Run:
         )
         with step("solve users"):
             many = user_stream.many_users(everything.users, everything.fitted.solver, everything.known, self.terms)
-        training = self._training(verdict, force=force)
+        training = publish.training_info(
+            recipe,
+            verdict,
+            event_weights=self.terms.weights,
+            data_until=None if self.events.last is None else str(self.events.last),
+            force=force,
+            settings=settings,
+        )
         with step("publish"):
             contents = self._contents(everything, many, retrieval, similar, judgement, training)
             version = publish.publish(volume, contents)
-            runs.append(volume, runs.run_of(read_manifest(layout.version_dir(volume, version))))
+            runs.note(volume, version)
         goes_live = verdict.passed or force
         with step("activate"):
             going_live.bring(settings, version, live=goes_live)
@@ -142,18 +129,6 @@ class Run:
             training=training,
             many_users=many,
             libraries=(*publish.LIBRARIES, "pyspark"),
-        )
-
-    def _training(self, verdict: Verdict, *, force: bool) -> TrainingInfo:
-        settings = self.settings
-        return TrainingInfo(
-            recipe=self.recipe.model_dump(mode="json"),
-            event_weights=dict(self.terms.weights),
-            recent_days=settings.recent_days,
-            horizon_days=settings.horizon_days,
-            data_until=None if self.events.last is None else str(self.events.last),
-            seed=settings.seed,
-            gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
         )
 
 

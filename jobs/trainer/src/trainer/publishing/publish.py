@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,14 @@ from recsys.artifact import writer
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import BlendInfo, IndexInfo, Manifest, MetricValue, TrainingInfo, UsersIn
+from recsys.artifact.manifest import BlendInfo, GateInfo, IndexInfo, Manifest, MetricValue, TrainingInfo, UsersIn
 from recsys.artifact.transitions import Transitions
 from recsys.artifact.user_parts import UserPart
+from trainer.choosing.gate import Verdict
+from trainer.choosing.recipe import Recipe
 from trainer.models.embeddings import Embeddings
 from trainer.publishing.index import BuiltIndex
+from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
 LIBRARIES: Final = ("numpy", "scipy", "implicit", "torch", "faiss-cpu", "polars")
@@ -56,6 +59,31 @@ class Fitted:
     training: TrainingInfo
     many_users: ManyUsers | None = None
     libraries: tuple[str, ...] = LIBRARIES  # whose versions the manifest has
+
+
+def training_info(
+    recipe: Recipe,
+    verdict: Verdict,
+    *,
+    event_weights: Mapping[str, float],
+    data_until: str | None,
+    force: bool,
+    settings: Settings,
+) -> TrainingInfo:
+    """What the manifest says of a run.
+
+    Args:
+        data_until: time of the last event, if there is one.
+    """
+    return TrainingInfo(
+        recipe=recipe.model_dump(mode="json"),
+        event_weights=dict(event_weights),
+        recent_days=settings.recent_days,
+        horizon_days=settings.horizon_days,
+        data_until=data_until,
+        seed=settings.seed,
+        gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
+    )
 
 
 def publish(volume: Path, fitted: Fitted, *, users_in: UsersIn = "artifact") -> str:

@@ -9,7 +9,9 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recsys import durable_file
+from recsys.artifact import layout
 from recsys.artifact.manifest import Manifest
+from recsys.artifact.reader import read_manifest
 from recsys.errors import DataError
 
 FILE: Final = Path("reports/runs.jsonl")
@@ -47,6 +49,11 @@ def run_of(manifest: Manifest) -> Run:
         refusal=gate.refusal if gate else "",
         forced=gate.forced if gate else False,
     )
+
+
+def note(volume: Path, version: str) -> None:
+    """Write the run down that made a version. Raises: ArtifactError, OSError."""
+    append(volume, run_of(read_manifest(layout.version_dir(volume, version))))
 
 
 def append(volume: Path, run: Run) -> None:
