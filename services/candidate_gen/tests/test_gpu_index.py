@@ -104,6 +104,18 @@ def test_what_is_found_is_what_main_memory_finds(
     np.testing.assert_array_equal(np.sort(many), np.sort(expected_many))
 
 
+def test_scores_stay_with_their_items_where_more_are_wanted_than_there_are(gpu: FakeGpu, tmp_path: Path) -> None:
+    few = 40
+    path = tmp_path / "few.faiss"
+    path.write_bytes(serialized_index(VECTORS[:few], "Flat").tobytes())
+    index = GpuItemIndex(path, item_count=few, dim=DIM, search_effort=None)
+    odd = Among(np.full(8, 0b10101010, np.uint8), size=few // 2, n_items=few)
+    found = index.search(QUERIES[0], 100, among=odd)
+    assert gpu.fetched == [few]
+    assert sorted(found.rows.tolist()) == list(range(1, few, 2))
+    np.testing.assert_allclose(found.scores, VECTORS[found.rows] @ QUERIES[0], rtol=1e-4)
+
+
 def test_a_graph_is_built_again_as_cagra_and_asked_for_what_it_keeps_in_mind(gpu: FakeGpu, tmp_path: Path) -> None:
     exact, index = opened(ItemIndex, tmp_path, "Flat"), opened(GpuItemIndex, tmp_path, "HNSW16", 64)
     assert gpu.kinds == ["cagra"]

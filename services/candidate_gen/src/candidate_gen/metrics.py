@@ -29,7 +29,7 @@ class CandidateMetrics(Collector):
         sources = self._sources
         with self._lock:
             self._origins[origin] += 1
-            sources[1] += nearest  # Source.ANN
+            sources[Source.ANN] += nearest
             for each in others:
                 sources[each.source] += len(each.ranked)
 

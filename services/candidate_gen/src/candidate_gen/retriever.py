@@ -72,9 +72,7 @@ class Retrieved:
     """The candidates for somebody, and what they were found with."""
 
     candidates: Candidates
-    transitions: NDArray[
-        np.float32
-    ]  # [n] how much their history leads to each candidate; empty: the version has no transitions
+    transitions: NDArray[np.float32]  # [n] how much their history leads to each; empty: the version has none
     query: QueryVector
     matching_items: int  # that pass the conditions
     nearest: int  # candidates that the index found

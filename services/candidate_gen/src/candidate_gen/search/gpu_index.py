@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.search import cuda
-from candidate_gen.search.item_index import Among, ItemIndex, Neighbours
+from candidate_gen.search.item_index import Among, ItemIndex, Neighbours, are_in
 
 _log = logging.getLogger(__name__)
 
@@ -97,15 +97,11 @@ def _first_of(
     """The first `fetch` of each row that are in the set, the rest -1."""
     is_in = rows >= 0
     if bitmap is not None:
-        is_in &= (bitmap[rows >> 3] >> (rows & 7).astype(np.uint8) & 1).astype(np.bool_)
+        is_in &= are_in(bitmap, rows)
     order = np.argsort(~is_in, axis=1, kind="stable")[:, :fetch]
-    kept = np.take_along_axis(is_in, order, axis=1)
-    rows = np.where(kept, np.take_along_axis(rows, order, axis=1), -1)
-    if rows.shape[1] < fetch:
-        rows = np.pad(rows, ((0, 0), (0, fetch - rows.shape[1])), constant_values=-1)
-        scores = np.pad(scores, ((0, 0), (0, max(0, fetch - scores.shape[1]))))
-        return scores[:, :fetch], rows
-    return np.take_along_axis(scores, order, axis=1), rows
+    first = np.where(np.take_along_axis(is_in, order, axis=1), np.take_along_axis(rows, order, axis=1), -1)
+    missing = ((0, 0), (0, fetch - order.shape[1]))  # where there are fewer items than that
+    return np.pad(np.take_along_axis(scores, order, axis=1), missing), np.pad(first, missing, constant_values=-1)
 
 
 def index_class(device: str) -> type[ItemIndex]:

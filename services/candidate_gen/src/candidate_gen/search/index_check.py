@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.search.nearest import ExactScores, Space
+from candidate_gen.search.nearest import ExactScores, Space, count_right
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import ArtifactError
@@ -18,7 +18,6 @@ from recsys.vectors import divided
 _faiss: Any = faiss  # its stubs leave `knn` out
 _SAMPLED_QUERIES: Final = 8
 _BLOCK_ROWS: Final = 65_536
-_EQUAL: Final = 1e-4  # scores that differ by less than this share of the best one are the same
 
 
 def check_indexes(retrieval: Space, similar: Space, artifact: Artifact) -> None:
@@ -41,17 +40,14 @@ def check_indexes(retrieval: Space, similar: Space, artifact: Artifact) -> None:
 
 
 def _check(space: Space, queries: NDArray[np.float32], best: NDArray[np.float32], *, floor: float) -> None:
-    """Compare the index's first answers with the `best` scores that there are, float32 [n, first], ascending.
-
-    An answer is right if its exact score is among the best; so equal items may stand for each other.
-    """
+    """Compare the index's first answers with the `best` scores that there are, float32 [n, first], ascending."""
     if len(queries) == 0:
         return
     n, first = best.shape
     right = 0
     for query, scores in zip(queries, best, strict=True):
         found = space.exact.of_rows(query, space.index.search(query, first).rows)
-        right += int(np.count_nonzero(found >= scores[0] - _EQUAL * np.abs(scores[-1])))
+        right += count_right(found, scores)
     if right / (n * first) < floor:
         raise ArtifactError(
             f"{space.index.path}: expected {floor:.2f} of the sampled answers to agree with exact search "

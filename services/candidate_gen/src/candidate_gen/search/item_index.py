@@ -26,6 +26,15 @@ class Neighbours:
     scores: NDArray[np.float32]
 
 
+BIT: Final = (1 << np.arange(8)).astype(np.uint8)
+"""Of a byte of a bitmap, by row & 7."""
+
+
+def are_in(bitmap: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each row is in a bitmap, as `Among` has it: bool, the shape of `rows`."""
+    return np.asarray((bitmap[rows >> 3] & BIT[rows & 7]) != 0)
+
+
 NONE: Final = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
 
 

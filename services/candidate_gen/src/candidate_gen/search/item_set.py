@@ -12,11 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.search.item_index import Among, Neighbours
+from candidate_gen.search.item_index import BIT, Among, Neighbours, are_in
 from recsys.shop.sources import Source
 
-_BIT: Final = (1 << np.arange(8)).astype(np.uint8)
-_ALL_BUT: Final = ~_BIT
+_ALL_BUT: Final = ~BIT
 _NONE: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 
 
@@ -50,7 +49,7 @@ class RowSet:
 
     def has(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each row is in the set: bool [len(rows)]."""
-        is_in_base = np.asarray((self.base[rows >> 3] & _BIT[rows & 7]) != 0)
+        is_in_base = are_in(self.base, rows)
         return is_in_base & self.keeps(rows) if len(self.gone) else is_in_base
 
     def keeps(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -72,8 +71,8 @@ class RowSet:
         before = self.bitmap
         base = np.zeros(length, np.uint8)
         base[: len(before)] = before
-        was_in = (base[rows >> 3] & _BIT[rows & 7]) != 0
-        np.bitwise_or.at(base, rows[is_in] >> 3, _BIT[rows[is_in] & 7])
+        was_in = are_in(base, rows)
+        np.bitwise_or.at(base, rows[is_in] >> 3, BIT[rows[is_in] & 7])
         np.bitwise_and.at(base, rows[~is_in] >> 3, _ALL_BUT[rows[~is_in] & 7])
         return RowSet(base, _NONE, self.size + int(np.count_nonzero(is_in)) - int(np.count_nonzero(was_in)))
 

@@ -19,6 +19,7 @@ from recsys.vectors import divided, unit
 FEW: Final = 20_000
 FEW_SHARE: Final = 0.1
 
+_EQUAL: Final = 1e-4  # scores that differ by less than this share of the best one are the same
 _EFFORTS: Final = (1, 4)  # an approximate index looks at a part of the catalogue; if that comes short, at more of it
 
 
@@ -92,6 +93,12 @@ class Space:
         gone = items.n_known_gone
         among, fetch = (items.among, wanted) if gone > wanted else (items.items.among, wanted + gone)
         return items.those_left(self.index.search(query, fetch, among=among, factor=factor))
+
+
+def count_right(found: NDArray[np.float32], best_scores: NDArray[np.float32]) -> int:
+    """How many of the exact scores of what was found are among the best scores that there are; so equal items may stand
+    for each other."""
+    return int(np.count_nonzero(found >= best_scores.min() - _EQUAL * np.abs(best_scores.max())))
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Neighbours:

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import ItemsLeft
-from candidate_gen.search.nearest import Space, best
+from candidate_gen.search.nearest import Space, best, count_right
 
 _BLOCK_ROWS: Final = 2_048  # small: requests wait for the interpreter for no longer than one takes, a tenth of a ms
-_EQUAL: Final = 1e-4  # scores that differ by less than this share of the best one are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,11 @@ class RecallSample:
             self._is_wanted = True
 
     def _count(self, search: _Search) -> None:
-        """An answer is right if its exact score is among the best; so equal items may stand for each other."""
         query = search.space.exact.comparable(search.query)
         scores = _best_scores(search.space, query, search.items, len(search.found.rows))
         again = search.space.exact.of_rows(query, search.found.rows)
-        right = int(np.count_nonzero(again >= scores[-1] - _EQUAL * abs(float(scores[0]))))
         self.expected += len(scores)
-        self.found += min(right, len(scores))
+        self.found += min(count_right(again, scores), len(scores))
 
 
 def _best_scores(space: Space, query: NDArray[np.float32], items: ItemsLeft, count: int) -> NDArray[np.float32]:
