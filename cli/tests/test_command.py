@@ -47,8 +47,8 @@ def test_the_page_of_the_command_has_every_exit_status_and_every_command() -> No
     told = re.findall(r"^\| (\d) \| ", page, flags=re.MULTILINE)
     assert [int(status) for status in told] == list(Status)
     first_column = " ".join(re.findall(r"^\| (`[^|]+) \|", page, flags=re.MULTILINE))
-    of_command = typer.main.get_command(app)
-    for name, command in of_command.commands.items():  # type: ignore[attr-defined]
+    of_command = typer.main.get_group(app)
+    for name, command in of_command.commands.items():
         below = getattr(command, "commands", {None: None})
         assert re.search(rf"`{name}\b", first_column), name
         assert all(re.search(rf"`({name} )?{one}\b", first_column) for one in below if one), name
@@ -57,9 +57,9 @@ def test_the_page_of_the_command_has_every_exit_status_and_every_command() -> No
 def test_the_trainers_commands_have_the_trainers_own_help_and_options() -> None:
     import trainer.__main__
 
-    of_trainer = typer.main.get_command(trainer.__main__.app)
+    of_trainer = typer.main.get_group(trainer.__main__.app)
     for name, summary in from_trainer.SUMMARIES.items():
-        command = of_trainer.commands[name]  # type: ignore[attr-defined]
+        command = of_trainer.commands[name]
         assert command.help.split("\n")[0] == summary
         shown = CliRunner().invoke(app, [name, "--help"]).output
         assert all(option.opts[0] in shown for option in command.params if option.opts[0].startswith("--"))
@@ -68,9 +68,9 @@ def test_the_trainers_commands_have_the_trainers_own_help_and_options() -> None:
 def test_what_another_system_has_is_imported_by_the_trainers_command() -> None:
     import trainer.__main__
 
-    of_trainer = typer.main.get_command(trainer.__main__.app)
+    of_trainer = typer.main.get_group(trainer.__main__.app)
     for name, summary in from_trainer.IMPORTS.items():
-        command = of_trainer.commands[f"import-{name}"]  # type: ignore[attr-defined]
+        command = of_trainer.commands[f"import-{name}"]
         assert command.help == summary
         shown = CliRunner().invoke(app, ["import", name, "--help"]).output
         assert all(option.opts[0] in shown for option in command.params if option.opts[0].startswith("--"))

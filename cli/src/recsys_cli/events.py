@@ -56,8 +56,8 @@ def import_events(
         typer.echo(f"{told['accepted']:,} accepted, of them {told['duplicates']:,} known before")
         for one in told["rejected"][:_SHOWN]:
             typer.echo(f"row {one['index'] + 1}: {one['reason']}", err=True)
-        if more := len(told["rejected"]) - _SHOWN:
-            typer.echo(f"… and {more:,} more" if more > 0 else "", err=True, nl=more > 0)
+        if (more := len(told["rejected"]) - _SHOWN) > 0:
+            typer.echo(f"… and {more:,} more", err=True)
     if told["rejected"]:
         raise typer.Exit(Status.FOUND_WRONG)
 

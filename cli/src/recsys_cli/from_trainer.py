@@ -65,8 +65,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _loaded(name: str) -> Any:
-    from typer.main import get_command
+    from typer.main import get_group
 
     import trainer.__main__
 
-    return get_command(trainer.__main__.app).commands[name]  # type: ignore[attr-defined] # it is a group
+    return get_group(trainer.__main__.app).commands[name]

@@ -15,8 +15,6 @@ STORE: Final = "store"
 LAKE: Final = "lake"
 VOLUME: Final = "volume"
 
-_CHUNK: Final = 1 << 20
-
 StoreKind = Literal["sqlite", "valkey", "none"]
 
 
@@ -94,9 +92,5 @@ def verify(folder: Path, manifest: Manifest) -> None:
 
 
 def _sum(path: Path) -> FileSum:
-    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return FileSum(bytes=size, sha256=digest.hexdigest())
+        return FileSum(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())

@@ -8,19 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from recsys.artifact import layout
 from recsys.errors import DataError
 from recsys.feature_store.opening import without_secrets
-from recsys.lake import COMMITTED, TABLES, lake_dir
+from recsys.lake import COMMITTED, LOCK, TABLES, lake_dir
 from recsys_cli import __version__
 from recsys_cli.backup import lake_copy, manifest, sqlite_copy, valkey_copy, volume_copy
 from recsys_cli.backup.manifest import LAKE, STORE, VOLUME, Manifest, Position, StoreKind
 from trainer.progress import step
-
-_SINK_LOCK: Final = ".lock"  # in the lake: the event sink holds it while it runs
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def _in_the_way(system: System) -> list[str]:
 def _unused(lake: Path) -> Iterator[None]:
     """Nobody fills the lake meanwhile. Raises: DataError, where an event sink does."""
     lake.mkdir(parents=True, exist_ok=True)
-    with (lake / _SINK_LOCK).open("a") as lock:
+    with (lake / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from recsys.errors import DataError
-from recsys.lake import lake_dir, read_committed
+from recsys.lake import LOCK, lake_dir, read_committed
 from recsys_cli.doctor.finding import Finding, good, warning, wrong
 
 _SILENT_S: Final = 120
-_SINK_LOCK: Final = ".lock"  # the event sink touches it while all is well
 
 
 def look(volume: Path) -> Iterator[Finding]:
@@ -33,7 +32,7 @@ def look(volume: Path) -> Iterator[Finding]:
         return
     yield good("lake", f"{lake}: {rows:,} rows up to event {committed.sequence if committed else 0:,}")
     try:
-        silent_s = time.time() - (lake / _SINK_LOCK).stat().st_mtime
+        silent_s = time.time() - (lake / LOCK).stat().st_mtime
     except OSError:
         silent_s = float("inf")
     if silent_s > _SILENT_S:

@@ -15,6 +15,7 @@ from valkey.exceptions import ResponseError, ValkeyError
 
 from recsys.errors import RecsysError
 from recsys.feature_store.opening import open_store, without_secrets
+from recsys.feature_store.valkey import DURABLE
 from recsys_cli import places
 from recsys_cli.doctor.finding import Finding, good, warning, wrong
 
@@ -22,7 +23,7 @@ _TIMEOUT_S: Final = 3.0
 _FULL: Final = 0.9
 _MANY_ENTRIES: Final = 100_000  # that the sink has not moved
 _LEAST_FREE_BYTES: Final = 500_000_000
-_DURABLE: Final = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+_DURABLE: Final = {**DURABLE, "maxmemory-policy": "noeviction"}
 
 
 def look(url: str) -> Iterator[Finding]:

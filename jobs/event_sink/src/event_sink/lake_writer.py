@@ -14,15 +14,13 @@ import polars as pl
 
 from recsys import durable_file
 from recsys.errors import DataError
-from recsys.lake import COMMITTED, TABLES, Committed, Table, day_of, read_committed, read_part
+from recsys.lake import COMMITTED, LOCK, TABLES, Committed, Table, day_of, read_committed, read_part
 
 SMALL_ROWS: Final = 100_000
 """A part of so many rows stays as it is."""
 
 MOST_SMALL_PARTS: Final = 16
 """A day may have so many small ones; when it is over, one."""
-
-_LOCK: Final = ".lock"
 
 
 class LakeWriter:
@@ -37,7 +35,7 @@ class LakeWriter:
         """
         lake.mkdir(parents=True, exist_ok=True)
         self.path = lake
-        self._lock = (lake / _LOCK).open("a")  # does not touch it
+        self._lock = (lake / LOCK).open("a")  # does not touch it
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.committed = self._recovered()
@@ -118,7 +116,7 @@ class LakeWriter:
 
     def touch(self) -> None:
         """Say that all is well; see `last_touched`."""
-        os.utime(self.path / _LOCK)
+        os.utime(self.path / LOCK)
 
     def _replace_committed(self, committed: Committed) -> None:
         content = committed.model_dump_json(indent=1).encode()
@@ -141,7 +139,7 @@ class LakeWriter:
 
 def last_touched(lake: Path) -> float:
     """When a writer last said that all is well, in Unix seconds. Raises: OSError, where there was none."""
-    return (lake / _LOCK).stat().st_mtime
+    return (lake / LOCK).stat().st_mtime
 
 
 def _write(path: Path, frame: pl.DataFrame) -> None:

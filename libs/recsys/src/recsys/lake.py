@@ -26,6 +26,8 @@ LAKE: Final = "lake"
 COMMITTED: Final = "COMMITTED"
 ITEMS_FILE: Final = "items.parquet"
 ERASURES_FILE: Final = "erasures.parquet"
+LOCK: Final = ".lock"
+"""Held by the event sink while it runs, and touched while all is well."""
 
 Table = Literal["events", "exposures", "merges"]
 TABLES: Final[tuple[Table, ...]] = get_args(Table)

@@ -155,13 +155,8 @@ class RerankerClient(_ServiceClient):
     async def find_unknown_items(self, item_ids: Sequence[str], *, timeout_s: float) -> list[str]:
         """Those of the items that the catalogue does not have."""
         request = catalog_service_pb2.FindUnknownItemsRequest(item_ids=item_ids)
-        return list(
-            (
-                await self._call(
-                    "CatalogService/FindUnknownItems", self._catalog.FindUnknownItems, request, timeout_s=timeout_s
-                )
-            ).item_ids
-        )
+        name, method = "CatalogService/FindUnknownItems", self._catalog.FindUnknownItems
+        return list((await self._call(name, method, request, timeout_s=timeout_s)).item_ids)
 
     async def get_items(self, item_ids: Sequence[str], *, timeout_s: float) -> catalog_service_pb2.GetItemsResponse:
         """Those of the items that the catalogue has, in the order asked for."""

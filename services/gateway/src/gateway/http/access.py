@@ -159,9 +159,9 @@ def _expect_own_page(scope: Scope, cors_origins: Sequence[str]) -> None:
     A browser asks CORS before a request only where its content type is no form's or text. Whoever is no browser says
     nothing of a site. Raises: HTTPException: 403.
     """
-    if scope["method"] in _READING or _header(scope, b"sec-fetch-site") not in _FOREIGN:
+    if scope["method"] in _READING or header(scope, b"sec-fetch-site") not in _FOREIGN:
         return
-    origin = (_header(scope, b"origin") or b"").decode("latin-1")
+    origin = (header(scope, b"origin") or b"").decode("latin-1")
     if origin not in cors_origins and _ANY_ORIGIN not in cors_origins:
         raise HTTPException(
             HTTPStatus.FORBIDDEN,
@@ -170,13 +170,13 @@ def _expect_own_page(scope: Scope, cors_origins: Sequence[str]) -> None:
 
 
 def _secret_of(scope: Scope) -> bytes | None:
-    value = _header(scope, b"authorization")
+    value = header(scope, b"authorization")
     if value is None or value[: len(_BEARER)].lower() != _BEARER:
         return None
     return value[len(_BEARER) :].strip()
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes | None:
+def header(scope: Scope, wanted: bytes) -> bytes | None:
     """The first header of this name, which ASGI has in lower case."""
     return next((bytes(value) for name, value in scope["headers"] if name == wanted), None)
 

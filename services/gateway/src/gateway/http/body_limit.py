@@ -6,6 +6,8 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.access import header
+
 
 class BodyLimitMiddleware:
     """Plain ASGI. A body that announces itself as too long is not read at all."""
@@ -19,7 +21,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
             return
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        announced = header(scope, b"content-length") or b"0"
         is_announced = announced.isdigit() and int(announced[:19]) > self._limit
         received = 0
         is_whole = False

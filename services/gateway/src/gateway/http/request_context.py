@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.access import KEY_NAME
+from gateway.http.access import KEY_NAME, header
 from gateway.http.metrics import GatewayMetrics
 from gateway.schemas import Level
 from recsys.observability import tracing
@@ -59,7 +59,7 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        parent = (_header(scope, _TRACEPARENT) or b"").decode("latin-1") if tracing.is_on() else ""
+        parent = (header(scope, _TRACEPARENT) or b"").decode("latin-1") if tracing.is_on() else ""
         with tracing.server(scope["method"], parent=parent) as span:
             await self._answer(scope, receive, send, span)
 
@@ -112,12 +112,5 @@ def _route_of(scope: Scope) -> APIRoute | None:
 
 def _id_of(scope: Scope) -> str | None:
     """The caller's id, unless it could do harm in a log line or a header."""
-    value = _header(scope, _HEADER)
+    value = header(scope, _HEADER)
     return value.decode() if value is not None and _SANE_ID.fullmatch(value) else None
-
-
-def _header(scope: Scope, wanted: bytes) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return bytes(value)
-    return None
