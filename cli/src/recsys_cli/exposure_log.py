@@ -9,16 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-
 from recsys.feature_store.interface import Event, Exposure, StreamEntry, Subject
 from recsys.feature_store.opening import open_store
-from recsys.lake import Committed, as_committed, lake_dir, scan_part
+from recsys.lake import LIST_ID, Committed, as_committed, lake_dir, scan_part
 
 Json = dict[str, Any]
 
 _AT_ONCE: Final = 10_000
-_LIST_ID: Final = pl.coalesce("list_id", "request_id")  # before there were list_ids, a list was named by its request
 
 
 async def find(list_id: str, volume: Path, *, store_url: str) -> Json | None:
@@ -55,14 +52,14 @@ def _in_lake(list_id: str, lake: Path, committed: Committed) -> tuple[int, Json 
     """How far the lake has come, the exposure, and the events that name it."""
     exposure = None
     for path in reversed(committed.of("exposures")):  # most questions are about lately
-        if rows := scan_part(lake, path).filter(list_id == _LIST_ID).collect().to_dicts():
+        if rows := scan_part(lake, path).filter(list_id == LIST_ID).collect().to_dicts():
             exposure = rows[0]
             break
     if exposure is None:
         return committed.sequence, None, []
     since = datetime.fromtimestamp(exposure["unix_ms"] / 1000 - 86_400, UTC).date().isoformat()
     parts = [path for path in committed.of("events") if path.split("date=")[1] >= since]
-    events = [row for path in parts for row in scan_part(lake, path).filter(list_id == _LIST_ID).collect().to_dicts()]
+    events = [row for path in parts for row in scan_part(lake, path).filter(list_id == LIST_ID).collect().to_dicts()]
     return committed.sequence, exposure, events
 
 

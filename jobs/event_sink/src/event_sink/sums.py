@@ -13,10 +13,9 @@ from typing import Final
 import polars as pl
 
 from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
-from recsys.lake import Committed, as_committed, collect_parts, with_owners
+from recsys.lake import LIST_ID, Committed, as_committed, collect_parts, with_owners
 from recsys.shop.events import REMOVE
 
-_LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
 _ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
 _DAY_MS: Final = 86_400_000
 _METRIC_SUMS: Final = pl.Schema(
@@ -109,7 +108,7 @@ def _shown(people: _People, experiments: list[str]) -> pl.DataFrame:
 
     def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
         of_experiments = part.filter(pl.col("experiment").is_in(experiments))
-        return people.rows(of_experiments.select(_LIST_ID, *columns, is_empty=is_empty))
+        return people.rows(of_experiments.select(LIST_ID, *columns, is_empty=is_empty))
 
     in_order = collect_parts(people.lake, people.committed, "exposures", of_part).sort("unix_ms", "sequence")
     return in_order.unique("list_id", keep="first", maintain_order=True)
@@ -132,12 +131,11 @@ def _units(shown: pl.DataFrame) -> pl.DataFrame:
 
 def _events(people: _People, units: pl.DataFrame, *, types: set[str], since: str) -> pl.DataFrame:
     """Events, each id once, of people who were shown something: those that name a list, and those of these types."""
-    name = pl.coalesce("list_id", "request_id")
     columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", "value")
 
     def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
-        theirs = people.rows(part.filter(name.is_not_null() | pl.col("event_type").is_in(types)))
-        return theirs.select(*columns, name=name).join(units.lazy(), on="person", how="semi")
+        theirs = people.rows(part.filter(LIST_ID.is_not_null() | pl.col("event_type").is_in(types)))
+        return theirs.select(*columns, name=LIST_ID).join(units.lazy(), on="person", how="semi")
 
     found = collect_parts(people.lake, people.committed, "events", of_part, since=since)
     return found.sort("sequence").unique("event_id", keep="first", maintain_order=True)
@@ -160,7 +158,7 @@ def _clicks(people: _People, events: pl.DataFrame, shown: pl.DataFrame, rules: R
     answered = answers.lazy().select("list_id").unique()
 
     def items_of(part: pl.LazyFrame) -> pl.LazyFrame:
-        return part.select(_LIST_ID, "item_ids").join(answered, on="list_id", how="semi")
+        return part.select(LIST_ID, "item_ids").join(answered, on="list_id", how="semi")
 
     items = collect_parts(people.lake, people.committed, "exposures", items_of).unique("list_id")
     on_the_list = pl.col("item_ids").list.contains(pl.col("item_id"))

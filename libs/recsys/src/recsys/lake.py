@@ -45,6 +45,8 @@ EXPOSURES: Final = pl.Schema(
     | {"artifact_version": _TEXT, "experiment": _TEXT, "arm": _TEXT, "latency_ms": _FLOAT, "list_id": _TEXT}
     | {"sources": pl.List(_TEXT), "level": _TEXT}  # null: shown by an older release
 )
+LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
+"""Which list a row is of."""
 MERGES: Final = pl.Schema({**_WHO, "unix_ms": _INT})  # see `with_owners`
 SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES, "merges": MERGES}
 # An ItemRecord. The sequence is that of the last change, in the items' own count; fields are a JSON object.

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from recsys.lake import Committed, as_committed, collect_parts, with_owners
+from recsys.lake import LIST_ID, Committed, as_committed, collect_parts, with_owners
 from recsys.shop.events import PURCHASE, REMOVE
 
 WINDOW_DAYS: Final = 7
@@ -15,7 +15,6 @@ WINDOW_DAYS: Final = 7
 
 _SKEW_MS: Final = 300_000  # by so much the shop's clock may be behind the gateway's
 _DAY_MS: Final = 86_400_000
-_LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")  # before there were list_ids: the request's
 _PERSON: Final = pl.coalesce(pl.lit("u:") + pl.coalesce("user_id", "owner"), pl.lit("s:") + pl.col("session_id")).alias(
     "person"
 )
@@ -50,13 +49,12 @@ def _of_commit(lake: Path, committed: Committed, since: str) -> dict[str, Served
     merges = collect_parts(lake, committed, "merges", lambda part: part)
 
     def shown_in(part: pl.LazyFrame) -> pl.LazyFrame:
-        columns = (_LIST_ID, "unix_ms", "artifact_version", "item_ids", _PERSON)
+        columns = (LIST_ID, "unix_ms", "artifact_version", "item_ids", _PERSON)
         return with_owners(part, merges).select(*columns).drop_nulls("person")
 
     def done_in(part: pl.LazyFrame) -> pl.LazyFrame:
-        name = pl.coalesce("list_id", "request_id")
-        wanted = part.filter(name.is_not_null() | (pl.col("event_type") == PURCHASE))
-        return with_owners(wanted, merges).select(_LIST_ID, "item_id", "event_type", "unix_ms", _PERSON)
+        wanted = part.filter(LIST_ID.is_not_null() | (pl.col("event_type") == PURCHASE))
+        return with_owners(wanted, merges).select(LIST_ID, "item_id", "event_type", "unix_ms", _PERSON)
 
     shown = collect_parts(lake, committed, "exposures", shown_in, since=since).unique("list_id")
     done = collect_parts(lake, committed, "events", done_in, since=since)
