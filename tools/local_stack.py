@@ -41,10 +41,11 @@ class Ports:
     reranker: int = 50052
     gateway: int = 8000
     ui: int = 8501
+    gateway_grpc: int = 50050
 
     @classmethod
     def from_environment(cls) -> "Ports":
-        """The defaults, or what CANDIDATE_GEN_PORT, RERANKER_PORT, GATEWAY_PORT and UI_PORT say. Raises StackError.
+        """The defaults, or what CANDIDATE_GEN_PORT and the like say. Raises StackError.
 
         Nobody types an internal port: in place of a default that is in use it is a free one.
         """

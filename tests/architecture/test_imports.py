@@ -40,6 +40,7 @@ ROOMS = {
         "http": {"shop"},
         "lists": {"shop", "experiments"},
         "routes": {"http", "shop", "lists", "experiments"},
+        "rpc": {"http"},
     },
     "services/candidate_gen": {"search": set(), "query": set(), "campaigns": {"search"}},
     "jobs/trainer": {

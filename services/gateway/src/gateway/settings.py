@@ -10,7 +10,7 @@ from gateway.api_keys import Rate
 from gateway.requests import Blend, Diversity
 from recsys.errors import DataError
 from recsys.feature_store.interface import SESSION_DAYS
-from recsys.rpc.tls import TlsSettings
+from recsys.rpc.tls import TlsFiles, TlsSettings
 from recsys.shop import events as event_types
 
 ANYWHERE = "anywhere"
@@ -25,6 +25,11 @@ class Settings(TlsSettings, BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: the system chooses")
+    grpc_port: int = Field(0, ge=0, le=65535, description="port of the gRPC API, on the same address; 0: none")
+    grpc_tls_certificate: Path | None = Field(
+        None, description="PEM file: the gRPC API's certificate; none: plain text"
+    )
+    grpc_tls_key: Path | None = Field(None, description="PEM file: that certificate's private key")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe lines to log")
     candidate_gen_target: str = Field("127.0.0.1:50051", description="address of candidate_gen")
     reranker_target: str = Field("127.0.0.1:50052", description="address of the reranker")
@@ -86,6 +91,18 @@ class Settings(TlsSettings, BaseSettings):
             raise ValueError(str(error)) from error
         self._event_weights = event_types.weighted(of_the_shop) | {event_types.REMOVE: 0.0}
         return self
+
+    @model_validator(mode="after")
+    def _certificate_and_key_of_grpc_come_together(self) -> Self:
+        if (self.grpc_tls_certificate is None) != (self.grpc_tls_key is None):
+            raise ValueError("grpc_tls_certificate and grpc_tls_key: expected both or none, found one")
+        return self
+
+    def grpc_tls_files(self) -> TlsFiles | None:
+        """What the gRPC API shows its callers, who show an API key and no certificate; none: plain text."""
+        if self.grpc_tls_certificate is None:
+            return None
+        return TlsFiles(certificate=self.grpc_tls_certificate, key=self.grpc_tls_key)
 
     @property
     def event_weights(self) -> dict[str, float]:

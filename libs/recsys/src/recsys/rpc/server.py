@@ -109,16 +109,7 @@ class RpcServer:
         """Listen, and return the port: the system chooses one for 0. Raises: InvalidArgumentError (it is taken)."""
         reflected = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(reflected, self._server)
-        address = f"{host}:{port}"
-        try:
-            if self._credentials is None:
-                bound = self._server.add_insecure_port(address)
-            else:
-                bound = self._server.add_secure_port(address, self._credentials)
-        except RuntimeError as error:
-            raise InvalidArgumentError(
-                f"expected a free address to listen on, found {address}, which is taken or none of this machine"
-            ) from error
+        bound = bind(self._server, f"{host}:{port}", self._credentials)
         self._server.start()
         _log.info("listening", extra={"host": host, "port": bound, "tls": self._credentials is not None})
         return bound
@@ -150,6 +141,18 @@ class RpcServer:
     def _set_health(self, status: int) -> None:
         for name in self._names:
             self._health.set(name, status)
+
+
+def bind(server: grpc.Server | grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    """Have a server listen, and return the port; without credentials in plain text. Raises: InvalidArgumentError."""
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise InvalidArgumentError(
+            f"expected a free address to listen on, found {address}, which is taken or none of this machine"
+        ) from error
 
 
 def end_signals() -> SimpleQueue[int]:

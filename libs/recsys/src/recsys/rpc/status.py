@@ -3,9 +3,11 @@
 A `RecsysError` comes in; a status with `google.rpc.ErrorInfo` goes out, whose reason a client can act on.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
@@ -46,27 +48,36 @@ STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
 def status_of(error: RecsysError) -> grpc.Status:
     """The status that tells a client of an error. What is INTERNAL keeps its message to itself."""
     code, reason = STATUS_OF_ERROR[type(error)]
-    return INTERNAL_ERROR if code is grpc.StatusCode.INTERNAL else _status(code, reason=reason, message=str(error))
+    return INTERNAL_ERROR if code is grpc.StatusCode.INTERNAL else refusal(code, reason=reason, message=str(error))
 
 
-def _status(code: grpc.StatusCode, *, reason: str, message: str) -> grpc.Status:
+def refusal(
+    code: grpc.StatusCode,
+    *,
+    reason: str,
+    message: str,
+    metadata: Mapping[str, str] | None = None,
+    details: Iterable[Message] = (),
+) -> grpc.Status:
+    """A status with `google.rpc.ErrorInfo`, its `metadata` in it, and further details."""
     short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
     rich = Status(code=code.value[0], message=short)
-    rich.details.add().Pack(ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
+    for detail in (ErrorInfo(reason=reason, domain=ERROR_DOMAIN, metadata=metadata), *details):
+        rich.details.add().Pack(detail)
     status: grpc.Status = rpc_status.to_status(rich)
     return status
 
 
-INTERNAL_ERROR: Final = _status(grpc.StatusCode.INTERNAL, reason="INTERNAL", message="internal error")
+INTERNAL_ERROR: Final = refusal(grpc.StatusCode.INTERNAL, reason="INTERNAL", message="internal error")
 """Of a fault of our own: nothing of it is for the client; the log has it."""
-DEADLINE_EXCEEDED: Final = _status(
+DEADLINE_EXCEEDED: Final = refusal(
     grpc.StatusCode.DEADLINE_EXCEEDED,
     reason="DEADLINE_EXCEEDED",
     message="no time was left when the request's turn came",
 )
-OVERLOADED: Final = _status(
+OVERLOADED: Final = refusal(
     grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED", message="too many requests are being answered already"
 )
-UNKNOWN_METHOD: Final = _status(
+UNKNOWN_METHOD: Final = refusal(
     grpc.StatusCode.UNIMPLEMENTED, reason="UNKNOWN_METHOD", message="this server has no such method"
 )

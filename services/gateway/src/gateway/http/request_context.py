@@ -3,7 +3,7 @@
 In: an HTTP request, perhaps with an `X-Request-ID`. Out: the same id (or a new one) in the response's header, in
 `request_id` for every log line and outgoing call, and one `request` line with method, route, status, latency, the name
 of the API key and, of a list, its id, what it could be made of and how long it is; and the same counted. The path
-itself is not logged: it holds ids of users.
+itself is not logged: it holds ids of users. A call over gRPC is a request like any other (`gateway.rpc`).
 """
 
 import logging
@@ -26,6 +26,8 @@ _TRACEPARENT = tracing.TRACEPARENT.encode()
 _AS_DECLARED = (b"x-content-type-options", b"nosniff")  # a browser is not to guess another type of content
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
+RPC_METHOD = "rpc_method"
+"""Where the name of the gRPC method stands in the ASGI scope of a request that came over gRPC."""
 _LIST = "answered_list"
 """Where an `AnsweredList` stands in the ASGI scope."""
 
@@ -93,6 +95,8 @@ class RequestContextMiddleware:
                 "latency_ms": round(latency_s * 1000, 3),
                 "key": scope.get(KEY_NAME, ""),
             }
+            if RPC_METHOD in scope:
+                fields["rpc"] = scope[RPC_METHOD]
             answered: AnsweredList | None = scope.get(_LIST)
             if answered is not None:
                 self._metrics.listed(
