@@ -107,9 +107,10 @@ $(JAVASCRIPT)/dist/index.js: $(JAVASCRIPT)/node_modules/installed services/gatew
 	cd $(JAVASCRIPT) && npm run --silent build
 	touch $@
 
-clients: $(JAVASCRIPT)/dist/index.js | $(UV) ## The clients as a shop installs them, in build/clients: a Python wheel and an npm package; needs Node
+clients: $(JAVASCRIPT)/dist/index.js | $(UV) ## The clients as a shop installs them, in build/clients: two Python wheels and an npm package; needs Node
 	rm -rf build/clients && mkdir -p build/clients
 	$(UV) build --quiet --wheel --out-dir build/clients clients/python
+	$(UV) build --quiet --wheel --out-dir build/clients clients/grpc
 	cd $(JAVASCRIPT) && npm pack --silent --ignore-scripts --pack-destination ../../build/clients
 
 demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…] [SHOP=…]

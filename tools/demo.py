@@ -63,7 +63,8 @@ def serve(shop: Shop) -> None:
     print(f"starting candidate_gen, reranker, gateway, ui, {', '.join(jobs)}", flush=True)
     ports = Ports.from_environment()
     with LocalStack(shop.volume, ports=ports, with_ui=True, jobs=jobs, log_dir=logs, environment=environment) as stack:
-        print(f"\n  page  {stack.ui_url}\n  API   {stack.gateway_url}/docs\n  shop  {shop.volume}\n  logs  {logs}")
+        apis = f"{stack.gateway_url}/docs\n  gRPC  127.0.0.1:{ports.gateway_grpc}"
+        print(f"\n  page  {stack.ui_url}\n  API   {apis}\n  shop  {shop.volume}\n  logs  {logs}")
         print(f"\n  {access()}\n  Ctrl-C stops everything.", flush=True)
         stack.watch()
 

@@ -25,7 +25,7 @@ PYTHON = ROOT / ".venv/bin/python"
 UI_PYTHON = ROOT / ".venv-ui/bin/python"
 CURSOR_KEY = "cursor.key"  # on the volume: cursors hold over a restart
 READY_WITHIN_S = 90
-_INTERNAL = ("candidate_gen", "reranker")  # ports that only our own processes call
+_MAY_MOVE = ("candidate_gen", "reranker", "gateway_grpc")  # ports that few people type
 STOPPED_WITHIN_S = 15
 
 
@@ -47,13 +47,13 @@ class Ports:
     def from_environment(cls) -> "Ports":
         """The defaults, or what CANDIDATE_GEN_PORT and the like say. Raises StackError.
 
-        Nobody types an internal port: in place of a default that is in use it is a free one.
+        Few people type a port of gRPC: in place of a default that is in use it is a free one.
         """
         free = cls.free()
         given = {field.name: _port(f"{field.name.upper()}_PORT", str(field.default)) for field in fields(cls)}
         moved = {
             name: getattr(free, name)
-            for name in _INTERNAL
+            for name in _MAY_MOVE
             if not os.environ.get(f"{name.upper()}_PORT") and not _is_free(given[name])
         }
         return cls(**given | moved)

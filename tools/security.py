@@ -12,6 +12,7 @@ from tools.local_stack import PYTHON, ROOT
 
 COVERED: Final = {
     "API keys: scopes, rotation, rates, no secret at rest": ["services/gateway/tests/test_gateway_api_keys.py"],
+    "the gRPC API: keys, any bytes": ["tests/security/test_grpc_api_fuzzed.py"],
     "clients that send without end; CORS": ["services/gateway/tests/test_gateway_hostile_clients.py"],
     "certificates: who may speak with whom": ["libs/recsys/tests/test_rpc_tls.py"],
     "mutual TLS through three real processes": ["tests/security/test_tls_processes.py"],

@@ -162,14 +162,17 @@ def test_a_port_is_the_one_that_the_process_listens_on_from_the_probe_to_the_ser
     running = container(overlay, name)
     ports = {port["name"]: port["containerPort"] for port in running["ports"]}
     told = read_settings(settings_of(name), **{"artifact_dir": "/"} if name in ("candidate-gen", "reranker") else {})
-    main = "grpc" if "grpc" in ports else "http"
+    main = "http" if "http" in ports else "grpc"
     assert ports[main] == told.model_dump()["port"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         if probe in running:
             [asked] = [running[probe][kind]["port"] for kind in ("grpc", "httpGet") if kind in running[probe]]
             assert ports.get(asked, asked) == ports[main]
-    [service] = of_kind(overlay, "Service")[name]["spec"]["ports"]
-    assert (service["port"], service["targetPort"]) == (ports[main], main)
+    listened = {main: ports[main]}
+    if name == "gateway":
+        listened["grpc"] = int(environment(overlay, name)["GATEWAY_GRPC_PORT"])
+    served = {each["targetPort"]: each["port"] for each in of_kind(overlay, "Service")[name]["spec"]["ports"]}
+    assert served == listened == {port: ports[port] for port in ports if port != "metrics"}
     annotations = templates(overlay)[name]["metadata"].get("annotations", {})
     prefix = name.upper().replace("-", "_")
     assert annotations.get("prometheus.io/port") == environment(overlay, name).get(f"{prefix}_METRICS_PORT")
@@ -272,7 +275,11 @@ def test_a_pod_reaches_whom_it_calls_and_nobody_else() -> None:
     assert allowed("small", "egress") == calls | objects | {("*", "*", 53)}
     entered = {(server, client, port) for client, server, port in calls if server != "gateway"}
     metrics = {(name, "*", 9090) for name in ("candidate-gen", "reranker", "gateway", "event-sink", "ui")}
-    assert allowed("small", "ingress") == entered | metrics | {("gateway", "*", 8000), ("ui", "*", 8501)}
+    assert allowed("small", "ingress") == entered | metrics | {
+        ("gateway", "*", 8000),
+        ("gateway", "*", 50050),
+        ("ui", "*", 8501),
+    }
     everybody = of_kind("small", "NetworkPolicy")["nothing-but-names"]["spec"]
     assert (everybody["podSelector"], everybody["policyTypes"]) == ({}, ["Ingress", "Egress"])
 

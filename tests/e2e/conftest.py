@@ -41,6 +41,7 @@ def compose(needs_docker: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "COMPOSE_PROJECT_NAME": f"recsys-e2e-{uuid.uuid4().hex[:8]}",
         "EVENTS_FILE": str(folder / "events.csv"),
         "GATEWAY_PORT": "0",
+        "GATEWAY_GRPC_PORT": "0",
         "UI_PORT": "0",
     }
     env_file = folder / "env"

@@ -77,6 +77,11 @@ def closed(tmp_path_factory: pytest.TempPathFactory, volume: Path, keys_file: Pa
     environment = {"GATEWAY_API_KEYS_FILE": str(keys_file), "GATEWAY_TIMEOUT_S": "10"}
     for process in ("CANDIDATE_GEN", "RERANKER", "GATEWAY"):
         environment |= tls_of(process, ours)
+    shown = ours.sign("gateway_grpc")
+    environment |= {
+        "GATEWAY_GRPC_TLS_CERTIFICATE": str(shown.certificate),
+        "GATEWAY_GRPC_TLS_KEY": str(shown.key),
+    }
     with LocalStack(volume, ports=Ports.free(), log_dir=folder / "logs", environment=environment) as stack:
         yield Closed(stack, ours, Authority(folder / "theirs", "theirs"), folder / "logs", volume)
 

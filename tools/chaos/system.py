@@ -55,6 +55,7 @@ class System:
             "COMPOSE_PROJECT_NAME": self.project,
             "CHAOS_FOLDER": str(folder),
             "GATEWAY_PORT": "0",
+            "GATEWAY_GRPC_PORT": "0",
             "BIND_ADDRESS": "127.0.0.1",
             "API_KEYS_FOLDER": "",
             "RATE_LIMIT": "",

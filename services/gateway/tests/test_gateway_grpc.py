@@ -27,6 +27,7 @@ from gateway.http.admission import AdmissionMiddleware
 from gateway.lists.popular_list import PopularList
 from gateway.rpc.operations import OPERATIONS
 from gateway.rpc.server import SERVICE, GrpcServer
+from recsys.errors import InvalidArgumentError
 from recsys.v1 import item_pb2
 from recsys.v1 import recommendation_service_pb2 as api
 
@@ -458,6 +459,14 @@ async def test_too_many_at_once_are_refused_and_what_a_caller_left_is_done_to_it
         left.cancel()
         go_on.set()
         await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_a_port_that_is_taken_is_said(app: FastAPI) -> None:
+    first, second = (GrpcServer(app, tls=None, max_bytes=MOST_BYTES, max_in_flight=1) for _ in range(2))
+    port = await first.start(host="127.0.0.1", port=0)
+    with pytest.raises(InvalidArgumentError, match=f"expected a free address to listen on, found 127.0.0.1:{port}"):
+        await second.start(host="127.0.0.1", port=port)
+    await first.stop(grace_s=0)
 
 
 async def test_the_server_says_that_it_serves(over_grpc: Api) -> None:

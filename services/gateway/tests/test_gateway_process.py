@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 
+import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2
 
 from gateway.settings import Settings
 from recsys.errors import InvalidArgumentError
@@ -16,12 +19,21 @@ from recsys.process import read_settings
 
 
 @pytest.fixture
-def process() -> Iterator[subprocess.Popen[str]]:
+def grpc_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def process(grpc_port: int) -> Iterator[subprocess.Popen[str]]:
     """On a port of the system's choice; nothing listens where it looks for the services."""
     nowhere = {"GATEWAY_CANDIDATE_GEN_TARGET": "127.0.0.1:1", "GATEWAY_RERANKER_TARGET": "127.0.0.1:1"}
     with subprocess.Popen(
         [sys.executable, "-m", "gateway"],
-        env=os.environ | nowhere | {"GATEWAY_PORT": "0", "GATEWAY_OPEN_ON": "127.0.0.1"},
+        env=os.environ
+        | nowhere
+        | {"GATEWAY_PORT": "0", "GATEWAY_GRPC_PORT": str(grpc_port), "GATEWAY_OPEN_ON": "127.0.0.1"},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -29,7 +41,9 @@ def process() -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(process: subprocess.Popen[str]) -> None:
+def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(
+    process: subprocess.Popen[str], grpc_port: int
+) -> None:
     assert process.stderr is not None
     log = map(json.loads, process.stderr)
     started = next(line["message"] for line in log if "running on" in line["message"])
@@ -39,6 +53,9 @@ def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(process: subpro
         health = client.get("/healthz")
         item = client.get("/v1/items/a%2Fb%0A", headers={"X-Request-ID": "abc"})
 
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        serving = channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
+    assert health_pb2.HealthCheckResponse.FromString(serving).status == health_pb2.HealthCheckResponse.SERVING
     assert (health.status_code, health.json()) == (200, {"status": "ok"})
     assert (item.status_code, item.json()["instance"]) == (503, "/v1/items/a%2Fb%0A")
     process.send_signal(signal.SIGTERM)
