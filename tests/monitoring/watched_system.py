@@ -71,7 +71,7 @@ def watched(folder: Path) -> Iterator[Watched]:
     shop.write_events(events)
     shop.train(volume, events)
     write_keys(keys)
-    pages = dict(zip(JOBS, [*vars(Ports.free()).values(), Ports.free().gateway], strict=True))
+    pages = dict(zip(JOBS, vars(Ports.free()).values(), strict=True))
     settings = {
         **{f"{process.upper()}_METRICS_PORT": str(port) for process, port in pages.items()},
         "GATEWAY_API_KEYS_FILE": str(keys),
