@@ -121,4 +121,6 @@ def test_other_documents_name_only_metrics_of_the_table() -> None:
     known |= {f"{name}_{part}" for name in known for part in ("bucket", "count", "sum")}
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "services").glob("*/README.md")]:
         unknown = {name for name in words(path.read_text(encoding="utf-8")) if name.removesuffix("_") not in known}
-        assert {name for name in unknown if not name.startswith(("recsys_client", "recsys_grpc", "recsys_lane"))} == set(), path
+        assert {
+            name for name in unknown if not name.startswith(("recsys_client", "recsys_grpc", "recsys_lane"))
+        } == set(), path

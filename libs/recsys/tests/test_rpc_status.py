@@ -48,3 +48,11 @@ def test_an_error_that_the_table_forgot_is_noticed() -> None:
 
     with pytest.raises(KeyError):
         status_of(NewError("new"))
+
+
+@pytest.mark.parametrize("letter", ["x", "ä", "日", "😀"])
+def test_a_message_that_quotes_something_long_fits_into_the_trailers(letter: str) -> None:
+    status = status_of(InvalidArgumentError(f"item_id: {letter * 5_000}"))
+    assert len(status.details.encode()) <= 1_004
+    assert status.details.startswith(f"item_id: {letter * 200}")
+    assert status.details.endswith("…")

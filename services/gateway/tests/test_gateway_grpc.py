@@ -27,6 +27,7 @@ from gateway.http.admission import AdmissionMiddleware
 from gateway.lists.popular_list import PopularList
 from gateway.rpc.operations import OPERATIONS
 from gateway.rpc.server import SERVICE, GrpcServer
+from gateway.settings import Settings
 from recsys.errors import InvalidArgumentError
 from recsys.v1 import item_pb2
 from recsys.v1 import recommendation_service_pb2 as api
@@ -148,6 +149,9 @@ class Api:
         raw = request if isinstance(request, bytes) else request.SerializeToString()
         answer = self.channel.unary_unary(f"/{SERVICE}/{method}", response_deserializer=_response(method))
         return answer(raw, metadata=[(name.replace("_", "-"), value) for name, value in sent], timeout=20)
+
+    async def answer(self, method: str, request: Message) -> Any:
+        return await self.call(method, request)
 
     async def code(self, method: str, request: Message, key: str) -> grpc.StatusCode:
         call = self.call(method, request, key)
@@ -306,6 +310,10 @@ async def test_what_only_a_message_can_say_wrong_is_refused(
 async def test_a_long_refusal_arrives_cut(over_grpc: Api) -> None:
     error = await over_grpc.refusal("ListSimilarItems", api.ListSimilarItemsRequest(item_id="ä" * 40_000))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    named = "日" * 15_000
+    patch = CHANGES.Patch(attributes={named: "x"}, clear_attributes=[named])
+    error = await over_grpc.refusal("ChangeItems", CHANGES(changes=[{"item_id": "x", "patch": patch}]))
+    assert error.code() is INVALID_ARGUMENT
     many = api.PostEventsRequest(events=[api.ShopEvent(type="ä" * 60, item_id="x", user_id="7")] * 500)
     error = await over_grpc.refusal("PostEvents", many)
     assert (error.details() or "").endswith("; and 499 more, see rejected")
@@ -459,6 +467,32 @@ async def test_too_many_at_once_are_refused_and_what_a_caller_left_is_done_to_it
         left.cancel()
         go_on.set()
         await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_a_call_in_flight_ends_before_the_server() -> None:
+    go_on, began = asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        began.set()
+        await go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"artifact_version": "v9", "items": [], "level": "full"}'})
+
+    server = GrpcServer(waits, tls=None, max_bytes=MOST_BYTES, max_in_flight=1)
+    port = await server.start(host="127.0.0.1", port=0)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = asyncio.ensure_future(Api(channel).answer("ListPopularItems", api.ListPopularItemsRequest()))
+        await began.wait()
+        stopping = asyncio.ensure_future(server.stop(grace_s=20))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert (await call).artifact_version == "v9"
+        await stopping
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(ValueError, match="grpc_tls_certificate and grpc_tls_key: expected both or none, found one"):
+        Settings(grpc_tls_certificate=Path("server.pem"))
 
 
 async def test_a_port_that_is_taken_is_said(app: FastAPI) -> None:

@@ -28,7 +28,9 @@ from recsys.errors import (
 )
 
 ERROR_DOMAIN: Final = "recsys"
-_LONGEST_MESSAGE: Final = 1000  # a client refuses more than 8 KiB of trailers; a message may quote what was asked for
+# A message may quote what was asked for, and a client refuses more than 8 KiB of trailers. These hold it twice: with
+# three bytes for each one that is not ASCII, and in base64.
+_LONGEST_MESSAGE: Final = 1000  # bytes
 
 STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
     InvalidArgumentError: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT"),
@@ -60,12 +62,18 @@ def refusal(
     details: Iterable[Message] = (),
 ) -> grpc.Status:
     """A status with `google.rpc.ErrorInfo`, its `metadata` in it, and further details."""
-    short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
-    rich = Status(code=code.value[0], message=short)
+    rich = Status(code=code.value[0], message=_cut(message))
     for detail in (ErrorInfo(reason=reason, domain=ERROR_DOMAIN, metadata=metadata), *details):
         rich.details.add().Pack(detail)
     status: grpc.Status = rpc_status.to_status(rich)
     return status
+
+
+def _cut(message: str) -> str:
+    encoded = message.encode()
+    if len(encoded) <= _LONGEST_MESSAGE:
+        return message
+    return f"{encoded[:_LONGEST_MESSAGE].decode(errors='ignore')}…"
 
 
 INTERNAL_ERROR: Final = refusal(grpc.StatusCode.INTERNAL, reason="INTERNAL", message="internal error")

@@ -23,9 +23,7 @@ _CODE_OF: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-# A client refuses more than 8 KiB of trailers; the message stands in them twice, once with three bytes for one.
-_LONGEST_MESSAGE: Final = 1000  # bytes
-_LONGEST_DETAILS: Final = 1500
+_LONGEST_DETAILS: Final = 1500  # bytes of wrong fields: a client refuses more than 8 KiB of trailers
 
 
 def status_of(answer: Answer) -> grpc.Status:
@@ -42,7 +40,7 @@ def status_of(answer: Answer) -> grpc.Status:
     return refusal(
         code,
         reason=HTTPStatus(answer.status).name,
-        message=_cut(problem["detail"], _LONGEST_MESSAGE),
+        message=problem["detail"],
         metadata={"http_status": str(answer.status)},
         details=details,
     )
@@ -58,8 +56,3 @@ def _wrong_fields(problem: dict[str, Any]) -> Iterator[BadRequest.FieldViolation
         if length > _LONGEST_DETAILS:
             return
         yield BadRequest.FieldViolation(field=name, description=description)
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    encoded = text.encode()
-    return text if len(encoded) <= most_bytes else f"{encoded[:most_bytes].decode(errors='ignore')}…"
