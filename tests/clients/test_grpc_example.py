@@ -1,11 +1,18 @@
-"""The example of the gRPC API runs against a running system, with the stubs that its package installs."""
+"""The gRPC API of a running system: its example, with the stubs that its package installs, and REST beside it."""
 
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import grpc
+import httpx
+import pytest
+
+from recsys.v1 import recommendation_service_pb2 as api
+from recsys.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
 from tools.local_stack import LocalStack
 
 PACKAGE = Path(__file__).parents[2] / "clients/grpc"
@@ -30,3 +37,40 @@ def test_a_user_gets_a_list_over_grpc_buys_and_gets_another_one(stack: LocalStac
     *listed, accepted, again = done.stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["1", "2", "3"]
     assert (accepted, again) == ("accepted: 1", "bought item recommended again: False")
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "http", "path", "body"),
+    [
+        ("Recommend", api.RecommendRequest(user_id="user-00"), "GET", "/v1/users/user-00/recommendations", None),
+        ("Recommend", api.RecommendRequest(user_id="x", count=3), "GET", "/v1/users/x/recommendations?count=3", None),
+        (
+            "Recommend",
+            api.RecommendRequest(session_id="s", item_ids=["item-01", "item-03"], explain=True),
+            "POST",
+            "/v1/recommendations",
+            {"session_id": "s", "item_ids": ["item-01", "item-03"], "explain": True},
+        ),
+        ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="item-02"), "GET", "/v1/items/item-02/similar", None),
+        ("ListPopularItems", api.ListPopularItemsRequest(count=5), "GET", "/v1/items/popular?count=5", None),
+        ("ListHistory", api.ListHistoryRequest(user_id="user-00"), "GET", "/v1/users/user-00/history", None),
+        ("FindItems", api.FindItemsRequest(page_size=4), "GET", "/v1/items?page_size=4", None),
+        (
+            "LookUpItems",
+            api.LookUpItemsRequest(item_ids=["item-05", "no"]),
+            "GET",
+            "/v1/items?ids=item-05&ids=no",
+            None,
+        ),
+    ],
+)
+def test_both_apis_of_a_running_system_give_the_same_items(
+    stack: LocalStack, method: str, request_: Any, http: str, path: str, body: Any
+) -> None:
+    rest = httpx.request(http, f"{stack.gateway_url}{path}", json=body, headers={"x-request-id": "same"}, timeout=20)
+    with grpc.insecure_channel(f"127.0.0.1:{stack.ports.gateway_grpc}") as channel:
+        ask = getattr(RecommendationServiceStub(channel), method)
+        listed = ask(request_, timeout=20, metadata=[("x-request-id", "same")])
+    expected = rest.json()
+    assert [item.item_id for item in listed.items] == [item["item_id"] for item in expected["items"]] != []
+    assert listed.artifact_version == expected["artifact_version"]

@@ -65,6 +65,7 @@ def test_an_unknown_user_is_shown_popular_items(rest: httpx.Client) -> None:
 def test_rest_and_plain_grpc_give_the_same_items(compose: DockerCompose, rest: httpx.Client) -> None:
     candidate_gen = plain_client(f"127.0.0.1:{compose.get_service_port('candidate-gen', 50051)}")
     reranker = plain_client(f"127.0.0.1:{compose.get_service_port('reranker', 50052)}")
+    gateway = plain_client(f"127.0.0.1:{compose.get_service_port('gateway', 50050)}")
     for user_id in [USER, shop.IDS[10], "nobody"]:
         found = candidate_gen("recsys.v1.CandidateGenService/GetCandidates", {"user_id": user_id, "count": 200})
         handed_on = ("artifact_version", "candidates", "query_vector")  # nobody known has no vector
@@ -74,6 +75,8 @@ def test_rest_and_plain_grpc_give_the_same_items(compose: DockerCompose, rest: h
         assert [one["item"]["item_id"] for one in ranked["items"]] == [item["item_id"] for item in served["items"]]
         assert ranked["artifact_version"] == served["artifact_version"]
         assert served["items"]
+        listed = gateway("recsys.v1.RecommendationService/Recommend", {"user_id": user_id, "count": 10})
+        assert [item["item_id"] for item in listed["items"]] == [item["item_id"] for item in served["items"]]
 
 
 def test_the_page_is_served(compose: DockerCompose) -> None:
