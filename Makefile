@@ -89,7 +89,7 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 
 test: lint setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --durations=60 --durations-min=4
 
 security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered
 	@$(PYTHON) -m tools.security
