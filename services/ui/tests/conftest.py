@@ -62,6 +62,30 @@ MODEL = VERSION | {
     ],
     "services": {"candidate_gen": SERVICE, "reranker": SERVICE},
 }
+EXPERIMENT = {
+    "name": "recency",
+    "state": "running",
+    "shipped_arm": None,
+    "arms": [{"name": "control", "share": 0.5}, {"name": "<b>fresh", "share": 0.5}],
+}
+COUNTED = {"value": 0.25, "low": 0.21, "high": 0.29, "total": 25.0}
+RESULT = {"share": 0.5, "exposures": 1200, "units": 100, "ctr": 0.125, "metrics": {"clicks": COUNTED}}
+DIFFERENCE = {"value": 0.05, "low": 0.01, "high": 0.09}
+REPORT = EXPERIMENT | {
+    "as_of": "2026-01-02T03:04:05Z",
+    "results": [
+        RESULT | {"name": "control", "is_control": True},
+        RESULT | {"name": "<b>fresh", "is_control": False, "ctr": None},
+    ],
+    "comparisons": [
+        {
+            "arm": "<b>fresh",
+            "metrics": [{"metric": "clicks", "difference": DIFFERENCE, "p_adjusted": 0.01, "verdict": "better"}],
+            "guardrails": [{"guardrail": "latency_ms", "difference": DIFFERENCE, "verdict": "kept"}],
+        }
+    ],
+    "split": {"verdict": "as configured"},
+}
 
 
 class FakeGateway(ThreadingHTTPServer):
@@ -83,6 +107,11 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
+            "/v1/experiments": (200, {"experiments": [EXPERIMENT]}),
+            "/v1/experiments/recency": (200, REPORT),
+            "/v1/experiments/recency/shares": (200, EXPERIMENT),
+            "/v1/experiments/recency/stop": (200, EXPERIMENT | {"state": "stopped"}),
+            "/v1/experiments/recency/ship": (200, EXPERIMENT | {"state": "stopped", "shipped_arm": "<b>fresh"}),
         }
 
     @property
@@ -103,8 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posted.append((self.path, json.loads(body)))
+        self.server.posted.append((self.path, json.loads(body or b"{}")))
         self._answer()
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
 
     def _answer(self) -> None:
         self.server.keys_shown.append(self.headers["Authorization"])

@@ -33,6 +33,15 @@ CALLS: dict[str, Call] = {
     "/v1/items": lambda client: client.search(query="heart", category="Home", page_size=24, cursor="MTAwMDI"),
     "/v1/items/{item_id}": lambda client: client.item("85123A"),
     "/v1/model": lambda client: client.model(),
+    "/v1/experiments": lambda client: client.experiments(),
+    "/v1/experiments/{name}": lambda client: client.experiment("recency"),
+    "/v1/experiments/{name}/shares": lambda client: client.set_shares("recency", {"fresh": 0.1}, key="k"),
+    "/v1/experiments/{name}/stop": lambda client: client.stop("recency", key=""),
+    "/v1/experiments/{name}/ship": lambda client: client.ship("recency", "fresh", key="k"),
+    "patch of /v1/items/{item_id}": lambda client: client.put_on_sale("85123A", available=False, key="k"),
+    "rules in /v1/recommendations": lambda client: client.recommendations(
+        VISITOR, count=12, include_seen=False, preview=True, rules=[{"name": "r", "item_id": "1", "boost": 2.0}]
+    ),
 }
 
 

@@ -10,9 +10,13 @@ from ui.settings import Settings
 _KEY = "count_clicks"
 
 
-def switch() -> None:
-    """The switch in the sidebar; `UI_COUNT_CLICKS` says how it stands at first."""
+def start() -> None:
+    """`UI_COUNT_CLICKS` says how the switch stands at first."""
     st.session_state.setdefault(_KEY, Settings().count_clicks)
+
+
+def switch() -> None:
+    """The switch in the sidebar."""
     st.sidebar.toggle("Demo shop: count what I click", key=_KEY)
     st.sidebar.caption("On: lists are logged as exposures, opened items as views. Off: nothing is stored.")
     if not is_on():

@@ -1,6 +1,6 @@
 """Every request to the gateway: arguments in, parsed answers out, and whatever goes wrong as a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import httpx
@@ -8,7 +8,20 @@ import streamlit as st
 from pydantic import BaseModel, ValidationError
 
 from ui import metrics
-from ui.models import EventOutcome, History, Item, ItemPage, Model, Ranking, Recommendations, UserPage
+from ui.models import (
+    EventOutcome,
+    Experiment,
+    ExperimentList,
+    ExperimentReport,
+    History,
+    Item,
+    ItemPage,
+    ItemsChanged,
+    Model,
+    Ranking,
+    Recommendations,
+    UserPage,
+)
 from ui.settings import Settings
 from ui.visitor import Visitor
 
@@ -51,13 +64,22 @@ class GatewayClient:
         """Users that the model knows whose id starts with `prefix`, by id."""
         return self._get(UserPage, "/v1/users", prefix=prefix, page_size=page_size)
 
-    def recommendations(self, visitor: Visitor, *, count: int, include_seen: bool, preview: bool) -> Recommendations:
+    def recommendations(
+        self,
+        visitor: Visitor,
+        *,
+        count: int,
+        include_seen: bool,
+        preview: bool,
+        rules: Sequence[Mapping[str, object]] = (),
+    ) -> Recommendations:
         """Items for a user or a session, each with its explanation; popular ones where nothing is known yet.
 
-        A `preview` is looked at only: the gateway does not log it as an exposure of the visitor.
+        A `preview` is looked at only: the gateway does not log it as an exposure of the visitor. `rules` hold for this
+        one list, after those of the shop.
         """
         how = {"count": count, "exclude_seen": not include_seen, "explain": True, "preview": preview}
-        asked = {**visitor.fields, **how}
+        asked = {**visitor.fields, **how, **({"rules": list(rules)} if rules else {})}
         return self._post(Recommendations, "/v1/recommendations", asked)
 
     def post_event(
@@ -95,6 +117,31 @@ class GatewayClient:
         """The live model."""
         return self._get(Model, "/v1/model")
 
+    def experiments(self) -> ExperimentList:
+        """The experiments of the file, as they are now."""
+        return self._get(ExperimentList, "/v1/experiments")
+
+    def experiment(self, name: str) -> ExperimentReport:
+        """What one experiment has shown."""
+        return self._get(ExperimentReport, f"/v1/experiments/{_segment(name)}")
+
+    def set_shares(self, name: str, shares: Mapping[str, float], *, key: str) -> Experiment:
+        """Give arms their shares. This and the other writes need the scope admin; `key`, where given, has it."""
+        return self._post(Experiment, f"/v1/experiments/{_segment(name)}/shares", {"shares": dict(shares)}, key=key)
+
+    def stop(self, name: str, *, key: str) -> Experiment:
+        """Put nobody into the experiment any more, for good."""
+        return self._post(Experiment, f"/v1/experiments/{_segment(name)}/stop", None, key=key)
+
+    def ship(self, name: str, arm: str, *, key: str) -> Experiment:
+        """End the experiment, and make this arm's settings everybody's."""
+        return self._post(Experiment, f"/v1/experiments/{_segment(name)}/ship", {"arm": arm}, key=key)
+
+    def put_on_sale(self, item_id: str, *, available: bool, key: str) -> ItemsChanged:
+        """Take an item off sale, or put it back."""
+        path = f"/v1/items/{_segment(item_id)}"
+        return self._post(ItemsChanged, path, {"available": available}, key=key, method="PATCH")
+
     def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
         given = {name: value for name, value in params.items() if value != ""}
         try:
@@ -103,8 +150,11 @@ class GatewayClient:
             raise GatewayError("What is asked for is too long for the recommendation service.") from error
         return self._ask(answer, request)
 
-    def _post[A: BaseModel](self, answer: type[A], path: str, body: Mapping[str, object]) -> A:
-        return self._ask(answer, self._http.build_request("POST", path, json=body))
+    def _post[A: BaseModel](
+        self, answer: type[A], path: str, body: Mapping[str, object] | None, *, key: str = "", method: str = "POST"
+    ) -> A:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return self._ask(answer, self._http.build_request(method, path, json=body, headers=headers))
 
     def _ask[A: BaseModel](self, answer: type[A], request: httpx.Request) -> A:
         try:

@@ -25,7 +25,8 @@ _calls = Histogram(
     ["status"],
     registry=registry,
 )
-for _page in ("for-you", "catalogue", "model", "item"):  # rates are of what was there before
+_PAGES = ("for-you", "catalogue", "model", "item", "overview", "experiments", "merchandising")
+for _page in _PAGES:  # rates are of what was there before
     for _outcome in ("ok", "error"):
         _pages.labels(_page, _outcome)
 for _status in ("200", ""):

@@ -168,3 +168,110 @@ class Model(Answer):
     metrics: tuple[Metric, ...]
     services: dict[str, ServiceModel]
     last_run: TrainingRun | None = None
+
+
+class ItemsChanged(Answer):
+    """What a change of items did."""
+
+    changed: int
+
+
+class ExperimentArm(Answer):
+    """An arm with the share that it has now."""
+
+    name: str
+    share: float
+
+
+class Experiment(Answer):
+    """An experiment as it is now; its first arm is the control."""
+
+    name: str
+    state: str
+    shipped_arm: str | None
+    arms: tuple[ExperimentArm, ...]
+
+
+class ExperimentList(Answer):
+    """Experiments in the file's order."""
+
+    experiments: tuple[Experiment, ...]
+
+
+class Interval(Answer):
+    """A value and its always-valid 95 % interval; null where there is no unit, or no bound, yet."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ArmMetric(Interval):
+    """A metric's mean over the people of an arm, and the sum over them."""
+
+    total: float
+
+
+class ArmReport(Answer):
+    """What one arm brought."""
+
+    name: str
+    share: float
+    is_control: bool
+    exposures: int
+    units: int
+    ctr: float | None
+    metrics: dict[str, ArmMetric]
+
+
+class MetricComparison(Answer):
+    """One metric of an arm minus that of the control."""
+
+    metric: str
+    difference: Interval
+    p_adjusted: float
+    verdict: str
+
+
+class GuardrailCheck(Answer):
+    """Whether an arm keeps a limit of the file."""
+
+    guardrail: str
+    difference: Interval
+    verdict: str
+
+
+class Comparison(Answer):
+    """An arm against the control."""
+
+    arm: str
+    metrics: tuple[MetricComparison, ...]
+    guardrails: tuple[GuardrailCheck, ...]
+
+    @property
+    def has_won(self) -> bool:
+        """Better by a metric, worse by none, no guardrail violated."""
+        verdicts = {metric.verdict for metric in self.metrics}
+        is_kept = all(guardrail.verdict != "violated" for guardrail in self.guardrails)
+        return "better" in verdicts and "worse" not in verdicts and is_kept
+
+
+class SplitCheck(Answer):
+    """Whether people came in the ratio of the shares."""
+
+    verdict: str
+
+
+class ExperimentReport(Experiment):
+    """What an experiment shows so far; it may be read, and acted on, at any time."""
+
+    as_of: datetime | None
+    results: tuple[ArmReport, ...]
+    comparisons: tuple[Comparison, ...]
+    split: SplitCheck
+
+    @property
+    def winner(self) -> str | None:
+        """The one arm that is better than the control, where the split may be believed."""
+        better = [each.arm for each in self.comparisons if each.has_won]
+        return better[0] if len(better) == 1 and self.split.verdict != "mismatch" else None

@@ -1,0 +1,86 @@
+"""Overview: the live model's age and last training, and what the running experiments' lists bring."""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import streamlit as st
+
+from ui import cards
+from ui.gateway_client import GatewayError, gateway
+from ui.models import ArmReport, ExperimentReport, Model
+from ui.shop_text import html_text
+
+RECALL = "recall@20"
+
+
+def figures_html(model: Model, *, now: datetime) -> str:
+    """What a manager asks first, as boxes."""
+    recall = next((metric.value for metric in model.metrics if metric.name == RECALL), None)
+    run = model.last_run
+    trained = "not recorded" if run is None else "went live" if run.passed else "refused"
+    facts = {
+        "Model age": age(now - model.trained_at),
+        "Last training": trained,
+        "Customers known": f"{model.user_count:,}",
+        "Items known": f"{model.item_count:,}",
+        RECALL: "not measured" if recall is None else f"{recall:.1%}",
+    }
+    boxes = "".join(
+        f"<div><dt>{html_text(name)}</dt><dd>{html_text(value)}</dd></div>" for name, value in facts.items()
+    )
+    return f'<dl class="figures">{boxes}</dl>'
+
+
+def age(passed: timedelta) -> str:
+    """A duration in its largest unit."""
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 120:
+        return f"{max(minutes, 0)} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
+
+
+def brought_html(reports: list[ExperimentReport]) -> str:
+    """Click-through and sums of each arm."""
+    rows = "".join(
+        f"<tr><td>{html_text(report.name)}</td><td>{html_text(arm.name)}</td><td>{arm.exposures:,}</td>"
+        f"<td>{'–' if arm.ctr is None else f'{arm.ctr:.2%}'}</td>"
+        f"<td>{html_text(_totals(arm))}</td></tr>"
+        for report in reports
+        for arm in report.results
+    )
+    return (
+        '<div class="scrolled"><table class="plain"><thead><tr><th>Experiment</th><th>Arm</th><th>Lists shown</th>'
+        f"<th>Clicked</th><th>In all</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _totals(arm: ArmReport) -> str:
+    return " · ".join(f"{name} {each.total:,.2f}" for name, each in sorted(arm.metrics.items()))
+
+
+def show_experiments() -> None:
+    """What the lists of the experiments brought; a gateway without a feature store has none."""
+    st.header("What the lists bring", anchor=False)
+    try:
+        found = gateway().experiments().experiments
+    except GatewayError as error:
+        if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        cards.notice(error.sentence)
+        return
+    if not found:
+        cards.notice("Clicks and money are summed for the arms of experiments, and none is defined.")
+        return
+    st.html(brought_html([gateway().experiment(each.name) for each in found]))
+
+
+model = gateway().model()
+st.html('<p class="kicker">Overview</p><h1 class="page-title">How the recommendations are</h1>')
+for name, service in model.services.items():
+    if service.refused:
+        cards.notice(f"{name} refused the newest published version and keeps this one: {service.refused}", kind="error")
+if model.last_run and not model.last_run.passed:
+    reasons = "; ".join(model.last_run.reasons) or "no reason is recorded"
+    cards.notice(f"The last training, {model.last_run.artifact_version}, was refused: {reasons}.", kind="error")
+st.html(figures_html(model, now=datetime.now(UTC)))
+show_experiments()

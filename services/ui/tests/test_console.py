@@ -1,0 +1,133 @@
+"""The console: what a shop's people read and change, against the fake gateway; looking stores nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+if TYPE_CHECKING:
+    from services.ui.tests.conftest import FakeGateway
+
+OVERVIEW, EXPERIMENTS, MERCHANDISING = (f"views/{name}.py" for name in ("overview", "experiments", "merchandising"))
+
+
+@pytest.fixture
+def console(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app as a shop's people open it: clicks do not count."""
+    monkeypatch.delenv("UI_COUNT_CLICKS")
+    return app
+
+
+def open_page(app: AppTest, page: str) -> AppTest:
+    """Runs the app on this page; fails if the page dies."""
+    app.run()
+    app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def menu(app: AppTest) -> list[str]:
+    names = ("For you", "Customers", "Catalogue", "Model", "Overview", "Experiments", "Merchandising")
+    return [each.proto.label for each in app.get("page_link") if each.proto.label in names]
+
+
+def test_the_console_and_the_demo_shop_have_menus_of_their_own(console: AppTest) -> None:
+    console.run()
+    assert menu(console) == ["Customers", "Catalogue", "Model", "Overview", "Experiments", "Merchandising"]
+    console.toggle(key="count_clicks").set_value(True).run()
+    assert menu(console) == ["For you", "Catalogue", "Model"]
+
+
+def test_the_overview_shows_the_model_and_what_each_arm_brought(console: AppTest) -> None:
+    page = html(open_page(console, OVERVIEW))
+    assert "<dt>recall@20</dt><dd>12.8%</dd>" in page
+    assert "<td>control</td><td>1,200</td><td>12.50%</td><td>clicks 25.00</td>" in page
+    assert "&lt;b&gt;fresh" in page
+    assert "<b>fresh" not in page
+
+
+def test_the_overview_of_a_shop_without_a_feature_store_says_so(console: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.fail("/v1/experiments", 503, detail="no feature store: set GATEWAY_FEATURE_STORE_URL")
+    page = html(open_page(console, OVERVIEW))
+    assert "no feature store" in page
+    assert "<dt>Customers known</dt><dd>4,338</dd>" in page
+
+
+def test_an_experiment_shows_intervals_verdicts_and_guardrails(console: AppTest) -> None:
+    page = html(open_page(console, EXPERIMENTS))
+    assert "0.25<small>0.21 – 0.29</small>" in page
+    assert "<td>0.05<small>0.01 – 0.09</small></td><td>0.01</td><td>better</td>" in page
+    assert "guardrail latency_ms" in page
+    assert "“&lt;b&gt;fresh” is better than the control." in page
+    assert "as of 02 Jan 2026, 03:04 UTC" in page
+
+
+def test_shares_are_set_an_experiment_stopped_and_the_winner_shipped_with_the_key_of_the_back_office(
+    console: AppTest, fake_gateway: FakeGateway
+) -> None:
+    open_page(console, EXPERIMENTS)
+    console.text_input(key="back_office_key").set_value("rk_admin").run()
+    console.number_input(key="share-recency-<b>fresh").set_value(0.2).run()
+    fake_gateway.posted.clear()
+    fake_gateway.keys_shown.clear()
+    for button in ("start-recency", "stop-recency", "ship-recency"):
+        console.button(key=button).click().run()
+    assert not console.exception
+    assert fake_gateway.posted == [
+        ("/v1/experiments/recency/shares", {"shares": {"control": 0.5, "<b>fresh": 0.2}}),
+        ("/v1/experiments/recency/stop", {}),
+        ("/v1/experiments/recency/ship", {"arm": "<b>fresh"}),
+    ]
+    assert fake_gateway.keys_shown.count("Bearer rk_admin") == 3
+
+
+def test_a_change_without_the_right_is_refused_in_a_sentence(console: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.fail("/v1/experiments/recency/stop", 403, detail="the key lacks the scope admin")
+    open_page(console, EXPERIMENTS)
+    console.button(key="stop-recency").click().run()
+    assert not console.exception
+    assert "The key lacks the scope admin." in console.toast[0].value
+
+
+def test_an_item_is_taken_off_sale(console: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.answers["/v1/items/85123A"] = (200, {"changed": 1})
+    open_page(console, MERCHANDISING)
+    console.button(key="sale-0").click().run()
+    assert not console.exception
+    assert ("/v1/items/85123A", {"available": False}) in fake_gateway.posted
+    assert "is off sale" in console.toast[0].value
+
+
+def test_a_rule_is_tried_on_a_customer_and_stores_nothing(console: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(console, MERCHANDISING)
+    console.text_input(key="rule_value").set_value("Home").run()
+    fake_gateway.posted.clear()
+    console.text_input(key="rule_user").set_value("13047").run()
+    before, after = (body for path, body in fake_gateway.posted if path == "/v1/recommendations")
+    assert before["preview"]
+    assert after == before | {"rules": [{"name": "pin Home", "category": "Home", "pin_position": 1}]}
+    assert "The rule changes nothing here" in html(console)
+    assert console.code[0].value == '  - {"name": "pin Home", "category": "Home", "pin_position": 1}'
+
+
+@pytest.mark.parametrize(
+    ("page", "failing"),
+    [(OVERVIEW, "/v1/model"), (EXPERIMENTS, "/v1/experiments"), (MERCHANDISING, "/v1/items")],
+)
+def test_a_failing_request_is_a_sentence(console: AppTest, fake_gateway: FakeGateway, page: str, failing: str) -> None:
+    fake_gateway.fail(failing, 503, detail="no model is loaded yet", request_id="r-7")
+    shown = html(open_page(console, page))
+    assert "Recommendations are not available at the moment: no model is loaded yet." in shown
+    assert "Request r-7" in shown
+
+
+def test_no_experiment_is_said(console: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.answers["/v1/experiments"] = (200, {"experiments": []})
+    assert "No experiment is defined." in html(open_page(console, EXPERIMENTS))
+    assert "none is defined" in html(open_page(console, OVERVIEW))
