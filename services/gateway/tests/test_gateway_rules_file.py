@@ -1,6 +1,8 @@
 """The file of shop-wide rules: what it says reaches every list; what it says wrongly is named by file and key."""
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import httpx
@@ -14,7 +16,7 @@ from gateway.lists import rules
 from gateway.lists.popular_list import PopularList
 from gateway.requests import Rule
 from gateway.settings import Settings
-from recsys import watched_file
+from recsys import durable_file, watched_file
 from recsys.errors import DataError
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -116,3 +118,77 @@ async def test_rules_are_read_again_when_the_file_changes_and_a_bad_file_changes
     following.cancel()
     assert [rule.name for rule in shop.on_the_wire] == ["only one"]
     assert "what it said before stays" in caplog.text
+
+
+@pytest.fixture
+def with_rules(app: FastAPI, path: Path) -> FastAPI:
+    """The application with the file of rules."""
+    path.write_text(GOOD)
+    return create_app(
+        app.state.parts.settings,
+        app.state.parts.clients,
+        app.state.parts.live,
+        guard=app.state.access,
+        metrics=GatewayMetrics(),
+        popular=PopularList(),
+        rules=rules.ShopRules(path),
+    )
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+
+
+NEW = {"rules": [{"name": "Größe", "category": "Home: & Garden", "boost": 1.5}]}
+
+
+@pytest.mark.anyio
+async def test_rules_that_are_put_are_in_the_file_and_in_the_next_list(
+    with_rules: FastAPI, path: Path, received: list[Message]
+) -> None:
+    async with client_of(with_rules) as client:
+        before = (await client.get("/v1/rules")).json()["rules"]
+        assert [rule["name"] for rule in before] == ["summer sale", "gift card first"]
+        answer = await client.put("/v1/rules", json=NEW)
+        assert answer.status_code == 200
+        assert (await client.get("/v1/rules")).json() == answer.json()
+        assert (await client.get("/v1/users/7/recommendations")).status_code == 200
+
+    assert rules.read(path) == (Rule(name="Größe", category="Home: & Garden", boost=1.5),)
+    assert not list(path.parent.glob("rules.yml.*"))
+    [asked] = [request for request in received if isinstance(request, RerankRequest)]
+    assert [rule.name for rule in asked.rules] == ["Größe"]
+
+
+@pytest.mark.anyio
+async def test_rules_that_cannot_be_written_change_nothing_and_the_answer_says_why(
+    with_rules: FastAPI, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(durable_file, "replace", read_only)
+    async with client_of(with_rules) as client:
+        answer = await client.put("/v1/rules", json=NEW)
+        held = (await client.get("/v1/rules")).json()["rules"]
+
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith(f"{path}: cannot be written: Read-only file system; edit the file")
+    assert [rule["name"] for rule in held] == ["summer sale", "gift card first"]
+
+
+@pytest.mark.anyio
+async def test_a_wrong_rule_is_refused_and_the_file_stays(with_rules: FastAPI, path: Path) -> None:
+    async with client_of(with_rules) as client:
+        answer = await client.put("/v1/rules", json={"rules": [{"name": "x", "category": "a"}]})
+    assert answer.status_code == 422
+    assert path.read_text() == GOOD
+
+
+@pytest.mark.anyio
+async def test_without_a_file_there_are_no_rules_to_put(app: FastAPI) -> None:
+    async with client_of(app) as client:
+        assert (await client.get("/v1/rules")).json() == {"rules": []}
+        answer = await client.put("/v1/rules", json=NEW)
+    assert answer.status_code == 409
+    assert "set GATEWAY_RULES_FILE" in answer.json()["detail"]

@@ -107,6 +107,7 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
+            "/v1/rules": (200, {"rules": [{"name": "gift first", "item_id": "GIFT", "pin_position": 1}]}),
             "/v1/experiments": (200, {"experiments": [EXPERIMENT]}),
             "/v1/experiments/recency": (200, REPORT),
             "/v1/experiments/recency/shares": (200, EXPERIMENT),
@@ -134,6 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posted.append((self.path, json.loads(body or b"{}")))
         self._answer()
+
+    def do_PUT(self) -> None:
+        self.do_POST()
 
     def do_PATCH(self) -> None:
         self.do_POST()

@@ -116,6 +116,21 @@ def test_a_rule_is_tried_on_a_customer_and_stores_nothing(console: AppTest, fake
     assert console.code[0].value == '  - {"name": "pin Home", "category": "Home", "pin_position": 1}'
 
 
+def test_a_tried_rule_is_saved_behind_those_that_hold_and_a_rule_is_removed(
+    console: AppTest, fake_gateway: FakeGateway
+) -> None:
+    open_page(console, MERCHANDISING)
+    assert "item GIFT → place 1" in html(console)
+    console.selectbox(key="rule_does").select("Boost").run()
+    console.text_input(key="rule_value").set_value("Home").run()
+    console.button(key="save-rule").click().run()
+    console.button(key="remove-0").click().run()
+    assert not console.exception
+    saved = [body["rules"] for path, body in fake_gateway.posted if path == "/v1/rules"]
+    first = {"name": "gift first", "item_id": "GIFT", "pin_position": 1}
+    assert saved == [[first, {"name": "boost Home", "category": "Home", "boost": 2.0}], []]
+
+
 @pytest.mark.parametrize(
     ("page", "failing"),
     [(OVERVIEW, "/v1/model"), (EXPERIMENTS, "/v1/experiments"), (MERCHANDISING, "/v1/items")],

@@ -13,12 +13,14 @@ import httpx
 import pytest
 
 from ui.gateway_client import GatewayClient, GatewayError
+from ui.models import Rule
 from ui.visitor import Visitor
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "gateway" / "openapi.json"
 PLAIN_VALUES = {"string": "text", "integer": 3, "number": 0.5, "boolean": True}
 
 VISITOR = Visitor("13047", None)
+RULE = Rule(name="r", item_id="1", boost=2.0)
 Schema = dict[str, Any]
 Call = Callable[[GatewayClient], object]
 
@@ -39,8 +41,10 @@ CALLS: dict[str, Call] = {
     "/v1/experiments/{name}/stop": lambda client: client.stop("recency", key=""),
     "/v1/experiments/{name}/ship": lambda client: client.ship("recency", "fresh", key="k"),
     "patch of /v1/items/{item_id}": lambda client: client.put_on_sale("85123A", available=False, key="k"),
+    "/v1/rules": lambda client: client.rules(),
+    "put of /v1/rules": lambda client: client.put_rules([RULE], key="k"),
     "rules in /v1/recommendations": lambda client: client.recommendations(
-        VISITOR, count=12, include_seen=False, preview=True, rules=[{"name": "r", "item_id": "1", "boost": 2.0}]
+        VISITOR, count=12, include_seen=False, preview=True, rules=[RULE]
     ),
 }
 

@@ -20,6 +20,8 @@ from ui.models import (
     Model,
     Ranking,
     Recommendations,
+    Rule,
+    Rules,
     UserPage,
 )
 from ui.settings import Settings
@@ -71,7 +73,7 @@ class GatewayClient:
         count: int,
         include_seen: bool,
         preview: bool,
-        rules: Sequence[Mapping[str, object]] = (),
+        rules: Sequence[Rule] = (),
     ) -> Recommendations:
         """Items for a user or a session, each with its explanation; popular ones where nothing is known yet.
 
@@ -79,7 +81,7 @@ class GatewayClient:
         one list, after those of the shop.
         """
         how = {"count": count, "exclude_seen": not include_seen, "explain": True, "preview": preview}
-        asked = {**visitor.fields, **how, **({"rules": list(rules)} if rules else {})}
+        asked = {**visitor.fields, **how, **({"rules": _told(rules)} if rules else {})}
         return self._post(Recommendations, "/v1/recommendations", asked)
 
     def post_event(
@@ -142,6 +144,14 @@ class GatewayClient:
         path = f"/v1/items/{_segment(item_id)}"
         return self._post(ItemsChanged, path, {"available": available}, key=key, method="PATCH")
 
+    def rules(self) -> Rules:
+        """The rules of every list."""
+        return self._get(Rules, "/v1/rules")
+
+    def put_rules(self, rules: Sequence[Rule], *, key: str) -> Rules:
+        """Replace the rules of every list."""
+        return self._post(Rules, "/v1/rules", {"rules": _told(rules)}, key=key, method="PUT")
+
     def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
         given = {name: value for name, value in params.items() if value != ""}
         try:
@@ -185,6 +195,10 @@ def gateway() -> GatewayClient:
     settings = Settings()
     headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"} if settings.api_key else {}
     return GatewayClient(httpx.Client(base_url=str(settings.gateway_url), headers=headers, timeout=settings.timeout_s))
+
+
+def _told(rules: Sequence[Rule]) -> list[dict[str, object]]:
+    return [rule.model_dump(exclude_none=True) for rule in rules]
 
 
 def _segment(external_id: str) -> str:

@@ -275,3 +275,26 @@ class ExperimentReport(Experiment):
         """The one arm that is better than the control, where the split may be believed."""
         better = [each.arm for each in self.comparisons if each.has_won]
         return better[0] if len(better) == 1 and self.split.verdict != "mismatch" else None
+
+
+class Rule(Answer):
+    """What the shop wants seen: a category or an item, and what is done with it."""
+
+    name: str
+    category: str | None = None
+    item_id: str | None = None
+    boost: float | None = None
+    pin_position: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        target = f"category {self.category}" if self.category is not None else f"item {self.item_id}"
+        does = f"place {self.pin_position}" if self.pin_position is not None else f"score × {self.boost:g}"
+        return f"{target} → {does}"
+
+
+class Rules(Answer):
+    """The rules of every list, in their order."""
+
+    rules: tuple[Rule, ...]

@@ -16,6 +16,7 @@ from gateway.http.problems import OF_BAD_INPUT, OF_THE_KEY, OF_THE_SERVICES, doc
 from gateway.lists.list_cursors import ListCursors
 from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
+from gateway.lists.rules import ShopRules
 from gateway.settings import Settings
 from gateway.shop.live_shop import LiveShop
 from recsys.feature_store.interface import FeatureStore
@@ -31,6 +32,7 @@ class Parts:
     popular: PopularList
     recommender: Recommender
     cursors: ListCursors
+    rules: ShopRules
     events: EventMetrics
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui import back_office, cards
 from ui.gateway_client import gateway
-from ui.models import Item, RankedItem
+from ui.models import Item, RankedItem, Rule
 from ui.shop_text import html_text
 from ui.visitor import Visitor
 
@@ -51,25 +51,48 @@ def sale_button(item: Item, *, position: int) -> None:
     )
 
 
-def rule_of_form() -> dict[str, object] | None:
+def rule_of_form() -> Rule | None:
     """The rule as the fields have it; none while something is missing."""
     what, value, how, amount = st.columns([2, 4, 2, 2], vertical_alignment="bottom")
     of = what.selectbox("For", [CATEGORY, ITEM], key="rule_of")
     named = value.text_input("Category, exactly" if of == CATEGORY else "Item id", key="rule_value", max_chars=500)
     does = how.selectbox("Do", [PIN, BOOST], key="rule_does")
-    given: dict[str, object]
+    place, factor = None, None
     if does == PIN:
-        given = {"pin_position": amount.number_input("Place", 1, 100, 1, key="rule_place")}
+        place = int(amount.number_input("Place", 1, 100, 1, key="rule_place"))
     else:
-        given = {"boost": amount.number_input("Score times", 0.1, 1000.0, 2.0, key="rule_factor")}
+        factor = float(amount.number_input("Score times", 0.1, 1000.0, 2.0, key="rule_factor"))
     named = (named or "").strip()
     if not named:
         return None
-    target = {"category": named} if of == CATEGORY else {"item_id": named}
-    return {"name": f"{does.split()[0].lower()} {named}"[:64], **target, **given}
+    return Rule(
+        name=f"{does.split()[0].lower()} {named}"[:64],
+        category=named if of == CATEGORY else None,
+        item_id=named if of == ITEM else None,
+        boost=factor,
+        pin_position=place,
+    )
 
 
-def show_rule() -> None:
+def show_rules(rules: Sequence[Rule]) -> None:
+    """The rules that hold, each with a way to end it."""
+    st.header("Rules of every list", anchor=False)
+    if not rules:
+        cards.notice("No rule holds.")
+    for position, rule in enumerate(rules):
+        with st.container(key=f"rule-{position}", horizontal=True, vertical_alignment="center"):
+            st.html(f'<b>{html_text(rule.name)}</b> <span class="facts">{html_text(rule.sentence)}</span>')
+            others = [*rules[:position], *rules[position + 1 :]]
+            save_button("Remove", others, said=f"{rule.name} is removed", name=f"remove-{position}")
+
+
+def save_button(text: str, rules: Sequence[Rule], *, said: str, name: str) -> None:
+    """These become the rules of every list."""
+    ask = partial(gateway().put_rules, rules, key=back_office.key())
+    st.button(text, key=name, on_click=back_office.change, args=[said, ask])
+
+
+def show_rule(saved: Sequence[Rule]) -> None:
     """A rule, and what it changes for one customer."""
     st.header("Try a rule", anchor=False)
     rule = rule_of_form()
@@ -86,8 +109,10 @@ def show_rule() -> None:
         st.html(list_html("As it is", before, other=after))
     with right:
         st.html(list_html("With the rule", after, other=before))
-    cards.notice("Not saved. To make it every list's, add this line to rules.yaml; it holds within a second:")
-    st.code(f"  - {json.dumps(rule, ensure_ascii=False)}", language="yaml", wrap_lines=True)
+    save_button("Save the rule for every list", [*saved, rule], said=f"{rule.name} holds", name="save-rule")
+    with st.expander("As a line of rules.yaml, where the gateway may not write that file"):
+        line = json.dumps(rule.model_dump(exclude_none=True), ensure_ascii=False)
+        st.code(f"  - {line}", language="yaml", wrap_lines=True)
 
 
 def say_difference(before: Sequence[RankedItem], after: Sequence[RankedItem]) -> None:
@@ -114,5 +139,7 @@ def list_html(title: str, items: Sequence[RankedItem], *, other: Sequence[Ranked
 
 
 st.html('<p class="kicker">Merchandising</p><h1 class="page-title">What the shop wants seen</h1>')
-show_rule()
+rules = gateway().rules().rules
+show_rule(rules)
+show_rules(rules)
 show_sale()
