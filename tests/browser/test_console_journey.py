@@ -1,4 +1,4 @@
-"""Every page of the page, on a laptop and a phone, light and dark: drawn whole, no exception, nothing off the screen."""
+"""Every page, on a laptop and a phone, light and dark: drawn whole, no exception, nothing off the screen."""
 
 from typing import Literal
 from urllib.parse import quote

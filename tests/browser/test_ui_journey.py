@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 TITLE = "h1.page-title"
 BEYOND_THE_EDGE = """main => [...main.querySelectorAll("*")]
     .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+    .filter(element => !element.parentElement.closest(".scrolled"))
     .map(element => element.outerHTML.slice(0, 200))"""
 
 

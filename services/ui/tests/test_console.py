@@ -47,7 +47,7 @@ def test_the_console_and_the_demo_shop_have_menus_of_their_own(console: AppTest)
 def test_the_overview_shows_the_model_and_what_each_arm_brought(console: AppTest) -> None:
     page = html(open_page(console, OVERVIEW))
     assert "<dt>recall@20</dt><dd>12.8%</dd>" in page
-    assert "<td>control</td><td>1,200</td><td>12.50%</td><td>clicks 25.00</td>" in page
+    assert "<td>control</td><td>1,200</td><td>12.50%</td><td>clicks 0.25 (25.00 in all)</td>" in page
     assert "&lt;b&gt;fresh" in page
     assert "<b>fresh" not in page
 

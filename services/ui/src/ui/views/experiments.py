@@ -34,7 +34,7 @@ def show_experiment(experiment: Experiment) -> None:
 def results_html(report: ExperimentReport) -> str:
     """What each arm brought, with intervals."""
     names = sorted({name for arm in report.results for name in arm.metrics})
-    head = "".join(f"<th>{html_text(name)} a person</th>" for name in names)
+    head = "".join(f"<th>{html_text(name.replace('_', ' '))}</th>" for name in names)
     rows = "".join(_arm_row(arm, names) for arm in report.results)
     return (
         '<div class="scrolled"><table class="plain"><thead><tr><th>Arm</th><th>Share</th><th>Lists</th><th>People</th>'
@@ -81,7 +81,8 @@ def comparisons_html(report: ExperimentReport) -> str:
 
 def _comparison_row(arm: str, metric: MetricComparison) -> str:
     return (
-        f"<tr><td>{html_text(arm)}</td><td>{html_text(metric.metric)}</td><td>{interval_html(metric.difference)}</td>"
+        f"<tr><td>{html_text(arm)}</td><td>{html_text(metric.metric.replace('_', ' '))}</td>"
+        f"<td>{interval_html(metric.difference)}</td>"
         f"<td>{metric.p_adjusted:.3g}</td><td>{html_text(metric.verdict)}</td></tr>"
     )
 

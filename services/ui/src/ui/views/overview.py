@@ -40,22 +40,26 @@ def age(passed: timedelta) -> str:
 
 
 def brought_html(reports: list[ExperimentReport]) -> str:
-    """Click-through and sums of each arm."""
+    """Click-through of each arm, and its metrics per person and in all."""
     rows = "".join(
         f"<tr><td>{html_text(report.name)}</td><td>{html_text(arm.name)}</td><td>{arm.exposures:,}</td>"
         f"<td>{'–' if arm.ctr is None else f'{arm.ctr:.2%}'}</td>"
-        f"<td>{html_text(_totals(arm))}</td></tr>"
+        f"<td>{html_text(_brought(arm))}</td></tr>"
         for report in reports
         for arm in report.results
     )
     return (
         '<div class="scrolled"><table class="plain"><thead><tr><th>Experiment</th><th>Arm</th><th>Lists shown</th>'
-        f"<th>Clicked</th><th>In all</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<th>Clicked</th><th>Per person</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _totals(arm: ArmReport) -> str:
-    return " · ".join(f"{name} {each.total:,.2f}" for name, each in sorted(arm.metrics.items()))
+def _brought(arm: ArmReport) -> str:
+    return " · ".join(
+        f"{name.replace('_', ' ')} {each.value:.4g} ({each.total:,.2f} in all)"
+        for name, each in sorted(arm.metrics.items())
+        if each.value is not None
+    )
 
 
 def show_experiments() -> None:
