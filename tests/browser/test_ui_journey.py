@@ -1,18 +1,30 @@
 """What a visitor does, in a browser over a running system. What should be on the screen is asked of the REST API."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import LAPTOP, PHONE
 
 TITLE = "h1.page-title"
 BEYOND_THE_EDGE = """main => [...main.querySelectorAll("*")]
     .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
     .filter(element => !element.parentElement.closest(".scrolled"))
     .map(element => element.outerHTML.slice(0, 200))"""
+
+TITLES = {
+    "/overview": "How the recommendations are",
+    "/?user={user}": "{user}",
+    "/item?item={item}": None,
+    "/catalogue": "What the shop has",
+    "/model": None,
+    "/experiments": "What is being tried",
+    "/merchandising": "What the shop wants seen",
+}
 
 
 def ask(gateway_url: str, path: str, **params: str | int) -> dict[str, Any]:
@@ -141,3 +153,40 @@ def test_what_an_anonymous_visitor_does_changes_the_next_list_and_says_why(lapto
     expect(cards(laptop, "recommended").filter(has_text=re.compile(rf"^{re.escape(bought)}$"))).to_have_count(0)
     laptop.locator(".st-key-card-recommended-0").get_by_role("button", name="Why").click()
     expect(laptop.locator(".why dt").first).to_have_text("Because of")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_drawn_whole_on_laptop_and_phone(
+    browser: Browser, ui_url: str, gateway_url: str, scheme: Literal["light", "dark"]
+) -> None:
+    user = ask(gateway_url, "/v1/users", page_size=1)["users"][0]["user_id"]
+    item = ask(gateway_url, "/v1/items", page_size=1)["items"][0]["item_id"]
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    for path, title in TITLES.items():
+        page.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
+        page.goto(ui_url + path.format(user=quote(user, safe=""), item=quote(item, safe="")))
+        expect(page.locator(TITLE)).to_have_text(title.format(user=user) if title else re.compile("."))
+        expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible()
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", scheme)
+        for width, height in (LAPTOP, PHONE):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.get_by_test_id("stMain").evaluate(BEYOND_THE_EDGE) == [], (path, width)
+    context.close()
+
+
+def test_a_manager_tries_a_rule_on_a_customer_before_it_is_saved(laptop: Page, ui_url: str, gateway_url: str) -> None:
+    user = ask(gateway_url, "/v1/users", page_size=1)["users"][0]["user_id"]
+    asked = {"user_id": user, "count": 10, "preview": True}
+    listed = httpx.post(f"{gateway_url}/v1/recommendations", json=asked).raise_for_status().json()["items"]
+    laptop.goto(f"{ui_url}/merchandising")
+    laptop.get_by_label("For", exact=True).click()
+    laptop.get_by_role("option", name="One item").click()
+    laptop.get_by_label("Item id").fill(listed[4]["item_id"])
+    laptop.get_by_label("Item id").press("Enter")
+    laptop.get_by_label("For the customer").fill(user)
+    laptop.get_by_label("For the customer").press("Enter")
+    changed = laptop.locator("ol.compared").nth(1)
+    expect(changed.locator("li").first).to_contain_text(listed[4]["title"])
+    expect(laptop.get_by_text("The rule changes 5 of 10 places.")).to_be_visible()

@@ -142,6 +142,11 @@ def test_a_failing_request_is_a_sentence(console: AppTest, fake_gateway: FakeGat
     assert "Request r-7" in shown
 
 
+def test_the_model_page_says_how_the_version_before_goes_live_again(console: AppTest) -> None:
+    open_page(console, "views/model.py")
+    assert [each.value for each in console.code] == ["docker compose run --rm recsys activate v1"]
+
+
 def test_no_experiment_is_said(console: AppTest, fake_gateway: FakeGateway) -> None:
     fake_gateway.answers["/v1/experiments"] = (200, {"experiments": []})
     assert "No experiment is defined." in html(open_page(console, EXPERIMENTS))

@@ -69,6 +69,19 @@ def say_training(model: Model) -> None:
         cards.notice(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}", kind="error")
 
 
+def show_rolling_back(model: Model) -> None:
+    """How an earlier version goes live again: on the volume, which neither this page nor the gateway writes."""
+    held = {version for service in model.services.values() for version in service.held_versions}
+    earlier = sorted(held - {model.artifact_version})
+    with st.expander("Roll back"):
+        if not earlier:
+            cards.notice("The services hold no other version; `recsys versions` lists those of the volume.")
+            return
+        cards.notice("Run this where the system runs; the services change over within seconds, without a restart.")
+        for version in earlier:
+            st.code(f"docker compose run --rm recsys activate {version}", language="sh", wrap_lines=True)
+
+
 model = gateway().model()
 st.html(f'<p class="kicker">Live model</p><h1 class="page-title">{html_text(model.artifact_version)}</h1>')
 for name, service in model.services.items():
@@ -87,3 +100,4 @@ with versions:
     st.header("Versions held", anchor=False)
     for name, service in model.services.items():
         st.html(service_html(name, service))
+    show_rolling_back(model)
