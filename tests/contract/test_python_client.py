@@ -32,6 +32,8 @@ LEFT_OUT = {
     "set_shares": "for the shop's manager, not its code",
     "stop_experiment": "for the shop's manager, not its code",
     "ship_experiment": "for the shop's manager, not its code",
+    "get_rules": "for the shop's manager, not its code",
+    "put_rules": "for the shop's manager, not its code",
 }
 ALWAYS_SENT = {"Event.event_id"}  # so that an event that is sent twice counts once
 DATACLASSES = [

@@ -192,7 +192,9 @@ type LeftOut =
   | "get_experiment"
   | "set_shares"
   | "stop_experiment"
-  | "ship_experiment";
+  | "ship_experiment"
+  | "get_rules"
+  | "put_rules";
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 type Missing = Exclude<Camel<Exclude<keyof operations, LeftOut>>, keyof Client>;
