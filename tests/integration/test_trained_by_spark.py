@@ -118,8 +118,8 @@ def write_files(folder: Path) -> None:
 
 
 def spark(command: str, master: str, folder: Path, volume: Path, *options: str) -> str:
-    """What a command of the trainer prints that runs on Spark."""
-    files = ["--events", str(folder / "events"), "--catalogue", str(folder / "items.csv")]
+    """What a command of the trainer prints that runs on Spark; its files by paths from where it runs."""
+    files = ["--events", "events", "--catalogue", "items.csv"]
     engine = ["--engine", "spark", "--master", master, "--recipe", str(folder / "recipe.json")]
     done = subprocess.run(
         [sys.executable, "-m", "trainer", command, *engine, *files, "--artifact-dir", str(volume), *options],

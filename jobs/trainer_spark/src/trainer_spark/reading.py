@@ -79,7 +79,8 @@ def load(
     """
 
     def files(path: Path | None) -> list[Source]:
-        return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding) if path else []
+        # workers run in folders of their own
+        return rows.sources(path.absolute(), separator=mapping.separator, encoding=mapping.encoding) if path else []
 
     event_files_, item_files = files(path), files(catalogue_path)
     tasks = [
