@@ -43,7 +43,9 @@ class Trees:
     @cached_property
     def _lookups(self) -> list[tuple[int, NDArray[np.float64], NDArray[np.uint32]]]:
         """Of each feature: its thresholds, ascending, and by the place among them the leaves left: [places, trees]."""
-        right = [_ruled_out(children, features) for children, features in zip(self.children, self.features, strict=True)]
+        right = [
+            _ruled_out(children, features) for children, features in zip(self.children, self.features, strict=True)
+        ]
         of_splits = np.array(right, np.uint32).reshape(self.features.shape)
         found = []
         for feature in np.unique(self.features[self.features >= 0]).tolist():
@@ -137,9 +139,7 @@ class _Paths:
     shares: NDArray[np.float64]
 
 
-def _of_coalitions(
-    known: NDArray[np.float64], unknown: NDArray[np.float64], *, without: int
-) -> NDArray[np.float64]:
+def _of_coalitions(known: NDArray[np.float64], unknown: NDArray[np.float64], *, without: int) -> NDArray[np.float64]:
     """Σ over the coalitions of the other players, [players, paths] each, of weight × Π: float64 [paths].
 
     Shapley's weight, times what is known of those in the coalition, times what is unknown of the others.
@@ -162,8 +162,6 @@ def _ruled_out(children: NDArray[np.int32], features: NDArray[np.int32]) -> list
     for split in range(len(features) - 1, -1, -1):
         if features[split] < 0:
             continue
-        left, right = (
-            1 << (-1 - child) if child < 0 else whole[child] for child in children[split].tolist()
-        )
+        left, right = (1 << (-1 - child) if child < 0 else whole[child] for child in children[split].tolist())
         masks[split], whole[split] = left, left | right
     return masks

@@ -1,12 +1,18 @@
-"""The score of each candidate before the shop's rules: the personal score, or a blend of it with other values."""
+"""The score of each candidate before the shop's rules: the personal score, or a blend of it with other values.
 
-from dataclasses import dataclass
+Where the version has a ranker that learned, its trees add to the blend.
+"""
+
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.ranker import Ranker
 from recsys.blend import BlendWeights, blend, decayed_recency, log_popularity, scaled
+from recsys.ranking_features import FEATURES
+from recsys.trees import Trees
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
 
@@ -30,8 +36,25 @@ class Term:
 class Blended:
     """The score of each candidate, and what it is the sum of."""
 
-    scores: NDArray[np.float64]  # [n] Σ weight × value
+    scores: NDArray[np.float64]  # [n] Σ weight × value, and what the trees add
     terms: list[Term]
+    added: "Added | None" = None  # none: there are no trees
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a ranker's trees add to the candidates of one answer."""
+
+    trees: Trees
+    features: NDArray[np.float32]  # [n, len(FEATURES)]
+    constant: float  # what is added to every candidate
+
+    def to(self, index: int) -> dict[str, float]:
+        """To one candidate: by feature, and a constant of all candidates under `ranker`."""
+        *values, mean = self.trees.contributions(self.features[index], n_features=len(FEATURES)).tolist()
+        return {"ranker": mean + self.constant} | dict(
+            zip((f"ranker:{name}" for name in FEATURES), values, strict=True)
+        )
 
 
 def blended(
@@ -43,9 +66,36 @@ def blended(
     for a boost it is scaled, since a factor above 1 would push an item with a score below 0 down.
     """
     weights = _weights(candidates, request)
+    ranker = candidates.catalogue.artifact.ranker
+    if ranker is not None and request.blend is None and request.query_vector is not None:
+        return _with_trees(ranker, _blended(personal, candidates, weights, is_scaled=True), personal, candidates)
+    return _blended(personal, candidates, weights, is_scaled=is_boosted)
+
+
+def _with_trees(ranker: Ranker, blend: Blended, personal: NDArray[np.float32], candidates: Candidates) -> Blended:
+    """The lowest score is 0, so that a boost lifts every item. What the blend is made of counts by its share of it."""
+    if len(candidates) == 0:
+        return blend
+    ranked = ranker.ranked(
+        blended=blend.scores,
+        personal=personal,
+        transitions=candidates.transitions,
+        items=candidates.of_model(ranker.items, np.float32),
+    )
+    lowest = float(ranked.scores.min())
+    span = float(np.ptp(blend.scores))
+    factor = ranker.info.base_weight / span if span > 0 else 0.0
+    terms = [replace(term, weight=term.weight * factor) for term in blend.terms]
+    constant = -lowest - factor * float(blend.scores.min())
+    return Blended(ranked.scores - lowest, terms, Added(ranker.trees, ranked.features, constant))
+
+
+def _blended(
+    personal: NDArray[np.float32], candidates: Candidates, weights: BlendWeights, *, is_scaled: bool
+) -> Blended:
     if weights.is_personal_only:
-        values = scaled(personal) if is_boosted else personal.astype(np.float64)
-        return Blended(values * weights.personal, [Term("personal", personal, weights.personal, is_boosted)])
+        values = scaled(personal) if is_scaled else personal.astype(np.float64)
+        return Blended(values * weights.personal, [Term("personal", personal, weights.personal, is_scaled)])
     nothing = np.zeros(len(candidates))  # what does not count need not be known
     popularity = _popularity(candidates) if weights.popularity > 0 else nothing
     recency = _recency(candidates) if weights.recency > 0 else nothing

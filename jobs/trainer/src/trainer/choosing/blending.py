@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.manifest import BlendInfo, Manifest, TransitionsInfo
 from recsys.artifact import layout
+from recsys.artifact.manifest import BlendInfo, Manifest, TransitionsInfo
 from recsys.artifact.ranker import RankedByTrees, Ranker
 from recsys.artifact.reader import read_trees
 from recsys.blend import blend, decayed_recency, log_popularity

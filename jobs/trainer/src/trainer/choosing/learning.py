@@ -6,7 +6,6 @@ It is judged on a later window, and used only where it beats the blend there: `t
 import logging
 from typing import Final
 
-
 from recsys.ranking_features import features
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
