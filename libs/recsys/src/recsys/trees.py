@@ -43,10 +43,8 @@ class Trees:
     @cached_property
     def _lookups(self) -> list[tuple[int, NDArray[np.float64], NDArray[np.uint32]]]:
         """Of each feature: its thresholds, ascending, and by the place among them the leaves left: [places, trees]."""
-        right = [
-            _ruled_out(children, features) for children, features in zip(self.children, self.features, strict=True)
-        ]
-        of_splits = np.array(right, np.uint32).reshape(self.features.shape)
+        of_trees = zip(self.children, self.features, strict=True)
+        of_splits = np.array([_left_leaves(*tree) for tree in of_trees], np.uint32)
         found = []
         for feature in np.unique(self.features[self.features >= 0]).tolist():
             trees, splits = (self.features == feature).nonzero()
@@ -155,7 +153,7 @@ def _of_coalitions(known: NDArray[np.float64], unknown: NDArray[np.float64], *, 
     return np.asarray(weights @ by_size)
 
 
-def _ruled_out(children: NDArray[np.int32], features: NDArray[np.int32]) -> list[int]:
+def _left_leaves(children: NDArray[np.int32], features: NDArray[np.int32]) -> list[int]:
     """Of each split of a tree: a mask of the leaves on its left."""
     masks = [0] * len(features)
     whole = [0] * len(features)

@@ -52,9 +52,8 @@ class Added:
     def to(self, index: int) -> dict[str, float]:
         """To one candidate: by feature, and a constant of all candidates under `ranker`."""
         *values, mean = self.trees.contributions(self.features[index], n_features=len(FEATURES)).tolist()
-        return {"ranker": mean + self.constant} | dict(
-            zip((f"ranker:{name}" for name in FEATURES), values, strict=True)
-        )
+        names = (f"ranker:{name}" for name in FEATURES)
+        return {"ranker": mean + self.constant, **dict(zip(names, values, strict=True))}
 
 
 def blended(

@@ -71,7 +71,7 @@ def check_transitions(version_dir: Path, transitions: Transitions, *, n_items: i
 
 
 def check_ranker(version_dir: Path, ranker: Ranker) -> None:
-    """Features that this release computes, trees whose every path ends at a leaf, finite numbers. Raises: ArtifactError."""
+    """Features that this release has, trees whose every path ends at a leaf, finite numbers. Raises: ArtifactError."""
     if ranker.info.features != list(FEATURES):
         path = version_dir / layout.MANIFEST
         raise ArtifactError(f"{path}: ranker.features: expected {list(FEATURES)}, found {ranker.info.features}")

@@ -62,7 +62,7 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
 
     Where `manifest.users_in` is the feature store, the contents' users are left out.
 
-    `manifest.files`, `manifest.fold_in`, `manifest.transitions` and `manifest.ranker` are filled in here, from the contents.
+    Of the manifest, `files`, `fold_in`, `transitions` and `ranker` are filled in here, from the contents.
 
     Raises:
         ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
