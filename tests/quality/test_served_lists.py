@@ -49,6 +49,23 @@ def shop_with_an_order() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["user_id", "item_id", "event_type", "timestamp"], orient="row")
 
 
+def shop_with_short_fashions() -> pl.DataFrame:
+    """Every item is bought for three days, beginning on a day of its own; half of all events are of such items.
+
+    The others are bought evenly, and what is new says nothing of itself: an item has an event long before its days.
+    """
+    rng = np.random.default_rng(13)
+    day = DAYS * np.sort(rng.random(EVENTS))
+    begins = rng.permutation(ITEMS) * (DAYS / ITEMS)
+    in_fashion = [np.flatnonzero((begins <= one) & (one < begins + 3)) for one in np.arange(DAYS)]
+    rows = [("u00000", f"{item:04}", "purchase", FIRST) for item in range(ITEMS)]
+    for moment, user in zip(day.tolist(), rng.integers(1, USERS, size=EVENTS).tolist(), strict=True):
+        now = in_fashion[int(moment)]
+        item = int(rng.choice(now)) if len(now) and rng.random() < 0.5 else int(rng.integers(ITEMS))
+        rows.append((f"u{user:05}", f"{item:04}", "purchase", FIRST + timedelta(days=moment)))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "event_type", "timestamp"], orient="row")
+
+
 def catalogue() -> pl.DataFrame:
     """The hits of the first three groups are sold out, and ten items were never sold."""
     numbers = range(ITEMS + 10)
@@ -88,6 +105,12 @@ def test_where_the_order_decides_what_comes_next_is_served_as_the_trainer_ranks_
     assert ordered.blend.info.transitions > 0, ordered.render()
     assert ordered.same_list.mean() >= 0.99, ordered.render()
     assert ordered.ratio_to_popularity() >= 2, ordered.render()
+
+
+def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(tmp_path: Path) -> None:
+    ranked = compared(shop_with_short_fashions(), tmp_path)
+    assert ranked.blend.ranker is not None, ranked.render()
+    assert ranked.same_list.mean() >= 0.99, ranked.render()
 
 
 def test_the_trainer_ranks_as_many_candidates_of_each_source_as_are_proposed() -> None:

@@ -71,7 +71,8 @@ class Trees:
             for player in range(len(known))
         ]
         added = (np.array(parts) * paths.values).ravel()
-        found = np.bincount(paths.features.ravel(), weights=added, minlength=n_features + 1)
+        found = np.zeros(n_features + 1)
+        np.add.at(found, paths.features.ravel(), added)
         found[-1] = np.sum(paths.values * paths.shares.prod(axis=0))
         return found
 

@@ -196,7 +196,8 @@ def blended(embeddings: Embeddings, known: Interactions, blend: Blend, *, recent
     """The same with its candidates, also where the personal score ranks them alone."""
     recent = known.recent_users(recipes.recent_since(known, recent_days))
     following = TransitionScores.fitted(known, blend.transitions) if blend.transitions else None
-    return Blended(embeddings, known, recent, blend.info, following, blend.ranker and blend.ranker.over(known))
+    ranker = blend.ranker.over(known) if blend.ranker else None
+    return Blended(embeddings, known, recent, blend.info, following, ranker)
 
 
 def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> ChosenBlend:

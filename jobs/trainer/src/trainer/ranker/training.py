@@ -5,7 +5,7 @@ and are added to it. Negatives are the candidates that were not taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import lightgbm as lgb
@@ -51,7 +51,7 @@ class Learned:
     """Trees, which are the same whatever is known of the items by now."""
 
     info: RankerInfo
-    trees: Trees
+    trees: Trees = field(repr=False)
 
     def over(self, known: Interactions) -> Ranker:
         """With the features of the items as they are known."""
@@ -79,7 +79,7 @@ def _settings(seed: int) -> dict[str, Any]:
         "objective": "lambdarank",
         "lambdarank_truncation_level": 30,
         "num_leaves": _LEAVES,
-        "learning_rate": 0.05,
+        "learning_rate": 0.02,
         "min_data_in_leaf": _LEAST_ROWS_IN_A_LEAF,
         "lambda_l2": 10.0,
         "max_bin": 63,
