@@ -21,7 +21,7 @@ ITEM_FEATURES: Final = (
     "age_days",
     "days_since_last_event",
 )
-"""Of an item, whoever asks: counted by the trainer, kept in the version. A new item has 0 of each."""
+"""Of an item, whoever asks: counted by the trainer, kept in the version."""
 
 FEATURES: Final = (
     "blend",
@@ -30,7 +30,7 @@ FEATURES: Final = (
     "personal_rank",
     "transitions",
     "transitions_rank",
-    "transitions_share",  # of the candidates that the history leads to: the same for all of an answer
+    "transitions_count",  # of candidates that the history leads to: the same for all of an answer
     *(f"item_{name}" for name in ITEM_FEATURES),
 )
 
@@ -54,7 +54,7 @@ def features(
     for column, values in ((0, blended), (2, personal), (4, transitions)):
         found[:, column] = scaled(values)
         found[:, column + 1] = _ranks(values)
-    found[:, 6] = np.count_nonzero(transitions) / max(1, len(transitions))
+    found[:, 6] = np.count_nonzero(transitions)
     found[:, 7:] = items
     return found
 

@@ -5,6 +5,7 @@ Where the version has a ranker that learned, its trees add to the blend.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 from recsys.artifact.ranker import Ranker
 from recsys.blend import BlendWeights, blend, decayed_recency, log_popularity, scaled
 from recsys.ranking_features import FEATURES
+from recsys.shop.sources import Source
 from recsys.trees import Trees
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
+
+# as `trainer.choosing.blending` proposes them
+_LEARNED_FROM: Final = 1 << Source.ANN | 1 << Source.TRANSITIONS | 1 << Source.POPULAR
 
 
 @dataclass(frozen=True)
@@ -38,22 +43,34 @@ class Blended:
 
     scores: NDArray[np.float64]  # [n] Σ weight × value, and what the trees add
     terms: list[Term]
-    added: "Added | None" = None  # none: there are no trees
+    learned: "Learned | None" = None  # none: there are no trees
+
+    def parts(self, index: int) -> list[tuple[str, float, float]]:
+        """Name, value and weight of each summand of a candidate's score."""
+        if self.learned is not None and index in self.learned.place_of:
+            return self.learned.parts(self.learned.place_of[index])
+        parts = [(term.name, float(term.counted[index]), term.weight) for term in self.terms]
+        summed = sum(value * weight for _, value, weight in parts)
+        return parts if self.learned is None else [*parts, ("ranker", float(self.scores[index]) - summed, 1.0)]
 
 
 @dataclass(frozen=True)
-class Added:
-    """What a ranker's trees add to the candidates of one answer."""
+class Learned:
+    """The candidates that a ranker ranks, by their place among them."""
 
+    place_of: dict[int, int]  # index among all candidates → place
+    terms: list[Term]  # the blend's, of these candidates alone
     trees: Trees
     features: NDArray[np.float32]  # [n, len(FEATURES)]
-    constant: float  # what is added to every candidate
+    constant: float  # what is added to every one of them
 
-    def to(self, index: int) -> dict[str, float]:
-        """To one candidate: by feature, and a constant of all candidates under `ranker`."""
-        *values, mean = self.trees.contributions(self.features[index], n_features=len(FEATURES)).tolist()
+    def parts(self, place: int) -> list[tuple[str, float, float]]:
+        """As `Blended.parts`: the blend's terms, what each feature adds, and under `ranker` what is added to all."""
+        blend = [(term.name, float(term.counted[place]), term.weight) for term in self.terms]
+        *values, mean = self.trees.contributions(self.features[place], n_features=len(FEATURES)).tolist()
         names = (f"ranker:{name}" for name in FEATURES)
-        return {"ranker": mean + self.constant, **dict(zip(names, values, strict=True))}
+        added = [(name, value, 1.0) for name, value in zip(names, values, strict=True) if value]
+        return [*blend, *added, ("ranker", mean + self.constant, 1.0)]
 
 
 def blended(
@@ -67,26 +84,40 @@ def blended(
     weights = _weights(candidates, request)
     ranker = candidates.catalogue.artifact.ranker
     if ranker is not None and request.blend is None and request.query_vector is not None:
-        return _with_trees(ranker, _blended(personal, candidates, weights, is_scaled=True), personal, candidates)
+        return _with_trees(ranker, personal, candidates, weights)
     return _blended(personal, candidates, weights, is_scaled=is_boosted)
 
 
-def _with_trees(ranker: Ranker, blend: Blended, personal: NDArray[np.float32], candidates: Candidates) -> Blended:
-    """The lowest score is 0, so that a boost lifts every item. What the blend is made of counts by its share of it."""
-    if len(candidates) == 0:
+def _with_trees(
+    ranker: Ranker, personal: NDArray[np.float32], candidates: Candidates, weights: BlendWeights
+) -> Blended:
+    """The candidates of the sources that the ranker learned from, ranked by it; the others follow, by the blend.
+
+    The trainer ranks candidates of these sources alone, so what others propose changes nothing of their order. The
+    lowest of all scores is 0, so that a boost lifts every item.
+    """
+    blend = _blended(personal, candidates, weights, is_scaled=True)
+    known = (candidates.sources & _LEARNED_FROM != 0) & (candidates.rows < len(ranker.items))
+    if not known.any():
         return blend
+    at = known.nonzero()[0]
+    own = _blended(personal[at], candidates.part(at), weights, is_scaled=True)
     ranked = ranker.ranked(
-        blended=blend.scores,
-        personal=personal,
-        transitions=candidates.transitions,
-        items=candidates.of_model(ranker.items, np.float32),
+        blended=own.scores,
+        personal=personal[at],
+        transitions=candidates.transitions[at],
+        items=ranker.items[candidates.rows[at]],
     )
-    lowest = float(ranked.scores.min())
-    span = float(np.ptp(blend.scores))
+    others = blend.scores - blend.scores.min()
+    scores = others.copy()
+    raised = float(others[~known].max(initial=0.0)) - float(ranked.scores.min())
+    scores[at] = ranked.scores + raised
+    span = float(np.ptp(own.scores))
     factor = ranker.info.base_weight / span if span > 0 else 0.0
-    terms = [replace(term, weight=term.weight * factor) for term in blend.terms]
-    constant = -lowest - factor * float(blend.scores.min())
-    return Blended(ranked.scores - lowest, terms, Added(ranker.trees, ranked.features, constant))
+    terms = [replace(term, weight=term.weight * factor) for term in own.terms]
+    constant = raised - factor * float(own.scores.min())
+    place_of = {index: place for place, index in enumerate(at.tolist())}
+    return Blended(scores, blend.terms, Learned(place_of, terms, ranker.trees, ranked.features, constant))
 
 
 def _blended(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
 from recsys.shop.catalogue import LiveCatalogue
-from reranker.blending import Blended
 from reranker.request import HistoryVectors, RankRequest, SourceList
 from reranker.rules import Pins
 from reranker.scoring import Scored
@@ -63,7 +62,7 @@ def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Exp
     pinned_by = [pins.name_of[index]] if index in pins.name_of else []
     return Explanation(
         personal_score=float(scored.fit[index]) if is_fitted else 0.0,
-        terms=_terms(index, scored.blended),
+        terms=[TermValue(*part) for part in scored.blended.parts(index)],
         sources=_source_ranks(int(candidates.rows[index]), request.candidates.lists),
         rank_by_score=int((scored.order == index).nonzero()[0][0]) + 1,
         contributions=[] if history is None else _contributions(candidates.vectors[index], history),
@@ -78,14 +77,6 @@ def check_history(history: HistoryVectors, *, dim: int) -> None:
         raise InvalidArgumentError(
             f"history.vectors: expected {dim} float32 values for each item, found {history.vectors.shape[1]}"
         )
-
-
-def _terms(index: int, blended: Blended) -> list[TermValue]:
-    """The summands of the score; what trees add counts by itself, hence with a weight of 1."""
-    terms = [TermValue(term.name, float(term.counted[index]), term.weight) for term in blended.terms]
-    if blended.added is None:
-        return terms
-    return terms + [TermValue(name, value, 1.0) for name, value in blended.added.to(index).items() if value]
 
 
 def _source_ranks(row: int, lists: Sequence[SourceList]) -> list[SourceRank]:
