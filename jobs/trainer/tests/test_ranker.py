@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from two_tastes import DAYS, START, two_tastes
 
-from recsys.ranking_features import FEATURES
+from recsys.ranking_features import FEATURES, ITEM_FEATURES
 from recsys.trees import Trees
 from trainer.choosing import judging, learning
 from trainer.choosing.blending import Blend
@@ -186,3 +186,12 @@ def test_a_ranker_that_is_no_better_than_the_blend_does_not_rank_and_the_run_say
     assert judged.new is judged.learned.blend
     [reason] = [one for one in judging.verdict_on(judged, 1.0, settings=settings).reasons if "ranker" in one]
     assert reason.startswith("passed: the learned ranker is not better than the blend beyond noise")
+
+
+def test_an_item_without_events_is_neither_new_nor_in_demand() -> None:
+    known = interactions.build(two_tastes().events, weights=WEIGHTS, catalogue_items=["never"])
+    features = dict(
+        zip(ITEM_FEATURES, item_features.of_items(known)[known.item_ids.index("never")].tolist(), strict=True)
+    )
+    assert features.pop("age_days") == features.pop("days_since_last_event") == 100_000
+    assert set(features.values()) == {0.0}

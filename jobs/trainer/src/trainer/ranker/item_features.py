@@ -10,6 +10,7 @@ from trainer.shop_data.interactions import Interactions
 
 _DAY_S: Final = 86_400
 _WINDOWS_DAYS: Final = (90, 30, 7)
+_NEVER_DAYS: Final = 100_000  # ago, of an item without an event: nothing is new or in demand about it
 
 
 def of_items(known: Interactions) -> NDArray[np.float32]:
@@ -35,7 +36,7 @@ def of_items(known: Interactions) -> NDArray[np.float32]:
         "users_7_days": np.log1p(week),
         "change_30_to_90_days": np.log1p(month) - np.log1p(quarter * 30 / 90),
         "change_7_to_30_days": np.log1p(week) - np.log1p(month * 7 / 30),
-        "age_days": np.where(known.first_seen > 0, now - known.first_seen, 0) / _DAY_S,
-        "days_since_last_event": np.where(last > 0, now - last, 0) / _DAY_S,
+        "age_days": np.where(known.first_seen > 0, (now - known.first_seen) / _DAY_S, _NEVER_DAYS),
+        "days_since_last_event": np.where(last > 0, (now - last) / _DAY_S, _NEVER_DAYS),
     }
     return np.stack([columns[name] for name in ITEM_FEATURES], axis=1).astype(np.float32)
