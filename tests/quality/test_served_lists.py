@@ -107,7 +107,10 @@ def test_where_the_order_decides_what_comes_next_is_served_as_the_trainer_ranks_
     assert ordered.ratio_to_popularity() >= 2, ordered.render()
 
 
-def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(tmp_path: Path) -> None:
+def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINER_LEARNED_RANKER", "true")
     # the index gives items without a vector a score of 0: they would take places of the last of the nearest
     ranked = compared(shop_with_short_fashions(), tmp_path, never_sold=0)
     assert ranked.blend.ranker is not None, ranked.render()

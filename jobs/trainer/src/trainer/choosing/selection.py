@@ -107,8 +107,10 @@ def choose(
         fitted = fit(recipe, newest)
     with step("choose a blend"):
         blend = blending.choose(recipe, fitted, newest, settings=settings)
-    with step("learn a ranker"):
-        ranker = learning.learn(recipe, fitted, newest, blend.blend, settings=settings)
+    ranker = None
+    if settings.learned_ranker:
+        with step("learn a ranker"):
+            ranker = learning.learn(recipe, fitted, newest, blend.blend, settings=settings)
     return Choice(recipe, blend, ranker, PopularityRecipe(recency_strength=strength), curve, users)
 
 
