@@ -165,7 +165,8 @@ def compare(source: Source, folder: Path) -> Comparison:
     available = on_sale(shop, window)
     popular = popularity(recent, n_users=len(window.train.user_ids))
     sold = OnSale(fitted.user, fitted.item, available)  # first what is on sale, then the blend of what is best there
-    scorer = blending.scorer(sold, window.train, Blend.of(live), recent_days=settings.recent_days)
+    blend = Blend.of(live, settings.artifact_dir)
+    scorer = blending.scorer(sold, window.train, blend, recent_days=settings.recent_days)
     if isinstance(scorer, Blended):
         scorer = only_on_sale(scorer, available)
     offline = evaluate(scorer, window, ks=(K,))
@@ -176,7 +177,7 @@ def compare(source: Source, folder: Path) -> Comparison:
     return Comparison(
         version=live.version,
         recipe=str(live.training.recipe),
-        blend=Blend.of(live),
+        blend=blend,
         cut=cut,
         served=served,
         offline=Lists.of(offline),

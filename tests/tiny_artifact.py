@@ -25,13 +25,17 @@ from recsys.artifact.manifest import (
     IndexInfo,
     Manifest,
     MetricValue,
+    RankerInfo,
     SumFoldIn,
     TrainingInfo,
     TransitionsInfo,
     UsersIn,
 )
 from recsys.artifact.packed_history import packed_histories
+from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
+from recsys.ranking_features import FEATURES, ITEM_FEATURES
+from recsys.trees import Trees
 
 FIRST_EVENT_UNIX_S = 1_700_000_000
 EVENT_WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
@@ -53,6 +57,7 @@ class Shop:
     attributes: dict[str, list[str | None]] = field(default_factory=dict)  # name → value of each item
     first_seen: NDArray[np.int64] | None = None  # none: zeros
     transitions: Transitions | None = None  # none: nothing comes next
+    ranker: Ranker | None = None  # none: the blend alone ranks
     fold_in: FoldIn | None = None  # none: the plain sum of the items' vectors, each times its raw weight
 
 
@@ -107,6 +112,30 @@ def with_transitions(shop: Shop, leads_to: Mapping[int, Mapping[int, float]], *,
         scores=np.array([score for _, score in found], np.float32),
     )
     return replace(shop, transitions=transitions)
+
+
+def with_ranker(shop: Shop) -> Shop:
+    """The shop with a ranker of two trees: the second of the blend is lifted by 10, an item older than 5 days by 1.
+
+    Item i is i days old.
+    """
+    trees = Trees(
+        features=np.array(
+            [
+                [FEATURES.index("blend_rank"), FEATURES.index("blend_rank")],
+                [FEATURES.index("item_age_days"), -1],
+            ],
+            np.int32,
+        ),
+        thresholds=np.array([[0.5, 1.5], [5.0, 0.0]]),
+        children=np.array([[[-1, 1], [-2, -3]], [[-1, -2], [-1, -1]]], np.int32),
+        leaves=np.array([[0.0, 10.0, 0.0], [0.0, 1.0, 0.0]]),
+        counts=np.array([[1.0, 1.0, 8.0], [5.0, 5.0, 0.0]]),
+    )
+    items = np.zeros((len(shop.item_ids), len(ITEM_FEATURES)), np.float32)
+    items[:, ITEM_FEATURES.index("age_days")] = np.arange(len(shop.item_ids))
+    info = RankerInfo(features=list(FEATURES), trees=2, leaves=3, base_weight=3)
+    return replace(shop, ranker=Ranker(info, trees, items))
 
 
 def with_als_fold_in(shop: Shop, *, recency: NDArray[np.float32] | None = None) -> Shop:
@@ -228,6 +257,7 @@ def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.u
         first_seen=np.zeros(count, np.int64) if shop.first_seen is None else shop.first_seen,
         fold_in=shop.fold_in or _plain_sum(shop),
         transitions=shop.transitions,
+        ranker=shop.ranker,
         retrieval_index=retrieval,
         similar_index=similar,
     )

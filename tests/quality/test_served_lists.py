@@ -49,17 +49,34 @@ def shop_with_an_order() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["user_id", "item_id", "event_type", "timestamp"], orient="row")
 
 
-def catalogue() -> pl.DataFrame:
-    """The hits of the first three groups are sold out, and ten items were never sold."""
-    numbers = range(ITEMS + 10)
+def shop_with_short_fashions() -> pl.DataFrame:
+    """Every item is bought for three days, beginning on a day of its own; half of all events are of such items.
+
+    The others are bought evenly, and what is new says nothing of itself: an item has an event long before its days.
+    """
+    rng = np.random.default_rng(13)
+    day = DAYS * np.sort(rng.random(EVENTS))
+    begins = rng.permutation(ITEMS) * (DAYS / ITEMS)
+    in_fashion = [np.flatnonzero((begins <= one) & (one < begins + 3)) for one in np.arange(DAYS)]
+    rows = [("u00000", f"{item:04}", "purchase", FIRST) for item in range(ITEMS)]
+    for moment, user in zip(day.tolist(), rng.integers(1, USERS, size=EVENTS).tolist(), strict=True):
+        now = in_fashion[int(moment)]
+        item = int(rng.choice(now)) if len(now) and rng.random() < 0.5 else int(rng.integers(ITEMS))
+        rows.append((f"u{user:05}", f"{item:04}", "purchase", FIRST + timedelta(days=moment)))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "event_type", "timestamp"], orient="row")
+
+
+def catalogue(*, never_sold: int) -> pl.DataFrame:
+    """The hits of the first three groups are sold out, and some items were never sold."""
+    numbers = range(ITEMS + never_sold)
     return pl.DataFrame(
         {"item_id": [f"{number:04}" for number in numbers], "available": [number >= 3 for number in numbers]}
     )
 
 
-def compared(events: pl.DataFrame, folder: Path) -> Comparison:
+def compared(events: pl.DataFrame, folder: Path, *, never_sold: int = 10) -> Comparison:
     events.write_parquet(folder / "events.parquet")
-    catalogue().write_parquet(folder / "items.parquet")
+    catalogue(never_sold=never_sold).write_parquet(folder / "items.parquet")
     return compare(Source(events=folder / "events.parquet", catalogue=folder / "items.parquet"), folder)
 
 
@@ -88,6 +105,16 @@ def test_where_the_order_decides_what_comes_next_is_served_as_the_trainer_ranks_
     assert ordered.blend.info.transitions > 0, ordered.render()
     assert ordered.same_list.mean() >= 0.99, ordered.render()
     assert ordered.ratio_to_popularity() >= 2, ordered.render()
+
+
+def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINER_LEARNED_RANKER", "true")
+    # the index gives items without a vector a score of 0: they would take places of the last of the nearest
+    ranked = compared(shop_with_short_fashions(), tmp_path, never_sold=0)
+    assert ranked.blend.ranker is not None, ranked.render()
+    assert ranked.same_list.mean() >= 0.99, ranked.render()
 
 
 def test_the_trainer_ranks_as_many_candidates_of_each_source_as_are_proposed() -> None:

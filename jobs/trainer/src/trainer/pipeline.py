@@ -104,6 +104,7 @@ def _fit_and_publish(
         embeddings=ready.embeddings,
         fold_in=ready.fold_in,
         transitions=following,
+        ranker=decided.blend.ranker.over(known) if decided.blend.ranker else None,
         retrieval=retrieval,
         similar=similar,
         popularity=popularity,

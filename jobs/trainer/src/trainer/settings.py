@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     ann_recall_floor: float = Field(default=0.95, ge=0, le=1)  # of the exact first 100
     selection_users: int = Field(default=5_000, ge=1)  # at most so many are asked when recipes are compared
     judging_users: int = Field(default=20_000, ge=1)  # at most so many judge a new version, a seeded sample
+    learned_ranker: bool = False  # train a ranker on held-out lists, and use it where it beats the blend
     threads: int = Field(default=0, ge=0)  # 0: all cores
     seed: int = Field(default=0, ge=0, lt=2**32)
 

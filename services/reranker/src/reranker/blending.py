@@ -1,14 +1,25 @@
-"""The score of each candidate before the shop's rules: the personal score, or a blend of it with other values."""
+"""The score of each candidate before the shop's rules: the personal score, or a blend of it with other values.
 
-from dataclasses import dataclass
+Where the version has a ranker that learned, its trees add to the blend.
+"""
+
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact.ranker import Ranker
 from recsys.blend import BlendWeights, blend, decayed_recency, log_popularity, scaled
+from recsys.ranking_features import FEATURES
+from recsys.shop.sources import Source
+from recsys.trees import Trees
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
+
+# as `trainer.choosing.blending` proposes them
+_LEARNED_FROM: Final = 1 << Source.ANN | 1 << Source.TRANSITIONS | 1 << Source.POPULAR
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,36 @@ class Term:
 class Blended:
     """The score of each candidate, and what it is the sum of."""
 
-    scores: NDArray[np.float64]  # [n] Σ weight × value
+    scores: NDArray[np.float64]  # [n] Σ weight × value, and what the trees add
     terms: list[Term]
+    learned: "Learned | None" = None  # none: there are no trees
+
+    def parts(self, index: int) -> list[tuple[str, float, float]]:
+        """Name, value and weight of each summand of a candidate's score."""
+        if self.learned is not None and index in self.learned.place_of:
+            return self.learned.parts(self.learned.place_of[index])
+        parts = [(term.name, float(term.counted[index]), term.weight) for term in self.terms]
+        summed = sum(value * weight for _, value, weight in parts)
+        return parts if self.learned is None else [*parts, ("ranker", float(self.scores[index]) - summed, 1.0)]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The candidates that a ranker ranks, by their place among them."""
+
+    place_of: dict[int, int]  # index among all candidates → place
+    terms: list[Term]  # the blend's, of these candidates alone
+    trees: Trees
+    features: NDArray[np.float32]  # [n, len(FEATURES)]
+    constant: float  # what is added to every one of them
+
+    def parts(self, place: int) -> list[tuple[str, float, float]]:
+        """As `Blended.parts`: the blend's terms, what each feature adds, and under `ranker` what is added to all."""
+        blend = [(term.name, float(term.counted[place]), term.weight) for term in self.terms]
+        *values, mean = self.trees.contributions(self.features[place], n_features=len(FEATURES)).tolist()
+        names = (f"ranker:{name}" for name in FEATURES)
+        added = [(name, value, 1.0) for name, value in zip(names, values, strict=True) if value]
+        return [*blend, *added, ("ranker", mean + self.constant, 1.0)]
 
 
 def blended(
@@ -43,9 +82,50 @@ def blended(
     for a boost it is scaled, since a factor above 1 would push an item with a score below 0 down.
     """
     weights = _weights(candidates, request)
+    ranker = candidates.catalogue.artifact.ranker
+    if ranker is not None and request.blend is None and request.query_vector is not None:
+        return _with_trees(ranker, personal, candidates, weights)
+    return _blended(personal, candidates, weights, is_scaled=is_boosted)
+
+
+def _with_trees(
+    ranker: Ranker, personal: NDArray[np.float32], candidates: Candidates, weights: BlendWeights
+) -> Blended:
+    """The candidates of the sources that the ranker learned from, ranked by it; the others follow, by the blend.
+
+    The trainer ranks candidates of these sources alone, so what others propose changes nothing of their order. The
+    lowest of all scores is 0, so that a boost lifts every item.
+    """
+    blend = _blended(personal, candidates, weights, is_scaled=True)
+    known = (candidates.sources & _LEARNED_FROM != 0) & (candidates.rows < len(ranker.items))
+    if not known.any():
+        return blend
+    at = known.nonzero()[0]
+    own = _blended(personal[at], candidates.part(at), weights, is_scaled=True)
+    ranked = ranker.ranked(
+        blended=own.scores,
+        personal=personal[at],
+        transitions=candidates.transitions[at],
+        items=ranker.items[candidates.rows[at]],
+    )
+    others = blend.scores - blend.scores.min()
+    scores = others.copy()
+    raised = float(others[~known].max(initial=0.0)) - float(ranked.scores.min())
+    scores[at] = ranked.scores + raised
+    span = float(np.ptp(own.scores))
+    factor = ranker.info.base_weight / span if span > 0 else 0.0
+    terms = [replace(term, weight=term.weight * factor) for term in own.terms]
+    constant = raised - factor * float(own.scores.min())
+    place_of = {index: place for place, index in enumerate(at.tolist())}
+    return Blended(scores, blend.terms, Learned(place_of, terms, ranker.trees, ranked.features, constant))
+
+
+def _blended(
+    personal: NDArray[np.float32], candidates: Candidates, weights: BlendWeights, *, is_scaled: bool
+) -> Blended:
     if weights.is_personal_only:
-        values = scaled(personal) if is_boosted else personal.astype(np.float64)
-        return Blended(values * weights.personal, [Term("personal", personal, weights.personal, is_boosted)])
+        values = scaled(personal) if is_scaled else personal.astype(np.float64)
+        return Blended(values * weights.personal, [Term("personal", personal, weights.personal, is_scaled)])
     nothing = np.zeros(len(candidates))  # what does not count need not be known
     popularity = _popularity(candidates) if weights.popularity > 0 else nothing
     recency = _recency(candidates) if weights.recency > 0 else nothing

@@ -1,7 +1,7 @@
 """The candidates that may be shown, and what is known of them; each fact is fetched when a stage first asks for it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -62,6 +62,18 @@ class Candidates:
         part = _at(self.rows, values).astype(dtype)
         part[self.new_at] = 0
         return part
+
+    def part(self, indices: NDArray[np.int64]) -> "Candidates":
+        """Some of them, all of the model."""
+        return replace(
+            self,
+            rows=self.rows[indices],
+            scores=self.scores[indices],
+            sources=self.sources[indices],
+            transitions=self.transitions[indices],
+            new_at=np.empty(0, np.int64),
+            new_items={},
+        )
 
     def descriptions(self, indices: Sequence[int]) -> list[bytes]:
         """These items as the shop describes them now; see `recsys.shop.item_wire.description`."""

@@ -62,7 +62,7 @@ def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Exp
     pinned_by = [pins.name_of[index]] if index in pins.name_of else []
     return Explanation(
         personal_score=float(scored.fit[index]) if is_fitted else 0.0,
-        terms=[TermValue(term.name, float(term.counted[index]), term.weight) for term in scored.blended.terms],
+        terms=[TermValue(*part) for part in scored.blended.parts(index)],
         sources=_source_ranks(int(candidates.rows[index]), request.candidates.lists),
         rank_by_score=int((scored.order == index).nonzero()[0][0]) + 1,
         contributions=[] if history is None else _contributions(candidates.vectors[index], history),

@@ -6,16 +6,20 @@ where transitions count, also those that the user's last items lead to, and popu
 transition, an order or who has both items, is chosen with the weights.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.artifact import layout
 from recsys.artifact.manifest import BlendInfo, Manifest, TransitionsInfo
+from recsys.artifact.ranker import RankedByTrees, Ranker
+from recsys.artifact.reader import read_trees
 from recsys.blend import blend, decayed_recency, log_popularity
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import Recipe
@@ -26,6 +30,7 @@ from trainer.evaluation.split import Split
 from trainer.models import baselines, transitions
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.models.transitions import TransitionScores
+from trainer.ranker.training import Learned
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
@@ -44,11 +49,20 @@ class Blend:
 
     info: BlendInfo = field(default_factory=BlendInfo)  # the personal score alone
     transitions: TransitionsInfo | None = None  # what is counted as a transition; none: they have no weight
+    ranker: Learned | None = None  # what is added to the blend; none: nothing
 
     @classmethod
-    def of(cls, version: Manifest) -> "Blend":
-        """A published version's."""
-        return cls(version.blend, version.transitions)
+    def of(cls, version: Manifest, volume: Path) -> "Blend":
+        """A published version's. Raises: ArtifactError (it has a ranker that cannot be read)."""
+        trees = None
+        if version.ranker is not None:
+            trees = Learned(version.ranker, read_trees(layout.version_dir(volume, version.version), version.ranker))
+        return cls(version.blend, version.transitions, trees)
+
+    @property
+    def is_personal_only(self) -> bool:
+        """Whether the personal score ranks alone."""
+        return self.info.weights.is_personal_only and self.ranker is None
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,7 @@ class Values:
         half_life_days: float,
         transitions: TransitionScores | None = None,
         nearest: NDArray[np.int32] | None = None,
+        with_popular: bool = False,
     ) -> "Values":
         """Of each user's candidates that `known` does not have.
 
@@ -91,11 +106,13 @@ class Values:
             half_life_days: of newness.
             transitions: none: they propose nothing, and nothing leads to an item.
             nearest: the candidates by the personal score, where they are at hand.
+            with_popular: popular items are candidates too; always where transitions count.
         """
         proposing: list[tuple[Scorer, int]] = []
         if transitions is not None:
-            popular = baselines.popularity(recent_users, n_users=len(known.user_ids))
-            proposing = [(transitions, TRANSITIONS), (popular, POPULAR)]
+            proposing = [(transitions, TRANSITIONS)]
+        if transitions is not None or with_popular:
+            proposing.append((baselines.popularity(recent_users, n_users=len(known.user_ids)), POPULAR))
         of_others = [_best(by, known, user_rows, count) for by, count in proposing]
         nearest = _best(embeddings, known, user_rows, CANDIDATES) if nearest is None else nearest
         items = _each_once([nearest, *of_others])
@@ -119,6 +136,17 @@ class Values:
         )
         return np.where(self.items >= 0, scores, -np.inf)
 
+    def ranked_by(self, ranker: Ranker, info: BlendInfo) -> Iterator[RankedByTrees]:
+        """Each user's candidates by a ranker, without what stands for none."""
+        for row, blended in enumerate(self.blended(info)):
+            real = self.items[row] >= 0
+            yield ranker.ranked(
+                blended=blended[real],
+                personal=self.personal[row, real],
+                transitions=self.transitions[row, real],
+                items=ranker.items[self.items[row, real]],
+            )
+
     def ranked(self, info: BlendInfo, k: int) -> NDArray[np.int32]:
         """Each user's best k by the blend: int32 [n, ≤ k], -1 padded."""
         order = np.argsort(-self.blended(info), axis=1, kind="stable")[:, :k]
@@ -134,30 +162,46 @@ class Blended:
     recent_users: NDArray[np.float32]  # [n_items] in the recent window
     info: BlendInfo
     transitions: TransitionScores | None = None  # none: they do not count
+    ranker: Ranker | None = None  # none: nothing is added
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 [len(user_rows), n_items]"""
-        values = Values.of(
+        values = self.values(user_rows)
+        scores = np.full((len(user_rows), len(self.known.item_ids)), -np.inf, np.float32)
+        if self.ranker is not None:
+            for row, ranked in enumerate(values.ranked_by(self.ranker, self.info)):
+                scores[row, values.items[row][values.items[row] >= 0]] = ranked.scores
+            return scores
+        rows, places = np.nonzero(values.items >= 0)
+        scores[rows, values.items[rows, places]] = values.blended(self.info)[rows, places]
+        return scores
+
+    def values(self, user_rows: NDArray[np.int64], *, with_popular: bool = False) -> Values:
+        """What the candidates are ranked by; with popular ones, which a ranker knows, whether there is one or not."""
+        return Values.of(
             self.embeddings,
             self.known,
             user_rows,
             recent_users=self.recent_users,
             half_life_days=self.info.recency_half_life_days,
             transitions=self.transitions,
+            with_popular=with_popular or self.ranker is not None,
         )
-        scores = np.full((len(user_rows), len(self.known.item_ids)), -np.inf, np.float32)
-        rows, places = np.nonzero(values.items >= 0)
-        scores[rows, values.items[rows, places]] = values.blended(self.info)[rows, places]
-        return scores
 
 
 def scorer(embeddings: Embeddings, known: Interactions, blend: Blend, *, recent_days: float) -> Scorer:
     """What a list is ranked by that is served with this blend."""
-    if blend.info.weights.is_personal_only:
+    if blend.is_personal_only:
         return embeddings
+    return blended(embeddings, known, blend, recent_days=recent_days)
+
+
+def blended(embeddings: Embeddings, known: Interactions, blend: Blend, *, recent_days: float) -> Blended:
+    """The same with its candidates, also where the personal score ranks them alone."""
     recent = known.recent_users(recipes.recent_since(known, recent_days))
     following = TransitionScores.fitted(known, blend.transitions) if blend.transitions else None
-    return Blended(embeddings, known, recent, blend.info, following)
+    ranker = blend.ranker.over(known) if blend.ranker else None
+    return Blended(embeddings, known, recent, blend.info, following, ranker)
 
 
 def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> ChosenBlend:

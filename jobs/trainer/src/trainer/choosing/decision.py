@@ -8,6 +8,7 @@ baseline as its model.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from recsys.artifact.manifest import Manifest
 from trainer.choosing import judging, selection
@@ -64,13 +65,14 @@ def decide(
     users = windows[-1].judged_users if windows else 0
     if users < ENOUGH_USERS:
         _log.warning("not enough users to judge by", extra={"users": users, "needed": ENOUGH_USERS})
-        recipe, blend = _unjudged(given, live)
+        recipe, blend = _unjudged(given, live, volume=settings.artifact_dir)
         return Decision(recipe, blend, None, None, users, live)
     choice = selection.choose(given, windows[:-1], to_try, settings=settings)
     judgement = judging.judge(
         choice.recipe,
         windows[-1],
         blend=choice.blend.blend,
+        ranker=choice.ranker,
         baseline=choice.baseline,
         live=live,
         settings=settings,
@@ -80,9 +82,9 @@ def decide(
     return Decision(judgement.recipe, judgement.blend, choice, judgement, len(judgement.new.user_rows), live)
 
 
-def _unjudged(given: Recipe | None, live: Manifest | None) -> tuple[Recipe, Blend]:
+def _unjudged(given: Recipe | None, live: Manifest | None, *, volume: Path) -> tuple[Recipe, Blend]:
     """What is fitted where nothing can be proved: what was asked for, what is live, or the baseline."""
     live_recipe = judging.recipe_of(live) if live else None
     if live and live_recipe and given in (None, live_recipe):
-        return live_recipe, Blend.of(live)
+        return live_recipe, Blend.of(live, volume)
     return given or PopularityRecipe(), Blend()

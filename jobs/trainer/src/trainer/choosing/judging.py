@@ -19,11 +19,32 @@ from trainer.evaluation.windows import ENOUGH_USERS
 from trainer.models import baselines, item_knn
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.progress import step
+from trainer.ranker.training import Learned
 from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 KS = (10, 20, 50)
+
+
+@dataclass(frozen=True)
+class JudgedRanker:
+    """A ranker that learned, beside the blend that it was to better. It ranks only where it did."""
+
+    evaluation: Evaluation  # of lists by the ranker
+    blend: Evaluation  # of lists by the blend
+    gain: PairedDifference  # in METRIC
+
+    @property
+    def wins(self) -> bool:
+        """Whether it is better by more than noise."""
+        return self.gain.low > 0
+
+    @property
+    def reason(self) -> str:
+        """Why it ranks, or why it does not."""
+        is_better = "is better than the blend" if self.wins else "is not better than the blend beyond noise"
+        return f"the learned ranker {is_better} ({METRIC} {with_interval(self.gain)})"
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,7 @@ class Judgement:
     personal: Evaluation | None  # of the recipe's personal score alone, where the blend has more in it
     live: Evaluation | None  # the live version's recipe, fitted on the same, with its blend
     popularity: Evaluation  # the baseline that goes live where nothing personal is better
+    learned: JudgedRanker | None  # what a ranker does there; none: there was none to judge
     baselines: dict[str, Evaluation]  # always in the table
     other: Scorer  # a model that is not the judged one, to draw hard negatives
     stands_in: str = ""  # why the baseline takes the place of the recipe that was chosen; empty: it does not
@@ -52,6 +74,7 @@ def judge(
     baseline: PopularityRecipe,
     live: Manifest | None,
     settings: Settings,
+    ranker: Learned | None = None,
 ) -> Judgement:
     """Fit and evaluate on a window: the recipe, the live version's recipe, each with its blend, and the baselines.
 
@@ -82,13 +105,21 @@ def judge(
     with step(f"judge {recipes.described(recipe)}"):
         new = served(embeddings, blend)
         personal = None if blend.info.weights.is_personal_only else judged(embeddings)
+    learned = None
+    if ranker is not None:
+        with step("judge the learned ranker"):
+            ranked = replace(blend, ranker=ranker)
+            learned = _judged_ranker(served(embeddings, ranked), new, seed=settings.seed)
+        if learned.wins:
+            blend, new = ranked, learned.evaluation
     live_recipe = recipe_of(live) if live else None
     of_live = None
     if live and live_recipe:
         is_same = live_recipe == recipe
-        is_new = is_same and Blend.of(live) == blend
+        of_blend = Blend.of(live, settings.artifact_dir)
+        is_new = is_same and of_blend == blend
         with step("judge the live version's recipe"):
-            of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), Blend.of(live))
+            of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), of_blend)
     with step("judge baselines"):
         neighbours = item_knn.fit(train)
         popularity = judged(fit(baseline))
@@ -107,9 +138,17 @@ def judge(
         personal=personal,
         live=of_live,
         popularity=popularity,
+        learned=learned,
         baselines=beside,
         other=neighbours,
     )
+
+
+def _judged_ranker(ranked: Evaluation, blended: Evaluation, *, seed: int) -> JudgedRanker:
+    gain = paired(ranked.per_user[METRIC], blended.per_user[METRIC], seed=seed)
+    judged = JudgedRanker(ranked, blended, gain)
+    _log.info(judged.reason)
+    return judged
 
 
 def recipe_of(live: Manifest) -> Recipe | None:
@@ -164,6 +203,8 @@ def verdict_on(judgement: Judgement, ann_recall: float, *, settings: Settings) -
         ann_recall_floor=settings.ann_recall_floor,
         seed=settings.seed,
     )
+    if judgement.learned is not None and not judgement.stands_in:
+        verdict = replace(verdict, reasons=(*verdict.reasons, f"passed: {judgement.learned.reason}"))
     if not judgement.stands_in:
         return verdict
     return replace(verdict, reasons=(f"passed: {judgement.stands_in}", *verdict.reasons))

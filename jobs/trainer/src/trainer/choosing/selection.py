@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recsys.artifact.manifest import AgeInfo
 from recsys.errors import InvalidArgumentError
-from trainer.choosing import blending
+from trainer.choosing import blending, learning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.fits import Fit, fresh
@@ -24,6 +24,7 @@ from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
 from trainer.models.epochs import Epoch
 from trainer.progress import step
+from trainer.ranker.training import Learned
 from trainer.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Choice:
 
     recipe: Recipe
     blend: ChosenBlend = NO_BLEND
+    ranker: Learned | None = None  # of the newest window, not judged yet; none: too little to learn from
     baseline: PopularityRecipe = field(
         default_factory=PopularityRecipe
     )  # what goes live where the recipe turns out to be no better
@@ -105,7 +107,11 @@ def choose(
         fitted = fit(recipe, newest)
     with step("choose a blend"):
         blend = blending.choose(recipe, fitted, newest, settings=settings)
-    return Choice(recipe, blend, PopularityRecipe(recency_strength=strength), curve, users)
+    ranker = None
+    if settings.learned_ranker:
+        with step("learn a ranker"):
+            ranker = learning.learn(recipe, fitted, newest, blend.blend, settings=settings)
+    return Choice(recipe, blend, ranker, PopularityRecipe(recency_strength=strength), curve, users)
 
 
 def best_by_order_too(

@@ -18,6 +18,7 @@ from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import BlendInfo, GateInfo, IndexInfo, Manifest, MetricValue, TrainingInfo, UsersIn
+from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.artifact.user_parts import UserPart
 from trainer.choosing.gate import Verdict
@@ -27,7 +28,7 @@ from trainer.publishing.index import BuiltIndex
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
 
-LIBRARIES: Final = ("numpy", "scipy", "implicit", "torch", "faiss-cpu", "polars")
+LIBRARIES: Final = ("numpy", "scipy", "implicit", "torch", "faiss-cpu", "polars", "lightgbm")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Fitted:
     model: str
     metrics: dict[str, MetricValue]
     training: TrainingInfo
+    ranker: Ranker | None = None  # none: the blend alone ranks
     many_users: ManyUsers | None = None
     libraries: tuple[str, ...] = LIBRARIES  # whose versions the manifest has
 
@@ -150,6 +152,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         first_seen=fitted.known.first_seen,
         fold_in=fitted.fold_in,
         transitions=fitted.transitions,
+        ranker=fitted.ranker,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
         similar_index=faiss.serialize_index(fitted.similar),
         more_users=fitted.many_users.parts if fitted.many_users else (),

@@ -38,6 +38,13 @@ def describe(
         "live version's recipe": judgement.live,
         "popular items, as they would go live": None if is_baseline else judgement.popularity,
     }
+    learned = judgement.learned
+    if learned is not None and not judgement.stands_in:
+        of_run |= (
+            {"the blend without the learned ranker": learned.blend}
+            if learned.wins
+            else {"learned ranker, refused": learned.evaluation}
+        )
     beside = {other: evaluation for other, evaluation in of_run.items() if evaluation is not None}
     return RunReport(
         title=version,
@@ -63,6 +70,7 @@ def describe(
             "recency_strength": recipe.recency_strength,
             **({} if isinstance(recipe, PopularityRecipe) else recipe.settings.model_dump()),
             **_blend(ChosenBlend(judgement.blend, None) if judgement.stands_in else choice.blend),
+            **({} if learned is None else {"learned ranker": learned.reason}),
             "seed": settings.seed,
             "recent_days": settings.recent_days,
             "horizon_days": settings.horizon_days,

@@ -20,8 +20,10 @@ from recsys.artifact import layout
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry
+from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
+from recsys.ranking_features import FEATURES
 
 _BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
 _TYPES_IN_A_SET = 32
@@ -66,6 +68,35 @@ def check_transitions(version_dir: Path, transitions: Transitions, *, n_items: i
     if len(items):
         _check_rows(version_dir / layout.TRANSITIONS_ITEMS, items, n_items=n_items, throttled=throttled)
         _check_above_0(version_dir / layout.TRANSITIONS_SCORES, transitions.scores, throttled=throttled)
+
+
+def check_ranker(version_dir: Path, ranker: Ranker) -> None:
+    """Features that this release has, trees whose every path ends at a leaf, finite numbers. Raises: ArtifactError."""
+    if ranker.info.features != list(FEATURES):
+        path = version_dir / layout.MANIFEST
+        raise ArtifactError(f"{path}: ranker.features: expected {list(FEATURES)}, found {ranker.info.features}")
+    trees = ranker.trees
+    path = version_dir / layout.RANKER_SPLITS
+    n_splits, n_leaves = trees.features.shape[1], trees.leaves.shape[1]
+    if (trees.features < -1).any() or (trees.features >= len(FEATURES)).any():
+        raise ArtifactError(f"{path}: expected features -1 to {len(FEATURES) - 1}, found others")
+    is_split = trees.features >= 0
+    parents, children = np.arange(n_splits)[None, :, None], trees.children
+    is_leaf = (children < 0) & (children >= -n_leaves)
+    below = (children > parents) & (children < n_splits)
+    below &= np.take_along_axis(is_split, np.clip(children, 0, n_splits - 1).reshape(len(is_split), -1), 1).reshape(
+        children.shape
+    )
+    if not (is_leaf | below)[is_split].all():
+        raise ArtifactError(f"{path}: expected children that are leaves, or splits further on, found others")
+    used = np.zeros(trees.leaves.shape, bool)
+    tree, split, side = np.nonzero(is_leaf & is_split[..., None])
+    used[tree, -1 - children[tree, split, side]] = True
+    path = version_dir / layout.RANKER_LEAVES
+    if not np.isfinite(trees.leaves).all() or not (trees.counts[used] > 0).all():
+        raise ArtifactError(f"{path}: expected finite values and counts above 0, found others")
+    if not np.isfinite(trees.thresholds).all():
+        raise ArtifactError(f"{version_dir / layout.RANKER_THRESHOLDS}: expected finite values, found NaN or infinity")
 
 
 def check_first_seen(path: Path, first_seen: NDArray[np.int64]) -> None:

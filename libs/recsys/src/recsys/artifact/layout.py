@@ -32,6 +32,10 @@ FOLD_IN_SPECTRUM: Final = "fold_in_spectrum.npy"
 TRANSITIONS_INDPTR: Final = "transitions_indptr.npy"
 TRANSITIONS_ITEMS: Final = "transitions_items.npy"
 TRANSITIONS_SCORES: Final = "transitions_scores.npy"
+RANKER_SPLITS: Final = "ranker_splits.npy"
+RANKER_THRESHOLDS: Final = "ranker_thresholds.npy"
+RANKER_LEAVES: Final = "ranker_leaves.npy"
+RANKER_ITEMS: Final = "ranker_items.npy"
 FOLD_IN_ENCODER: Final = "fold_in_encoder.npy"  # of a `sequence` fold-in only
 RETRIEVAL_INDEX: Final = "retrieval.faiss"
 SIMILAR_INDEX: Final = "similar.faiss"
@@ -58,6 +62,7 @@ DATA_FILES: Final = (
     FOLD_IN_SPECTRUM,
 )
 TRANSITIONS: Final = (TRANSITIONS_INDPTR, TRANSITIONS_ITEMS, TRANSITIONS_SCORES)  # of a version that has transitions
+RANKER: Final = (RANKER_SPLITS, RANKER_THRESHOLDS, RANKER_LEAVES, RANKER_ITEMS)  # of a version that has a ranker
 USER_FILES: Final = (
     USER_EMBEDDINGS,
     USERS,

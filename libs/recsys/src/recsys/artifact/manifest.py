@@ -140,6 +140,15 @@ class BlendInfo(_Frozen):
         return BlendWeights(self.personal, self.popularity, self.recency, self.transitions)
 
 
+class RankerInfo(_Frozen):
+    """Trees that are added to the blend; see `recsys.artifact.ranker`."""
+
+    features: list[str]  # what a column of features is, in order: of a service that knows others it is refused
+    trees: int = Field(ge=1)
+    leaves: int = Field(ge=2, le=32)  # of the largest tree
+    base_weight: float = Field(gt=0, allow_inf_nan=False)  # of the blend, which lies between 0 and 1
+
+
 class GateInfo(_Open):
     """What the trainer's gate said of the version."""
 
@@ -185,6 +194,8 @@ class Manifest(_Frozen):
     blend: BlendInfo = BlendInfo()
     # none: the version has none, and no files of them
     transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
+    # none: the blend alone ranks, and there are no files of one
+    ranker: RankerInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     users_in: UsersIn = Field(default="artifact", exclude_if=lambda place: place == "artifact")
     stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]

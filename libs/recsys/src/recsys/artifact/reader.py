@@ -19,14 +19,17 @@ from recsys.artifact import checks, layout, sequence_encoder
 from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History, empty_history
-from recsys.artifact.manifest import FORMAT_VERSION, Manifest, SequenceFoldIn
+from recsys.artifact.manifest import FORMAT_VERSION, Manifest, RankerInfo, SequenceFoldIn
+from recsys.artifact.ranker import Ranker
 from recsys.artifact.sorted_ids import SortedIds
 from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
+from recsys.ranking_features import ITEM_FEATURES
+from recsys.trees import Trees
 
 _USERS = pa.schema([pa.field("user_id", pa.large_string())])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
-Opened = TypeVar("Opened", bound="Artifact | History | FoldIn | Transitions")
+Opened = TypeVar("Opened", bound="Artifact | History | FoldIn | Transitions | Ranker")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Artifact:
     first_seen: NDArray[np.int64]  # [n_items] Unix seconds of the item's first event; 0: none, or of format 1
     fold_in: FoldIn | None  # none: of format 1
     transitions: Transitions | None  # none: the version has none
+    ranker: Ranker | None  # none: the blend alone ranks
     retrieval_index_path: Path
     similar_index_path: Path
 
@@ -57,6 +61,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
     manifest = read_manifest(version_dir)
     needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None, holds_users=manifest.holds_users)
     needed += layout.TRANSITIONS if manifest.transitions is not None else ()
+    needed += layout.RANKER if manifest.ranker is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
     n_items = manifest.item_count
@@ -75,6 +80,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         else _read_array(version_dir / layout.FIRST_SEEN, np.int64, (n_items,)),
         fold_in=_read_fold_in(version_dir, manifest),
         transitions=_read_transitions(version_dir, manifest),
+        ranker=_read_ranker(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
@@ -88,7 +94,7 @@ def _plain(opened: Opened) -> Opened:
     for name, part in vars(opened).items():
         if isinstance(part, np.memmap):
             plain[name] = np.asarray(part)
-        elif isinstance(part, History | FoldIn | Transitions):
+        elif isinstance(part, History | FoldIn | Transitions | Ranker):
             plain[name] = _plain(part)
     return replace(opened, **plain)
 
@@ -147,6 +153,9 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
         }
     if artifact.transitions is not None:
         floats[layout.TRANSITIONS_SCORES] = artifact.transitions.scores
+    if artifact.ranker is not None:
+        floats[layout.RANKER_ITEMS] = artifact.ranker.items
+        checks.check_ranker(version_dir, artifact.ranker)
     checks.check_finite({version_dir / name: array for name, array in floats.items()}, throttled=throttled)
     checks.check_history(version_dir, artifact.history, n_items=artifact.manifest.item_count, throttled=throttled)
     checks.check_first_seen(version_dir / layout.FIRST_SEEN, artifact.first_seen)
@@ -221,6 +230,28 @@ def _read_transitions(version_dir: Path, manifest: Manifest) -> Transitions | No
         items=_read_array(version_dir / layout.TRANSITIONS_ITEMS, np.int32, nnz),
         scores=_read_array(version_dir / layout.TRANSITIONS_SCORES, np.float32, nnz),
     )
+
+
+def read_trees(version_dir: Path, info: RankerInfo) -> Trees:
+    """The ranker's trees of a version, unchecked, without a look at its other files. Raises: ArtifactError."""
+    splits = (info.trees, info.leaves - 1)
+    of_splits = _read_array(version_dir / layout.RANKER_SPLITS, np.int32, (*splits, 3))
+    of_leaves = _read_array(version_dir / layout.RANKER_LEAVES, np.float64, (info.trees, info.leaves, 2))
+    return Trees(
+        features=of_splits[..., 0].copy(),
+        thresholds=np.array(_read_array(version_dir / layout.RANKER_THRESHOLDS, np.float64, splits)),
+        children=of_splits[..., 1:].copy(),
+        leaves=of_leaves[..., 0].copy(),
+        counts=of_leaves[..., 1].copy(),
+    )
+
+
+def _read_ranker(version_dir: Path, manifest: Manifest) -> Ranker | None:
+    if manifest.ranker is None:
+        return None
+    shape = (manifest.item_count, len(ITEM_FEATURES))
+    items = _read_array(version_dir / layout.RANKER_ITEMS, np.float32, shape)
+    return Ranker(manifest.ranker, read_trees(version_dir, manifest.ranker), items)
 
 
 def _read_array(path: Path, dtype: type[_Scalar], shape: tuple[int, ...]) -> NDArray[_Scalar]:

@@ -24,6 +24,7 @@ from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FileEntry, Manifest
+from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.artifact.user_parts import Sizes, UserPart
 from recsys.errors import ArtifactError
@@ -47,6 +48,7 @@ class Contents:
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
     transitions: Transitions | None = None  # none: they do not count
+    ranker: Ranker | None = None  # none: the blend alone ranks
     more_users: Iterable[UserPart] = ()  # behind `user_ids`: in parts, where nobody holds all of them
 
 
@@ -60,7 +62,7 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
 
     Where `manifest.users_in` is the feature store, the contents' users are left out.
 
-    `manifest.files`, `manifest.fold_in` and `manifest.transitions` are filled in here, from the contents.
+    Of the manifest, `files`, `fold_in`, `transitions` and `ranker` are filled in here, from the contents.
 
     Raises:
         ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
@@ -82,10 +84,12 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         _write_files(incomplete, contents)
         names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
         names += () if contents.transitions is None else layout.TRANSITIONS
+        names += () if contents.ranker is None else layout.RANKER
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
             "fold_in": contents.fold_in.info,
             "transitions": None if contents.transitions is None else contents.transitions.info,
+            "ranker": None if contents.ranker is None else contents.ranker.info,
         }
         complete = manifest.model_copy(update=of_contents)
         durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
@@ -178,6 +182,14 @@ def _write_files(directory: Path, contents: Contents) -> None:
             layout.TRANSITIONS_INDPTR: contents.transitions.indptr,
             layout.TRANSITIONS_ITEMS: contents.transitions.items,
             layout.TRANSITIONS_SCORES: contents.transitions.scores,
+        }
+    if contents.ranker is not None:
+        trees = contents.ranker.trees
+        arrays |= {
+            layout.RANKER_SPLITS: np.concatenate((trees.features[..., None], trees.children), axis=2),
+            layout.RANKER_THRESHOLDS: trees.thresholds,
+            layout.RANKER_LEAVES: np.stack((trees.leaves, trees.counts), axis=2),
+            layout.RANKER_ITEMS: contents.ranker.items,
         }
     if contents.fold_in.info.kind == "sequence":
         arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
