@@ -66,6 +66,26 @@ def shop_with_short_fashions() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["user_id", "item_id", "event_type", "timestamp"], orient="row")
 
 
+def shop_of_novelties() -> pl.DataFrame:
+    """Half of all purchases are to the user's tastes; items come one after the other, and a new one is bought most."""
+    rng = np.random.default_rng(13)
+    user = rng.integers(USERS, size=EVENTS)
+    likes = rng.integers(GROUPS, size=(USERS, 2))
+    liked = likes[user, rng.integers(2, size=EVENTS)]
+    group = np.where(rng.random(EVENTS) < 0.5, liked, rng.integers(GROUPS, size=EVENTS))
+    share = np.arange(EVENTS) / EVENTS
+    newest = (share * ITEMS // GROUPS).astype(int)  # of each group
+    place_in_group = np.maximum(newest - rng.exponential(4, size=EVENTS).astype(int), 0)
+    return pl.DataFrame(
+        {
+            "user_id": [f"u{number:05}" for number in user],
+            "item_id": [f"{number:04}" for number in group + GROUPS * place_in_group],
+            "event_type": "purchase",
+            "timestamp": [FIRST + timedelta(days=DAYS * at) for at in share.tolist()],
+        }
+    )
+
+
 def catalogue(*, never_sold: int) -> pl.DataFrame:
     """The hits of the first three groups are sold out, and some items were never sold."""
     numbers = range(ITEMS + never_sold)
@@ -115,6 +135,13 @@ def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(
     ranked = compared(shop_with_short_fashions(), tmp_path, never_sold=0)
     assert ranked.blend.ranker is not None, ranked.render()
     assert ranked.same_list.mean() >= 0.99, ranked.render()
+
+
+def test_where_newness_counts_it_is_served_as_the_trainer_ranks_it(tmp_path: Path) -> None:
+    new = compared(shop_of_novelties(), tmp_path)
+    assert new.blend.info.recency > 0, new.render()
+    assert new.blend.info.transitions == 0, new.render()  # popular items are candidates, whatever counts
+    assert new.same_list.mean() >= 0.99, new.render()
 
 
 def test_the_trainer_ranks_as_many_candidates_of_each_source_as_are_proposed() -> None:

@@ -54,12 +54,13 @@ def test_who_has_seen_everything_has_no_candidate() -> None:
     assert np.isneginf(blended.scores(np.array([0]))).all()
 
 
-def test_only_as_many_are_blended_as_the_gateway_asks_for() -> None:
+def test_as_many_are_blended_as_the_gateway_asks_for_and_what_is_most_popular() -> None:
     n = blending.CANDIDATES + 50
     blended = one_user(list(range(n)), seen=[], users=[999] * 50 + [0] * (n - 50), days=[1] * n)
     scores = blended.scores(np.array([0]))[0]
-    assert np.isneginf(scores[:50]).all()  # however popular
-    assert np.isfinite(scores[50:]).all()
+    is_candidate = np.isfinite(scores)
+    assert is_candidate[50:].all()
+    assert is_candidate[:50].tolist() == [True] * blending.POPULAR + [False] * (50 - blending.POPULAR)
 
 
 def test_the_personal_score_alone_is_the_model_itself() -> None:

@@ -97,22 +97,19 @@ class Values:
         half_life_days: float,
         transitions: TransitionScores | None = None,
         nearest: NDArray[np.int32] | None = None,
-        with_popular: bool = False,
     ) -> "Values":
-        """Of each user's candidates that `known` does not have.
+        """Of each user's candidates that `known` does not have: popular items are proposed to everybody who is served.
 
         Args:
             recent_users: float32 [n_items], users in the recent window.
             half_life_days: of newness.
             transitions: none: they propose nothing, and nothing leads to an item.
             nearest: the candidates by the personal score, where they are at hand.
-            with_popular: popular items are candidates too; always where transitions count.
         """
-        proposing: list[tuple[Scorer, int]] = []
+        popular = baselines.popularity(recent_users, n_users=len(known.user_ids))
+        proposing: list[tuple[Scorer, int]] = [(popular, POPULAR)]
         if transitions is not None:
-            proposing = [(transitions, TRANSITIONS)]
-        if transitions is not None or with_popular:
-            proposing.append((baselines.popularity(recent_users, n_users=len(known.user_ids)), POPULAR))
+            proposing.insert(0, (transitions, TRANSITIONS))
         of_others = [_best(by, known, user_rows, count) for by, count in proposing]
         nearest = _best(embeddings, known, user_rows, CANDIDATES) if nearest is None else nearest
         items = _each_once([nearest, *of_others])
@@ -176,8 +173,8 @@ class Blended:
         scores[rows, values.items[rows, places]] = values.blended(self.info)[rows, places]
         return scores
 
-    def values(self, user_rows: NDArray[np.int64], *, with_popular: bool = False) -> Values:
-        """What the candidates are ranked by; with popular ones, which a ranker knows, whether there is one or not."""
+    def values(self, user_rows: NDArray[np.int64]) -> Values:
+        """What the candidates are ranked by."""
         return Values.of(
             self.embeddings,
             self.known,
@@ -185,7 +182,6 @@ class Blended:
             recent_users=self.recent_users,
             half_life_days=self.info.recency_half_life_days,
             transitions=self.transitions,
-            with_popular=with_popular or self.ranker is not None,
         )
 
 

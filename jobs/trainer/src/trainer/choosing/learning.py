@@ -45,7 +45,7 @@ def lists_of(recipe: Recipe, fitted: Embeddings, window: Split, blend: Blend, *,
     users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
     aged = recipes.with_age(recipe, fitted, train, rows=users)
     ready = recipes.with_recency(aged, train, recipe.recency_strength, recent_days=settings.recent_days)
-    values = blending.blended(ready, train, blend, recent_days=settings.recent_days).values(users, with_popular=True)
+    values = blending.blended(ready, train, blend, recent_days=settings.recent_days).values(users)
     of_items = item_features.of_items(train)
     taken = find_hits(values.items, window.test[users])
     blended = values.blended(blend.info)
