@@ -224,3 +224,16 @@ async def test_a_shop_without_a_lake_is_backed_up_too(tmp_path: Path, system: Sy
     taken = whole.take(system, tmp_path / "backup")
     assert taken.lake_sequence is None
     assert not lake_dir(system.volume).exists()
+
+
+def test_a_cluster_is_refused_before_anything_is_written_and_the_refusal_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    system = System(tmp_path, "valkey+cluster://u:secret@127.0.0.1:1")
+
+    with pytest.raises(DataError, match="snapshot of every node") as refused:
+        whole.take(system, folder)
+    with pytest.raises(DataError, match="snapshot of every node"):
+        whole.restore(folder, system, overwrite=True)
+
+    assert not folder.exists()
+    assert "secret" not in str(refused.value)

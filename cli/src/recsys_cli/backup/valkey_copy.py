@@ -18,7 +18,6 @@ from valkey.exceptions import ValkeyError
 from recsys import durable_file
 from recsys.errors import DataError, StoreUnavailableError
 from recsys.feature_store.opening import without_secrets
-from recsys_cli import places
 from recsys_cli.backup.manifest import Position
 
 FILE: Final = "valkey.dump"
@@ -59,6 +58,15 @@ def take(url: str, folder: Path) -> Position:
     return Position(stream=stream, trimmed=trimmed, items=items)
 
 
+def cluster_not_copied(url: str) -> DataError:
+    """The nodes of a cluster cannot be copied as of one moment; says what to do instead."""
+    return DataError(
+        f"{without_secrets(url)}: expected one Valkey server or the embedded store, found a Valkey Cluster, which "
+        "backup and restore do not copy: stop the services, then take or put back a snapshot of every node "
+        "(BGSAVE, or your provider's) together with a copy of the volume"
+    )
+
+
 def is_empty(url: str) -> bool:
     """Whether the store has no key. Raises: StoreUnavailableError."""
     with _connected(url) as client:
@@ -82,10 +90,13 @@ def restore(folder: Path, url: str) -> None:
 
 @contextmanager
 def _connected(url: str) -> Iterator[Any]:
-    """A connection of its own, on which the server may tell what changes. ValkeyError → StoreUnavailableError."""
+    """A connection of its own, on which the server may tell what changes. ValkeyError → StoreUnavailableError.
+
+    Raises: DataError (a node of a cluster).
+    """
     try:
         client: Any = Valkey.from_url(  # the library's own types leave out half of what it takes
-            places.of_one_server(url),
+            url,
             protocol=3,
             single_connection_client=True,
             decode_responses=False,
@@ -93,9 +104,7 @@ def _connected(url: str) -> Iterator[Any]:
         )
         try:
             if client.info("cluster").get("cluster_enabled"):
-                raise StoreUnavailableError(
-                    f"{without_secrets(url)}: is a cluster, which this does not copy: use your provider's snapshots"
-                )
+                raise cluster_not_copied(url)
             yield client
         finally:
             client.close()

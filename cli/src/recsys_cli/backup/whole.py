@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from recsys.artifact import layout
 from recsys.errors import DataError
+from recsys.feature_store import valkey_cluster
 from recsys.feature_store.opening import without_secrets
 from recsys.lake import COMMITTED, LOCK, TABLES, lake_dir
 from recsys_cli import __version__
@@ -41,8 +42,9 @@ class System:
 def take(system: System, folder: Path) -> Manifest:
     """Write a backup into an empty or new folder while the system runs.
 
-    Raises: DataError (the folder has something), StoreUnavailableError, ArtifactError, OSError.
+    Raises: DataError (the folder has something, the store is a cluster), StoreUnavailableError, ArtifactError, OSError.
     """
+    _refuse_cluster(system)
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: expected an empty folder, or none; each backup has its own")
     (folder / STORE).mkdir(parents=True)
@@ -77,8 +79,10 @@ def take(system: System, folder: Path) -> Manifest:
 def restore(folder: Path, system: System, *, overwrite: bool) -> Manifest:
     """Put a backup in a system's place, whose services are stopped; without `overwrite` only where nothing is.
 
-    Raises: DataError (the backup is damaged, the target is not empty or in use), StoreUnavailableError, OSError.
+    Raises: DataError (the backup is damaged; the target is not empty, in use or a cluster), StoreUnavailableError,
+    OSError.
     """
+    _refuse_cluster(system)
     taken = manifest.read(folder)
     with step("checksums"):
         manifest.verify(folder, taken)
@@ -103,6 +107,12 @@ def restore(folder: Path, system: System, *, overwrite: bool) -> Manifest:
             volume_copy.restore(folder / VOLUME, system.volume)
             os.sync()
     return taken
+
+
+def _refuse_cluster(system: System) -> None:
+    """By its address, before anything is written. Raises: DataError."""
+    if urlsplit(system.store_url).scheme == valkey_cluster.SCHEME:
+        raise valkey_copy.cluster_not_copied(system.store_url)
 
 
 def _in_the_way(system: System) -> list[str]:
