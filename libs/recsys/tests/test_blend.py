@@ -74,3 +74,10 @@ def test_a_blend_lies_between_0_and_the_sum_of_the_weights(
     scores = blend(personal=values, popularity=values[::-1], recency=values, transitions=values[::-1], weights=weights)
     assert scores.min() >= 0
     assert scores.max() <= (personal + popularity + recency + transitions) * (1 + 1e-12)
+
+
+def test_a_scale_of_some_values_holds_the_others_between_its_ends() -> None:
+    values = np.array([-9.0, 1.0, 2.0, 3.0, 9.0])
+    some = np.array([False, True, True, True, False])
+    assert scaled(values, some).tolist() == [0, 0, 0.5, 1, 1]
+    assert scaled(values, np.zeros(5, bool)).tolist() == scaled(values).tolist()

@@ -43,6 +43,15 @@ def test_the_request_s_weights_blend_three_values_scaled_over_the_candidates(boa
     assert scores_of(ranking) == pytest.approx([2.5, 1, 0.5 * popularity + 2 / 7])
 
 
+def test_what_the_trainer_had_not_among_its_candidates_does_not_move_the_others(board: Ranker) -> None:
+    asked = request(0, 1, 3, count=4, blend=BlendWeights(personal=1, popularity=0.5, recency=2))
+    alone = dict(zip(ids(board.rank(asked)), scores_of(board.rank(asked)), strict=True))
+    of_the_session = replace(proposed(0, 1, 3, 11), sources=np.array([2, 4, 2, 1 << Source.SESSION], np.uint32))
+    beside = board.rank(replace(asked, candidates=of_the_session))
+    # item 11 is newer and more popular than the others: as much as the most of them
+    assert dict(zip(ids(beside), scores_of(beside), strict=True)) == pytest.approx({**alone, "item-11": 0.5 + 2})
+
+
 def test_without_weights_those_of_the_trainer_count_for_a_vector_alone(tmp_path: Path) -> None:
     ranker = ranker_of(checkerboard(), tmp_path, blend=BlendInfo(personal=1, popularity=3))
     assert rows_of(ranker.rank(request(0, 2, 11))) == [11, 2, 0]

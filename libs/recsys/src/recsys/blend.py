@@ -37,8 +37,11 @@ def blend(
     recency: NDArray[np.floating],
     transitions: NDArray[np.floating],
     weights: BlendWeights,
+    over: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Σ weight × value, each value scaled to 0…1 over the candidates: float64, of the shape that came in.
+
+    `over`, bool [n], are the candidates of one answer that the scale is of (`scaled`).
 
     `popularity` is what `log_popularity` gives, `recency` what `decayed_recency` gives, `transitions` how much the
     history's items lead to an item, 0 where nothing does. Where nothing but the personal
@@ -54,20 +57,27 @@ def blend(
         (weights.transitions, transitions),
     ):
         if weight > 0:
-            scores += weight * scaled(values)
+            scores += weight * scaled(values, over)
     return scores
 
 
-def scaled(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Minimum → 0, maximum → 1, linear in between; all 0 where all are equal: float64."""
+def scaled(values: NDArray[np.floating], over: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Minimum → 0, maximum → 1, linear in between; all 0 where all are equal: float64.
+
+    Minimum and maximum are of all values; or, of one answer's values [n], of those that `over` names, where there are
+    any: the others are 0 below and 1 above them.
+    """
     wide = np.asarray(values, np.float64)
-    if wide.shape[-1] == 0:
+    among = wide if over is None else wide[over]
+    if among.shape[-1] == 0:
+        among = wide
+    if among.shape[-1] == 0:
         return wide
-    lowest = np.minimum.reduce(wide, axis=-1, keepdims=True)
-    span = np.maximum.reduce(wide, axis=-1, keepdims=True) - lowest
+    lowest = np.minimum.reduce(among, axis=-1, keepdims=True)
+    span = np.maximum.reduce(among, axis=-1, keepdims=True) - lowest
     fractions: NDArray[np.float64] = wide - lowest
     fractions /= np.maximum(span, _LEAST_SPAN)
-    return fractions
+    return fractions if among is wide else np.clip(fractions, 0.0, 1.0)
 
 
 def log_popularity(users: NDArray[np.floating]) -> NDArray[np.float64]:

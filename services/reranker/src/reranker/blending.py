@@ -29,12 +29,13 @@ class Term:
     name: str
     values: NDArray[np.floating]  # [n]
     weight: float
-    is_scaled: bool = True  # to 0…1 over the candidates
+    is_scaled: bool = True  # to 0…1
+    over: NDArray[np.bool_] | None = None  # [n] the candidates that the scale is of; none: all
 
     @cached_property
     def counted(self) -> NDArray[np.floating]:
         """What counts, times the weight: [n]."""
-        return scaled(self.values) if self.is_scaled else self.values
+        return scaled(self.values, self.over) if self.is_scaled else self.values
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ def blended(
     personal: NDArray[np.float32], candidates: Candidates, request: RankRequest, *, is_boosted: bool
 ) -> Blended:
     """The weighted sum of personal score, popularity, recency and transitions, each from 0 to 1 over the candidates.
+
+    The scale is that of the candidates which the trainer had when it found the weights: an item that the session, what
+    trends or the shop's new items propose does not move the others.
 
     Where nothing but the personal score counts it is the score as it is, below 0 too: what users have always seen. But
     for a boost it is scaled, since a factor above 1 would push an item with a score below 0 down.
@@ -129,11 +133,12 @@ def _blended(
     nothing = np.zeros(len(candidates))  # what does not count need not be known
     popularity = _popularity(candidates) if weights.popularity > 0 else nothing
     recency = _recency(candidates) if weights.recency > 0 else nothing
+    over = candidates.sources & _LEARNED_FROM != 0
     terms = [
-        Term("personal", personal, weights.personal),
-        Term("popularity", popularity, weights.popularity),
-        Term("recency", recency, weights.recency),
-        Term("transitions", candidates.transitions, weights.transitions),
+        Term("personal", personal, weights.personal, over=over),
+        Term("popularity", popularity, weights.popularity, over=over),
+        Term("recency", recency, weights.recency, over=over),
+        Term("transitions", candidates.transitions, weights.transitions, over=over),
     ]
     return Blended(
         blend(
@@ -142,6 +147,7 @@ def _blended(
             recency=recency,
             transitions=candidates.transitions,
             weights=weights,
+            over=over,
         ),
         [term for term in terms if term.weight > 0],
     )
