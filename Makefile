@@ -5,6 +5,7 @@ UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 UI_PYTHON := .venv-ui/bin/python
 SPARK := jobs/trainer_spark
+UNIT := libs services/candidate_gen services/reranker services/gateway jobs clients/python cli
 OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync clients/python cli
 # The CPU build of torch: from PIP_FIND_LINKS where it lies there, else from PyTorch's own index.
 TORCH_FROM := $(if $(wildcard $(PIP_FIND_LINKS)/torch-*),--find-links $(PIP_FIND_LINKS),--torch-backend cpu)
@@ -84,12 +85,13 @@ lint: setup ## ruff on everything, mypy strict on all but tests
 	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui/src
 
 unit: setup ## The quick tests: those beside the code, and the architecture
-	$(PYTHON) -m pytest libs services/candidate_gen services/reranker services/gateway jobs clients/python cli
+	$(PYTHON) -m pytest $(UNIT)
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
 test: lint setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
-	$(PYTHON) -m pytest --durations=60 --durations-min=4
+	$(PYTHON) -m pytest $(UNIT) --numprocesses 2 --dist loadfile
+	$(PYTHON) -m pytest tests --durations=40 --durations-min=4
 
 security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered
 	@$(PYTHON) -m tools.security
