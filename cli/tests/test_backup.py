@@ -9,7 +9,7 @@ from lake_in_folder import Lake, StreamInMemory
 from store_backends import valkey_container, valkey_url  # noqa: F401 # fixtures
 from testcontainers.core.container import DockerContainer
 
-from recsys.errors import DataError
+from recsys.errors import DataError, StoreUnavailableError
 from recsys.feature_store.interface import Event, FeatureStore, Subject
 from recsys.feature_store.opening import open_store
 from recsys.lake import ERASURES_FILE, lake_dir, read_committed, read_table
@@ -237,3 +237,13 @@ def test_a_cluster_is_refused_before_anything_is_written_and_the_refusal_says_wh
 
     assert not folder.exists()
     assert "secret" not in str(refused.value)
+
+
+def test_a_backup_that_fails_leaves_the_folder_as_it_was_and_the_next_one_is_taken_there(tmp_path: Path) -> None:
+    folder, volume = tmp_path / "backup", tmp_path / "volume"
+
+    with pytest.raises(StoreUnavailableError):
+        whole.take(System(volume, "valkey://127.0.0.1:1"), folder)
+
+    assert not any(folder.iterdir())
+    assert whole.take(System(volume, ""), folder).store == "none"

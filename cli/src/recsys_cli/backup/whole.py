@@ -47,6 +47,11 @@ def take(system: System, folder: Path) -> Manifest:
     _refuse_cluster(system)
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: expected an empty folder, or none; each backup has its own")
+    with _whole_or_nothing(folder):
+        return _taken(system, folder)
+
+
+def _taken(system: System, folder: Path) -> Manifest:
     (folder / STORE).mkdir(parents=True)
     position = None
     if system.store_kind != "none":
@@ -74,6 +79,17 @@ def take(system: System, folder: Path) -> Manifest:
         os.sync()  # the files first: what has a manifest is whole
         manifest.write(folder, taken)
     return taken
+
+
+@contextmanager
+def _whole_or_nothing(folder: Path) -> Iterator[None]:
+    """What a backup that failed has written goes with it, so that the next try finds an empty folder."""
+    try:
+        yield
+    except BaseException:
+        for part in (STORE, LAKE, VOLUME):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        raise
 
 
 def restore(folder: Path, system: System, *, overwrite: bool) -> Manifest:
