@@ -1,5 +1,6 @@
 """A small artifact in a temporary volume, whole and valid, for tests to read, break and replace."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -138,3 +139,12 @@ def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     store = ObjectStore(server.address)
     store._delete(*(found["path"] for page in store._store.list() for found in page))
     return server
+
+
+@pytest.fixture(autouse=True)
+def no_log_of_another_test() -> None:
+    """A process that a test played sent its log to a standard error which pytest has closed since."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
