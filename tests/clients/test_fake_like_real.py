@@ -23,6 +23,7 @@ from recsys_client import (
     PatchChange,
     PutChange,
     RankedItems,
+    WantedList,
 )
 from recsys_client.testing import FakeGateway
 from tools.local_stack import LocalStack
@@ -209,6 +210,21 @@ def test_what_was_done_counts_in_the_next_list(client: Client) -> None:
     assert after.list_id != before.list_id
     assert "item-03" in ids_of(client.recommend(session_id=session_id, count=20, exclude_seen=False))
     assert "item-03" in ids_of(client.recommend(session_id=session_id, count=20, exclude_seen=["purchase"]))
+
+
+def test_the_lists_of_a_page_share_no_item_and_each_has_its_own_id(client: Client) -> None:
+    wanted = [
+        WantedList(name="like this", kind="similar", item_id="item-01", count=3),
+        WantedList(name="for you", count=3, filter=Filter(exclude_item_ids=["item-07"])),
+        WantedList(name="of one unknown", kind="similar", item_id=somebody(), count=3),
+    ]
+    page = client.recommend_lists(wanted, session_id=somebody())
+    shown = [item_id for each in page.lists for item_id in ids_of(each)]
+    assert [each.name for each in page.lists] == ["like this", "for you", "of one unknown"]
+    assert len(shown) == len(set(shown)) == 9
+    assert "item-07" not in ids_of(page.lists[1])
+    assert len({each.list_id for each in page.lists}) == 3
+    assert [each.level for each in page.lists] == ["full"] * 3
 
 
 def test_a_session_becomes_its_users(client: Client) -> None:

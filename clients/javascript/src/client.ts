@@ -12,6 +12,8 @@ import type {
   ItemPage,
   ItemPatch,
   ItemPut,
+  Lists,
+  ListsRequest,
   Method,
   Operation,
   QueryOf,
@@ -77,6 +79,11 @@ export class Client {
       page = await this.recommend({ cursor: page.next_cursor, count: request.count ?? 10 });
       yield page;
     }
+  }
+
+  /** Several lists for one page, of which none repeats an item: each chooses out of what those before it left. */
+  recommendLists(request: ListsRequest, options?: CallOptions): Promise<Lists> {
+    return this.#ask("/v1/lists", "post", { body: request }, options);
   }
 
   /** Items like an item, most similar first; 404: the model does not know it. */

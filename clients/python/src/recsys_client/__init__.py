@@ -15,9 +15,11 @@ from recsys_client.answers import (
     ItemChangesDone,
     ItemPage,
     Level,
+    Lists,
     MergedSession,
     Metric,
     Model,
+    NamedList,
     RankedItem,
     RankedItems,
     Recommendations,
@@ -56,6 +58,7 @@ from recsys_client.requests import (
     PutChange,
     Rule,
     Unset,
+    WantedList,
 )
 from recsys_client.retries import Retries
 
@@ -85,9 +88,11 @@ __all__ = [
     "ItemChangesDone",
     "ItemPage",
     "Level",
+    "Lists",
     "MergedSession",
     "Metric",
     "Model",
+    "NamedList",
     "NoAnswerError",
     "NotFoundError",
     "PatchChange",
@@ -113,4 +118,5 @@ __all__ = [
     "Unset",
     "User",
     "UserPage",
+    "WantedList",
 ]

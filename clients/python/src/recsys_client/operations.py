@@ -15,6 +15,7 @@ from recsys_client.answers import (
     History,
     ItemChangesDone,
     ItemPage,
+    Lists,
     MergedSession,
     Model,
     RankedItems,
@@ -36,6 +37,7 @@ from recsys_client.requests import (
     PutChange,
     Rule,
     Unset,
+    WantedList,
 )
 
 Answer = TypeVar("Answer")
@@ -130,6 +132,23 @@ def recommend_after(cursor: str, *, count: int = 10) -> Call[Recommendations]:
         body={"cursor": cursor, "count": count},
         page_after=_after(partial(recommend_after, count=count)),
     )
+
+
+def recommend_lists(
+    lists: Sequence[WantedList],
+    *,
+    user_id: str | None = None,
+    session_id: str | None = None,
+    preview: bool = False,
+) -> Call[Lists]:
+    """Up to 10 lists for one page, of which none repeats an item: each chooses out of what those before it left.
+
+    Args:
+        user_id, session_id: for whom the page is; not both.
+        preview: to look at only: no list is logged as shown.
+    """
+    body = _given(lists=lists, user_id=user_id, session_id=session_id, preview=preview)
+    return Call(method="POST", path="/v1/lists", answer=Lists, body=body)
 
 
 def get_similar_items(item_id: str, *, count: int = 10, category: Sequence[str] = ()) -> Call[RankedItems]:

@@ -136,6 +136,21 @@ class Recommendations(RankedItems):
     degraded: bool = Field(description="The level is not `full`.")
 
 
+class NamedList(RankedItems):
+    """A list of a page."""
+
+    name: str = Field(description="As the request has it.")
+    list_id: str = Field(description="Give it with the events that answer this list.")
+
+
+class Lists(_Schema):
+    """The lists of a page, in the request's order; no item is in two of them."""
+
+    request_id: str = Field(description="The id under which the log lines of all services stand.")
+    lists: list[NamedList]
+    preview: bool = Field(description="Not logged as shown: nothing was stored.")
+
+
 class RejectedEvent(_Schema):
     """An event that was not stored."""
 

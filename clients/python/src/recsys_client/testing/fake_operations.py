@@ -1,6 +1,7 @@
 """What `FakeGateway` answers to each operation: arguments as the request has them in, JSON out."""
 
 import base64
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ class FakeOperations:
         shop = self._shop
         return [
             ("POST", "/v1/recommendations", self._recommend),
+            ("POST", "/v1/lists", self._lists),
             ("GET", "/v1/items/popular", self._popular),
             ("GET", "/v1/items/([^/]+)/similar", self._similar),
             ("POST", "/v1/events", lambda body: shop.take_events(body["events"])),
@@ -96,6 +98,36 @@ class FakeOperations:
             "next_cursor": cursor,
             "preview": rest["preview"],
         }
+
+    def _lists(self, body: Json) -> Json:
+        shown: list[str] = []
+        lists = []
+        subject = {name: body[name] for name in ("user_id", "session_id") if name in body}
+        for wanted in body["lists"]:
+            conditions = dict(wanted.get("filter", {}))
+            conditions["exclude_item_ids"] = [*conditions.get("exclude_item_ids", ()), *shown]
+            answer = self._list(wanted, conditions, subject | {"preview": body.get("preview", False)})
+            shown += [item["item_id"] for item in answer["items"]]
+            lists.append(answer | {"name": wanted["name"]})
+        return {"request_id": uuid.uuid4().hex, "lists": lists, "preview": body.get("preview", False)}
+
+    def _list(self, wanted: Json, conditions: Json, whose: Json) -> Json:
+        count = _count(wanted, "count", where="body.lists")
+        kind = wanted.get("kind", "recommended")
+        if kind == "recommended":
+            asked = {"item_ids": wanted.get("item_ids", []), "count": count, "filter": conditions}
+            answer = self._recommend(whose | asked)
+            return {name: answer[name] for name in ("artifact_version", "items", "level", "degraded", "list_id")}
+        item_id = wanted.get("item_id", "")
+        source = "similar" if item_id in self._shop.items else "popular"
+        items = self._shop.ranked(without={item_id}, conditions=conditions, source=source)[:count]
+        list_id = self._shop.expose(
+            (item["item_id"] for item in items),
+            user_id=whose.get("user_id"),
+            session_id=whose.get("session_id"),
+            preview=whose["preview"],
+        )
+        return _ranked(items) | {"list_id": list_id}
 
     def _popular(self, asked: httpx.QueryParams) -> Json:
         items = self._shop.ranked(without=set(), conditions=_categories(asked), source="popular")
