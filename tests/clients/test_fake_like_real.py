@@ -118,6 +118,24 @@ def test_a_search_finds_every_word_and_the_category(client: Client) -> None:
     assert [item.item_id for item in found.items] == [f"{word}-2", f"{word}-3"]
 
 
+def test_categories_count_what_is_on_sale_by_name(client: Client) -> None:
+    category = f"~{somebody()}"  # after all others
+    client.change_items(
+        [
+            PutChange(item_id=f"{category}-1", category=category),
+            PutChange(item_id=f"{category}-2", category=category, available=False),
+        ]
+    )
+
+    def counts() -> dict[str, int]:
+        pages = client.category_pages(page_size=2)
+        return {each.category: each.item_count for page in pages for each in page.categories}
+
+    found = until(counts, lambda counts: category in counts)
+    assert list(found) == sorted(found)
+    assert found[category] == 1
+
+
 def test_changes_are_made_all_or_none(client: Client) -> None:
     item_id = somebody()
     with pytest.raises(NotFoundError, match="nothing was changed: no item 'nothing' to patch"):

@@ -4,6 +4,7 @@ import type { operations, paths } from "./schema.js";
 import { randomId, send, type Retries, type Sender } from "./sending.js";
 import type {
   AnswerOf,
+  CategoryPage,
   EventOutcome,
   History,
   Item,
@@ -144,6 +145,16 @@ export class Client {
   /** The same, page after page. */
   itemPages(query: QueryOf<"/v1/items"> = {}): AsyncGenerator<ItemPage, void> {
     return pages((cursor) => this.listItems({ ...query, cursor }));
+  }
+
+  /** Categories that have items on sale, with how many, by name. */
+  listCategories(query: QueryOf<"/v1/categories"> = {}): Promise<CategoryPage> {
+    return this.#ask("/v1/categories", "get", { query });
+  }
+
+  /** The same, page after page. */
+  categoryPages(query: QueryOf<"/v1/categories"> = {}): AsyncGenerator<CategoryPage, void> {
+    return pages((cursor) => this.listCategories({ ...query, cursor }));
   }
 
   /** One item; 404: it does not exist. */

@@ -14,6 +14,7 @@ export type Lists = Schemas["Lists"];
 export type ShopEvent = Schemas["EventIn"];
 export type EventOutcome = Schemas["EventOutcome"];
 export type ItemPage = Schemas["ItemPage"];
+export type CategoryPage = Schemas["CategoryPage"];
 export type ItemPut = Schemas["ItemPut"];
 export type ItemPatch = Schemas["ItemPatch"];
 export type ItemChange = Schemas["ItemChanges"]["changes"][number];

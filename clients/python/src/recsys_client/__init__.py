@@ -3,6 +3,8 @@
 from recsys_client.answers import (
     Arm,
     BlendTerm,
+    Category,
+    CategoryPage,
     ChangedItem,
     Contribution,
     ErasureReport,
@@ -69,6 +71,8 @@ __all__ = [
     "AsyncClient",
     "Blend",
     "BlendTerm",
+    "Category",
+    "CategoryPage",
     "ChangedItem",
     "Client",
     "Contribution",

@@ -216,6 +216,23 @@ class ItemPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Category:
+    """A category, and how many of its items are on sale."""
+
+    category: str
+    item_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryPage:
+    """Categories with items on sale, ordered by name."""
+
+    artifact_version: str
+    categories: tuple[Category, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class HistoryItem(Item):
     """An item of a history. One that has left the catalogue has only its id and is not available."""
 

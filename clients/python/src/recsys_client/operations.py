@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from recsys_client.answers import (
+    CategoryPage,
     ErasureReport,
     EventOutcome,
     History,
@@ -41,7 +42,7 @@ from recsys_client.requests import (
 )
 
 Answer = TypeVar("Answer")
-Page = TypeVar("Page", Recommendations, UserPage, ItemPage)
+Page = TypeVar("Page", Recommendations, UserPage, ItemPage, CategoryPage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +205,13 @@ def list_items(*, query: str = "", category: str = "", page_size: int = 20, curs
     given = _given(query=query, category=category, page_size=page_size, cursor=cursor)
     page_after = _after(lambda cursor: list_items(query=query, category=category, page_size=page_size, cursor=cursor))
     return Call(method="GET", path="/v1/items", answer=ItemPage, query=given, page_after=page_after)
+
+
+def list_categories(*, page_size: int = 20, cursor: str = "") -> Call[CategoryPage]:
+    """Categories that have items on sale, with how many, by name."""
+    query = _given(page_size=page_size, cursor=cursor)
+    page_after = _after(lambda cursor: list_categories(page_size=page_size, cursor=cursor))
+    return Call(method="GET", path="/v1/categories", answer=CategoryPage, query=query, page_after=page_after)
 
 
 def get_items(ids: Sequence[str]) -> Call[ItemPage]:

@@ -217,6 +217,21 @@ class ItemPage(_Schema):
     next_cursor: str | None = _NEXT_CURSOR
 
 
+class Category(_Schema):
+    """A category that has items on sale."""
+
+    category: str = Field(examples=["Home"])
+    item_count: int = Field(description="Items of it that are on sale.")
+
+
+class CategoryPage(_Schema):
+    """Categories ordered by name."""
+
+    artifact_version: str = _VERSION
+    categories: list[Category]
+    next_cursor: str | None = _NEXT_CURSOR
+
+
 class SingleItem(Item):
     """An item and the version that knows it."""
 

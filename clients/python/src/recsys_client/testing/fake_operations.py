@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ class FakeOperations:
             ("PUT", "/v1/items/([^/]+)", lambda item_id, body: _changed(shop, item_id, "put", body)),
             ("PATCH", "/v1/items/([^/]+)", lambda item_id, body: _changed(shop, item_id, "patch", body)),
             ("DELETE", "/v1/items/([^/]+)", lambda item_id, _: _changed(shop, item_id, "delete", {})),
+            ("GET", "/v1/categories", self._list_categories),
             ("GET", "/v1/users", self._list_users),
             ("GET", "/v1/users/([^/]+)/history", self._history),
             ("POST", "/v1/users/([^/]+)/sessions", self._merge),
@@ -151,6 +153,13 @@ class FakeOperations:
         ]
         page, cursor = _page_of(named, asked)
         return {"artifact_version": VERSION, "items": [items[item_id] for item_id in page], "next_cursor": cursor}
+
+    def _list_categories(self, asked: httpx.QueryParams) -> Json:
+        on_sale = (item["category"] for item in self._shop.items.values() if item["available"])
+        counts = Counter(category for category in on_sale if category)
+        page, cursor = _page_of(counts, asked)
+        categories = [{"category": category, "item_count": counts[category]} for category in page]
+        return {"artifact_version": VERSION, "categories": categories, "next_cursor": cursor}
 
     def _list_users(self, asked: httpx.QueryParams) -> Json:
         items_of: dict[str, set[str]] = {}
