@@ -275,6 +275,7 @@ def test_what_is_not_on_sale_is_in_no_list(client: Client) -> None:
     try:
         assert "item-09" not in ids_of(client.recommend(count=100))
         assert "item-09" not in ids_of(client.get_popular_items(count=100))
+        assert "item-09" not in ids_of(client.get_trending_items(count=100))
         assert "item-09" not in ids_of(client.get_similar_items("item-01", count=100))
     finally:
         client.patch_item("item-09", available=True)

@@ -97,6 +97,11 @@ export class Client {
     return this.#ask("/v1/items/popular", "get", { query });
   }
 
+  /** What trends, and then popular items; the same for everyone. */
+  getTrendingItems(query: QueryOf<"/v1/items/trending"> = {}): Promise<RankedItems> {
+    return this.#ask("/v1/items/trending", "get", { query });
+  }
+
   /**
    * Up to 1,000 events; a bad one is rejected alone. Those without an `event_id` get one before they are sent, so that
    * none counts twice; give it yourself where you send again after an error.
@@ -223,7 +228,7 @@ type Expect<T extends true> = T;
 
 /** An id as one segment of a path. Throws: RangeError, where the path would mean something else. */
 function segment(id: string, path: string): string {
-  const isTaken = path === "/v1/items/{item_id}" && (id === "popular" || id.endsWith("/similar"));
+  const isTaken = path === "/v1/items/{item_id}" && (id === "popular" || id === "trending" || id.endsWith("/similar"));
   if (isTaken || id === "" || id === "." || id === "..") {
     throw new RangeError(`${JSON.stringify(id)} cannot stand in ${path}: items have listItems({ids}) and changeItems`);
   }

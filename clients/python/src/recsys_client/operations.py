@@ -164,6 +164,12 @@ def get_popular_items(*, count: int = 10, category: Sequence[str] = ()) -> Call[
     return Call(method="GET", path="/v1/items/popular", answer=RankedItems, query=query)
 
 
+def get_trending_items(*, count: int = 10, category: Sequence[str] = ()) -> Call[RankedItems]:
+    """What trends, of any of the categories, and then popular items; the same for everyone."""
+    query = _given(count=count, category=category)
+    return Call(method="GET", path="/v1/items/trending", answer=RankedItems, query=query)
+
+
 def post_events(events: Sequence[Event]) -> Call[EventOutcome]:
     """Up to 1,000 events. A bad one is rejected alone; InvalidRequestError: all were.
 
@@ -302,6 +308,6 @@ def _segment(external_id: str) -> str:
 
 
 def _item_path(item_id: str) -> str:
-    if item_id == "popular" or item_id.endswith("/similar"):
+    if item_id in ("popular", "trending") or item_id.endswith("/similar"):
         raise ValueError(f"item {item_id!r} has no path of its own in the API: use get_items and change_items")
     return f"/v1/items/{_segment(item_id)}"

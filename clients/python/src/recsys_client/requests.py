@@ -63,7 +63,7 @@ class WantedList:
     """
 
     name: str
-    kind: Literal["recommended", "similar", "popular"] = "recommended"
+    kind: Literal["recommended", "similar", "popular", "trending"] = "recommended"
     item_id: str | None = None
     item_ids: Sequence[str] = ()
     count: int = 10

@@ -141,8 +141,8 @@ class WantedList(_Request):
     """A list of a page: what it is called there, and what it holds."""
 
     name: Name = Field(description="Of this list in the answer; each another one.", examples=["for_you"])
-    kind: Literal["recommended", "similar", "popular"] = Field(
-        "recommended", description="For whom the page is, like `item_id`, or the same for everyone."
+    kind: Literal["recommended", "similar", "popular", "trending"] = Field(
+        "recommended", description="For whom the page is, like `item_id`, or one of two that are the same for everyone."
     )
     item_id: Id | None = Field(None, description="Of similar items, and of no other kind.")
     item_ids: list[Id] = Field([], max_length=MAX_COUNT, description="A cart, of recommended items only.")

@@ -27,6 +27,7 @@ class FakeOperations:
             ("POST", "/v1/recommendations", self._recommend),
             ("POST", "/v1/lists", self._lists),
             ("GET", "/v1/items/popular", self._popular),
+            ("GET", "/v1/items/trending", self._popular),
             ("GET", "/v1/items/([^/]+)/similar", self._similar),
             ("POST", "/v1/events", lambda body: shop.take_events(body["events"])),
             ("GET", "/v1/items", self._list_items),

@@ -140,9 +140,11 @@ class Recommender:
         except grpc.aio.AioRpcError as error:
             return self.fallbacks.instead(error, only, count=count, without=[item_id], liked=[item_id])
 
-    async def popular(self, *, count: int, only: Filter, deadline: Deadline) -> RankedList:
-        """Popular items, which keep their order in the second stage."""
-        request = first_stage.GetPopularItemsRequest(count=count, filter=stage_requests.filter_of(only))
+    async def popular(self, *, count: int, only: Filter, deadline: Deadline, trending: bool = False) -> RankedList:
+        """Popular items, or what trends and then those, which keep their order in the second stage."""
+        request = first_stage.GetPopularItemsRequest(
+            count=count, filter=stage_requests.filter_of(only), trending=trending
+        )
         to_rank = second_stage.RerankRequest(blend=stage_requests.PERSONAL_ALONE)
         ask = self.clients.candidate_gen.get_popular_items
         try:

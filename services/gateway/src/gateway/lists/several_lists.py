@@ -58,11 +58,13 @@ async def _page(
 async def _same_for_everyone(
     wanted: WantedList, left: Filter, *, recommender: Recommender, deadline: Deadline
 ) -> RankedList:
-    """Like an item, or popular; popular too where the model does not know the item: the page has other lists."""
+    """Like an item, trending or popular; popular too where the model does not know the item."""
     if wanted.item_id is not None:
         try:
             return await recommender.similar_to(wanted.item_id, count=wanted.count, only=left, deadline=deadline)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
-    return await recommender.popular(count=wanted.count, only=left, deadline=deadline)
+    return await recommender.popular(
+        count=wanted.count, only=left, deadline=deadline, trending=wanted.kind == "trending"
+    )

@@ -76,6 +76,16 @@ async def get_popular_items(
     return _ranked_items(request, ranked, count=count)
 
 
+@router.get("/items/trending", response_model=schemas.RankedItems, openapi_extra=needs("read"))
+async def get_trending_items(
+    request: Request, parts: TheParts, categories: Categories = (), count: Count = 10
+) -> Response:
+    """What trends, by events of the last days, and then popular items; the same for everyone."""
+    recommender, only = parts.recommender, Filter(categories=list(categories))
+    ranked = await recommender.popular(count=count, only=only, deadline=recommender.deadline(), trending=True)
+    return _ranked_items(request, ranked, count=count)
+
+
 @router.get(
     "/items/{item_id:id}/similar",
     response_model=schemas.RankedItems,
