@@ -23,6 +23,7 @@ from recsys_client import (
     PatchChange,
     PutChange,
     RankedItems,
+    WantedList,
 )
 from recsys_client.testing import FakeGateway
 from tools.local_stack import LocalStack
@@ -115,6 +116,24 @@ def test_a_search_finds_every_word_and_the_category(client: Client) -> None:
     assert [item.item_id for item in found.items] == [f"{word}-1", f"{word}-2"]
     found = until(lambda: client.list_items(query=word, category="B"), lambda page: len(page.items) == 2)
     assert [item.item_id for item in found.items] == [f"{word}-2", f"{word}-3"]
+
+
+def test_categories_count_what_is_on_sale_by_name(client: Client) -> None:
+    category = f"~{somebody()}"  # after all others
+    client.change_items(
+        [
+            PutChange(item_id=f"{category}-1", category=category),
+            PutChange(item_id=f"{category}-2", category=category, available=False),
+        ]
+    )
+
+    def counts() -> dict[str, int]:
+        pages = client.category_pages(page_size=2)
+        return {each.category: each.item_count for page in pages for each in page.categories}
+
+    found = until(counts, lambda counts: category in counts)
+    assert list(found) == sorted(found)
+    assert found[category] == 1
 
 
 def test_changes_are_made_all_or_none(client: Client) -> None:
@@ -211,6 +230,21 @@ def test_what_was_done_counts_in_the_next_list(client: Client) -> None:
     assert "item-03" in ids_of(client.recommend(session_id=session_id, count=20, exclude_seen=["purchase"]))
 
 
+def test_the_lists_of_a_page_share_no_item_and_each_has_its_own_id(client: Client) -> None:
+    wanted = [
+        WantedList(name="like this", kind="similar", item_id="item-01", count=3),
+        WantedList(name="for you", count=3, filter=Filter(exclude_item_ids=["item-07"])),
+        WantedList(name="of one unknown", kind="similar", item_id=somebody(), count=3),
+    ]
+    page = client.recommend_lists(wanted, session_id=somebody())
+    shown = [item_id for each in page.lists for item_id in ids_of(each)]
+    assert [each.name for each in page.lists] == ["like this", "for you", "of one unknown"]
+    assert len(shown) == len(set(shown)) == 9
+    assert "item-07" not in ids_of(page.lists[1])
+    assert len({each.list_id for each in page.lists}) == 3
+    assert [each.level for each in page.lists] == ["full"] * 3
+
+
 def test_a_session_becomes_its_users(client: Client) -> None:
     session_id, user_id = somebody(), somebody()
     client.post_events([Event(session_id=session_id, item_id="item-05", type="cart")])
@@ -241,6 +275,7 @@ def test_what_is_not_on_sale_is_in_no_list(client: Client) -> None:
     try:
         assert "item-09" not in ids_of(client.recommend(count=100))
         assert "item-09" not in ids_of(client.get_popular_items(count=100))
+        assert "item-09" not in ids_of(client.get_trending_items(count=100))
         assert "item-09" not in ids_of(client.get_similar_items("item-01", count=100))
     finally:
         client.patch_item("item-09", available=True)

@@ -35,7 +35,7 @@ def test_a_back_end_in_node_lists_tracks_and_turns_pages(javascript_package: Pat
 def changed(document: dict[str, Any]) -> dict[str, Any]:
     """A new operation, a moved one, and a field that is gone from a request and from an answer."""
     paths, schemas = document["paths"], document["components"]["schemas"]
-    paths["/v1/items/trending"] = {"get": paths["/v1/items/popular"]["get"] | {"operationId": "get_trending_items"}}
+    paths["/v1/items/newest"] = {"get": paths["/v1/items/popular"]["get"] | {"operationId": "get_newest_items"}}
     paths["/v1/happenings"] = paths.pop("/v1/events")
     schemas["RecommendationRequest"]["properties"].pop("paginate")
     schemas["ItemPage"]["properties"].pop("next_cursor")
@@ -51,7 +51,7 @@ def test_a_change_of_the_api_does_not_compile(javascript_package: Path, tmp_path
     made = ["openapi.json", "--default-non-nullable=false", "--output", "src/schema.ts"]
     assert run(tools / "openapi-typescript", *made, cwd=tmp_path).returncode == 0
     done = run(tools / "tsc", "--noEmit", cwd=tmp_path)
-    told = ["getTrendingItems", '"/v1/events"', "'paginate' does not exist", "next_cursor"]
+    told = ["getNewestItems", '"/v1/events"', "'paginate' does not exist", "next_cursor"]
     assert [each for each in told if each not in done.stdout] == []
 
 

@@ -96,6 +96,9 @@ def properties(name: str) -> dict[str, Any]:
 def default_of(field: Field[Any]) -> Any:
     """In JSON; MISSING: it must be given."""
     default = field.default if field.default_factory is MISSING else field.default_factory()
+    if is_dataclass(default):  # the document leaves out of it what is null by default
+        said = {each.name: default_of(each) for each in fields(default)}
+        return {name: value for name, value in said.items() if value is not None}
     return list(default) if isinstance(default, tuple) else default
 
 
@@ -123,6 +126,7 @@ def sample(parameter: inspect.Parameter, hint: Any) -> Any:
         [requests.Rule(name="rule", item_id="a", boost=2)],
         [requests.Event(user_id="u", item_id="i", type="view")],
         [requests.DeleteChange(item_id="i")],
+        [requests.WantedList(name="list")],
     ):
         if fits(example, hint):
             return example

@@ -4,6 +4,7 @@ import type { operations, paths } from "./schema.js";
 import { randomId, send, type Retries, type Sender } from "./sending.js";
 import type {
   AnswerOf,
+  CategoryPage,
   EventOutcome,
   History,
   Item,
@@ -12,6 +13,8 @@ import type {
   ItemPage,
   ItemPatch,
   ItemPut,
+  Lists,
+  ListsRequest,
   Method,
   Operation,
   QueryOf,
@@ -79,6 +82,11 @@ export class Client {
     }
   }
 
+  /** Several lists for one page, of which none repeats an item: each chooses out of what those before it left. */
+  recommendLists(request: ListsRequest, options?: CallOptions): Promise<Lists> {
+    return this.#ask("/v1/lists", "post", { body: request }, options);
+  }
+
   /** Items like an item, most similar first; 404: the model does not know it. */
   getSimilarItems(itemId: string, query: QueryOf<"/v1/items/{item_id}/similar"> = {}): Promise<RankedItems> {
     return this.#ask("/v1/items/{item_id}/similar", "get", { path: { item_id: itemId }, query });
@@ -87,6 +95,11 @@ export class Client {
   /** The most popular items, the same for everyone. */
   getPopularItems(query: QueryOf<"/v1/items/popular"> = {}): Promise<RankedItems> {
     return this.#ask("/v1/items/popular", "get", { query });
+  }
+
+  /** What trends, and then popular items; the same for everyone. */
+  getTrendingItems(query: QueryOf<"/v1/items/trending"> = {}): Promise<RankedItems> {
+    return this.#ask("/v1/items/trending", "get", { query });
   }
 
   /**
@@ -137,6 +150,16 @@ export class Client {
   /** The same, page after page. */
   itemPages(query: QueryOf<"/v1/items"> = {}): AsyncGenerator<ItemPage, void> {
     return pages((cursor) => this.listItems({ ...query, cursor }));
+  }
+
+  /** Categories that have items on sale, with how many, by name. */
+  listCategories(query: QueryOf<"/v1/categories"> = {}): Promise<CategoryPage> {
+    return this.#ask("/v1/categories", "get", { query });
+  }
+
+  /** The same, page after page. */
+  categoryPages(query: QueryOf<"/v1/categories"> = {}): AsyncGenerator<CategoryPage, void> {
+    return pages((cursor) => this.listCategories({ ...query, cursor }));
   }
 
   /** One item; 404: it does not exist. */
@@ -205,7 +228,7 @@ type Expect<T extends true> = T;
 
 /** An id as one segment of a path. Throws: RangeError, where the path would mean something else. */
 function segment(id: string, path: string): string {
-  const isTaken = path === "/v1/items/{item_id}" && (id === "popular" || id.endsWith("/similar"));
+  const isTaken = path === "/v1/items/{item_id}" && (id === "popular" || id === "trending" || id.endsWith("/similar"));
   if (isTaken || id === "" || id === "." || id === "..") {
     throw new RangeError(`${JSON.stringify(id)} cannot stand in ${path}: items have listItems({ids}) and changeItems`);
   }

@@ -123,6 +123,21 @@ def test_a_patch_overrules_the_fields_that_it_names(catalogue: LiveCatalogue, li
     assert rows(masked(catalogue, categories=["kitchen"])) == [MUG]
 
 
+def test_categories_are_counted_by_what_is_on_sale_now(catalogue: LiveCatalogue, live: Live) -> None:
+    assert catalogue.category_counts() == {"light": 2, "kitchen": 1}
+    live.tell(
+        record("1", {"available": True}),
+        record("A b", {"category": "gifts"}),
+        record("0001", {"category": None}),
+        record("new", {"category": "light"}, whole=True),
+        record("untold", {"category": ""}, whole=True),
+        record("hidden", {"category": "garden", "available": False}, whole=True),
+    )
+    assert catalogue.category_counts() == {"light": 3, "gifts": 1}
+    live.tell(record("85123A", {}, deleted=True), record("new", {}, deleted=True))
+    assert catalogue.category_counts() == {"light": 1, "gifts": 1}
+
+
 def categories_of(catalogue: LiveCatalogue, asked: NDArray[np.int64]) -> list[str | None]:
     name_of = {catalogue.category_code(name): name for name in ("kitchen", "light", "gifts", None)}
     assert len(name_of) == 4

@@ -83,6 +83,27 @@ def test_popular_items_stand_by_popularity_and_pass_the_filter(board: Retriever)
     assert ask(board, Source.POPULAR, conditions=even) == ["item-08", "item-06", "item-04"]
 
 
+def test_what_trends_stands_before_what_is_popular_and_each_item_once(board: Retriever, live: LiveState) -> None:
+    change(live, record("fresh", is_whole=True, category="even"), record("item-10", available=False))
+    set_trending(live, {"item-03": 9, "fresh": 8, "item-08": 7, "item-10": 6})
+
+    def listed(conditions: Conditions) -> list[tuple[str, int]]:
+        found = board.popular(conditions, count=3, trending=True)
+        items = board.artifact.items
+        ids = [items.id_of(row) if row < len(items) else found.new_item_ids[row - len(items)] for row in found.rows]
+        return list(zip(ids, found.sources.tolist(), strict=True))
+
+    trending, popular = 1 << Source.TRENDING, 1 << Source.POPULAR
+    assert listed(Conditions(filter=Filter(categories=("even",)))) == [
+        ("fresh", trending),
+        ("item-08", trending | popular),
+        ("item-06", popular),
+        ("item-04", popular),
+    ]
+    assert [item_id for item_id, _ in listed(ANY)] == ["item-03", "fresh", "item-08", "item-11", "item-09"]
+    assert all(bits == popular for _, bits in listed(ANY)[3:])
+
+
 def test_trending_items_stand_by_weight_within_the_filter(board: Retriever, live: LiveState) -> None:
     assert ask(board, Source.TRENDING) == []
     set_trending(live, {"item-03": 9, "item-02": 8, "stranger": 7, "item-05": 6, "item-04": 5})

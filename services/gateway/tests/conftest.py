@@ -227,6 +227,19 @@ class FakeReranker:
             has_more=len(ids) > request.page_size,
         )
 
+    async def ListCategories(  # noqa: N802
+        self, request: catalog_service_pb2.ListCategoriesRequest, context: Context
+    ) -> catalog_service_pb2.ListCategoriesResponse:
+        await self.script.take(request, context)
+        names = [name for name in ("Garden", "Home", "ß/1") if name > request.after_category]
+        return catalog_service_pb2.ListCategoriesResponse(
+            artifact_version="v2",
+            categories=[catalog_service_pb2.Category(category=name, item_count=2) for name in names][
+                : request.page_size
+            ],
+            has_more=len(names) > request.page_size,
+        )
+
 
 @dataclass
 class FakeModel(health_pb2_grpc.HealthServicer):

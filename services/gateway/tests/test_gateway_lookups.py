@@ -71,6 +71,15 @@ async def test_pages_of_users_follow_their_cursors_whatever_the_ids(client: http
     assert second["next_cursor"] is None
 
 
+async def test_pages_of_categories_follow_their_cursors_to_the_end(client: httpx.AsyncClient) -> None:
+    first = (await client.get("/v1/categories", params={"page_size": 2})).json()
+    second = (await client.get("/v1/categories", params={"page_size": 2, "cursor": first["next_cursor"]})).json()
+
+    assert first["categories"] == [{"category": "Garden", "item_count": 2}, {"category": "Home", "item_count": 2}]
+    assert second["categories"] == [{"category": "ß/1", "item_count": 2}]
+    assert (second["artifact_version"], second["next_cursor"]) == ("v2", None)
+
+
 async def test_users_are_found_by_prefix(client: httpx.AsyncClient, received: list[Message]) -> None:
     await client.get("/v1/users", params={"prefix": "00"})
 

@@ -34,6 +34,7 @@ AWKWARD = [
     "\n",
     "\x00",
     "popular",
+    "trending",
     "recommendations",
     "x/history",
     "x/recommendations",
@@ -81,7 +82,8 @@ async def test_any_item_id_reaches_the_services_unchanged(
 
 
 @pytest.mark.parametrize(
-    "item_id", [item_id for item_id in AWKWARD if item_id != "popular" and not item_id.endswith("/similar")]
+    "item_id",
+    [item_id for item_id in AWKWARD if item_id not in ("popular", "trending") and not item_id.endswith("/similar")],
 )
 async def test_an_item_is_found_by_its_id(client: httpx.AsyncClient, item_id: str) -> None:
     response = await client.get(path("/v1/items/{}", item_id))

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from gateway import schemas
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetPopularItemsRequest, GetSimilarItemsRequest
+from recsys.v1.item_pb2 import Filter
 from recsys.v1.model_service_pb2 import GetModelRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -99,12 +100,22 @@ async def test_popular_items_fetch_no_more_than_they_show_and_are_ranked_for_nob
     assert second.WhichOneof("query") is None
 
 
+async def test_trending_items_are_asked_for_by_category_before_popular_ones(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    answer = await client.get("/v1/items/trending", params={"count": 4, "category": "Home"})
+
+    assert received[0] == GetPopularItemsRequest(count=4, filter=Filter(categories=["Home"]), trending=True)
+    assert len(answer.json()["items"]) == 4
+
+
 @pytest.mark.parametrize(
     ("path", "schema"),
     [
         ("/v1/users/7/recommendations", schemas.Recommendations),
         ("/v1/items/item-04/similar", schemas.RankedItems),
         ("/v1/items/popular", schemas.RankedItems),
+        ("/v1/items/trending", schemas.RankedItems),
     ],
 )
 async def test_what_is_sent_is_exactly_what_the_schema_promises(

@@ -22,6 +22,8 @@ from recsys.v1.catalog_service_pb2 import (
     FindUnknownItemsResponse,
     GetItemsRequest,
     GetItemsResponse,
+    ListCategoriesRequest,
+    ListCategoriesResponse,
     SearchItemsRequest,
     SearchItemsResponse,
 )
@@ -78,6 +80,11 @@ class Client:
     ) -> SearchItemsResponse:
         request = SearchItemsRequest(query=query, page_size=page_size, after_item_id=after, category=category)
         response: SearchItemsResponse = self._catalog.SearchItems(request, timeout=TIMEOUT_S)
+        return response
+
+    def categories(self, *, page_size: int = 5, after: str = "") -> ListCategoriesResponse:
+        request = ListCategoriesRequest(page_size=page_size, after_category=after)
+        response: ListCategoriesResponse = self._catalog.ListCategories(request, timeout=TIMEOUT_S)
         return response
 
 
@@ -326,3 +333,14 @@ def test_without_a_model_the_service_is_unavailable(tmp_path: Path, live: LiveSt
     with client_of(tmp_path, live) as client:
         calls: list[Callable[[], object]] = [client.rerank, client.items, client.unknown, client.search]
         assert {failure_of(call)[0] for call in calls} == {grpc.StatusCode.UNAVAILABLE}
+
+
+def test_categories_come_page_by_page_with_what_is_on_sale(client: Client, live: LiveState) -> None:
+    change(live, record("item-00", available=False), record("new", is_whole=True, category="ß"))
+    first = client.categories(page_size=2)
+    assert [(each.category, each.item_count) for each in first.categories] == [("even", 5), ("odd", 6)]
+    assert first.has_more
+    last = client.categories(page_size=2, after="odd")
+    assert [(each.category, each.item_count) for each in last.categories] == [("ß", 1)]
+    assert not last.has_more
+    assert failure_of(lambda: client.categories(page_size=0))[0] is INVALID

@@ -3,6 +3,8 @@
 from recsys_client.answers import (
     Arm,
     BlendTerm,
+    Category,
+    CategoryPage,
     ChangedItem,
     Contribution,
     ErasureReport,
@@ -15,9 +17,11 @@ from recsys_client.answers import (
     ItemChangesDone,
     ItemPage,
     Level,
+    Lists,
     MergedSession,
     Metric,
     Model,
+    NamedList,
     RankedItem,
     RankedItems,
     Recommendations,
@@ -56,6 +60,7 @@ from recsys_client.requests import (
     PutChange,
     Rule,
     Unset,
+    WantedList,
 )
 from recsys_client.retries import Retries
 
@@ -66,6 +71,8 @@ __all__ = [
     "AsyncClient",
     "Blend",
     "BlendTerm",
+    "Category",
+    "CategoryPage",
     "ChangedItem",
     "Client",
     "Contribution",
@@ -85,9 +92,11 @@ __all__ = [
     "ItemChangesDone",
     "ItemPage",
     "Level",
+    "Lists",
     "MergedSession",
     "Metric",
     "Model",
+    "NamedList",
     "NoAnswerError",
     "NotFoundError",
     "PatchChange",
@@ -113,4 +122,5 @@ __all__ = [
     "Unset",
     "User",
     "UserPage",
+    "WantedList",
 ]

@@ -130,6 +130,23 @@ class Recommendations(RankedItems):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamedList(RankedItems):
+    """A list of a page. Give `list_id` with the events that answer this list."""
+
+    name: str
+    list_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """The lists of a page, in the request's order; no item is in two of them."""
+
+    request_id: str
+    lists: tuple[NamedList, ...]
+    preview: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class RejectedEvent:
     """An event that was not stored; `index` is its place in the request, from 0."""
 
@@ -195,6 +212,23 @@ class ItemPage:
 
     artifact_version: str
     items: tuple[Item, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """A category, and how many of its items are on sale."""
+
+    category: str
+    item_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryPage:
+    """Categories with items on sale, ordered by name."""
+
+    artifact_version: str
+    categories: tuple[Category, ...]
     next_cursor: str | None
 
 

@@ -10,11 +10,13 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from recsys_client.answers import (
+    CategoryPage,
     ErasureReport,
     EventOutcome,
     History,
     ItemChangesDone,
     ItemPage,
+    Lists,
     MergedSession,
     Model,
     RankedItems,
@@ -36,10 +38,11 @@ from recsys_client.requests import (
     PutChange,
     Rule,
     Unset,
+    WantedList,
 )
 
 Answer = TypeVar("Answer")
-Page = TypeVar("Page", Recommendations, UserPage, ItemPage)
+Page = TypeVar("Page", Recommendations, UserPage, ItemPage, CategoryPage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +135,23 @@ def recommend_after(cursor: str, *, count: int = 10) -> Call[Recommendations]:
     )
 
 
+def recommend_lists(
+    lists: Sequence[WantedList],
+    *,
+    user_id: str | None = None,
+    session_id: str | None = None,
+    preview: bool = False,
+) -> Call[Lists]:
+    """Up to 10 lists for one page, of which none repeats an item: each chooses out of what those before it left.
+
+    Args:
+        user_id, session_id: for whom the page is; not both.
+        preview: to look at only: no list is logged as shown.
+    """
+    body = _given(lists=lists, user_id=user_id, session_id=session_id, preview=preview)
+    return Call(method="POST", path="/v1/lists", answer=Lists, body=body)
+
+
 def get_similar_items(item_id: str, *, count: int = 10, category: Sequence[str] = ()) -> Call[RankedItems]:
     """Items like an item, most similar first, of any of the categories. NotFoundError: the model does not know it."""
     query = _given(count=count, category=category)
@@ -142,6 +162,12 @@ def get_popular_items(*, count: int = 10, category: Sequence[str] = ()) -> Call[
     """The most popular items, of any of the categories, the same for everyone."""
     query = _given(count=count, category=category)
     return Call(method="GET", path="/v1/items/popular", answer=RankedItems, query=query)
+
+
+def get_trending_items(*, count: int = 10, category: Sequence[str] = ()) -> Call[RankedItems]:
+    """What trends, of any of the categories, and then popular items; the same for everyone."""
+    query = _given(count=count, category=category)
+    return Call(method="GET", path="/v1/items/trending", answer=RankedItems, query=query)
 
 
 def post_events(events: Sequence[Event]) -> Call[EventOutcome]:
@@ -185,6 +211,13 @@ def list_items(*, query: str = "", category: str = "", page_size: int = 20, curs
     given = _given(query=query, category=category, page_size=page_size, cursor=cursor)
     page_after = _after(lambda cursor: list_items(query=query, category=category, page_size=page_size, cursor=cursor))
     return Call(method="GET", path="/v1/items", answer=ItemPage, query=given, page_after=page_after)
+
+
+def list_categories(*, page_size: int = 20, cursor: str = "") -> Call[CategoryPage]:
+    """Categories that have items on sale, with how many, by name."""
+    query = _given(page_size=page_size, cursor=cursor)
+    page_after = _after(lambda cursor: list_categories(page_size=page_size, cursor=cursor))
+    return Call(method="GET", path="/v1/categories", answer=CategoryPage, query=query, page_after=page_after)
 
 
 def get_items(ids: Sequence[str]) -> Call[ItemPage]:
@@ -275,6 +308,6 @@ def _segment(external_id: str) -> str:
 
 
 def _item_path(item_id: str) -> str:
-    if item_id == "popular" or item_id.endswith("/similar"):
+    if item_id in ("popular", "trending") or item_id.endswith("/similar"):
         raise ValueError(f"item {item_id!r} has no path of its own in the API: use get_items and change_items")
     return f"/v1/items/{_segment(item_id)}"

@@ -53,6 +53,24 @@ class Filter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WantedList:
+    """A list of a page.
+
+    Attributes:
+        name: of this list in the answer.
+        item_id: of similar items, which need it.
+        item_ids: a cart, of recommended items only.
+    """
+
+    name: str
+    kind: Literal["recommended", "similar", "popular", "trending"] = "recommended"
+    item_id: str | None = None
+    item_ids: Sequence[str] = ()
+    count: int = 10
+    filter: Filter = Filter()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Blend:
     """Weights of the parts of a score."""
 

@@ -26,7 +26,7 @@ from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.search.recall_sample import RecallSample
-from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows
+from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows, trending_items
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import EventsOmittedError, ItemNotFoundError
@@ -213,12 +213,14 @@ class Retriever:
         found = self._similar.nearest(query, items, count) if query.any() else NONE
         return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
 
-    def popular(self, conditions: Conditions, *, count: int) -> Candidates:
-        """Items by popularity, the same for everyone."""
+    def popular(self, conditions: Conditions, *, count: int, trending: bool = False) -> Candidates:
+        """Items by popularity, the same for everyone; before them, if asked for, `count` by what trends."""
         eligible = self._eligible
         items = eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
-        popular = Proposals(Source.POPULAR, self.sources.popular.first(items, count))
-        return candidates_of(Source.ANN, NONE, [popular], n_items=eligible.n_items, new_ids=())
+        listed = [Proposals(Source.POPULAR, self.sources.popular.first(items, count))]
+        if trending:
+            listed.insert(0, Proposals(Source.TRENDING, trending_items(eligible.trending, items, count)))
+        return candidates_of(Source.ANN, NONE, listed, n_items=eligible.n_items, new_ids=eligible.new_ids)
 
     def _expect_all_events_needed(self, asker: Asker, user: KnownUser | None) -> None:
         """What was omitted must be part of the user's trained history, and older than the most recent items."""

@@ -84,7 +84,7 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         check_count("count", request.count, at_most=self._max_count)
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
-        candidates = retriever.popular(conditions, count=request.count)
+        candidates = retriever.popular(conditions, count=request.count, trending=request.trending)
         response = GetPopularItemsResponse(
             artifact_version=retriever.manifest.version,
             item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),

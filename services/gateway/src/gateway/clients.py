@@ -172,6 +172,14 @@ class RerankerClient(_ServiceClient):
         )
         return await self._call("CatalogService/SearchItems", self._catalog.SearchItems, request, timeout_s=timeout_s)
 
+    async def list_categories(
+        self, *, after_category: str, page_size: int, timeout_s: float
+    ) -> catalog_service_pb2.ListCategoriesResponse:
+        """A page of the categories that have items on sale."""
+        request = catalog_service_pb2.ListCategoriesRequest(after_category=after_category, page_size=page_size)
+        name, method = "CatalogService/ListCategories", self._catalog.ListCategories
+        return await self._call(name, method, request, timeout_s=timeout_s)
+
 
 @dataclass(frozen=True)
 class Clients:

@@ -13,6 +13,9 @@ from recsys.ids import MAX_ID_LENGTH
 MAX_COUNT: Final = 100
 """Of items in one answer. Part of the API, not a setting: callers read it in the OpenAPI document."""
 
+MAX_LISTS: Final = 10
+"""In one request. Each costs what a request for it alone costs."""
+
 MAX_EVENTS: Final = 1000
 MAX_ITEM_CHANGES: Final = 1000
 MAX_CURSOR_LENGTH: Final = 524_288
@@ -131,6 +134,47 @@ class RecommendationRequest(_Request):
             raise ValueError("give one of user_id and session_id")
         if self.cursor is not None and (others := self.model_fields_set - {"cursor", "count"}):
             raise ValueError(f"a cursor stands alone, or with count; not with {', '.join(sorted(others))}")
+        return self
+
+
+class WantedList(_Request):
+    """A list of a page: what it is called there, and what it holds."""
+
+    name: Name = Field(description="Of this list in the answer; each another one.", examples=["for_you"])
+    kind: Literal["recommended", "similar", "popular", "trending"] = Field(
+        "recommended", description="For whom the page is, like `item_id`, or one of two that are the same for everyone."
+    )
+    item_id: Id | None = Field(None, description="Of similar items, and of no other kind.")
+    item_ids: list[Id] = Field([], max_length=MAX_COUNT, description="A cart, of recommended items only.")
+    count: int = Field(10, ge=1, le=MAX_COUNT, description="How many to return at the most.")
+    filter: Filter = Filter()
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "WantedList":
+        if (self.item_id is not None) != (self.kind == "similar"):
+            raise ValueError("item_id: expected for similar items, and for no other kind")
+        if self.item_ids and self.kind != "recommended":
+            raise ValueError("item_ids: expected for recommended items only")
+        return self
+
+
+class ListsRequest(_Request):
+    """Several lists for one page, and for whom it is."""
+
+    user_id: Id | None = None
+    session_id: Id | None = Field(None, description="Of somebody who is not logged in; not together with user_id.")
+    lists: list[WantedList] = Field(
+        min_length=1, max_length=MAX_LISTS, description="In the order in which they choose their items."
+    )
+    preview: bool = Field(False, description="To look at only: no list is logged as shown.")
+
+    @model_validator(mode="after")
+    def _is_one_page(self) -> "ListsRequest":
+        if self.user_id is not None and self.session_id is not None:
+            raise ValueError("give one of user_id and session_id")
+        names = [each.name for each in self.lists]
+        if len(set(names)) < len(names):
+            raise ValueError(f"lists: expected each name once, found {', '.join(names)}")
         return self
 
 

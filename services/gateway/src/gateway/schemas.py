@@ -136,6 +136,21 @@ class Recommendations(RankedItems):
     degraded: bool = Field(description="The level is not `full`.")
 
 
+class NamedList(RankedItems):
+    """A list of a page."""
+
+    name: str = Field(description="As the request has it.")
+    list_id: str = Field(description="Give it with the events that answer this list.")
+
+
+class Lists(_Schema):
+    """The lists of a page, in the request's order; no item is in two of them."""
+
+    request_id: str = Field(description="The id under which the log lines of all services stand.")
+    lists: list[NamedList]
+    preview: bool = Field(description="Not logged as shown: nothing was stored.")
+
+
 class RejectedEvent(_Schema):
     """An event that was not stored."""
 
@@ -199,6 +214,21 @@ class ItemPage(_Schema):
 
     artifact_version: str = _VERSION
     items: list[Item]
+    next_cursor: str | None = _NEXT_CURSOR
+
+
+class Category(_Schema):
+    """A category that has items on sale."""
+
+    category: str = Field(examples=["Home"])
+    item_count: int = Field(description="Items of it that are on sale.")
+
+
+class CategoryPage(_Schema):
+    """Categories ordered by name."""
+
+    artifact_version: str = _VERSION
+    categories: list[Category]
     next_cursor: str | None = _NEXT_CURSOR
 
 

@@ -10,10 +10,13 @@ from recsys.rpc.requests import MOST_WORDS, check_at_most, check_count
 from recsys.shop.item_wire import item_to_wire
 from recsys.shop.search import Wanted
 from recsys.v1.catalog_service_pb2 import (
+    Category,
     FindUnknownItemsRequest,
     FindUnknownItemsResponse,
     GetItemsRequest,
     GetItemsResponse,
+    ListCategoriesRequest,
+    ListCategoriesResponse,
     SearchItemsRequest,
     SearchItemsResponse,
 )
@@ -59,4 +62,18 @@ class CatalogServicer(CatalogServiceServicer):
             artifact_version=ranker.manifest.version,
             items=[item_to_wire(item) for item in page.items],
             has_more=page.has_more,
+        )
+
+    def ListCategories(  # noqa: N802
+        self, request: ListCategoriesRequest, context: grpc.ServicerContext
+    ) -> ListCategoriesResponse:
+        check_count("page_size", request.page_size, at_most=self._max_page_size)
+        ranker = self._watcher.current()
+        counts = ranker.catalogue.category_counts()
+        names = sorted(name for name in counts if name > request.after_category)
+        page = names[: request.page_size]
+        return ListCategoriesResponse(
+            artifact_version=ranker.manifest.version,
+            categories=[Category(category=name, item_count=counts[name]) for name in page],
+            has_more=len(names) > len(page),
         )

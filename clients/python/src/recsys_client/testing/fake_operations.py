@@ -1,6 +1,8 @@
 """What `FakeGateway` answers to each operation: arguments as the request has them in, JSON out."""
 
 import base64
+import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,7 +25,9 @@ class FakeOperations:
         shop = self._shop
         return [
             ("POST", "/v1/recommendations", self._recommend),
+            ("POST", "/v1/lists", self._lists),
             ("GET", "/v1/items/popular", self._popular),
+            ("GET", "/v1/items/trending", self._popular),
             ("GET", "/v1/items/([^/]+)/similar", self._similar),
             ("POST", "/v1/events", lambda body: shop.take_events(body["events"])),
             ("GET", "/v1/items", self._list_items),
@@ -32,6 +36,7 @@ class FakeOperations:
             ("PUT", "/v1/items/([^/]+)", lambda item_id, body: _changed(shop, item_id, "put", body)),
             ("PATCH", "/v1/items/([^/]+)", lambda item_id, body: _changed(shop, item_id, "patch", body)),
             ("DELETE", "/v1/items/([^/]+)", lambda item_id, _: _changed(shop, item_id, "delete", {})),
+            ("GET", "/v1/categories", self._list_categories),
             ("GET", "/v1/users", self._list_users),
             ("GET", "/v1/users/([^/]+)/history", self._history),
             ("POST", "/v1/users/([^/]+)/sessions", self._merge),
@@ -97,6 +102,36 @@ class FakeOperations:
             "preview": rest["preview"],
         }
 
+    def _lists(self, body: Json) -> Json:
+        shown: list[str] = []
+        lists = []
+        subject = {name: body[name] for name in ("user_id", "session_id") if name in body}
+        for wanted in body["lists"]:
+            conditions = dict(wanted.get("filter", {}))
+            conditions["exclude_item_ids"] = [*conditions.get("exclude_item_ids", ()), *shown]
+            answer = self._list(wanted, conditions, subject | {"preview": body.get("preview", False)})
+            shown += [item["item_id"] for item in answer["items"]]
+            lists.append(answer | {"name": wanted["name"]})
+        return {"request_id": uuid.uuid4().hex, "lists": lists, "preview": body.get("preview", False)}
+
+    def _list(self, wanted: Json, conditions: Json, whose: Json) -> Json:
+        count = _count(wanted, "count", where="body.lists")
+        kind = wanted.get("kind", "recommended")
+        if kind == "recommended":
+            asked = {"item_ids": wanted.get("item_ids", []), "count": count, "filter": conditions}
+            answer = self._recommend(whose | asked)
+            return {name: answer[name] for name in ("artifact_version", "items", "level", "degraded", "list_id")}
+        item_id = wanted.get("item_id", "")
+        source = "similar" if item_id in self._shop.items else "popular"
+        items = self._shop.ranked(without={item_id}, conditions=conditions, source=source)[:count]
+        list_id = self._shop.expose(
+            (item["item_id"] for item in items),
+            user_id=whose.get("user_id"),
+            session_id=whose.get("session_id"),
+            preview=whose["preview"],
+        )
+        return _ranked(items) | {"list_id": list_id}
+
     def _popular(self, asked: httpx.QueryParams) -> Json:
         items = self._shop.ranked(without=set(), conditions=_categories(asked), source="popular")
         return _ranked(items[: _count(asked, "count")])
@@ -119,6 +154,13 @@ class FakeOperations:
         ]
         page, cursor = _page_of(named, asked)
         return {"artifact_version": VERSION, "items": [items[item_id] for item_id in page], "next_cursor": cursor}
+
+    def _list_categories(self, asked: httpx.QueryParams) -> Json:
+        on_sale = (item["category"] for item in self._shop.items.values() if item["available"])
+        counts = Counter(category for category in on_sale if category)
+        page, cursor = _page_of(counts, asked)
+        categories = [{"category": category, "item_count": counts[category]} for category in page]
+        return {"artifact_version": VERSION, "categories": categories, "next_cursor": cursor}
 
     def _list_users(self, asked: httpx.QueryParams) -> Json:
         items_of: dict[str, set[str]] = {}

@@ -5,6 +5,7 @@ changed.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from math import nan
@@ -112,6 +113,15 @@ class LiveCatalogue:
     def category_code(self, category: str | None) -> int:
         """The number by which this process knows a category, for as long as it holds the version."""
         return self._code("category", category)
+
+    def category_counts(self) -> dict[str, int]:
+        """How many items on sale each category has; only those that have any. Items without a category are in none."""
+        with self._lock:  # all of one moment
+            codes, code_of = self.categories(), self._code_of("category")
+            counted = np.bincount(codes[self.available_mask() & (codes != NO_TEXT)], minlength=len(code_of))
+            counts = Counter({name: int(counted[code]) for name, code in code_of.items()})
+            counts.update(new.item.category for new in self.new_items() if new.item.category)
+        return {name: count for name, count in counts.items() if name and count}
 
     def find(self, item_id: str) -> Item | None:
         """The item of this id; none for an unknown or deleted one."""

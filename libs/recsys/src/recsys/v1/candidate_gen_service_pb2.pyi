@@ -128,16 +128,18 @@ class GetSimilarItemsResponse(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., candidates: _Optional[_Union[_item_pb2.CandidateSet, _Mapping]] = ..., item_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetPopularItemsRequest(_message.Message):
-    __slots__ = ("count", "artifact_version", "filter", "with_item_ids")
+    __slots__ = ("count", "artifact_version", "filter", "with_item_ids", "trending")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    TRENDING_FIELD_NUMBER: _ClassVar[int]
     count: int
     artifact_version: str
     filter: _item_pb2.Filter
     with_item_ids: bool
-    def __init__(self, count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ...) -> None: ...
+    trending: bool
+    def __init__(self, count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ..., trending: _Optional[bool] = ...) -> None: ...
 
 class GetPopularItemsResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "item_ids")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from recsys.v1 import item_pb2 as recsys_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1frecsys/v1/catalog_service.proto\x12\trecsys.v1\x1a\x14recsys/v1/item.proto\"#\n\x0fGetItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"L\n\x10GetItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1e\n\x05items\x18\x02 \x03(\x0b\x32\x0f.recsys.v1.Item\"+\n\x17\x46indUnknownItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"F\n\x18\x46indUnknownItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x10\n\x08item_ids\x18\x02 \x03(\t\"_\n\x12SearchItemsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x15\n\rafter_item_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\"a\n\x13SearchItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1e\n\x05items\x18\x02 \x03(\x0b\x32\x0f.recsys.v1.Item\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x32\x80\x02\n\x0e\x43\x61talogService\x12\x43\n\x08GetItems\x12\x1a.recsys.v1.GetItemsRequest\x1a\x1b.recsys.v1.GetItemsResponse\x12[\n\x10\x46indUnknownItems\x12\".recsys.v1.FindUnknownItemsRequest\x1a#.recsys.v1.FindUnknownItemsResponse\x12L\n\x0bSearchItems\x12\x1d.recsys.v1.SearchItemsRequest\x1a\x1e.recsys.v1.SearchItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1frecsys/v1/catalog_service.proto\x12\trecsys.v1\x1a\x14recsys/v1/item.proto\"#\n\x0fGetItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"L\n\x10GetItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1e\n\x05items\x18\x02 \x03(\x0b\x32\x0f.recsys.v1.Item\"+\n\x17\x46indUnknownItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"F\n\x18\x46indUnknownItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x10\n\x08item_ids\x18\x02 \x03(\t\"_\n\x12SearchItemsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x15\n\rafter_item_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\"a\n\x13SearchItemsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1e\n\x05items\x18\x02 \x03(\x0b\x32\x0f.recsys.v1.Item\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"B\n\x15ListCategoriesRequest\x12\x16\n\x0e\x61\x66ter_category\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\"m\n\x16ListCategoriesResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\'\n\ncategories\x18\x02 \x03(\x0b\x32\x13.recsys.v1.Category\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x08\x43\x61tegory\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x12\n\nitem_count\x18\x02 \x01(\r2\xd7\x02\n\x0e\x43\x61talogService\x12\x43\n\x08GetItems\x12\x1a.recsys.v1.GetItemsRequest\x1a\x1b.recsys.v1.GetItemsResponse\x12[\n\x10\x46indUnknownItems\x12\".recsys.v1.FindUnknownItemsRequest\x1a#.recsys.v1.FindUnknownItemsResponse\x12L\n\x0bSearchItems\x12\x1d.recsys.v1.SearchItemsRequest\x1a\x1e.recsys.v1.SearchItemsResponse\x12U\n\x0eListCategories\x12 .recsys.v1.ListCategoriesRequest\x1a!.recsys.v1.ListCategoriesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHITEMSREQUEST']._serialized_end=395
   _globals['_SEARCHITEMSRESPONSE']._serialized_start=397
   _globals['_SEARCHITEMSRESPONSE']._serialized_end=494
-  _globals['_CATALOGSERVICE']._serialized_start=497
-  _globals['_CATALOGSERVICE']._serialized_end=753
+  _globals['_LISTCATEGORIESREQUEST']._serialized_start=496
+  _globals['_LISTCATEGORIESREQUEST']._serialized_end=562
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=564
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=673
+  _globals['_CATEGORY']._serialized_start=675
+  _globals['_CATEGORY']._serialized_end=723
+  _globals['_CATALOGSERVICE']._serialized_start=726
+  _globals['_CATALOGSERVICE']._serialized_end=1069
 # @@protoc_insertion_point(module_scope)

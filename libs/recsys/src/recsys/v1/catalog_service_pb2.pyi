@@ -56,3 +56,29 @@ class SearchItemsResponse(_message.Message):
     items: _containers.RepeatedCompositeFieldContainer[_item_pb2.Item]
     has_more: bool
     def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_item_pb2.Item, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
+
+class ListCategoriesRequest(_message.Message):
+    __slots__ = ("after_category", "page_size")
+    AFTER_CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    after_category: str
+    page_size: int
+    def __init__(self, after_category: _Optional[str] = ..., page_size: _Optional[int] = ...) -> None: ...
+
+class ListCategoriesResponse(_message.Message):
+    __slots__ = ("artifact_version", "categories", "has_more")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
+    categories: _containers.RepeatedCompositeFieldContainer[Category]
+    has_more: bool
+    def __init__(self, artifact_version: _Optional[str] = ..., categories: _Optional[_Iterable[_Union[Category, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
+
+class Category(_message.Message):
+    __slots__ = ("category", "item_count")
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    ITEM_COUNT_FIELD_NUMBER: _ClassVar[int]
+    category: str
+    item_count: int
+    def __init__(self, category: _Optional[str] = ..., item_count: _Optional[int] = ...) -> None: ...

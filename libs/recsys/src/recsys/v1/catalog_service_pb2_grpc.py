@@ -51,6 +51,11 @@ class CatalogServiceStub:
                 request_serializer=recsys_dot_v1_dot_catalog__service__pb2.SearchItemsRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_catalog__service__pb2.SearchItemsResponse.FromString,
                 _registered_method=True)
+        self.ListCategories = channel.unary_unary(
+                '/recsys.v1.CatalogService/ListCategories',
+                request_serializer=recsys_dot_v1_dot_catalog__service__pb2.ListCategoriesRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_catalog__service__pb2.ListCategoriesResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -81,6 +86,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCategories(self, request, context):
+        """The categories that have items on sale, ordered by name, and how many each has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -98,6 +110,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.SearchItems,
                     request_deserializer=recsys_dot_v1_dot_catalog__service__pb2.SearchItemsRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_catalog__service__pb2.SearchItemsResponse.SerializeToString,
+            ),
+            'ListCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategories,
+                    request_deserializer=recsys_dot_v1_dot_catalog__service__pb2.ListCategoriesRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_catalog__service__pb2.ListCategoriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -183,6 +200,33 @@ class CatalogService:
             '/recsys.v1.CatalogService/SearchItems',
             recsys_dot_v1_dot_catalog__service__pb2.SearchItemsRequest.SerializeToString,
             recsys_dot_v1_dot_catalog__service__pb2.SearchItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.CatalogService/ListCategories',
+            recsys_dot_v1_dot_catalog__service__pb2.ListCategoriesRequest.SerializeToString,
+            recsys_dot_v1_dot_catalog__service__pb2.ListCategoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,7 +1,7 @@
 """The use-case of further pages: a list, ranked once, is answered part by part, without what went off sale since."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, get_args
+from typing import Final
 
 import grpc
 
@@ -9,11 +9,9 @@ from gateway.clients import Clients
 from gateway.deadline import Deadline
 from gateway.lists.fallbacks import Fallbacks, is_of_the_caller
 from gateway.lists.list_cursors import RestOfList
-from gateway.lists.ranked import Page, ranked_item
-from gateway.schemas import Level
+from gateway.lists.ranked import LEVELS, Page, ranked_item
 from recsys.v1.item_pb2 import Item, RankedItem
 
-_LEVELS: Final[tuple[Level, ...]] = get_args(Level)  # from the best one down
 _CATALOGUE_SHARE: Final = 0.7  # of the time that is left, so that there is some for the answer without it
 
 
@@ -36,7 +34,7 @@ async def next_page(rest: RestOfList, *, count: int, clients: Clients, fallbacks
         except grpc.aio.AioRpcError as error:
             if is_of_the_caller(error):
                 raise
-            level = max(level, "without_rerank", key=_LEVELS.index)
+            level = max(level, "without_rerank", key=LEVELS.index)
             known = (fallbacks.described(each, artifact_version=rest.facts.artifact_version) for each in wanted)
             described = [item for item in known if item is not None]
         by_id = {item.item_id: item for item in described}

@@ -4,9 +4,12 @@ They are the hot path and go straight to JSON bytes: as pydantic models through 
 for ten took 280 µs instead of 220 (in process, no services). A test holds the bytes to the models.
 """
 
+from collections.abc import Iterable, Sequence
+
 import orjson
 
 from gateway.lists.ranked import Page, RankedList
+from gateway.schemas import Level
 from gateway.shop.items import Json, item_json
 from recsys.observability.logging import request_id
 from recsys.shop.sources import label_of, labels
@@ -38,14 +41,26 @@ def page_json(page: Page, *, asked: int, next_cursor: str | None) -> bytes:
 
 def ranked_items_json(ranked: RankedList) -> bytes:
     """JSON of `schemas.RankedItems`."""
-    return orjson.dumps(
-        {
-            "artifact_version": ranked.artifact_version,
-            "items": [_ranked_item(each) for each in ranked.items],
-            "level": ranked.level,
-            "degraded": ranked.level != "full",
-        }
-    )
+    return orjson.dumps(_ranked_items(ranked.items, artifact_version=ranked.artifact_version, level=ranked.level))
+
+
+def lists_json(named: Sequence[tuple[str, Page]], *, preview: bool) -> bytes:
+    """JSON of `schemas.Lists`, of the name and the page of each list."""
+    lists = [
+        _ranked_items(page.items, artifact_version=page.facts.artifact_version, level=page.facts.level)
+        | {"name": name, "list_id": page.list_id}
+        for name, page in named
+    ]
+    return orjson.dumps({"request_id": request_id.get(), "lists": lists, "preview": preview})
+
+
+def _ranked_items(items: Iterable[item_pb2.RankedItem], *, artifact_version: str, level: Level) -> Json:
+    return {
+        "artifact_version": artifact_version,
+        "items": [_ranked_item(each) for each in items],
+        "level": level,
+        "degraded": level != "full",
+    }
 
 
 def _ranked_item(message: item_pb2.RankedItem) -> Json:

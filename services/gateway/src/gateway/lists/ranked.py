@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
+from typing import Final, get_args
 
 from gateway.lists.list_cursors import ListFacts, RestOfList
 from gateway.schemas import Level
 from recsys.shop.item_wire import sources_to_wire
 from recsys.v1.item_pb2 import Item, RankedItem
 from recsys.v1.reranker_service_pb2 import Remainder
+
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)  # from the best one down
 
 
 @dataclass(frozen=True)

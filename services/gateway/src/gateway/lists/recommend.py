@@ -52,9 +52,12 @@ class Recommender:
     rules: ShopRules = field(default_factory=ShopRules)  # shop-wide
     model_places: ModelPlaces = field(default_factory=ModelPlaces)
 
-    async def for_somebody(self, asked: RecommendationRequest) -> Page:
+    def deadline(self) -> Deadline:
+        """Of a request that arrives now."""
+        return Deadline.after(self.settings.timeout_s)
+
+    async def for_somebody(self, asked: RecommendationRequest, deadline: Deadline) -> Page:
         """Items for a user, a session, a cart, or nobody in particular."""
-        deadline = Deadline.after(self.settings.timeout_s)
         after = self.model_places.lowest()
         profile, level = await self._profile(stage_requests.subject_of(asked), after_sequence=after)
         subject = profile.subject if profile else None
@@ -123,7 +126,7 @@ class Recommender:
         matching = len(ranked.items) + len(ranked.remainder.item_ids)
         return first_stage.GetCandidatesResponse(matching_items=matching), ranked
 
-    async def similar_to(self, item_id: str, *, count: int, only: Filter) -> RankedList:
+    async def similar_to(self, item_id: str, *, count: int, only: Filter, deadline: Deadline) -> RankedList:
         """Items like an item."""
         request = first_stage.GetSimilarItemsRequest(
             item_id=item_id,
@@ -131,17 +134,19 @@ class Recommender:
             filter=stage_requests.filter_of(only),
         )
         to_rank = second_stage.RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
-        ask, deadline = self.clients.candidate_gen.get_similar_items, Deadline.after(self.settings.timeout_s)
+        ask = self.clients.candidate_gen.get_similar_items
         try:
             return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]
         except grpc.aio.AioRpcError as error:
             return self.fallbacks.instead(error, only, count=count, without=[item_id], liked=[item_id])
 
-    async def popular(self, *, count: int, only: Filter) -> RankedList:
-        """Popular items, which keep their order in the second stage."""
-        request = first_stage.GetPopularItemsRequest(count=count, filter=stage_requests.filter_of(only))
+    async def popular(self, *, count: int, only: Filter, deadline: Deadline, trending: bool = False) -> RankedList:
+        """Popular items, or what trends and then those, which keep their order in the second stage."""
+        request = first_stage.GetPopularItemsRequest(
+            count=count, filter=stage_requests.filter_of(only), trending=trending
+        )
         to_rank = second_stage.RerankRequest(blend=stage_requests.PERSONAL_ALONE)
-        ask, deadline = self.clients.candidate_gen.get_popular_items, Deadline.after(self.settings.timeout_s)
+        ask = self.clients.candidate_gen.get_popular_items
         try:
             return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]
         except grpc.aio.AioRpcError as error:

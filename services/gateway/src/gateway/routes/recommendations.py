@@ -13,9 +13,10 @@ from gateway.http.problems import documented
 from gateway.http.request_context import AnsweredList, tell
 from gateway.lists.exposure import exposure
 from gateway.lists.further_pages import next_page
-from gateway.lists.list_json import page_json, ranked_items_json
-from gateway.lists.ranked import RankedList
-from gateway.requests import Filter, RecommendationRequest
+from gateway.lists.list_json import lists_json, page_json, ranked_items_json
+from gateway.lists.ranked import LEVELS, Page, RankedList
+from gateway.lists.several_lists import several_lists
+from gateway.requests import Filter, ListsRequest, RecommendationRequest
 from gateway.routes.dependencies import Parts, TheParts, keyed_router
 from gateway.routes.parameters import Categories, Count, ItemId, UserId
 from gateway.shop.live_shop import now_ms
@@ -33,6 +34,23 @@ async def recommend(request: Request, asked: RecommendationRequest) -> Response:
     What was done a moment ago counts. Filters hold inside the search, so that a narrow one still fills the list.
     """
     return await page(request.scope, asked)
+
+
+@router.post("/lists", response_model=schemas.Lists, openapi_extra=needs("read"))
+async def recommend_lists(request: Request, asked: ListsRequest, parts: TheParts) -> Response:
+    """Several lists for one page, of which none repeats an item: each chooses out of what those before it left.
+
+    Each list is an exposure of its own. Similar items of an item that the model does not know are popular ones.
+    """
+    started_s = time.perf_counter()
+    named = await several_lists(asked, parts.recommender)
+    pages = [given for _, given in named]
+    lowest = max((given.facts.level for given in pages), key=LEVELS.index)
+    returned, wanted = sum(len(given.items) for given in pages), sum(each.count for each in asked.lists)
+    tell(request.scope, AnsweredList(lowest, returned, asked=wanted))
+    for given in pages:
+        _expose(given, parts, started_s=started_s)
+    return Response(lists_json(named, preview=asked.preview), media_type=_JSON)
 
 
 @router.get("/users/{user_id:id}/recommendations", response_model=schemas.Recommendations, openapi_extra=needs("read"))
@@ -53,7 +71,19 @@ async def get_popular_items(
 ) -> Response:
     """The most popular items, the same for everyone."""
     only = Filter(categories=list(categories))
-    return _ranked_items(request, await parts.recommender.popular(count=count, only=only), count=count)
+    recommender = parts.recommender
+    ranked = await recommender.popular(count=count, only=only, deadline=recommender.deadline())
+    return _ranked_items(request, ranked, count=count)
+
+
+@router.get("/items/trending", response_model=schemas.RankedItems, openapi_extra=needs("read"))
+async def get_trending_items(
+    request: Request, parts: TheParts, categories: Categories = (), count: Count = 10
+) -> Response:
+    """What trends, by events of the last days, and then popular items; the same for everyone."""
+    recommender, only = parts.recommender, Filter(categories=list(categories))
+    ranked = await recommender.popular(count=count, only=only, deadline=recommender.deadline(), trending=True)
+    return _ranked_items(request, ranked, count=count)
 
 
 @router.get(
@@ -67,7 +97,9 @@ async def get_similar_items(
 ) -> Response:
     """Items like an item, most similar first, without itself."""
     only = Filter(categories=list(categories))
-    return _ranked_items(request, await parts.recommender.similar_to(item_id, count=count, only=only), count=count)
+    recommender = parts.recommender
+    ranked = await recommender.similar_to(item_id, count=count, only=only, deadline=recommender.deadline())
+    return _ranked_items(request, ranked, count=count)
 
 
 def _ranked_items(request: Request, ranked: RankedList, *, count: int) -> Response:
@@ -97,7 +129,7 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
     parts: Parts = scope["app"].state.parts
     recommender = parts.recommender
     if asked.cursor is None:
-        given = await recommender.for_somebody(asked)
+        given = await recommender.for_somebody(asked, recommender.deadline())
     else:
         given = await next_page(
             parts.cursors.decode(asked.cursor),
@@ -108,9 +140,14 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
         )
     facts = given.facts
     tell(scope, AnsweredList(facts.level, len(given.items), given.list_id, asked=asked.count, vector=facts.vector))
+    _expose(given, parts, started_s=started_s)
+    answer = page_json(given, asked=asked.count, next_cursor=parts.cursors.encode(given.rest))
+    return Response(answer, media_type=_JSON)
+
+
+def _expose(given: Page, parts: Parts, *, started_s: float) -> None:
+    """Have a page logged as shown, but for a preview."""
     if not given.facts.preview:
         latency_ms = (time.perf_counter() - started_s) * 1000
         shown = exposure(given.list_id, given.facts, given.items, unix_ms=now_ms(), latency_ms=latency_ms)
         parts.live.exposures.add(shown)
-    answer = page_json(given, asked=asked.count, next_cursor=parts.cursors.encode(given.rest))
-    return Response(answer, media_type=_JSON)
