@@ -124,6 +124,14 @@ def notice(text: str, *, kind: str = "info") -> None:
     st.html(f'<div class="notice {kind}" role="{role}">{html_text(text, longest=LONGEST_NOTICE)}</div>')
 
 
+def figures_html(figures: Mapping[str, str]) -> str:
+    """Figures by their names, as boxes."""
+    boxes = "".join(
+        f"<div><dt>{html_text(name)}</dt><dd>{html_text(value)}</dd></div>" for name, value in figures.items()
+    )
+    return f'<dl class="figures">{boxes}</dl>'
+
+
 def name_of(item: Item) -> str:
     """What people call the item: its title, or its id where the shop gave no title."""
     return shop_text.plain(item.title or "") or shop_text.plain(item.item_id) or "no name"

@@ -82,7 +82,7 @@ class GatewayClient:
         """
         how = {"count": count, "exclude_seen": not include_seen, "explain": True, "preview": preview}
         asked = {**visitor.fields, **how, **({"rules": _told(rules)} if rules else {})}
-        return self._post(Recommendations, "/v1/recommendations", asked)
+        return self._send(Recommendations, "/v1/recommendations", asked)
 
     def post_event(
         self,
@@ -97,7 +97,7 @@ class GatewayClient:
         """What the visitor did with an item; `list_id` and `position` say which list showed it, and where."""
         given = {"item_id": item_id, "type": event_type, "value": value, "list_id": list_id, "position": position}
         event = visitor.fields | {name: value for name, value in given.items() if value is not None}
-        return self._post(EventOutcome, "/v1/events", event)
+        return self._send(EventOutcome, "/v1/events", event)
 
     def history(self, user_id: str, *, count: int) -> History:
         """What the user has seen; empty for a user that the model does not know."""
@@ -129,20 +129,20 @@ class GatewayClient:
 
     def set_shares(self, name: str, shares: Mapping[str, float], *, key: str) -> Experiment:
         """Give arms their shares. This and the other writes need the scope admin; `key`, where given, has it."""
-        return self._post(Experiment, f"/v1/experiments/{_segment(name)}/shares", {"shares": dict(shares)}, key=key)
+        return self._send(Experiment, f"/v1/experiments/{_segment(name)}/shares", {"shares": dict(shares)}, key=key)
 
     def stop(self, name: str, *, key: str) -> Experiment:
         """Put nobody into the experiment any more, for good."""
-        return self._post(Experiment, f"/v1/experiments/{_segment(name)}/stop", None, key=key)
+        return self._send(Experiment, f"/v1/experiments/{_segment(name)}/stop", None, key=key)
 
     def ship(self, name: str, arm: str, *, key: str) -> Experiment:
         """End the experiment, and make this arm's settings everybody's."""
-        return self._post(Experiment, f"/v1/experiments/{_segment(name)}/ship", {"arm": arm}, key=key)
+        return self._send(Experiment, f"/v1/experiments/{_segment(name)}/ship", {"arm": arm}, key=key)
 
     def put_on_sale(self, item_id: str, *, available: bool, key: str) -> ItemsChanged:
         """Take an item off sale, or put it back."""
         path = f"/v1/items/{_segment(item_id)}"
-        return self._post(ItemsChanged, path, {"available": available}, key=key, method="PATCH")
+        return self._send(ItemsChanged, path, {"available": available}, key=key, method="PATCH")
 
     def rules(self) -> Rules:
         """The rules of every list."""
@@ -150,7 +150,7 @@ class GatewayClient:
 
     def put_rules(self, rules: Sequence[Rule], *, key: str) -> Rules:
         """Replace the rules of every list."""
-        return self._post(Rules, "/v1/rules", {"rules": _told(rules)}, key=key, method="PUT")
+        return self._send(Rules, "/v1/rules", {"rules": _told(rules)}, key=key, method="PUT")
 
     def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
         given = {name: value for name, value in params.items() if value != ""}
@@ -160,7 +160,7 @@ class GatewayClient:
             raise GatewayError("What is asked for is too long for the recommendation service.") from error
         return self._ask(answer, request)
 
-    def _post[A: BaseModel](
+    def _send[A: BaseModel](
         self, answer: type[A], path: str, body: Mapping[str, object] | None, *, key: str = "", method: str = "POST"
     ) -> A:
         headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -169,6 +169,21 @@ class Model(Answer):
     services: dict[str, ServiceModel]
     last_run: TrainingRun | None = None
 
+    @property
+    def refusals(self) -> list[str]:
+        """Sentences: a service kept an older version, the last training was refused."""
+        sentences = [
+            f"{name} refused the newest published version and keeps this one: {service.refused}"
+            for name, service in self.services.items()
+            if service.refused
+        ]
+        run = self.last_run
+        if run and not run.passed:
+            judged = f" It was judged by {run.users_judged:,} users." if run.users_judged is not None else ""
+            reasons = "; ".join(run.reasons) or "no reason is recorded"
+            sentences.append(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}")
+        return sentences
+
 
 class ItemsChanged(Answer):
     """What a change of items did."""

@@ -1,8 +1,8 @@
 """How much popularity, newness and transitions should count in a served list: a held-out window in, weights out.
 
 The reranker orders the candidates of an answer by `recsys.blend`. The same function ranks here, over candidates as the
-first stage proposes them: each user's best unseen items by the personal score, as many as the gateway asks for; and
-where transitions count, also those that the user's last items lead to, and popular ones. What is counted as a
+first stage proposes them: each user's best unseen items by the personal score, as many as the gateway asks for, and
+popular ones; and where transitions count, also those that the user's last items lead to. What is counted as a
 transition, an order or who has both items, is chosen with the weights.
 """
 
@@ -107,10 +107,9 @@ class Values:
             nearest: the candidates by the personal score, where they are at hand.
         """
         popular = baselines.popularity(recent_users, n_users=len(known.user_ids))
-        proposing: list[tuple[Scorer, int]] = [(popular, POPULAR)]
+        of_others = [_best(popular, known, user_rows, POPULAR)]
         if transitions is not None:
-            proposing.insert(0, (transitions, TRANSITIONS))
-        of_others = [_best(by, known, user_rows, count) for by, count in proposing]
+            of_others.insert(0, _best(transitions, known, user_rows, TRANSITIONS))
         nearest = _best(embeddings, known, user_rows, CANDIDATES) if nearest is None else nearest
         items = _each_once([nearest, *of_others])
         real = np.where(items >= 0, items, items[:, :1])  # the first once more in place of none: no extreme changes
@@ -215,8 +214,7 @@ def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Setti
     users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
     if len(users) < 2:
         return NO_BLEND
-    aged = recipes.with_age(recipe, fitted, window.train, rows=users)
-    scaled = recipes.with_recency(aged, window.train, recipe.recency_strength, recent_days=settings.recent_days)
+    scaled = recipes.with_age_and_recency(recipe, fitted, window.train, recent_days=settings.recent_days, rows=users)
     values_of = partial(
         Values.of,
         scaled,

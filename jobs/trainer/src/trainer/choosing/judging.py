@@ -203,11 +203,11 @@ def verdict_on(judgement: Judgement, ann_recall: float, *, settings: Settings) -
         ann_recall_floor=settings.ann_recall_floor,
         seed=settings.seed,
     )
-    if judgement.learned is not None and not judgement.stands_in:
-        verdict = replace(verdict, reasons=(*verdict.reasons, f"passed: {judgement.learned.reason}"))
-    if not judgement.stands_in:
-        return verdict
-    return replace(verdict, reasons=(f"passed: {judgement.stands_in}", *verdict.reasons))
+    if judgement.stands_in:
+        return replace(verdict, reasons=(f"passed: {judgement.stands_in}", *verdict.reasons))
+    if judgement.learned is not None:
+        return replace(verdict, reasons=(*verdict.reasons, f"passed: {judgement.learned.reason}"))
+    return verdict
 
 
 def unjudged(recipe: Recipe, users: int, *, live: Manifest | None) -> Verdict:

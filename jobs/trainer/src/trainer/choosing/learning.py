@@ -43,8 +43,7 @@ def lists_of(recipe: Recipe, fitted: Embeddings, window: Split, blend: Blend, *,
     """The candidates of the window's users. Features are of what was known before it, and only `taken` is of it."""
     train = window.train
     users = judged_users(window, max_users=settings.selection_users, seed=settings.seed)
-    aged = recipes.with_age(recipe, fitted, train, rows=users)
-    ready = recipes.with_recency(aged, train, recipe.recency_strength, recent_days=settings.recent_days)
+    ready = recipes.with_age_and_recency(recipe, fitted, train, recent_days=settings.recent_days, rows=users)
     values = blending.blended(ready, train, blend, recent_days=settings.recent_days).values(users)
     of_items = item_features.of_items(train)
     taken = find_hits(values.items, window.test[users])

@@ -109,8 +109,8 @@ def fit(
     recipe: Recipe, known: Interactions, *, recent_days: float, seed: int, checkpoint_dir: Path | None = None
 ) -> Embeddings:
     """Fit the recipe's model, weigh its users' histories by age and scale its items by recency."""
-    fitted = with_age(recipe, fit_model(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir), known)
-    return with_recency(fitted, known, recipe.recency_strength, recent_days=recent_days)
+    fitted = fit_model(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir)
+    return with_age_and_recency(recipe, fitted, known, recent_days=recent_days)
 
 
 def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir: Path | None = None) -> Embeddings:
@@ -178,6 +178,19 @@ def _checkpoint(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_di
 
 def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def with_age_and_recency(
+    recipe: Recipe,
+    fitted: Embeddings,
+    known: Interactions,
+    *,
+    recent_days: float,
+    rows: NDArray[np.int64] | None = None,
+) -> Embeddings:
+    """All of the recipe, of its fitted model. `rows` as of `with_age`."""
+    aged = with_age(recipe, fitted, known, rows=rows)
+    return with_recency(aged, known, recipe.recency_strength, recent_days=recent_days)
 
 
 def with_age(

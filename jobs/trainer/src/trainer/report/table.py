@@ -78,9 +78,7 @@ def served(choice: Choice, window: Split, *, recent_days: float, fits: KeptFits)
 
 def _row(recipe: Recipe, blend: Blend, window: Split, *, fits: KeptFits, recent_days: float) -> Row:
     fitted, train = fits.of(recipe, window), window.train
-    personal = recipes.with_recency(
-        recipes.with_age(recipe, fitted, train), train, recipe.recency_strength, recent_days=recent_days
-    )
+    personal = recipes.with_age_and_recency(recipe, fitted, train, recent_days=recent_days)
     scorer = blending.scorer(personal, train, blend, recent_days=recent_days)
     beside = ["recency"] if recipe.recency_strength else []
     beside += [] if blend.info.weights.is_personal_only else ["blend"]

@@ -30,7 +30,7 @@ class Ranker:
         """Of one answer's candidates: arguments as of `recsys.ranking_features.features`."""
         found = features(blended=blended, personal=personal, transitions=transitions, items=items)
         base = scaled(blended) * self.info.base_weight
-        return RankedByTrees(found, base, base + self.trees.scores(found))
+        return RankedByTrees(found, base + self.trees.scores(found))
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,4 @@ class RankedByTrees:
     """The candidates of one answer."""
 
     features: NDArray[np.float32]  # [n, len(FEATURES)]
-    base: NDArray[np.float64]  # [n] what the blend is of the score
     scores: NDArray[np.float64]  # [n]

@@ -15,12 +15,13 @@ from recsys.v1.item_pb2 import Item, RankedItem
 _CATALOGUE_SHARE: Final = 0.7  # of the time that is left, so that there is some for the answer without it
 
 
-async def next_page(rest: RestOfList, *, count: int, clients: Clients, fallbacks: Fallbacks, timeout_s: float) -> Page:
+async def next_page(
+    rest: RestOfList, *, count: int, clients: Clients, fallbacks: Fallbacks, deadline: Deadline
+) -> Page:
     """The next `count` items that are still on sale; while the catalogue cannot be asked, as this process knows them.
 
     Raises: `grpc.aio.AioRpcError` where the catalogue refuses the request.
     """
-    deadline = Deadline.after(timeout_s)
     items: list[RankedItem] = []
     level = rest.facts.level
     while rest.item_ids and len(items) < count:

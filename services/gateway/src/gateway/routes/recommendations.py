@@ -128,15 +128,16 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
     started_s = time.perf_counter()
     parts: Parts = scope["app"].state.parts
     recommender = parts.recommender
+    deadline = recommender.deadline()
     if asked.cursor is None:
-        given = await recommender.for_somebody(asked, recommender.deadline())
+        given = await recommender.for_somebody(asked, deadline)
     else:
         given = await next_page(
             parts.cursors.decode(asked.cursor),
             count=asked.count,
             clients=parts.clients,
             fallbacks=recommender.fallbacks,
-            timeout_s=parts.settings.timeout_s,
+            deadline=deadline,
         )
     facts = given.facts
     tell(scope, AnsweredList(facts.level, len(given.items), given.list_id, asked=asked.count, vector=facts.vector))

@@ -14,15 +14,15 @@ BASELINE = "popularity"  # the model that everybody gets the same items from
 
 def facts_html(model: Model) -> str:
     """The model in five figures."""
-    facts = {
-        "Algorithm": model.model,
-        "Dimensions": f"{model.dim:,}",
-        "Users": f"{model.user_count:,}",
-        "Items": f"{model.item_count:,}",
-        "Trained (UTC)": f"{model.trained_at.day} {model.trained_at:%b %Y, %H:%M}",
-    }
-    boxes = "".join(f"<div><dt>{name}</dt><dd>{html_text(value)}</dd></div>" for name, value in facts.items())
-    return f'<dl class="figures">{boxes}</dl>'
+    return cards.figures_html(
+        {
+            "Algorithm": model.model,
+            "Dimensions": f"{model.dim:,}",
+            "Users": f"{model.user_count:,}",
+            "Items": f"{model.item_count:,}",
+            "Trained (UTC)": f"{model.trained_at.day} {model.trained_at:%b %Y, %H:%M}",
+        }
+    )
 
 
 def metrics_html(metrics: Sequence[Metric]) -> str:
@@ -58,17 +58,6 @@ def service_html(name: str, service: ServiceModel) -> str:
     return f'<p class="facts">{html_text(name)}</p><ul class="versions">{"".join(lines)}</ul>'
 
 
-def say_training(model: Model) -> None:
-    """What the owner of the shop should know of the trainings: no personal model yet, the last one refused."""
-    if model.model == BASELINE:
-        cards.notice("The live model is the baseline “popularity”: no personal model was shown to be better yet.")
-    run = model.last_run
-    if run and not run.passed:
-        judged = f" It was judged by {run.users_judged:,} users." if run.users_judged is not None else ""
-        reasons = "; ".join(run.reasons) or "no reason is recorded"
-        cards.notice(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}", kind="error")
-
-
 def show_rolling_back(model: Model) -> None:
     """How an earlier version goes live again: on the volume, which neither this page nor the gateway writes."""
     held = {version for service in model.services.values() for version in service.held_versions}
@@ -84,10 +73,10 @@ def show_rolling_back(model: Model) -> None:
 
 model = gateway().model()
 st.html(f'<p class="kicker">Live model</p><h1 class="page-title">{html_text(model.artifact_version)}</h1>')
-for name, service in model.services.items():
-    if service.refused:
-        cards.notice(f"{name} refused the newest published version and keeps this one: {service.refused}", kind="error")
-say_training(model)
+for refusal in model.refusals:
+    cards.notice(refusal, kind="error")
+if model.model == BASELINE:
+    cards.notice("The live model is the baseline “popularity”: no personal model was shown to be better yet.")
 st.html(facts_html(model))
 figures, versions = st.columns([7, 3], gap="large")
 with figures:

@@ -18,17 +18,15 @@ def figures_html(model: Model, *, now: datetime) -> str:
     recall = next((metric.value for metric in model.metrics if metric.name == RECALL), None)
     run = model.last_run
     trained = "not recorded" if run is None else "went live" if run.passed else "refused"
-    facts = {
-        "Model age": age(now - model.trained_at),
-        "Last training": trained,
-        "Customers known": f"{model.user_count:,}",
-        "Items known": f"{model.item_count:,}",
-        RECALL: "not measured" if recall is None else f"{recall:.1%}",
-    }
-    boxes = "".join(
-        f"<div><dt>{html_text(name)}</dt><dd>{html_text(value)}</dd></div>" for name, value in facts.items()
+    return cards.figures_html(
+        {
+            "Model age": age(now - model.trained_at),
+            "Last training": trained,
+            "Customers known": f"{model.user_count:,}",
+            "Items known": f"{model.item_count:,}",
+            RECALL: "not measured" if recall is None else f"{recall:.1%}",
+        }
     )
-    return f'<dl class="figures">{boxes}</dl>'
 
 
 def age(passed: timedelta) -> str:
@@ -80,11 +78,7 @@ def show_experiments() -> None:
 
 model = gateway().model()
 st.html('<p class="kicker">Overview</p><h1 class="page-title">How the recommendations are</h1>')
-for name, service in model.services.items():
-    if service.refused:
-        cards.notice(f"{name} refused the newest published version and keeps this one: {service.refused}", kind="error")
-if model.last_run and not model.last_run.passed:
-    reasons = "; ".join(model.last_run.reasons) or "no reason is recorded"
-    cards.notice(f"The last training, {model.last_run.artifact_version}, was refused: {reasons}.", kind="error")
+for refusal in model.refusals:
+    cards.notice(refusal, kind="error")
 st.html(figures_html(model, now=datetime.now(UTC)))
 show_experiments()
