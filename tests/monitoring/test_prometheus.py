@@ -25,7 +25,12 @@ def watching(system: Watched, tmp_path_factory: pytest.TempPathFactory) -> Itera
             lambda: [one["value"][1] for one in running.query(asked)] == [str(len(system.ports))],
             what=lambda: running.query("up"),
         )
-        use(system, rounds=2)  # a rate needs two scrapes
+        use(system, rounds=2)
+        scraped_twice = 'count(sum_over_time(up{job=~".+"}[1m]) >= 2)'  # a rate needs two scrapes, of every page
+        running.wait_until(
+            lambda: [one["value"][1] for one in running.query(scraped_twice)] == [str(len(system.ports))],
+            what=lambda: running.query("sum_over_time(up[1m])"),
+        )
         running.wait_until(
             lambda: all(running.query(rule["record"]) for rule in rules("recording")),
             what=lambda: [rule["record"] for rule in rules("recording") if not running.query(rule["record"])],
