@@ -88,10 +88,13 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 	$(PYTHON) -m pytest $(UNIT)
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
+# A test that takes so long waits for what never comes: it fails, and says where it stood.
+HANGS_S := 900
+
 test: lint setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
-	$(PYTHON) -m pytest $(UNIT) --numprocesses 2 --dist loadfile
-	$(PYTHON) -m pytest tests --durations=40 --durations-min=4
+	$(PYTHON) -m pytest $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
+	$(PYTHON) -m pytest tests --timeout $(HANGS_S) --durations=40 --durations-min=4
 
 security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered
 	@$(PYTHON) -m tools.security
