@@ -1,4 +1,4 @@
-"""Commands in the documentation are ones that there are: targets, modules, subcommands, options, profiles, routes, fields.
+"""Commands in the documentation are ones that there are: target, module, subcommand, option, profile, route, field.
 
 Those of a shell block and those of a line of text. That they do what is said of them, the tests of each say.
 """
@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +107,7 @@ def expect_module(arguments: list[str]) -> None:
 
 def expect_compose(arguments: list[str]) -> None:
     profiles = {profile for service in COMPOSE["services"].values() for profile in service.get("profiles", [])}
-    for option, value in zip(arguments, arguments[1:], strict=False):
+    for option, value in pairwise(arguments):
         if option == "--profile":
             assert value in profiles, f"docker compose --profile {value}"
 
