@@ -310,6 +310,50 @@ class Model(_Schema):
     last_run: TrainingRun | None = Field(description="The trainer's last run; null: not recorded.")
 
 
+class RunBaseline(_Schema):
+    """What the report of a run has beside its model, by the same users."""
+
+    name: str = Field(examples=["popularity"])
+    metrics: dict[str, float] = Field(description="Means.", examples=[{"recall@20": 0.08, "ndcg@20": 0.05}])
+
+
+class Run(_Schema):
+    """A run of the trainer, and what became of its version."""
+
+    artifact_version: str = _VERSION
+    state: Literal["live", "kept", "removed"] = Field(description="kept: it can be activated; removed: it is gone.")
+    trained_at: datetime
+    model: str = Field(examples=["als"])
+    user_count: int
+    item_count: int
+    metrics: dict[str, float] = Field(description="Means on the newest window; empty: it was not judged.")
+    baselines: list[RunBaseline] = Field(description="In the order of the report.")
+    users_judged: int | None = Field(description="How many users it was judged by; null: not recorded.")
+    refusal: str | None = Field(description="Why the gate refused it; null: it did not.")
+    forced: bool = Field(description="It went live all the same.")
+    has_report: bool
+
+
+class RunList(_Schema):
+    """Runs of the trainer, newest first."""
+
+    runs: list[Run]
+
+
+class RunReport(_Schema):
+    """What a run measured."""
+
+    artifact_version: str = _VERSION
+    html: str = Field(description="A whole page, which fetches nothing.")
+
+
+class Activated(_Schema):
+    """A version that is the live one from now on; services follow within seconds."""
+
+    artifact_version: str = _VERSION
+    refusal: str | None = Field(description="Why the gate had refused it; null: it had not.")
+
+
 class Health(_Schema):
     """The process is up."""
 
