@@ -7,13 +7,18 @@ from pathlib import Path
 
 import grpc
 import pytest
+from in_process import NEVER_S, TIMEOUT_S, failure_of, serving
 from tiny_artifact import checkerboard, publish
 
+from candidate_gen.app import create
 from candidate_gen.run_servicer import RunServicer
+from candidate_gen.settings import Settings
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import GateInfo
 from recsys.artifact.runs import Run
 from recsys.errors import InvalidArgumentError, NotActivatedError
+from recsys.feature_store.follower import LiveState
+from recsys.observability.metrics import Metrics
 from recsys.v1.run_service_pb2 import (
     RUN_STATE_KEPT,
     RUN_STATE_LIVE,
@@ -22,6 +27,7 @@ from recsys.v1.run_service_pb2 import (
     GetReportRequest,
     ListRunsRequest,
 )
+from recsys.v1.run_service_pb2_grpc import RunServiceStub
 
 CONTEXT: grpc.ServicerContext = None  # type: ignore[assignment] # which the methods leave alone
 
@@ -105,3 +111,14 @@ def test_where_the_volume_cannot_be_written_the_command_is_named(volume: Path, m
     monkeypatch.setattr("recsys.artifact.writer.activate", is_read_only)
     with pytest.raises(NotActivatedError, match="recsys activate"):
         RunServicer(volume).ActivateVersion(ActivateVersionRequest(artifact_version="v1"), CONTEXT)
+
+
+def test_the_service_answers_over_grpc(volume: Path) -> None:
+    settings = Settings(artifact_dir=volume, poll_interval_s=NEVER_S)
+    with serving(*create(settings, LiveState(), Metrics())) as channel:
+        stub = RunServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        assert stub.ListRuns(ListRunsRequest(count=1), timeout=TIMEOUT_S).artifact_version == "v2"
+        asked = ActivateVersionRequest(artifact_version="v9")
+        code, said = failure_of(lambda: stub.ActivateVersion(asked, timeout=TIMEOUT_S))
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert said == "'v9' is not made live: no such version is kept; kept: v1, v2"

@@ -53,11 +53,13 @@ class RunServicer(RunServiceServicer):
                 known[version] = run
         newest = sorted(known.values(), key=lambda run: run.version, reverse=True)[: request.count]
         live = layout.current_version(self._volume)
-        return ListRunsResponse(runs=[self._to_wire(run, live=live, kept=kept) for run in newest])
+        told = [self._to_wire(run, live=live, kept=kept) for run in newest]
+        return ListRunsResponse(artifact_version=live or "", runs=told)
 
     def GetReport(self, request: GetReportRequest, context: grpc.ServicerContext) -> GetReportResponse:  # noqa: N802
         check_given("artifact_version", request.artifact_version)
-        return GetReportResponse(html=runs.report(self._volume, request.artifact_version))
+        version = request.artifact_version
+        return GetReportResponse(artifact_version=version, html=runs.report(self._volume, version))
 
     def ActivateVersion(  # noqa: N802
         self, request: ActivateVersionRequest, context: grpc.ServicerContext
@@ -74,7 +76,7 @@ class RunServicer(RunServiceServicer):
                 else "candidate_gen may not write where versions are; use the command `recsys activate`"
             )
             raise NotActivatedError(version[:_LONGEST_NAME], reason) from error
-        return ActivateVersionResponse(refusal=refusal)
+        return ActivateVersionResponse(artifact_version=version, refusal=refusal)
 
     def _activate(self, version: str) -> str:
         """Why the gate had refused it."""

@@ -78,10 +78,12 @@ class Run(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., trained_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., model: _Optional[str] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ..., baselines: _Optional[_Iterable[_Union[RunBaseline, _Mapping]]] = ..., users_judged: _Optional[int] = ..., refusal: _Optional[str] = ..., forced: _Optional[bool] = ..., has_report: _Optional[bool] = ...) -> None: ...
 
 class ListRunsResponse(_message.Message):
-    __slots__ = ("runs",)
+    __slots__ = ("artifact_version", "runs")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
     runs: _containers.RepeatedCompositeFieldContainer[Run]
-    def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
+    def __init__(self, artifact_version: _Optional[str] = ..., runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
 
 class GetReportRequest(_message.Message):
     __slots__ = ("artifact_version",)
@@ -90,10 +92,12 @@ class GetReportRequest(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ...) -> None: ...
 
 class GetReportResponse(_message.Message):
-    __slots__ = ("html",)
+    __slots__ = ("artifact_version", "html")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     HTML_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
     html: str
-    def __init__(self, html: _Optional[str] = ...) -> None: ...
+    def __init__(self, artifact_version: _Optional[str] = ..., html: _Optional[str] = ...) -> None: ...
 
 class ActivateVersionRequest(_message.Message):
     __slots__ = ("artifact_version",)
@@ -102,7 +106,9 @@ class ActivateVersionRequest(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ...) -> None: ...
 
 class ActivateVersionResponse(_message.Message):
-    __slots__ = ("refusal",)
+    __slots__ = ("artifact_version", "refusal")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
     refusal: str
-    def __init__(self, refusal: _Optional[str] = ...) -> None: ...
+    def __init__(self, artifact_version: _Optional[str] = ..., refusal: _Optional[str] = ...) -> None: ...
