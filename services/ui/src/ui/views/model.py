@@ -1,4 +1,4 @@
-"""The live model and the trainer's runs: how good they were, what was refused and why, and going back to one of them."""
+"""The live model and the trainer's runs: how good they were, what was refused and why, and back to one of them."""
 
 from collections.abc import Sequence
 from functools import partial
