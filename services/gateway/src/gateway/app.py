@@ -20,6 +20,7 @@ from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
 from gateway.lists.rules import ShopRules
 from gateway.routes import (
+    activity,
     categories,
     events,
     experiments,
@@ -92,6 +93,7 @@ def create_app(
         users,
         experiments,
         rules_routes,
+        activity,
         model,
         runs,
         health,

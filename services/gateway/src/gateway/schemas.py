@@ -362,6 +362,27 @@ class Activated(_Schema):
     refusal: str | None = Field(description="Why the gate had refused it; null: it had not.")
 
 
+class DayOfActivity(_Schema):
+    """What happened on one day, in UTC."""
+
+    date: str = Field(description="YYYY-MM-DD.", examples=["2026-11-29"])
+    events: dict[str, int] = Field(description="By type.", examples=[{"view": 1200, "purchase": 31}])
+    money: float = Field(description="Value of purchases, less that of removals.")
+    lists: int = Field(description="Lists that were shown.")
+    clicked_lists: int = Field(
+        description="Of them, with an event, other than a removal, that names the list, on its day or the day after."
+    )
+    levels: dict[str, int] = Field(description="Lists by level.", examples=[{"full": 840}])
+
+
+class Activity(_Schema):
+    """What happened in the shop, day by day."""
+
+    as_of: datetime | None = Field(description="What was recorded up to then counts; null: nothing was counted yet.")
+    age_s: float | None = Field(description="How long ago that was.")
+    days: list[DayOfActivity] = Field(description="Oldest first, without days on which nothing happened; 60 at most.")
+
+
 class Health(_Schema):
     """The process is up."""
 
