@@ -4,6 +4,7 @@ UV := .tools/bin/uv
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 UI_PYTHON := .venv-ui/bin/python
+DOCS_PYTHON := .venv-docs/bin/python
 SPARK := jobs/trainer_spark
 UNIT := libs services/candidate_gen services/reranker services/gateway jobs clients/python cli
 OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync clients/python cli
@@ -23,7 +24,7 @@ refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNO
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src) $(SPARK)/src):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
+.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit docs docs-serve clients demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,11 @@ $(UV):
 	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.13)" .venv-ui
 	$(UV) pip sync --quiet --python $(UI_PYTHON) requirements/ui.txt
 	$(UV) pip install --quiet --python $(UI_PYTHON) --no-deps --editable services/ui
+	touch $@
+
+.venv-docs/installed: requirements/docs.txt | $(UV)
+	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.11)" .venv-docs
+	$(UV) pip sync --quiet --python $(DOCS_PYTHON) requirements/docs.txt
 	touch $@
 
 setup-browser: ## Chromium for the browser tests, where root may install it
@@ -97,7 +103,14 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 	@$(PYTHON) -m tools.security
 
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
-	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt requirements/docs.txt
+
+docs: .venv-docs/installed ## The documentation as a site, in build/site; needs no internet to be read
+	$(DOCS_PYTHON) -m tools.docs_pages build/pages
+	NO_MKDOCS_2_WARNING=1 $(DOCS_PYTHON) -m mkdocs build --strict
+
+docs-serve: docs ## The site on http://127.0.0.1:8800, until Ctrl-C
+	$(DOCS_PYTHON) -m http.server --bind 127.0.0.1 --directory build/site 8800
 
 JAVASCRIPT := clients/javascript
 
@@ -149,5 +162,5 @@ benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)
 
 clean: ## Remove environments, caches, and the demo's models and logs
-	rm -rf .tools .venv .venv-ui .demo build/clients $(JAVASCRIPT)/node_modules $(JAVASCRIPT)/dist $(JAVASCRIPT)/src/schema.ts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .tools .venv .venv-ui .venv-docs .demo build $(JAVASCRIPT)/node_modules $(JAVASCRIPT)/dist $(JAVASCRIPT)/src/schema.ts .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

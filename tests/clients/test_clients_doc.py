@@ -1,4 +1,4 @@
-"""What docs/clients.md says works as it stands there: packages, page and back end."""
+"""What docs/into-your-shop.md says works as it stands there: packages, page and back end."""
 
 import email
 import re
@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tools.local_stack import LocalStack
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/into-your-shop.md").read_text(encoding="utf-8")
 DEMO = "http://127.0.0.1:8000"
 UV = ROOT / ".tools/bin/uv"
 
