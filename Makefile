@@ -4,7 +4,6 @@ UV := .tools/bin/uv
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 UI_PYTHON := .venv-ui/bin/python
-DOCS_PYTHON := .venv-docs/bin/python
 SPARK := jobs/trainer_spark
 UNIT := libs services/candidate_gen services/reranker services/gateway jobs clients/python cli
 OURS := libs/recsys services/candidate_gen services/reranker services/gateway jobs/trainer jobs/event_sink jobs/feast_sync clients/python cli
@@ -24,7 +23,7 @@ refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNO
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src) $(SPARK)/src):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit docs docs-serve clients demo train up down served-recall chaos clean
+.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients docs docs-serve demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +48,7 @@ $(UV):
 
 .venv-docs/installed: requirements/docs.txt | $(UV)
 	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.11)" .venv-docs
-	$(UV) pip sync --quiet --python $(DOCS_PYTHON) requirements/docs.txt
+	$(UV) pip sync --quiet --python .venv-docs/bin/python requirements/docs.txt
 	touch $@
 
 setup-browser: ## Chromium for the browser tests, where root may install it
@@ -94,23 +93,19 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 	$(PYTHON) -m pytest $(UNIT)
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
-test: lint setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
+# A test that takes so long waits for what never comes: it fails, and says where it stood.
+HANGS_S := 1200
+
+test: lint .venv-docs/installed setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
-	$(PYTHON) -m pytest $(UNIT) --numprocesses 2 --dist loadfile
-	$(PYTHON) -m pytest tests --durations=40 --durations-min=4
+	$(PYTHON) -m pytest $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
+	$(PYTHON) -m pytest tests --timeout $(HANGS_S) --durations=40 --durations-min=4
 
 security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered
 	@$(PYTHON) -m tools.security
 
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
-	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt requirements/docs.txt
-
-docs: .venv-docs/installed ## The documentation as a site, in build/site; needs no internet to be read
-	$(DOCS_PYTHON) -m tools.docs_pages build/pages
-	NO_MKDOCS_2_WARNING=1 $(DOCS_PYTHON) -m mkdocs build --strict
-
-docs-serve: docs ## The site on http://127.0.0.1:8800, until Ctrl-C
-	$(DOCS_PYTHON) -m http.server --bind 127.0.0.1 --directory build/site 8800
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/docs.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt
 
 JAVASCRIPT := clients/javascript
 
@@ -127,6 +122,13 @@ clients: $(JAVASCRIPT)/dist/index.js | $(UV) ## The clients as a shop installs t
 	$(UV) build --quiet --wheel --out-dir build/clients clients/python
 	$(UV) build --quiet --wheel --out-dir build/clients clients/grpc
 	cd $(JAVASCRIPT) && npm pack --silent --ignore-scripts --pack-destination ../../build/clients
+
+docs: .venv-docs/installed ## The documentation as a site, in build/site; a link that leads nowhere ends it
+	.venv-docs/bin/python -m tools.docs_pages build/docs-pages
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+docs-serve: docs ## That site at http://127.0.0.1:8800
+	.venv-docs/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8800
 
 demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…] [SHOP=…]
 	@$(refuse_unknown)$(PYTHON) -m tools.demo run $(DATA) $(SHOP_NAME)

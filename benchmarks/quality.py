@@ -8,6 +8,7 @@ figures are: what the defaults do on other data, `trainer evaluate` tells.
 import argparse
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from trainer.choosing import selection
 from trainer.choosing.default_recipes import affordable_epochs, default_recipes
 from trainer.choosing.fits import KeptFits
 from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SASRecRecipe, SpectralRecipe
+from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import of_train, rolling
@@ -33,6 +35,7 @@ from trainer.settings import Settings
 from trainer.shop_data import event_files, mapping
 
 RECENT_DAYS = 30
+WITH_RANKER = Settings(learned_ranker=True)
 METRIC = "recall@20"
 # Figures of others on the same split: see ../shared/research/quality.md, section 2.
 PUBLISHED = (
@@ -79,13 +82,14 @@ def beauty(data: Path) -> None:
     for recipe in without_sequences(to_try):
         printed(table.of_recipe(recipe, test, recent_days=RECENT_DAYS))
     of_order(test)
-    choice = selection.choose(None, [validation], to_try, settings=Settings())
+    choice = selection.choose(None, [validation], to_try, settings=WITH_RANKER)
     print(f"\nChosen on the item before the last: {choice.recipe.model_dump_json()}, {choice.blend.blend}\n")
     print(table.HEADER)
     fits = KeptFits(0)
     personal = printed(table.of_recipe(choice.recipe, test, recent_days=RECENT_DAYS, fits=fits))
     served = printed(table.served(choice, test, recent_days=RECENT_DAYS, fits=fits))
     compare(served, personal, metric="ndcg@10")
+    learned_ranker(choice, test, fits=fits, metric="ndcg@10")
 
 
 def last_items(histories: Sequence[Sequence[str]]) -> Split:
@@ -128,7 +132,7 @@ def online_retail(data: Path, *, seeds: int) -> None:
     fits = KeptFits(0)
     for number, window in enumerate(windows):
         before = windows[number - 1 : number]
-        choice = selection.choose(None, before, to_try, settings=Settings(), fit=fits.of)
+        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of)
         fits.keep_only([window])
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
@@ -147,6 +151,7 @@ def online_retail(data: Path, *, seeds: int) -> None:
             table.served(choice, window, recent_days=RECENT_DAYS, fits=KeptFits(seed)).evaluation.mean(METRIC)
             for seed in range(seeds)
         ]
+        learned_ranker(choice, window, fits=fits, metric=METRIC)
         print(f"\n{chosen.name}, {seeds} seeds: Recall@20 {np.mean(by_seed):.4f} ± {np.std(by_seed):.4f}")
 
 
@@ -157,6 +162,20 @@ def of_order(window: Split) -> None:
     epochs = affordable_epochs(pairs=train.weights.nnz, n_items=len(train.item_ids))
     recipe = SASRecRecipe(settings=SASRecSettings(epochs=epochs))
     printed(table.of_recipe(recipe, window, recent_days=RECENT_DAYS))
+
+
+def learned_ranker(choice: Choice, window: Split, *, fits: KeptFits, metric: str) -> None:
+    """Print the lists that would be served with the ranker that learned on the window before, if it could, and without.
+
+    Its settings were chosen with these windows in view (docs/adr/0019), so the gain is no evidence for other shops.
+    """
+    if choice.ranker is None:
+        return
+    blend = choice.blend.blend
+    ranked = replace(choice, blend=replace(choice.blend, blend=replace(blend, ranker=choice.ranker)))
+    print(f"\nWith what a ranker learned on the window before, then without\n\n{table.HEADER}")
+    rows = [printed(table.served(each, window, recent_days=RECENT_DAYS, fits=fits)) for each in (ranked, choice)]
+    compare(*rows, metric=metric)
 
 
 def without_sequences(of: Sequence[Recipe]) -> list[Recipe]:

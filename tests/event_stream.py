@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 from recsys.feature_store.interface import Event, Exposure, StreamEntry
 from recsys.feature_store.opening import open_store
 from tools.local_stack import LocalStack
+
+T = TypeVar("T", Event, Exposure)
 
 WITHIN_S: Final = 20.0
 
@@ -22,13 +24,17 @@ class Stream:
 
     def events(self, holds: Callable[[list[Event]], bool]) -> list[Event]:
         """The events, as soon as it holds of them."""
-        deadline = time.monotonic() + WITHIN_S
-        while not holds(events := [each.entry for each in self._read(self._from) if isinstance(each.entry, Event)]):
-            assert time.monotonic() < deadline, f"after {WITHIN_S} s still {events}"
-        return events
+        return self._as_soon_as(holds, Event)
 
-    def exposures(self) -> list[Exposure]:
-        return [each.entry for each in self._read(self._from) if isinstance(each.entry, Exposure)]
+    def exposures(self, holds: Callable[[list[Exposure]], bool]) -> list[Exposure]:
+        """The exposures, as soon as it holds of them: they are written in groups, after their lists were answered."""
+        return self._as_soon_as(holds, Exposure)
+
+    def _as_soon_as(self, holds: Callable[[list[T]], bool], kind: type[T]) -> list[T]:
+        deadline = time.monotonic() + WITHIN_S
+        while not holds(found := [each.entry for each in self._read(self._from) if isinstance(each.entry, kind)]):
+            assert time.monotonic() < deadline, f"after {WITHIN_S} s still {found}"
+        return found
 
     def _read(self, after: int) -> list[StreamEntry]:
         async def read() -> list[StreamEntry]:

@@ -1,7 +1,9 @@
-"""Lays the pages of the site out as they lie in the repository, so that a link between two of them holds in both.
+"""Stages the pages of the site that `make docs` builds: README and docs/, and whatever they link to in the repository.
 
-`python -m tools.docs_pages FOLDER`: every page, and what a page links to: pictures and JSON as they are, code as a page
-that shows it. Fails on a link that leads nowhere.
+    python -m tools.docs_pages FOLDER
+
+Every file keeps its place, so that a link leads to the same page on the site as in the repository. Code becomes
+a page that shows it: a browser would run `shop.html` and download `shop.py`.
 """
 
 import re
@@ -10,73 +12,67 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_ROOT: Final = Path(__file__).resolve().parents[1]
-_PAGES: Final = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "docs/**/*.md",
-    "cli/README.md",
-    "examples/README.md",
-    "clients/*/README.md",
-    "jobs/*/README.md",
-    "services/*/README.md",
-)
-_LINK: Final = re.compile(r"(?<=\]\()(?!\w+:)[^)#\s]+")
+ROOT: Final = Path(__file__).resolve().parents[1]
+
+_LINK: Final = re.compile(r"\]\(([^)\s#]+)[^)\s]*\)|src=\"([^\"]+)\"")
 _SHOWN_BY_BROWSERS: Final = {".json", ".png", ".svg"}
+_FENCED: Final = re.compile(r"^( *)```.*?^\1```", re.DOTALL | re.MULTILINE)
 
 
-def pages() -> set[Path]:
-    """Relative to the repository."""
-    return {path.relative_to(_ROOT) for pattern in _PAGES for path in _ROOT.glob(pattern)}
+def linked_from(page: Path) -> set[Path]:
+    """The files of the repository that a Markdown page links to or shows."""
+    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    targets = (a or b for a, b in _LINK.findall(text))
+    paths = (page.parent / target for target in targets if not re.match(r"[a-z]+:", target))
+    return {path.resolve() for path in paths if path.is_file()}
 
 
-def linked_files(page: Path) -> dict[str, Path]:
-    """What a page's links name → the file, relative to the repository; links to pages are among them.
-
-    Raises ValueError: a link leads to no file of the repository.
-    """
-    found: dict[str, Path] = {}
-    for target in _LINK.findall((_ROOT / page).read_text(encoding="utf-8")):
-        path = (_ROOT / page.parent / target).resolve()
-        if not path.is_file() or not path.is_relative_to(_ROOT):
-            raise ValueError(f"{page}: a link leads to {target}; expected a file of the repository")
-        found[target] = path.relative_to(_ROOT)
-    return found
+def pages() -> list[Path]:
+    """README, docs/, and all files that these lead to, however far."""
+    found: set[Path] = set()
+    waiting = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += linked_from(path) if path.suffix == ".md" else ()
+    return sorted(found)
 
 
-def lay_out(folder: Path) -> None:
-    """Write all of them into a folder, which holds nothing else afterwards."""
-    shutil.rmtree(folder, ignore_errors=True)
-    texts: dict[Path, str] = {}
-    for page in sorted(pages()):
-        code = {target: path for target, path in linked_files(page).items() if _is_code(path)}
-        texts |= {_page_of(path): _as_page(path) for path in code.values()}
-        texts[page] = _LINK.sub(
-            lambda link, code=code: f"{link[0]}.md" if link[0] in code else link[0],
-            (_ROOT / page).read_text(encoding="utf-8"),
+def staged(path: Path) -> str:
+    """A page, whose links to code lead to the page of that; or code as such a page."""
+    text = path.read_text(encoding="utf-8")
+    if _is_code(path):
+        language = path.suffix.removeprefix(".").replace("mjs", "js")
+        return f"# {path.relative_to(ROOT)}\n\n~~~~~~ {language}\n{text}~~~~~~\n"
+
+    def to_page(link: re.Match[str]) -> str:
+        target = link[1] and path.parent / link[1]
+        return (
+            link[0].replace(link[1], f"{link[1]}.md") if target and target.is_file() and _is_code(target) else link[0]
         )
-        for path in linked_files(page).values():
-            if path.suffix in _SHOWN_BY_BROWSERS:
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(_ROOT / path, folder / path)
-    for path, text in texts.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+
+    return _LINK.sub(to_page, text)
 
 
 def _is_code(path: Path) -> bool:
     return path.suffix not in _SHOWN_BY_BROWSERS | {".md"}
 
 
-def _page_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.md")
-
-
-def _as_page(path: Path) -> str:
-    language = path.suffix.removeprefix(".").replace("mjs", "js")
-    return f"# {path}\n\n~~~~~~{language}\n{(_ROOT / path).read_text(encoding='utf-8')}~~~~~~\n"
+def main() -> None:
+    """Write them into an empty folder."""
+    folder = Path(sys.argv[1])
+    shutil.rmtree(folder, ignore_errors=True)
+    for path in pages():
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in _SHOWN_BY_BROWSERS:
+            shutil.copy(path, copy)
+        else:
+            copy.with_name(f"{copy.name}.md" if _is_code(path) else copy.name).write_text(
+                staged(path), encoding="utf-8"
+            )
 
 
 if __name__ == "__main__":
-    lay_out(Path(sys.argv[1]))
+    main()

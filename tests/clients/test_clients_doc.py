@@ -127,7 +127,7 @@ print(shown["items"][0] in list_for("doc-session")["items"])
     assert (count, again) == ("5", "False")
     (event,) = stream.events(lambda events: len(events) >= 1)
     assert (event.event_id, event.event_type, event.value) == ("order-1/1", "purchase", 9.5)
-    assert event.list_id in {each.list_id for each in stream.exposures()}
+    assert stream.exposures(lambda shown: event.list_id in {each.list_id for each in shown})
 
 
 def test_a_back_end_without_an_answer_still_has_a_page(installed_wheel: Path) -> None:

@@ -97,15 +97,15 @@ async def live_through(url: str, volume: Path, *, store_process: Valkey | None) 
     environment = os.environ | {f"EVENT_SINK_{name}": value for name, value in settings.items()}
     store = open_store(url)
     shop = Shop(store)
-    appending = asyncio.create_task(shop.work())
-    for n in range(KILLS):
-        if store_process is not None and n % 2:
-            dying = asyncio.to_thread(store_process.kill_and_start)
-            await asyncio.gather(dying, killed_while_working(environment, after_moves=rng.randint(1, 12)))
-        else:
-            await killed_while_working(environment, after_moves=rng.randint(1, 12))
-    shop.ended = True
-    await appending
+    async with asyncio.TaskGroup() as working:  # a shop that fails ends all
+        working.create_task(shop.work())
+        for n in range(KILLS):
+            if store_process is not None and n % 2:
+                dying = asyncio.to_thread(store_process.kill_and_start)
+                await asyncio.gather(dying, killed_while_working(environment, after_moves=rng.randint(1, 12)))
+            else:
+                await killed_while_working(environment, after_moves=rng.randint(1, 12))
+        shop.ended = True
     # the shop was quicker than sinks that take so few at once
     environment["EVENT_SINK_BATCH"] = "10000"
     last = await asyncio.create_subprocess_exec(*SINK, "--once", env=environment, stderr=asyncio.subprocess.DEVNULL)

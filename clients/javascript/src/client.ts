@@ -19,6 +19,7 @@ import type {
   Operation,
   QueryOf,
   RankedItems,
+  RecentlyViewed,
   RecommendationRequest,
   Recommendations,
   RequestOf,
@@ -120,6 +121,11 @@ export class Client {
   /** What a user has seen, most recent first. */
   getHistory(userId: string, query: QueryOf<"/v1/users/{user_id}/history"> = {}): Promise<History> {
     return this.#ask("/v1/users/{user_id}/history", "get", { path: { user_id: userId }, query });
+  }
+
+  /** What a user or a session looked at and is on sale, most recent first; give one of the two ids. */
+  listRecentlyViewed(query: QueryOf<"/v1/recently-viewed">): Promise<RecentlyViewed> {
+    return this.#ask("/v1/recently-viewed", "get", { query });
   }
 
   /** Users that the model knows, by id. */

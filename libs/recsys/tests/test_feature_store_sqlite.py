@@ -192,6 +192,37 @@ def test_a_new_file_that_another_process_is_just_making_is_opened_as_soon_as_it_
     other.close()
 
 
+async def test_a_write_looks_every_millisecond_whether_another_process_has_ended_its_own(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def ends_after_a_while(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 200:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(sqlite_schema.time, "sleep", ends_after_a_while)
+    await store.append([event(1)], now_ms=NOW_MS)
+    assert pauses[:200] == [0.001] * 200
+    assert await ids_in_stream(store) == ["e1"]
+    other.close()
+
+
+async def test_a_writer_leaves_the_file_free_after_each_commit(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(sqlite_writer.time, "sleep", pauses.append)
+    for n in range(3):
+        await store.append([event(n)], now_ms=NOW_MS)
+    await store.close()
+    assert len(pauses) == 3
+    assert min(pauses) > 0
+
+
 async def test_two_processes_that_make_the_file_and_write_at_once_lose_nothing(path: Path) -> None:
     processes = [
         await asyncio.create_subprocess_exec(

@@ -252,6 +252,15 @@ class History:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecentlyViewed:
+    """Items that somebody looked at and that are on sale, most recent first."""
+
+    artifact_version: str
+    items: tuple[HistoryItem, ...]
+    degraded: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class User:
     """A user that the model knows, with the number of distinct items in the history."""
 

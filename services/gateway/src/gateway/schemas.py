@@ -255,6 +255,14 @@ class History(_Schema):
     degraded: bool = Field(description="Without live events: the feature store did not answer.")
 
 
+class RecentlyViewed(_Schema):
+    """Items that somebody looked at and that are on sale, most recent first."""
+
+    artifact_version: str = _VERSION
+    items: list[HistoryItem]
+    degraded: bool = Field(description="Without live events: the feature store did not answer.")
+
+
 class User(_Schema):
     """A user that the model knows."""
 

@@ -82,6 +82,7 @@ def _row(recipe: Recipe, blend: Blend, window: Split, *, fits: KeptFits, recent_
     scorer = blending.scorer(personal, train, blend, recent_days=recent_days)
     beside = ["recency"] if recipe.recency_strength else []
     beside += [] if blend.info.weights.is_personal_only else ["blend"]
+    beside += ["learned ranker"] if blend.ranker else []
     return Row(
         name=" × ".join([recipe.model, *beside]),
         dim=None if isinstance(recipe, PopularityRecipe) else recipe.settings.dim,

@@ -124,9 +124,8 @@ class SqliteStore(FeatureStore):
     def _rows(self, query: str, *values: str | int) -> list[Any]:
         """What one statement finds, as of one moment."""
         try:
-            if self._reader is None:
-                self._reader = sqlite_schema.connect(self._path)
-            return self._reader.execute(query, values).fetchall()
+            reader = self._reader = self._reader or sqlite_schema.connect(self._path)
+            return sqlite_schema.when_free(lambda: reader.execute(query, values).fetchall())
         except sqlite3.Error as error:
             if self._reader is not None:
                 self._reader.close()

@@ -2,10 +2,13 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from recsys.feature_store import codec
+
+T = TypeVar("T")
 
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
 # whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
@@ -61,32 +64,34 @@ INSERT OR IGNORE INTO session_times SELECT session_id, coalesce(max(unix_ms), 0)
   LEFT JOIN recent ON subject = 'u:' || user_id GROUP BY session_id;
 """
 DAY_MS: Final = 86_400_000
-_BUSY_MS: Final = 5_000  # another process writes: its transactions are short
-_AGAIN_S: Final = 0.01
+_FREE_WITHIN_S: Final = 5.0  # another process writes: its transactions are short
+_AGAIN_S: Final = 0.001
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that commits only when told to, to disk. Raises: sqlite3.Error."""
-    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    _write_ahead(connection)
+    """A connection that commits only when told to, to disk, and waits for nobody. Raises: sqlite3.Error."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    when_free(lambda: connection.execute("PRAGMA journal_mode = WAL"))
     connection.execute("PRAGMA synchronous = FULL")
     connection.create_function("counters_together", 2, codec.counters_together, deterministic=True)
     return connection
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """SQLite refuses this at once, whatever the timeout, while another process makes the file: then try again."""
-    until_s = time.monotonic() + _BUSY_MS / 1000
+def when_free(work: Callable[[], T]) -> T:
+    """What `work` returns, tried again while another process holds the file. Raises: sqlite3.Error.
+
+    SQLite's own wait looks every 100 ms in the end: beside a process that writes all the time, which leaves the file
+    free for less than one, it may not end. While a file is made it does not wait at all.
+    """
+    until_s = time.monotonic() + _FREE_WITHIN_S
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            return work()
         except sqlite3.OperationalError as error:
             is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says of what
             if not is_busy or time.monotonic() > until_s:
                 raise
             time.sleep(_AGAIN_S)
-        else:
-            return
 
 
 def create(path: Path) -> None:
@@ -94,8 +99,10 @@ def create(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(path)
     try:
-        has_times = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'session_times'").fetchone()
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {'' if has_times else _MARK_SESSIONS} COMMIT;")
+        query = "SELECT 1 FROM sqlite_schema WHERE name = 'session_times'"
+        has_times = when_free(lambda: connection.execute(query).fetchone())
+        script = f"BEGIN IMMEDIATE; {_SCHEMA} {'' if has_times else _MARK_SESSIONS} COMMIT;"
+        when_free(lambda: connection.executescript(script))
     finally:
         connection.close()
 

@@ -7,6 +7,7 @@ that fails by itself is rolled back by itself.
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,6 +20,8 @@ from recsys.feature_store import sqlite_schema
 T = TypeVar("T")
 
 _MOST_AT_ONCE: Final = 64
+_LEFT_FREE: Final = 0.05
+"""After a transaction the file is left alone for such a share of its time, so that other processes can write too."""
 # Of one statement and what it was given; any other error of SQLite is one of the file, and so of all who wait.
 _OF_ONE_WRITE: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
@@ -64,6 +67,7 @@ class SqliteWriter:
             is_last = len(writes) < len(taken)
             if not writes:
                 break
+            began_s = time.monotonic()
             try:
                 connection = connection or sqlite_schema.connect(self._path)
                 outcomes = _in_one_transaction(connection, writes)
@@ -77,6 +81,7 @@ class SqliteWriter:
                     write.done.set_exception(outcome)
                 else:
                     write.done.set_result(outcome)
+            time.sleep((time.monotonic() - began_s) * _LEFT_FREE)
         if connection is not None:
             connection.close()
 
@@ -84,7 +89,7 @@ class SqliteWriter:
 def _in_one_transaction(connection: sqlite3.Connection, writes: list[_Write]) -> list[Any]:
     """Results, or exceptions of single writes. Raises: sqlite3.Error; nothing was written then."""
     outcomes: list[Any] = []
-    connection.execute("BEGIN IMMEDIATE")
+    sqlite_schema.when_free(lambda: connection.execute("BEGIN IMMEDIATE"))
     try:
         for write in writes:
             connection.execute("SAVEPOINT one")
