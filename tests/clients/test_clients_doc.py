@@ -159,5 +159,5 @@ def test_the_shops_own_server_is_started_as_the_page_writes_it(shop_server: str)
 
 def test_every_file_that_the_page_links_to_exists() -> None:
     paths = [path for path in re.findall(r"\]\(([^)#]+)", TEXT) if "://" not in path]
-    assert len(paths) == 8
+    assert len(paths) == 11
     assert not [path for path in paths if not (ROOT / "docs" / path).exists()]

@@ -1,4 +1,4 @@
-"""Commands in the documentation are ones that there are: targets, modules, options, profiles, variables, routes, fields.
+"""Commands in the documentation are ones that there are: target, module, option, profile, variable, route, field.
 
 Those of a shell block, an indented one, and a line of text. That they do what is said of them, the tests of each say.
 """
