@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from lake_in_folder import Lake, StreamInMemory
 
 from event_sink import reporting, sums
 from event_sink.reporting import Reporting
+from recsys.activity import ACTIVITY, Activity
 from recsys.experiments import DEFAULT_METRICS, METRICS, SUMS, Metric, MetricsDocument, Sums
 from recsys.feature_store.interface import Exposure, Subject
 
@@ -117,3 +119,15 @@ def test_what_no_gateway_of_this_version_wrote_stops_nothing(
     asyncio.run(reporter(store, lake).turn(sequence=0, as_of_ms=1))
     assert caplog.messages == ["experiments are not summed"]
     assert SUMS not in store.documents
+
+
+def test_what_happened_by_day_is_written_without_experiments_too(
+    lake: Lake, store: StreamInMemory, clock: Clock
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    sequence = store._append(Exposure("l", Subject("user", "u"), now_ms, ("i",), (1.0,), "v", level="full"))
+    asyncio.run(lake.drain())
+    asyncio.run(reporter(store, lake).turn(sequence=sequence, as_of_ms=7))
+    told = Activity.model_validate_json(store.documents[ACTIVITY])
+    assert told.as_of_ms == 7
+    assert [day.levels for day in told.days] == [{"full": 1}]

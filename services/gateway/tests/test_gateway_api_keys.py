@@ -99,6 +99,7 @@ async def test_every_route_says_which_scope_it_needs_but_the_health_probes(app: 
                 "ship_experiment",
                 "set_shares",
                 "put_rules",
+                "activate_version",
             },
         ),
     ],

@@ -62,6 +62,20 @@ MODEL = VERSION | {
     ],
     "services": {"candidate_gen": SERVICE, "reranker": SERVICE},
 }
+RUN = VERSION | {
+    "state": "live",
+    "trained_at": "2026-01-02T03:04:05Z",
+    "model": "als",
+    "user_count": 4338,
+    "item_count": 3665,
+    "metrics": {"recall@20": 0.1285, "ndcg@20": 0.0712},
+    "baselines": [{"name": "popularity", "metrics": {"recall@20": 0.08}}],
+    "users_judged": 1932,
+    "refusal": None,
+    "forced": False,
+    "has_report": True,
+}
+OLDER = {"artifact_version": "v1", "state": "kept", "refusal": "ndcg@20 <b>worse", "has_report": False, "metrics": {}}
 EXPERIMENT = {
     "name": "recency",
     "state": "running",
@@ -107,6 +121,9 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
+            "/v1/runs": (200, {"runs": [RUN, RUN | OLDER]}),
+            "/v1/runs/v2/report": (200, VERSION | {"html": "<h1>What v2 measured</h1>"}),
+            "/v1/model/activate": (200, VERSION | {"refusal": None}),
             "/v1/rules": (200, {"rules": [{"name": "gift first", "item_id": "GIFT", "pin_position": 1}]}),
             "/v1/experiments": (200, {"experiments": [EXPERIMENT]}),
             "/v1/experiments/recency": (200, REPORT),

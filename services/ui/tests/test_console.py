@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 if TYPE_CHECKING:
     from services.ui.tests.conftest import FakeGateway
 
-OVERVIEW, EXPERIMENTS, MERCHANDISING = (f"views/{name}.py" for name in ("overview", "experiments", "merchandising"))
+MODEL, OVERVIEW, EXPERIMENTS, MERCHANDISING = (
+    f"views/{name}.py" for name in ("model", "overview", "experiments", "merchandising")
+)
 
 
 @pytest.fixture
@@ -142,9 +144,33 @@ def test_a_failing_request_is_a_sentence(console: AppTest, fake_gateway: FakeGat
     assert "Request r-7" in shown
 
 
-def test_the_model_page_says_how_the_version_before_goes_live_again(console: AppTest) -> None:
-    open_page(console, "views/model.py")
-    assert [each.value for each in console.code] == ["docker compose run --rm recsys activate v1"]
+def test_the_model_page_has_every_training_with_baselines_and_why_it_was_refused(console: AppTest) -> None:
+    page = html(open_page(console, MODEL))
+    assert "<b>0.1285</b><small>popularity 0.0800</small>" in page
+    assert '<small class="refusal">ndcg@20 &lt;b&gt;worse</small>' in page
+    assert "<td>not judged</td>" in page
+
+
+def test_a_kept_version_is_made_live_after_what_the_gate_said_was_read(
+    console: AppTest, fake_gateway: FakeGateway
+) -> None:
+    open_page(console, MODEL)
+    assert not [button for button in console.button if button.key == "activate"]
+    console.selectbox(key="run").select("v1").run()
+    assert "The gate refused it:</b> ndcg@20 &lt;b&gt;worse" in html(console)
+    console.button(key="activate").click().run()
+    assert ("/v1/model/activate", {"artifact_version": "v1"}) in fake_gateway.posted
+    assert "v1 is live" in console.toast[0].value
+
+
+def test_the_report_of_a_training_is_shown_when_it_is_asked_for(console: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(console, MODEL)
+    assert "/v1/runs/v2/report" not in fake_gateway.requests
+    console.toggle(key="show_report").set_value(True).run()
+    assert not console.exception
+    assert "/v1/runs/v2/report" in fake_gateway.requests
+    console.selectbox(key="run").select("v1").run()
+    assert "This training left no report." in html(console)
 
 
 def test_no_experiment_is_said(console: AppTest, fake_gateway: FakeGateway) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact import layout
+from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError
@@ -28,7 +28,7 @@ from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import foldable, going_live, histories, index, publish, runs, two_stage
+from trainer.publishing import foldable, going_live, histories, index, publish, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -37,7 +37,7 @@ from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
 from trainer.shop_data.shop import Shop
 
-REPORTS = "reports"
+REPORTS = runs.REPORTS
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
 
 
@@ -134,7 +134,7 @@ def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Set
     if decided.judgement is None or decided.choice is None:
         return None
     with step("report"):
-        path = settings.artifact_dir / REPORTS / f"{version}.html"
+        path = runs.report_path(settings.artifact_dir, version)
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, chosen, settings=settings)
         content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from recsys.artifact import layout, writer
+from recsys.artifact import activation, layout, writer
 from recsys.artifact.manifest import Manifest
-from recsys.artifact.reader import open_artifact, read_manifest
+from recsys.artifact.reader import read_manifest
 from recsys.process import read_settings
 from trainer.publishing import run_list, store
 from trainer.publishing.run_list import Known
@@ -58,24 +58,10 @@ def _known(settings: Settings) -> tuple[Known, Callable[[str], Manifest]]:
 def activate(version: str, artifact_dir: VolumeOption = None, as_json: JsonOption = False) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     settings = settings_of(artifact_dir)
-    in_store, volume = store.opened(settings), settings.artifact_dir
-    is_here = version in layout.list_versions(volume)
-    gate = None
-    if is_here:  # else activate says what there is
-        artifact = open_artifact(layout.version_dir(volume, version))  # what services would refuse stays out
-        gate = artifact.manifest.training.gate
-    if in_store is not None:
-        if is_here and version not in in_store.listing().versions:
-            in_store.upload(volume, version)
-        gate = in_store.manifest(version).training.gate
-    if gate is not None and gate.refusal:
-        typer.echo(f"warning: {version} was refused: {gate.refusal}", err=True)
-    if in_store is not None:
-        in_store.activate(version)
-    if is_here or in_store is None:
-        writer.activate(volume, version)
-    refusal = (gate and gate.refusal) or None
-    typer.echo(json.dumps({"live": version, "refusal": refusal}) if as_json else f"{version} is live")
+    refusal = activation.activate(settings.artifact_dir, version, store=store.opened(settings))
+    if refusal:
+        typer.echo(f"warning: {version} was refused: {refusal}", err=True)
+    typer.echo(json.dumps({"live": version, "refusal": refusal or None}) if as_json else f"{version} is live")
 
 
 @app.command()

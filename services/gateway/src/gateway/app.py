@@ -20,6 +20,7 @@ from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
 from gateway.lists.rules import ShopRules
 from gateway.routes import (
+    activity,
     categories,
     events,
     experiments,
@@ -28,6 +29,7 @@ from gateway.routes import (
     model,
     recently_viewed,
     recommendations,
+    runs,
     users,
 )
 from gateway.routes import rules as rules_routes
@@ -91,7 +93,9 @@ def create_app(
         users,
         experiments,
         rules_routes,
+        activity,
         model,
+        runs,
         health,
     ):
         app.include_router(routes.router)

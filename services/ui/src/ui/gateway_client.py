@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from ui import metrics
 from ui.models import (
+    Activated,
     EventOutcome,
     Experiment,
     ExperimentList,
@@ -22,6 +23,8 @@ from ui.models import (
     Recommendations,
     Rule,
     Rules,
+    RunList,
+    RunReport,
     UserPage,
 )
 from ui.settings import Settings
@@ -118,6 +121,18 @@ class GatewayClient:
     def model(self) -> Model:
         """The live model."""
         return self._get(Model, "/v1/model")
+
+    def runs(self, *, count: int) -> RunList:
+        """The trainer's newest runs."""
+        return self._get(RunList, "/v1/runs", count=count)
+
+    def run_report(self, version: str) -> RunReport:
+        """What a run measured."""
+        return self._get(RunReport, f"/v1/runs/{_segment(version)}/report")
+
+    def activate(self, version: str, *, key: str) -> Activated:
+        """Make a kept version the live one."""
+        return self._send(Activated, "/v1/model/activate", {"artifact_version": version}, key=key)
 
     def experiments(self) -> ExperimentList:
         """The experiments of the file, as they are now."""

@@ -185,6 +185,48 @@ class Model(Answer):
         return sentences
 
 
+class RunBaseline(Answer):
+    """What stands beside a run's model in its report."""
+
+    name: str
+    metrics: dict[str, float]
+
+
+class Run(Answer):
+    """A run of the trainer, and what became of its version."""
+
+    artifact_version: str
+    state: str
+    trained_at: datetime
+    model: str
+    user_count: int
+    item_count: int
+    metrics: dict[str, float]
+    baselines: tuple[RunBaseline, ...]
+    users_judged: int | None
+    refusal: str | None
+    forced: bool
+    has_report: bool
+
+
+class RunList(Answer):
+    """Runs, newest first."""
+
+    runs: tuple[Run, ...]
+
+
+class RunReport(Answer):
+    """What a run measured, as a page."""
+
+    html: str
+
+
+class Activated(Answer):
+    """A version that is live from now on."""
+
+    artifact_version: str
+
+
 class ItemsChanged(Answer):
     """What a change of items did."""
 

@@ -1,4 +1,10 @@
-"""Every run that published a version, also of versions that were removed since: a line each in `reports/runs.jsonl`."""
+"""Every run that published a version, also of versions that were removed since, and the reports that runs left.
+
+    <volume>/reports/runs.jsonl         a line each run, see `Run`
+    <volume>/reports/<version>.html     what the run measured, for people; `.json`: the same
+
+The trainer writes them; candidate_gen reads them for the API.
+"""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +20,8 @@ from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import read_manifest
 from recsys.errors import DataError
 
-FILE: Final = Path("reports/runs.jsonl")
+REPORTS: Final = "reports"
+FILE: Final = Path(REPORTS) / "runs.jsonl"
 FIGURES: Final = ("recall@20", "ndcg@20")
 """What is told of a run; its report has the others."""
 
@@ -83,3 +90,41 @@ def _runs(path: Path, lines: list[str]) -> Iterator[Run]:
             if number == len(lines):  # a run that was killed while it wrote
                 return
             raise DataError(f"{path}: line {number}: expected a run as JSON: {error}") from error
+
+
+class Baseline(BaseModel):
+    """A row of a report's table of models."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    metrics: dict[str, float]  # means of FIGURES
+
+
+def report_path(volume: Path, version: str) -> Path:
+    """Where the report of a version's run is, whether it exists or not."""
+    return volume / REPORTS / f"{version}.html"
+
+
+def report(volume: Path, version: str) -> str | None:
+    """The report of a version's run, as HTML; none where the run left none. Raises: OSError."""
+    path = report_path(volume, version)
+    if path not in (volume / REPORTS).glob("*.html"):  # whatever somebody calls a version
+        return None
+    return path.read_text(encoding="utf-8")
+
+
+def compared_with(volume: Path, version: str) -> list[Baseline]:
+    """What the run's report has beside its own model, in the report's order; nothing where it has no table.
+
+    Raises: OSError.
+    """
+    try:
+        rows = json.loads(report_path(volume, version).with_suffix(".json").read_bytes())["models"][1:]
+        return [Baseline(name=row["name"], metrics=_means(row["metrics"])) for row in rows]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, ValidationError):  # of another release, or cut off
+        return []
+
+
+def _means(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
+    return {name: metrics[name]["value"] for name in FIGURES if name in metrics}
