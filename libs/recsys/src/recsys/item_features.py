@@ -15,7 +15,8 @@ from zlib import crc32
 from recsys.shop.item import Item
 
 COLUMNS: Final = 4096
-"""That names are hashed into: few enough to be kept for every dimension, so many that few of a shop's words share one."""
+"""That names are hashed into: few enough to have a weight for each dimension, so many that few words share one."""
+
 KINDS: Final = ("any", "title words", "pairs of title words", "category", "price bucket", "attributes")
 """What `features` are of. Whoever changes what one of them is changes its name, so no service reads it otherwise."""
 

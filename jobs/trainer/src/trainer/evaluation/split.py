@@ -94,9 +94,7 @@ def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | Non
         new_items=NewItems(
             item_ids=[held_out.item_ids[column] for column in new_columns],
             first_seen=held_out.first_seen[new_columns],
-            test=_ones(
-                user[of_new], np.searchsorted(new_columns, pairs.col[of_new]), (n_users, len(new_columns))
-            ),
+            test=_ones(user[of_new], np.searchsorted(new_columns, pairs.col[of_new]), (n_users, len(new_columns))),
         )
         if cut is not None
         else None,

@@ -11,6 +11,7 @@ from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.fits import KeptFits
 from trainer.choosing.gate import METRIC, Judged, with_interval
+from trainer.choosing.new_items import ORDERS, JudgedNewItems
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
@@ -24,6 +25,10 @@ from trainer.settings import Settings
 METRICS: Final = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
 HEADER: Final = (
     "| model | dim | Recall@20 | NDCG@20 | Recall@10 | NDCG@10 | fit | settings |\n|---|---|---|---|---|---|---|---|"
+)
+NEW_ITEMS_HEADER: Final = (
+    f"| window from | new items | users | {' | '.join(ORDERS)} | all items with them, minus without | live |\n"
+    f"|{'---|' * (len(ORDERS) + 5)}"
 )
 
 _SHOWN_STRENGTHS: Final = (0.0, 1.0)  # of recency; all that are tried count for the choice
@@ -181,6 +186,18 @@ def _begun(window: Split, *, settings: Settings) -> Iterator[str]:
     yield f"\n{described(window)}\n\n{HEADER}"
     for row in of_baselines(window, recent_days=settings.recent_days):
         yield row.line()
+
+
+def of_new_items(judged: JudgedNewItems | None, window: Split) -> Iterator[str]:
+    """The row of a window as Markdown: Recall@20 of its new items by each order, and what they do to all lists."""
+    if judged is None or window.cut is None:
+        return
+    recalls = (f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for one in judged.intervals().values())
+    change = f"{with_interval(judged.change)}, {judged.share:.1%} of the places"
+    yield (
+        f"| {window.cut:%Y-%m-%d} | {judged.items} | {judged.users} | {' | '.join(recalls)} | {change} | "
+        f"{'yes' if judged.wins else 'no'} |"
+    )
 
 
 def described(window: Split) -> str:

@@ -64,7 +64,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
 
     Where `manifest.users_in` is the feature store, the contents' users are left out.
 
-    Of the manifest, `files`, `fold_in`, `transitions`, `ranker` and `item_content` are filled in here, from the contents.
+    Of the manifest, `files`, `fold_in`, `transitions`, `ranker` and `item_content` are filled in here, from the
+    contents.
 
     Raises:
         ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
