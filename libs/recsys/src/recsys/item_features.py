@@ -31,11 +31,12 @@ def features(item: Item, *, price_edges: Sequence[float]) -> tuple[list[int], li
     Args:
         price_edges: ascending prices at which the next bucket begins.
     """
+    price = item.price if item.price is not None and isfinite(item.price) and item.price > 0 else None
     words = _WORD.findall((item.title or "").lower())
     kinds = [
         [f"word {word}" for word in words] + [f"words {one} {other}" for one, other in pairwise(words)],
         [] if item.category is None else [f"category {item.category}"],
-        [] if not _is_price(item.price) else [f"price {bisect_right(price_edges, item.price)}"],
+        [] if price is None else [f"price {bisect_right(price_edges, price)}"],
         [f"attribute {name} {value}" for name, value in sorted(item.attributes.items())],
     ]
     if not any(kinds):
@@ -45,10 +46,6 @@ def features(item: Item, *, price_edges: Sequence[float]) -> tuple[list[int], li
         columns += map(_column, names)
         values += [1 / sqrt(len(names))] * len(names) if names else []
     return columns, values
-
-
-def _is_price(price: float | None) -> bool:
-    return price is not None and isfinite(price) and price > 0
 
 
 def _column(name: str) -> int:

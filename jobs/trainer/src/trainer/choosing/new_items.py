@@ -200,7 +200,8 @@ def _recall_of_new(
         OF_CATEGORIES: lambda rows: np.tile(by_category + 1e-6 * by_chance, (len(rows), 1)),
         AT_RANDOM: at_random,
     }
-    nothing_seen = sp.csr_matrix(new.test.shape, dtype=np.float32)
+    none = np.zeros(0, np.int64)
+    nothing_seen = sp.csr_matrix((none.astype(np.float32), (none, none)), new.test.shape)
     test = new.test[users]
     relevant = np.diff(test.indptr)
     return {
@@ -218,7 +219,7 @@ def _of_categories(train: Interactions, new: NewItems, facts: Facts, *, settings
     told = pl.DataFrame({"category": categories, "users": recent}, schema_overrides={"category": pl.String})
     mean = dict(told.drop_nulls().group_by("category").agg(pl.col("users").mean()).iter_rows())
     popular = np.array([mean.get(item.category, 0.0) for item in item_content.items_of(facts.catalogue, new.item_ids)])
-    return popular / max(popular.max(initial=0.0), 1.0)
+    return np.asarray(popular / max(popular.max(initial=0.0), 1.0), np.float64)
 
 
 @dataclass(frozen=True)

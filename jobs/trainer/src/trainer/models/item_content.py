@@ -72,7 +72,8 @@ def _price_edges(items: Sequence[Item]) -> list[float]:
     prices = [item.price for item in items if item.price is not None and item.price > 0]
     if not prices:
         return []
-    return np.unique(np.quantile(prices, np.arange(1, _PRICE_BUCKETS) / _PRICE_BUCKETS)).tolist()
+    edges: list[float] = np.unique(np.quantile(prices, np.arange(1, _PRICE_BUCKETS) / _PRICE_BUCKETS)).tolist()
+    return edges
 
 
 def _hashed(items: Sequence[Item], info: ItemContentInfo) -> sp.csr_matrix:
