@@ -163,6 +163,7 @@ def evaluate(
     settings = settings_of(artifact_dir)
     with threads.limited(settings.threads):
         from trainer.choosing import recipe as recipes
+        from trainer.choosing.new_items import Facts
         from trainer.evaluation import split
         from trainer.evaluation import windows as held_out_windows
         from trainer.report import table
@@ -176,6 +177,7 @@ def evaluate(
                 typer.echo(line)
             return
         choose_by: list[Split] = []
+        facts: Facts | None = None
         if pair is not None:
             given = split.given_pair(*pair)
             splits = [*held_out_windows.of_train(given, seed=settings.seed), given] if recipe is None else [given]
@@ -185,13 +187,14 @@ def evaluate(
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+                facts = Facts.of(shop)
                 if recipe is None and len(splits) > 1:
                     choose_by = held_out_windows.to_choose_by(
                         shop.events, splits, weights=shop.weights, settings=settings
                     )
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        for line in table.lines(splits, given_recipe, choose_by=choose_by, settings=settings):
+        for line in table.lines(splits, given_recipe, choose_by=choose_by, facts=facts, settings=settings):
             typer.echo(line)
 
 

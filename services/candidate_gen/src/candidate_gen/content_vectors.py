@@ -5,6 +5,7 @@ They stand beside the version's own and in no index: there are few of them, and 
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,9 @@ class ContentVectors:
         """The `count` of a set that fit a query vector best, ties by row; none without facts."""
         if not len(self.rows):
             return NONE
-        allowed = np.flatnonzero(items.has(self.rows))
-        rows, vectors = self.rows[allowed], self.vectors[allowed]
-        has_facts = vectors.any(axis=1)
-        return best(rows[has_facts], (vectors @ query)[has_facts], count)
+        allowed = np.flatnonzero(items.has(self.rows) & self._have_facts)
+        return best(self.rows[allowed], (self.vectors @ query)[allowed], count)
+
+    @cached_property
+    def _have_facts(self) -> NDArray[np.bool_]:
+        return np.asarray(self.vectors.any(axis=1))

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from trainer.choosing import blending, judging, selection
+from trainer.choosing import blending, judging, new_items, selection
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.fits import KeptFits
 from trainer.choosing.gate import METRIC, Judged, with_interval
-from trainer.choosing.new_items import ORDERS, JudgedNewItems
+from trainer.choosing.new_items import ORDERS, Facts, JudgedNewItems
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
@@ -118,13 +118,20 @@ def _weights_of(blend: Blend) -> list[str]:
 
 
 def lines(
-    windows: Sequence[Split], recipe: Recipe | None, *, choose_by: Sequence[Split] = (), settings: Settings
+    windows: Sequence[Split],
+    recipe: Recipe | None,
+    *,
+    choose_by: Sequence[Split] = (),
+    facts: Facts | None = None,
+    settings: Settings,
 ) -> Iterator[str]:
     """A table for each window: the baselines, and the recipe; none: every default recipe.
 
-    Of the default recipes also what `train` would have chosen by the windows before, where there are some.
+    Of the default recipes also what `train` would have chosen by the windows before, where there are some. And, of what
+    was given or chosen, how it does on items that the window brought.
 
     Args:
+        facts: of the shop's items; none: new ones are not judged.
         choose_by: those that `train` chooses by before it judges on the newest; none: as of the other windows.
     """
     compared = sample.to_compare(windows, settings=settings)
@@ -133,14 +140,18 @@ def lines(
     if any(one is not whole for one, whole in zip(compared, windows, strict=True)):
         yield f"\nwindows before the newest: users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them"
     if recipe is None:
-        yield from _of_defaults(compared, by, settings=settings)
+        yield from _of_defaults(compared, by, facts, settings=settings)
         return
     for window in compared:
+        fits = KeptFits(settings.seed)
         yield from _begun(window, settings=settings)
-        yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
+        yield of_recipe(recipe, window, recent_days=settings.recent_days, fits=fits).line()
+        yield from _first_days(recipe, Blend(), window, facts, fits=fits, settings=settings)
 
 
-def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settings: Settings) -> Iterator[str]:
+def _of_defaults(
+    windows: Sequence[Split], choose_by: Sequence[Split], facts: Facts | None, *, settings: Settings
+) -> Iterator[str]:
     """Each recipe is fitted once a window: later windows choose by the same models, as `train` chooses."""
     to_try = default_recipes(windows[-1].train)
     fits = KeptFits(settings.seed)
@@ -151,14 +162,17 @@ def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settin
         fits.keep_only([*newest_enough(windows[: number + 1]), *choose_by])
         yield from _begun(window, settings=settings)
         of_choice: list[Row] = []
+        of_new: list[str] = []
         for one in to_try:
             yield from (row.line() for row in _shown(one, window, fits=fits, settings=settings))
             if choice and recipes.without_recency_and_age(choice.recipe) == one:
                 of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
+                of_new += _first_days(choice.recipe, choice.blend.blend, window, facts, fits=fits, settings=settings)
             if is_newest:
                 fits.keep_only([])
         if choice:
             yield from _chosen(choice, of_choice[0], by, window, settings=settings)
+            yield from of_new
 
 
 def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings) -> list[Row]:
@@ -186,6 +200,21 @@ def _begun(window: Split, *, settings: Settings) -> Iterator[str]:
     yield f"\n{described(window)}\n\n{HEADER}"
     for row in of_baselines(window, recent_days=settings.recent_days):
         yield row.line()
+
+
+def _first_days(
+    recipe: Recipe, blend: Blend, window: Split, facts: Facts | None, *, fits: KeptFits, settings: Settings
+) -> Iterator[str]:
+    """The table of items that a window brought, where it brought some."""
+    if facts is None:
+        return
+    fitted = recipes.with_age_and_recency(
+        recipe, fits.of(recipe, window), window.train, recent_days=settings.recent_days
+    )
+    rows = list(of_new_items(new_items.judge(fitted, window, facts, blend, settings=settings), window))
+    if rows:
+        yield f"\nItems that nobody had taken up before, Recall@{new_items.K} of them alone:\n\n{NEW_ITEMS_HEADER}"
+        yield from rows
 
 
 def of_new_items(judged: JudgedNewItems | None, window: Split) -> Iterator[str]:
