@@ -48,4 +48,4 @@ def _read_files(
     report, counts = loaded.report.render(), loaded.report.events
     if counts.read and not counts.kept:  # a shop without history has no rows; these are read wrongly
         raise DataError(f"{files.events}: expected events, found each of {counts.read:,} rows rejected\n{report}")
-    return Shop(loaded.frame, loaded.catalogue, terms.event_weights), [report]
+    return Shop(loaded.frame, loaded.catalogue, terms.event_weights, loaded.first_told), [report]
