@@ -1,9 +1,13 @@
-"""Models and a split in, the lines of a Markdown table out: figures with 95 % intervals, and the time of the fit."""
+"""Models and a split in, the rows of tables out: figures with 95 % intervals, and the time of the fit.
+
+A `Heading` begins a table, and the rows up to the next one are its own. Each comes as soon as it is known, as Markdown
+or as JSON.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
 
 from trainer.choosing import blending, judging, selection
 from trainer.choosing import recipe as recipes
@@ -14,6 +18,7 @@ from trainer.choosing.gate import METRIC, Judged, with_interval
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
+from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import newest_enough
@@ -39,11 +44,56 @@ class Row:
     evaluation: Judged
     settings: str = ""  # the hyper-parameters that its recipe names
 
+    def intervals(self) -> dict[str, Interval]:
+        """Of `METRICS`, by bootstrap over users."""
+        return bootstrap.intervals({metric: self.evaluation.per_user[metric] for metric in METRICS})
+
     def line(self) -> str:
-        """The row as Markdown, intervals by bootstrap over users."""
-        intervals = bootstrap.intervals({metric: self.evaluation.per_user[metric] for metric in METRICS})
-        figures = " | ".join(f"{i.value:.4f} [{i.low:.4f}, {i.high:.4f}]" for i in intervals.values())
+        """The row as Markdown."""
+        figures = " | ".join(f"{i.value:.4f} [{i.low:.4f}, {i.high:.4f}]" for i in self.intervals().values())
         return f"| {self.name} | {self.dim or '–'} | {figures} | {self.fit_s:.0f} s | {self.settings} |"
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for a program."""
+        return {
+            "model": self.name,
+            "dim": self.dim,
+            "fit_s": round(self.fit_s, 3),
+            "settings": self.settings,
+            "metrics": {metric: asdict(found) for metric, found in self.intervals().items()},
+        }
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the rows after it are of."""
+
+    text: str
+    of: Literal["window", "choice", "stand_in"]  # all models; what `train` would have chosen; popular items instead
+    users: int  # who judged the rows; of a choice, who chose
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The heading, and the head of its table, as Markdown."""
+        return f"\n{self.text}\n\n{HEADER}"
+
+    def as_json(self) -> dict[str, Any]:
+        """A table for a program, without rows yet."""
+        return {"of": self.of, "text": self.text, "users": self.users, **self.facts, "rows": []}
+
+
+Told = Heading | Row
+
+
+def as_json(told: Iterable[Told]) -> list[dict[str, Any]]:
+    """The tables, each with its rows."""
+    tables: list[dict[str, Any]] = []
+    for one in told:
+        if isinstance(one, Heading):
+            tables.append(one.as_json())
+        else:
+            tables[-1]["rows"].append(one.as_json())
+    return tables
 
 
 def judged(name: str, dim: int | None, window: Split, fit: Callable[[], Scorer], *, settings: str = "") -> Row:
@@ -113,9 +163,9 @@ def _weights_of(blend: Blend) -> list[str]:
     return [f"{names.get(name, name)} × {weight:g}" for name, weight in weights.items() if weight or name == "personal"]
 
 
-def lines(
+def tables(
     windows: Sequence[Split], recipe: Recipe | None, *, choose_by: Sequence[Split] = (), settings: Settings
-) -> Iterator[str]:
+) -> Iterator[Told]:
     """A table for each window: the baselines, and the recipe; none: every default recipe.
 
     Of the default recipes also what `train` would have chosen by the windows before, where there are some.
@@ -124,19 +174,26 @@ def lines(
         choose_by: those that `train` chooses by before it judges on the newest; none: as of the other windows.
     """
     compared = sample.to_compare(windows, settings=settings)
-    of_whole = dict(zip(map(id, windows), compared, strict=True))
-    by = [of_whole.get(id(one)) or sample.to_compare([one, one], settings=settings)[0] for one in choose_by]
-    if any(one is not whole for one, whole in zip(compared, windows, strict=True)):
-        yield f"\nwindows before the newest: users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them"
+    whole = dict(zip(map(id, windows), compared, strict=True))
+    by = [whole.get(id(one)) or sample.to_compare([one, one], settings=settings)[0] for one in choose_by]
+    headings = [
+        heading(one)
+        if one is of_all
+        else heading(one, f"users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them")
+        for one, of_all in zip(compared, windows, strict=True)
+    ]
     if recipe is None:
-        yield from _of_defaults(compared, by, settings=settings)
+        yield from _of_defaults(compared, headings, by, settings=settings)
         return
-    for window in compared:
-        yield from _begun(window, settings=settings)
-        yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
+    for window, begun in zip(compared, headings, strict=True):
+        yield begun
+        yield from of_baselines(window, recent_days=settings.recent_days)
+        yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed)
 
 
-def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settings: Settings) -> Iterator[str]:
+def _of_defaults(
+    windows: Sequence[Split], headings: Sequence[Heading], choose_by: Sequence[Split], *, settings: Settings
+) -> Iterator[Told]:
     """Each recipe is fitted once a window: later windows choose by the same models, as `train` chooses."""
     to_try = default_recipes(windows[-1].train)
     fits = KeptFits(settings.seed)
@@ -145,10 +202,11 @@ def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settin
         by = choose_by if is_newest and choose_by else newest_enough(windows[:number])
         choice = selection.choose(None, by, to_try, settings=settings, fit=fits.of) if by else None
         fits.keep_only([*newest_enough(windows[: number + 1]), *choose_by])
-        yield from _begun(window, settings=settings)
+        yield headings[number]
+        yield from of_baselines(window, recent_days=settings.recent_days)
         of_choice: list[Row] = []
         for one in to_try:
-            yield from (row.line() for row in _shown(one, window, fits=fits, settings=settings))
+            yield from _shown(one, window, fits=fits, settings=settings)
             if choice and recipes.without_recency_and_age(choice.recipe) == one:
                 of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
             if is_newest:
@@ -164,30 +222,37 @@ def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings)
     return [of_recipe(each, window, recent_days=settings.recent_days, fits=fits) for each in of_one]
 
 
-def _chosen(choice: Choice, row: Row, by: Sequence[Split], window: Split, *, settings: Settings) -> Iterator[str]:
+def _chosen(choice: Choice, row: Row, by: Sequence[Split], window: Split, *, settings: Settings) -> Iterator[Told]:
     """What `train` would have chosen, and what it would have published instead where that is no better."""
-    judged = sum(each.judged_users for each in by)
+    users = sum(each.judged_users for each in by)
     how = "before" if by[-1].cut else "whose items were held out of train at random"
-    yield f"\n`train` would have chosen, by {judged:,} users {how}:\n\n{HEADER}\n{row.line()}"
+    recipe = choice.recipe.model_dump(mode="json")
+    yield Heading(f"`train` would have chosen, by {users:,} users {how}:", "choice", users, {"recipe": recipe})
+    yield row
     popular = of_recipe(choice.baseline, window, recent_days=settings.recent_days, seed=settings.seed)
     gain = judging.gain_over_popular(row.evaluation, popular.evaluation, seed=settings.seed)
     if gain.low <= 0:
-        yield (
-            f"\nIt is not better than popular items beyond noise ({METRIC} {with_interval(gain)}): where no personal "
-            f"version is live, these would be the model:\n\n{HEADER}\n{popular.line()}"
+        yield Heading(
+            f"It is not better than popular items beyond noise ({METRIC} {with_interval(gain)}): where no personal "
+            "version is live, these would be the model:",
+            "stand_in",
+            window.judged_users,
+            {"gain": asdict(gain)},
         )
+        yield popular
 
 
-def _begun(window: Split, *, settings: Settings) -> Iterator[str]:
-    yield f"\n{described(window)}\n\n{HEADER}"
-    for row in of_baselines(window, recent_days=settings.recent_days):
-        yield row.line()
-
-
-def described(window: Split) -> str:
-    """What a window tests, and by how many users."""
+def heading(window: Split, *notes: str) -> Heading:
+    """Of a window's table: what it tests, and by how many users."""
+    users, items = len(window.train.user_ids), len(window.train.item_ids)
     tested = (
-        f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items, "
-        f"judged by {window.judged_users:,} users"
+        f"{window.test.nnz:,} test pairs, {users:,} users × {items:,} items, judged by {window.judged_users:,} users"
     )
-    return f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
+    text = f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
+    facts = {
+        "from": window.cut.isoformat() if window.cut else None,
+        "test_pairs": window.test.nnz,
+        "train_users": users,
+        "train_items": items,
+    }
+    return Heading("; ".join([text, *notes]), "window", window.judged_users, facts)

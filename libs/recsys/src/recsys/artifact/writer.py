@@ -27,7 +27,7 @@ from recsys.artifact.manifest import FileEntry, Manifest
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.artifact.user_parts import Sizes, UserPart
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, VersionNotFoundError
 
 _LOCK = ".lock"
 _INCOMPLETE = ".incomplete-"
@@ -101,7 +101,7 @@ def activate(volume: Path, version: str) -> None:
     """Make a version the live one, atomically.
 
     Raises:
-        ArtifactError: the volume has no such version.
+        VersionNotFoundError: the volume has no such version.
     """
     with _locked(volume):
         _expect_version(volume, version)
@@ -112,7 +112,7 @@ def hold(volume: Path, version: str) -> None:
     """Pin a version: it is never pruned, and services keep it in memory beside the live one, until it is released.
 
     Raises:
-        ArtifactError: the volume has no such version.
+        VersionNotFoundError: the volume has no such version.
     """
     with _locked(volume):
         _expect_version(volume, version)
@@ -148,7 +148,7 @@ def prune(volume: Path, *, keep: Collection[str]) -> list[str]:
 def _expect_version(volume: Path, version: str) -> None:
     found = layout.list_versions(volume)
     if version not in found:
-        raise ArtifactError(f"{volume}: expected version {version!r}, found: {_listed(found)}")
+        raise VersionNotFoundError(f"{volume}: expected version {version!r}, found: {_listed(found)}")
 
 
 def _listed(versions: list[str]) -> str:
