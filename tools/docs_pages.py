@@ -47,10 +47,9 @@ def staged(path: Path) -> str:
         return f"# {path.relative_to(ROOT)}\n\n~~~~~~ {language}\n{text}~~~~~~\n"
 
     def to_page(link: re.Match[str]) -> str:
-        target = link[1] and path.parent / link[1]
-        return (
-            link[0].replace(link[1], f"{link[1]}.md") if target and target.is_file() and _is_code(target) else link[0]
-        )
+        target = link[1] or ""
+        is_code = (path.parent / target).is_file() and _is_code(path.parent / target)
+        return link[0].replace(target, f"{target}.md") if is_code else link[0]
 
     return _LINK.sub(to_page, text)
 
@@ -69,9 +68,8 @@ def main() -> None:
         if path.suffix in _SHOWN_BY_BROWSERS:
             shutil.copy(path, copy)
         else:
-            copy.with_name(f"{copy.name}.md" if _is_code(path) else copy.name).write_text(
-                staged(path), encoding="utf-8"
-            )
+            page = copy.with_name(f"{copy.name}.md") if _is_code(path) else copy
+            page.write_text(staged(path), encoding="utf-8")
 
 
 if __name__ == "__main__":
