@@ -22,6 +22,7 @@ TITLES = {
     "/item?item={item}": None,
     "/catalogue": "What the shop has",
     "/model": None,
+    "/data": "What the shop tells",
     "/experiments": "What is being tried",
     "/merchandising": "What the shop wants seen",
 }

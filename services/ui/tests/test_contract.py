@@ -35,6 +35,8 @@ CALLS: dict[str, Call] = {
     "/v1/items": lambda client: client.search(query="heart", category="Home", page_size=24, cursor="MTAwMDI"),
     "/v1/items/{item_id}": lambda client: client.item("85123A"),
     "/v1/model": lambda client: client.model(),
+    "/v1/activity": lambda client: client.activity(),
+    "ids of /v1/items": lambda client: client.items(["85123A", "84879"]),
     "/v1/runs": lambda client: client.runs(count=20),
     "/v1/runs/{version}/report": lambda client: client.run_report("v1"),
     "/v1/model/activate": lambda client: client.activate("v1", key="k"),

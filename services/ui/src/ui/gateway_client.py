@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ui import metrics
 from ui.models import (
     Activated,
+    Activity,
     EventOutcome,
     Experiment,
     ExperimentList,
@@ -122,6 +123,14 @@ class GatewayClient:
         """The live model."""
         return self._get(Model, "/v1/model")
 
+    def items(self, item_ids: Sequence[str]) -> ItemPage:
+        """Those of these items, at most 100, that the catalogue has."""
+        return self._get(ItemPage, "/v1/items", ids=list(item_ids))
+
+    def activity(self) -> Activity:
+        """What happened in the shop, day by day."""
+        return self._get(Activity, "/v1/activity")
+
     def runs(self, *, count: int) -> RunList:
         """The trainer's newest runs."""
         return self._get(RunList, "/v1/runs", count=count)
@@ -167,7 +176,7 @@ class GatewayClient:
         """Replace the rules of every list."""
         return self._send(Rules, "/v1/rules", {"rules": _told(rules)}, key=key, method="PUT")
 
-    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
+    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool | list[str]) -> A:
         given = {name: value for name, value in params.items() if value != ""}
         try:
             request = self._http.build_request("GET", path, params=given)
