@@ -146,7 +146,9 @@ def test_a_failing_request_is_a_sentence(console: AppTest, fake_gateway: FakeGat
 
 def test_the_model_page_has_every_training_with_baselines_and_why_it_was_refused(console: AppTest) -> None:
     page = html(open_page(console, MODEL))
-    assert "<b>0.1285</b><small>popularity 0.0800</small>" in page
+    assert "<b>0.1285</b><small>0.0800</small>" in page
+    assert "<b>als</b><small>popularity</small>" in page
+    assert "<b>0.0712</b><small>–</small>" in page
     assert '<small class="refusal">ndcg@20 &lt;b&gt;worse</small>' in page
     assert "<td>not judged</td>" in page
 

@@ -5,6 +5,8 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
+_FAILED = "failed: "  # how a reason of the gate begins that made it refuse
+
 
 class Answer(BaseModel):
     """Base of all of them."""
@@ -182,8 +184,10 @@ class Model(Answer):
         run = self.last_run
         if run and not run.passed:
             judged = f" It was judged by {run.users_judged:,} users." if run.users_judged is not None else ""
-            reasons = "; ".join(run.reasons) or "no reason is recorded"
-            sentences.append(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}")
+            failed = [each.removeprefix(_FAILED) for each in run.reasons if each.startswith(_FAILED)]
+            reasons = "; ".join(failed or run.reasons) or "no reason is recorded"
+            still = " It is live all the same." if run.artifact_version == self.artifact_version else ""
+            sentences.append(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}{still}")
         return sentences
 
 
