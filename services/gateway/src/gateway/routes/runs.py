@@ -43,7 +43,7 @@ async def get_run_report(version: Version, parts: TheParts) -> schemas.RunReport
 def _run(run: Run) -> schemas.Run:
     return schemas.Run(
         artifact_version=run.artifact_version,
-        state=RunState.Name(run.state).removeprefix("RUN_STATE_").lower(),  # type: ignore[arg-type] # pydantic checks it
+        state=RunState.Name(run.state).removeprefix("RUN_STATE_").lower(),
         trained_at=run.trained_at.ToDatetime(UTC),
         model=run.model,
         user_count=run.user_count,
