@@ -125,7 +125,7 @@ clients: $(JAVASCRIPT)/dist/index.js | $(UV) ## The clients as a shop installs t
 
 docs: .venv-docs/installed ## The documentation as a site, in build/site; a link that leads nowhere ends it
 	.venv-docs/bin/python -m tools.docs_pages build/docs-pages
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 docs-serve: docs ## That site at http://127.0.0.1:8800
 	.venv-docs/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8800

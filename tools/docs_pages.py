@@ -2,7 +2,8 @@
 
     python -m tools.docs_pages FOLDER
 
-Every file keeps its place, so that a link leads to the same page on the site as in the repository.
+Every file keeps its place, so that a link leads to the same page on the site as in the repository. Code becomes
+a page that shows it: a browser would run `shop.html` and download `shop.py`.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 
 _LINK: Final = re.compile(r"\]\(([^)\s#]+)[^)\s]*\)|src=\"([^\"]+)\"")
+_SHOWN_BY_BROWSERS: Final = {".json", ".png", ".svg"}
 _FENCED: Final = re.compile(r"^( *)```.*?^\1```", re.DOTALL | re.MULTILINE)
 
 
@@ -37,14 +39,39 @@ def pages() -> list[Path]:
     return sorted(found)
 
 
+def staged(path: Path) -> str:
+    """A page, whose links to code lead to the page of that; or code as such a page."""
+    text = path.read_text(encoding="utf-8")
+    if _is_code(path):
+        language = path.suffix.removeprefix(".").replace("mjs", "js")
+        return f"# {path.relative_to(ROOT)}\n\n~~~~~~ {language}\n{text}~~~~~~\n"
+
+    def to_page(link: re.Match[str]) -> str:
+        target = link[1] and path.parent / link[1]
+        return (
+            link[0].replace(link[1], f"{link[1]}.md") if target and target.is_file() and _is_code(target) else link[0]
+        )
+
+    return _LINK.sub(to_page, text)
+
+
+def _is_code(path: Path) -> bool:
+    return path.suffix not in _SHOWN_BY_BROWSERS | {".md"}
+
+
 def main() -> None:
-    """Copy them into an empty folder."""
+    """Write them into an empty folder."""
     folder = Path(sys.argv[1])
     shutil.rmtree(folder, ignore_errors=True)
     for path in pages():
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy)
+        if path.suffix in _SHOWN_BY_BROWSERS:
+            shutil.copy(path, copy)
+        else:
+            copy.with_name(f"{copy.name}.md" if _is_code(path) else copy.name).write_text(
+                staged(path), encoding="utf-8"
+            )
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from recsys.exit_status import Status
 from recsys_cli import from_trainer
 from recsys_cli.__main__ import app, main
 from recsys_cli.experiments import winner
-from recsys_cli.outcome import CommandError, Status
+from recsys_cli.outcome import CommandError
 
 HEAVY = ("asyncio", "faiss", "grpc", "httpx", "numpy", "polars", "pyarrow", "torch", "trainer", "valkey")
 RUN_HELP = f"""

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -59,3 +61,24 @@ def test_every_document_of_the_repository_is_on_it_and_can_be_searched(site: Pat
     for path in documents:
         page = path.relative_to(ROOT).with_suffix(".html")
         assert str(page.with_name("index.html") if path.name == "README.md" else page) in searched(site)
+
+
+def test_a_link_that_leads_nowhere_ends_the_build(site: Path, tmp_path: Path) -> None:
+    assert site.is_dir()  # so that its pages are staged
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    shutil.copytree(ROOT / "build/docs-pages", tmp_path / "build/docs-pages")
+    with (tmp_path / "build/docs-pages/docs/quickstart.md").open("a", encoding="utf-8") as page:
+        page.write("[nowhere](nothing.md)\n")
+    dry = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True)
+    built = shlex.split(dry.stdout.splitlines()[-1].replace(".venv-docs/", f"{ROOT}/.venv-docs/"))
+    done = subprocess.run(["env", *built], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "docs/quickstart.md" in done.stderr
+    assert "nothing.md" in done.stderr
+
+
+def test_code_that_a_page_links_to_is_shown_and_not_run(site: Path) -> None:
+    shop = (site / "clients/javascript/examples/shop.html.html").read_text(encoding="utf-8")
+    assert "data-md-component" in shop
+    assert "A small shop" in shop
+    assert not list(site.glob("clients/**/*.py"))

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from recsys.exit_status import Status
 from recsys_cli import api, places, rows
-from recsys_cli.outcome import Status
 from recsys_cli.output import JsonOption, print_json
 from recsys_cli.places import StoreOption, VolumeOption
 from recsys_cli.sending import in_batches

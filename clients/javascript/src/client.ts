@@ -30,7 +30,7 @@ import type {
 export interface ClientOptions {
   /** Of the gateway, or of what stands in front of it: `http://127.0.0.1:8000`, or `/recs` of the page's own server. */
   baseUrl: string;
-  /** Not in a page that everybody can read: see docs/clients.md. */
+  /** Not in a page that everybody can read: see docs/into-your-shop.md. */
   apiKey?: string;
   /** Milliseconds, of each attempt (5000). */
   timeout?: number;

@@ -329,8 +329,8 @@ def test_a_refused_version_is_marked_with_the_reason_and_whoever_activates_it_is
     assert told.exit_code == 0
     assert "was refused: ndcg@20 minus" in told.stderr
     assert "is live" in told.stdout
-    again = run("activate", layout.list_versions(volume)[1], "--artifact-dir", volume, "--json").splitlines()
-    live = json.loads(again[-1])
+    again = runner.invoke(app, ["activate", layout.list_versions(volume)[1], "--artifact-dir", str(volume), "--json"])
+    live = json.loads(again.stdout)
     assert live["live"] == layout.current_version(volume)
     assert live["refusal"].startswith("ndcg@20 minus")
     assert "refused" not in runner.invoke(app, ["activate", good.split()[1], "--artifact-dir", str(volume)]).stderr

@@ -100,9 +100,9 @@ READING: list[tuple[str, Message, str, str, Any]] = [
     ("ListHistory", api.ListHistoryRequest(user_id="7", count=1), "GET", "/v1/users/7/history?count=1", None),
     (
         "ListRecentlyViewed",
-        api.ListRecentlyViewedRequest(user_id="7", type="view", count=3),
+        api.ListRecentlyViewedRequest(user_id="7", event_type="view", count=3),
         "GET",
-        "/v1/recently-viewed?user_id=7&type=view&count=3",
+        "/v1/recently-viewed?user_id=7&event_type=view&count=3",
         None,
     ),
     ("FindCategories", api.FindCategoriesRequest(page_size=1), "GET", "/v1/categories?page_size=1", None),

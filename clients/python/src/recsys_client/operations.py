@@ -194,7 +194,7 @@ def list_recently_viewed(
     *, user_id: str | None = None, session_id: str | None = None, event_type: str = "view", count: int = 10
 ) -> Call[RecentlyViewed]:
     """What a user or a session looked at and is on sale, most recent first; give one of the two ids."""
-    query = _given(user_id=user_id, session_id=session_id, type=event_type, count=count)
+    query = _given(user_id=user_id, session_id=session_id, event_type=event_type, count=count)
     return Call(method="GET", path="/v1/recently-viewed", answer=RecentlyViewed, query=query)
 
 

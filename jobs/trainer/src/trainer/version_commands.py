@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,7 @@ def versions(
     known, manifest_of = _known(settings)
     listed = run_list.rows(known, manifest_of, settings.artifact_dir, days=days)
     if as_json:
-        typer.echo(json.dumps([row.as_json() for row in listed], indent=2, default=str))
+        print_json([row.as_json() for row in listed])
         return
     for row in listed:
         if every_run or row.state != "removed":
@@ -61,7 +61,10 @@ def activate(version: str, artifact_dir: VolumeOption = None, as_json: JsonOptio
     refusal = activation.activate(settings.artifact_dir, version, store=store.opened(settings))
     if refusal:
         typer.echo(f"warning: {version} was refused: {refusal}", err=True)
-    typer.echo(json.dumps({"live": version, "refusal": refusal or None}) if as_json else f"{version} is live")
+    if as_json:
+        print_json({"live": version, "refusal": refusal or None})
+    else:
+        typer.echo(f"{version} is live")
 
 
 @app.command()
@@ -91,6 +94,11 @@ def release(version: str, artifact_dir: VolumeOption = None) -> None:
 def settings_of(artifact_dir: Path | None) -> Settings:
     """The settings of the environment, with the volume of the command line, if one is named."""
     return read_settings(Settings) if artifact_dir is None else read_settings(Settings, artifact_dir=artifact_dir)
+
+
+def print_json(value: Any) -> None:
+    """The one document that --json prints, on stdout."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def _manifest_on(volume: Path, version: str) -> Manifest:

@@ -53,6 +53,10 @@ class ArtifactError(RecsysError):
     """An artifact on disk is not what its manifest says: names the file, expected and found."""
 
 
+class VersionNotFoundError(ArtifactError):
+    """There is no version of that name: names the place, and those that are there."""
+
+
 class ObjectStoreError(RecsysError):
     """The object store of artifacts cannot be reached, read or written: names it, and what was asked."""
 

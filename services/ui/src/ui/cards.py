@@ -32,6 +32,7 @@ SOURCE_LABELS = {
     "popular": ("popular", "bought or viewed by many users lately"),
     "trending": ("trending", "rising over the last day"),
     "new": ("new", "nobody knows it yet"),
+    "content": ("new for you", "nobody took it up yet; its title, category or price is to the visitor's taste"),
     "similar": ("similar", "near this item in the model"),
     "rule": ("picked", "put here by a rule of the shop"),
 }

@@ -195,7 +195,7 @@ class FakeOperations:
             raise FakeProblemError(400, "expected one of user_id and session_id")
         last: dict[str, Json] = {}
         for event in self._shop.seen_by(asked.get("user_id"), asked.get("session_id")):
-            if event["type"] == asked.get("type", "view"):
+            if event["type"] == asked.get("event_type", "view"):
                 last.setdefault(event["item_id"], event)
         items = [
             {"item_id": item_id, **self._shop.items[item_id], "event_type": event["type"], "last_event_at": event["at"]}

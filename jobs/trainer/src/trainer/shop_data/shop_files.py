@@ -53,7 +53,7 @@ def _read_files(
     if counts.read and not counts.kept:  # a shop without history has no rows; these are read wrongly
         raise DataError(f"{files.events}: expected events, found each of {counts.read:,} rows rejected\n{report}")
     runs.note_reading(settings.artifact_dir, _reading(loaded.report))
-    return Shop(loaded.frame, loaded.catalogue, terms.event_weights), [report]
+    return Shop(loaded.frame, loaded.catalogue, terms.event_weights, loaded.first_told), [report]
 
 
 def _reading(report: LoadReport) -> Reading:

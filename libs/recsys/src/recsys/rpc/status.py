@@ -25,6 +25,7 @@ from recsys.errors import (
     OtherReleaseError,
     RecsysError,
     StoreUnavailableError,
+    VersionNotFoundError,
     VersionNotHeldError,
 )
 
@@ -43,6 +44,7 @@ STATUS_OF_ERROR: Final[dict[type[RecsysError], tuple[grpc.StatusCode, str]]] = {
     OtherReleaseError: (grpc.StatusCode.UNIMPLEMENTED, "OTHER_RELEASE"),
     StoreUnavailableError: (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE"),
     ArtifactError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
+    VersionNotFoundError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     ObjectStoreError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     CertificateError: (grpc.StatusCode.INTERNAL, "INTERNAL"),
     DataError: (grpc.StatusCode.INTERNAL, "INTERNAL"),

@@ -414,16 +414,16 @@ class ListHistoryResponse(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., user_known: _Optional[bool] = ..., total: _Optional[int] = ..., items: _Optional[_Iterable[_Union[ListHistoryResponse.HadItem, _Mapping]]] = ..., degraded: _Optional[bool] = ...) -> None: ...
 
 class ListRecentlyViewedRequest(_message.Message):
-    __slots__ = ("user_id", "session_id", "type", "count")
+    __slots__ = ("user_id", "session_id", "event_type", "count")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
-    TYPE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     session_id: str
-    type: str
+    event_type: str
     count: int
-    def __init__(self, user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., type: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+    def __init__(self, user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., event_type: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class ListRecentlyViewedResponse(_message.Message):
     __slots__ = ("artifact_version", "items", "degraded")

@@ -25,7 +25,7 @@ async def list_recently_viewed(
     parts: TheParts,
     user_id: _Id = None,
     session_id: _Id = None,
-    event_type: Annotated[Name, Query(alias="type", description="What the shop calls a view.")] = "view",
+    event_type: Annotated[Name, Query(description="What the shop calls a view.")] = "view",
     count: Count = 10,
 ) -> schemas.RecentlyViewed:
     """What a user or a session looked at, each item once, latest first, without what is not on sale.

@@ -41,7 +41,7 @@ async def recommend(request: Request, asked: RecommendationRequest) -> Response:
 async def recommend_lists(request: Request, asked: ListsRequest, parts: TheParts) -> Response:
     """Several lists for one page, of which none repeats an item: each chooses out of what those before it left.
 
-    Each list is an exposure of its own. Similar items of an item that the model does not know are popular ones.
+    Each list is an exposure of its own. Similar items of an item that the shop does not have are popular ones.
     """
     started_s = time.perf_counter()
     if only_looks(request.scope):

@@ -84,7 +84,7 @@ async def viewed(
     latest = _merged(views, trained)
     found = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
     described = {item.item_id: item for item in found.items}
-    items = []
+    items: list[schemas.HistoryItem] = []
     for each in latest:
         item = as_now(each.item_id, described.get(each.item_id), live)
         if item is not None and item.available and len(items) < count:
