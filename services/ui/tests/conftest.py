@@ -129,6 +129,9 @@ REPORT = EXPERIMENT | {
 }
 
 
+COURSE = {"days": [{"date": "2026-01-02", "comparisons": REPORT["comparisons"]}]}
+
+
 class FakeGateway(ThreadingHTTPServer):
     """Answers by path; `answers` may be changed by a test, `requests` holds what was asked, as sent."""
 
@@ -155,6 +158,10 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/rules": (200, {"rules": [{"name": "gift first", "item_id": "GIFT", "pin_position": 1}]}),
             "/v1/experiments": (200, {"experiments": [EXPERIMENT]}),
             "/v1/experiments/recency": (200, REPORT),
+            "/v1/experiments/recency/days": (
+                200,
+                COURSE,
+            ),
             "/v1/experiments/recency/shares": (200, EXPERIMENT),
             "/v1/experiments/recency/stop": (200, EXPERIMENT | {"state": "stopped"}),
             "/v1/experiments/recency/ship": (200, EXPERIMENT | {"state": "stopped", "shipped_arm": "<b>fresh"}),

@@ -214,3 +214,14 @@ def test_a_rule_names_its_item_by_the_title(console: AppTest, fake_gateway: Fake
     rule = {"name": "heart first", "item_id": "85123A", "pin_position": 1}
     fake_gateway.answers["/v1/rules"] = (200, {"rules": [rule]})
     assert "item Heart holder → place 1" in html(open_page(console, MERCHANDISING))
+
+
+def test_an_experiment_has_its_intervals_day_by_day(console: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(console, EXPERIMENTS)
+    assert "/v1/experiments/recency/days" not in fake_gateway.requests
+    console.toggle(key="days-recency").set_value(True).run()
+    assert not console.exception
+    page = html(console)
+    assert "<td>02 Jan</td><td>0.05<small>0.01 – 0.09</small></td>" in page
+    assert 'style="--start:11.1%;--width:88.9%"' in page
+    assert "&lt;b&gt;fresh: clicks" in page

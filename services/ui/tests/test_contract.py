@@ -42,6 +42,7 @@ CALLS: dict[str, Call] = {
     "/v1/model/activate": lambda client: client.activate("v1", key="k"),
     "/v1/experiments": lambda client: client.experiments(),
     "/v1/experiments/{name}": lambda client: client.experiment("recency"),
+    "/v1/experiments/{name}/days": lambda client: client.experiment_days("recency"),
     "/v1/experiments/{name}/shares": lambda client: client.set_shares("recency", {"fresh": 0.1}, key="k"),
     "/v1/experiments/{name}/stop": lambda client: client.stop("recency", key=""),
     "/v1/experiments/{name}/ship": lambda client: client.ship("recency", "fresh", key="k"),

@@ -13,6 +13,7 @@ from ui.models import (
     Activity,
     EventOutcome,
     Experiment,
+    ExperimentCourse,
     ExperimentList,
     ExperimentReport,
     History,
@@ -150,6 +151,10 @@ class GatewayClient:
     def experiment(self, name: str) -> ExperimentReport:
         """What one experiment has shown."""
         return self._get(ExperimentReport, f"/v1/experiments/{_segment(name)}")
+
+    def experiment_days(self, name: str) -> ExperimentCourse:
+        """How one experiment went, day by day."""
+        return self._get(ExperimentCourse, f"/v1/experiments/{_segment(name)}/days")
 
     def set_shares(self, name: str, shares: Mapping[str, float], *, key: str) -> Experiment:
         """Give arms their shares. This and the other writes need the scope admin; `key`, where given, has it."""

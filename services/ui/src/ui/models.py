@@ -385,6 +385,19 @@ class ExperimentReport(Experiment):
         return better[0] if len(better) == 1 and self.split.verdict != "mismatch" else None
 
 
+class ExperimentDay(Answer):
+    """What an experiment showed when a day, in UTC, had begun."""
+
+    date: date
+    comparisons: tuple[Comparison, ...]
+
+
+class ExperimentCourse(Answer):
+    """How an experiment went, oldest day first."""
+
+    days: tuple[ExperimentDay, ...]
+
+
 class Rule(Answer):
     """What the shop wants seen: a category or an item, and what is done with it."""
 
