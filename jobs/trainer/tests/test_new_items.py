@@ -128,7 +128,7 @@ def test_facts_find_the_people_and_the_other_orders_do_not(judged: JudgedNewItem
 
 def test_what_does_not_help_or_costs_the_others_does_not_go_live(judged: JudgedNewItems) -> None:
     no_better = replace(judged, recall=judged.recall | {BY_CONTENT: judged.recall[TODAY]})
-    too_dear = replace(judged, lists=judged.lists_without - 0.01)
+    too_dear = replace(judged, lists=judged.lists_today - 0.01)
     few = replace(judged, recall={name: values[:29] for name, values in judged.recall.items()})
     assert [each.wins for each in (no_better, too_dear, few)] == [False] * 3
     assert no_better.reason.startswith("new items have no embeddings: recall@20 of new items +0.0000")
@@ -144,11 +144,17 @@ def test_lists_are_those_of_the_reranker(window: Split, fitted: Embeddings) -> N
         recency=np.array([[0.1, 0.0, 0.0]]),
         transitions=np.zeros((1, 3), np.float32),
     )
-    of_new = np.array([[0.6, 9.0, -9.0]], np.float32)
-    ranked = new_items._ranked_with_new(values, of_new, BlendInfo(), n_items=10)
-    assert ranked.tolist() == [[11, 3, 10, 1, 2, 12]]
-    mixed = new_items._ranked_with_new(values, of_new, BlendInfo(popularity=1.0), n_items=10)
-    assert mixed.tolist() == [[1, 3, 11, 10, 2, 12]]  # 1.5, then 1.0 of both, 0.75, and 0 of both
+    proposed = np.array([[1, 0, -1, 2]], np.int32)
+    of_new, is_launched = np.array([[0.6, 9.0, -9.0]], np.float32), np.array([True, False, True])
+
+    def ranked(info: BlendInfo) -> list[int]:
+        [found] = new_items._ranked_with(proposed, of_new, is_launched, values, info)
+        return found.tolist()
+
+    # new item n is -2 - n, and -1 is none
+    assert ranked(BlendInfo()) == [-3, 3, -2, 1, 2, -4, -1]
+    assert ranked(BlendInfo(popularity=1.0)) == [1, 3, -3, -2, 2, -4, -1]  # 1.5, then 1 of both, 0.75, and 0 of both
+    assert ranked(BlendInfo(recency=2.0)) == [3, -2, -4, -3, 1, 2, -1]  # 3, 2.75, 2, 1 of what was never launched, …
 
 
 def test_facts_of_the_judged_are_those_of_their_first_day(shop: Shop) -> None:

@@ -111,7 +111,7 @@ class Values:
         if transitions is not None:
             of_others.insert(0, _best(transitions, known, user_rows, TRANSITIONS))
         nearest = _best(embeddings, known, user_rows, CANDIDATES) if nearest is None else nearest
-        items = _each_once([nearest, *of_others])
+        items = each_once([nearest, *of_others])
         real = np.where(items >= 0, items, items[:, :1])  # the first once more in place of none: no extreme changes
         return cls(
             items=items,
@@ -295,7 +295,7 @@ def _best(by: Scorer, known: Interactions, user_rows: NDArray[np.int64], count: 
     return ranking.top_unseen(by, seen=known.weights, user_rows=user_rows, k=min(count, len(known.item_ids)))
 
 
-def _each_once(lists: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+def each_once(lists: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
     """Lists of items side by side, [n, any] each; -1 in place of what stands further left already."""
     items = np.concatenate(lists, axis=1)
     order = np.argsort(items, axis=1, kind="stable")

@@ -7,7 +7,7 @@ among all items, in the lists that would be served: what they take from the othe
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zlib import crc32
 
@@ -37,6 +37,7 @@ from trainer.shop_data.shop import Shop
 _log = logging.getLogger(__name__)
 
 K: Final = 20
+_OF_TURN: Final = 10  # and those by turn
 PROPOSED: Final = 20  # new items among the candidates of an answer, as candidate_gen has them unless told otherwise
 MOST_LOST: Final = 0.005  # of Recall@20 of all items, by the interval's lower end
 BY_CONTENT: Final = "by content"
@@ -71,9 +72,10 @@ class JudgedNewItems:
 
     items: int  # without an event before the window
     recall: dict[str, NDArray[np.float64]]  # name of the order → Recall@20 of new items alone, [n_users]
-    lists: NDArray[np.float64]  # Recall@20 of all items with new ones among the candidates, [n_judged users]
-    lists_without: NDArray[np.float64]  # the same users' without
-    share: float  # of the places of the lists that new items take
+    lists: NDArray[np.float64]  # Recall@20 of all items in the lists that would be served, [n_judged users]
+    lists_today: NDArray[np.float64]  # the same users' in those of today: new items by turn, and with no fit
+    share: float  # of the places of these lists that new items take
+    share_today: float
     seed: int
 
     @property
@@ -88,7 +90,7 @@ class JudgedNewItems:
     @property
     def change(self) -> PairedDifference:
         """Of Recall@20 of all items."""
-        return bootstrap.paired(self.lists, self.lists_without, seed=self.seed)
+        return bootstrap.paired(self.lists, self.lists_today, seed=self.seed)
 
     @property
     def wins(self) -> bool:
@@ -131,8 +133,9 @@ def judge(
         items=len(new.item_ids),
         recall=_recall_of_new(embeddings, window.train, new, vectors, facts, settings=settings),
         lists=lists.recall,
-        lists_without=lists.recall_without,
+        lists_today=lists.recall_today,
         share=lists.share,
+        share_today=lists.share_today,
         seed=settings.seed,
     )
     _log.info(judged.reason)
@@ -185,9 +188,6 @@ def _recall_of_new(
     users = np.flatnonzero(np.diff(new.test.indptr))
     if len(users) > settings.judging_users:
         users = np.sort(rng.choice(users, settings.judging_users, replace=False))
-    latest = np.empty(n_new, np.int64)
-    latest[np.argsort(-new.first_seen, kind="stable")] = np.arange(n_new)
-    turns = np.array([crc32(user_id.encode()) % n_new for user_id in train.user_ids])
     by_category = _of_categories(train, new, facts, settings=settings)
     by_chance = rng.random(n_new)  # breaks the ties of a category; each user's own order is drawn below
 
@@ -195,10 +195,10 @@ def _recall_of_new(
         return np.stack([np.random.default_rng((settings.seed, row)).random(n_new) for row in rows.tolist()])
 
     orders = {
-        BY_CONTENT: lambda rows: embeddings.user[rows] @ vectors.T,
-        TODAY: lambda rows: -((latest - turns[rows, None]) % n_new),
-        OF_CATEGORIES: lambda rows: np.tile(by_category + 1e-6 * by_chance, (len(rows), 1)),
-        AT_RANDOM: at_random,
+        BY_CONTENT: _Order(lambda rows: embeddings.user[rows] @ vectors.T),
+        TODAY: _today(train, new),
+        OF_CATEGORIES: _Order(lambda rows: np.tile(by_category + 1e-6 * by_chance, (len(rows), 1))),
+        AT_RANDOM: _Order(at_random),
     }
     none = np.zeros(0, np.int64)
     nothing_seen = sp.csr_matrix((none.astype(np.float32), (none, none)), new.test.shape)
@@ -206,10 +206,19 @@ def _recall_of_new(
     relevant = np.diff(test.indptr)
     return {
         name: metrics.recall(
-            find_hits(ranking.top_unseen(_Order(of), seen=nothing_seen, user_rows=users, k=K), test), relevant, K
+            find_hits(ranking.top_unseen(order, seen=nothing_seen, user_rows=users, k=K), test), relevant, K
         )
-        for name, of in orders.items()
+        for name, order in orders.items()
     }
+
+
+def _today(train: Interactions, new: NewItems) -> _Order:
+    """The order in which candidate_gen proposes new items without a map."""
+    n_new = len(new.item_ids)
+    latest = np.empty(n_new, np.int64)
+    latest[np.argsort(-new.first_seen, kind="stable")] = np.arange(n_new)
+    turns = np.array([crc32(user_id.encode()) % n_new for user_id in train.user_ids])
+    return _Order(lambda rows: -((latest - turns[rows, None]) % n_new))
 
 
 def _of_categories(train: Interactions, new: NewItems, facts: Facts, *, settings: Settings) -> NDArray[np.float64]:
@@ -224,11 +233,12 @@ def _of_categories(train: Interactions, new: NewItems, facts: Facts, *, settings
 
 @dataclass(frozen=True)
 class _Lists:
-    """Recall@20 of all items of the lists that would be served, with new items among the candidates and without."""
+    """Recall@20 of all items, of the lists that would be served: with the map, and as today."""
 
     recall: NDArray[np.float64]  # [n_judged]
-    recall_without: NDArray[np.float64]
-    share: float  # of the places that new items take
+    recall_today: NDArray[np.float64]
+    share: float  # of the places that new items take with the map
+    share_today: float
 
     @classmethod
     def of(
@@ -243,57 +253,65 @@ class _Lists:
     ) -> "_Lists":
         """Where a ranker has trees, new items stand behind all that it ranks: nothing changes."""
         users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
-        served = blending.blended(embeddings, window.train, blend, recent_days=settings.recent_days)
-        everything = sp.hstack([window.test, new.test], format="csr")
-        found: list[NDArray[np.int32]] = []
-        found_without: list[NDArray[np.int32]] = []
+        served = blending.blended(
+            embeddings, window.train, replace(blend, ranker=None), recent_days=settings.recent_days
+        )
+        turns = _today(window.train, new)
+        is_launched = new.first_seen > 0  # an item that the API brings has a day; one of the catalogue has none
+        mapped: list[NDArray[np.int32]] = []
+        today: list[NDArray[np.int32]] = []
         for start in range(0, len(users), _USERS_AT_ONCE):
             rows = users[start : start + _USERS_AT_ONCE]
             values = served.values(rows)
-            found_without.append(values.ranked(blend.info, K))
-            lists = found_without[-1]
-            if blend.ranker is None:
-                lists = _ranked_with_new(
-                    values, embeddings.user[rows] @ vectors.T, blend.info, n_items=window.test.shape[1]
-                )
-            found.append(lists)
-        test = everything[users]
+            of_turn = ranking.top_k(turns.scores(rows), min(_OF_TURN, len(is_launched)))
+            lowest = np.broadcast_to(values.personal.min(axis=1, keepdims=True), (len(rows), len(is_launched)))
+            today.append(_ranked_with(of_turn, lowest, is_launched, values, blend.info))
+            of_new = embeddings.user[rows] @ vectors.T
+            best = ranking.top_k(of_new, min(PROPOSED, len(is_launched)))
+            proposed = blending.each_once([best, of_turn])
+            mapped.append(
+                today[-1] if blend.ranker else _ranked_with(proposed, of_new, is_launched, values, blend.info)
+            )
+        # new items are rows below -1: -2 is the first of them
+        lists = [
+            np.where(each < -1, window.test.shape[1] - 2 - each, each) for each in map(np.concatenate, (mapped, today))
+        ]
+        test = sp.hstack([window.test, new.test], format="csr")[users]
         relevant = np.diff(test.indptr)
-        with_new, without = np.concatenate(found), np.concatenate(found_without)
-        return cls(
-            recall=metrics.recall(find_hits(with_new, test), relevant, K),
-            recall_without=metrics.recall(find_hits(without, test), relevant, K),
-            share=float((with_new >= window.test.shape[1]).mean()),
-        )
+        recall, recall_today = (metrics.recall(find_hits(each, test), relevant, K) for each in lists)
+        share, share_today = (float((each >= window.test.shape[1]).mean()) for each in lists)
+        return cls(recall, recall_today, share, share_today)
 
 
-def _ranked_with_new(
-    values: Values, of_new: NDArray[np.float32], info: BlendInfo, *, n_items: int
+def _ranked_with(
+    proposed: NDArray[np.int32],
+    personal: NDArray[np.float32],
+    is_launched: NDArray[np.bool_],
+    values: Values,
+    info: BlendInfo,
 ) -> NDArray[np.int32]:
-    """Each user's best among the candidates and the new items that fit best: int32 [n, ≤ K], -1 padded.
+    """Each user's best among the candidates and some new items, which are -2 for the first, -3, …: int32 [n, ≤ K].
 
     As the reranker has it: the scale of each value is that of the candidates without them. A new item is popular with
-    nobody, as new as can be, and nothing leads to it.
+    nobody, as new as can be if it was launched, and nothing leads to it.
 
     Args:
-        of_new: [n, n_new] personal scores.
-        n_items: of the model; rows of new items follow.
+        proposed: [n, any] new items, -1 padded.
+        personal: [n, n_new] their personal scores.
+        is_launched: [n_new].
     """
-    proposed = ranking.top_k(of_new, min(PROPOSED, of_new.shape[1]))
-    n, n_known = values.items.shape
+    items = np.concatenate([values.items, np.where(proposed < 0, -1, -2 - proposed)], axis=1)
+    over = np.arange(items.shape[1]) < values.items.shape[1]
     none = np.zeros(proposed.shape)
-    over = np.arange(n_known + proposed.shape[1]) < n_known
-    lists = []
-    newest = np.full(proposed.shape, max(1.0, float(values.recency.max(initial=0.0))))
     columns = {
-        "personal": np.concatenate([values.personal, np.take_along_axis(of_new, proposed, axis=1)], axis=1),
+        "personal": np.concatenate([values.personal, np.take_along_axis(personal, np.maximum(proposed, 0), 1)], axis=1),
         "popularity": np.concatenate([values.popularity, none], axis=1),
-        "recency": np.concatenate([values.recency, newest], axis=1),
+        "recency": np.concatenate([values.recency, is_launched[proposed].astype(np.float64)], axis=1),
         "transitions": np.concatenate([values.transitions, none], axis=1),
     }
-    items = np.concatenate([values.items, n_items + proposed], axis=1)
-    for row in range(n):
+    lists = np.empty((len(items), min(K, items.shape[1])), np.int32)
+    for row, of_user in enumerate(items):
         scores = blended_scores(**{name: of[row] for name, of in columns.items()}, weights=info.weights, over=over)
-        scores[items[row] < 0] = -np.inf
-        lists.append(items[row, np.argsort(-scores, kind="stable")[:K]])
-    return np.stack(lists)
+        scores[of_user == -1] = -np.inf
+        lists[row] = of_user[np.argsort(-scores, kind="stable")[: lists.shape[1]]]
+    return lists

@@ -74,8 +74,9 @@ class NewItemsFigures:
     k: int
     recall: dict[str, Interval]  # of new items, by each order
     gain: PairedDifference  # in that, by their facts minus today's order
-    change: PairedDifference  # of recall of all items: with them among the candidates minus without
-    share: float  # of the places of these lists that they take
+    change: PairedDifference  # of recall of all items: with their embeddings minus today's lists
+    share: float  # of the places of the lists that they take with embeddings
+    share_today: float
     reason: str  # why they have embeddings, or have none
 
 
@@ -161,6 +162,7 @@ def new_items_figures(judged: JudgedNewItems) -> NewItemsFigures:
         gain=judged.gain(new_items.TODAY),
         change=judged.change,
         share=judged.share,
+        share_today=judged.share_today,
         reason=judged.reason,
     )
 

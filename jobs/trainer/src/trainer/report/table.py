@@ -33,7 +33,7 @@ HEADER: Final = (
     "| model | dim | Recall@20 | NDCG@20 | Recall@10 | NDCG@10 | fit | settings |\n|---|---|---|---|---|---|---|---|"
 )
 NEW_ITEMS_HEADER: Final = (
-    f"| window from | new items | users | {' | '.join(ORDERS)} | all items with them, minus without | live |\n"
+    f"| window from | new items | users | {' | '.join(ORDERS)} | all items, minus today's lists | live |\n"
     f"|{'---|' * (len(ORDERS) + 5)}"
 )
 
