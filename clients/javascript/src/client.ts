@@ -223,7 +223,11 @@ type LeftOut =
   | "stop_experiment"
   | "ship_experiment"
   | "get_rules"
-  | "put_rules";
+  | "put_rules"
+  | "get_activity"
+  | "list_runs"
+  | "get_run_report"
+  | "activate_version";
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 type Missing = Exclude<Camel<Exclude<keyof operations, LeftOut>>, keyof Client>;
