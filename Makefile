@@ -156,7 +156,7 @@ setup-load: ## wrk for the benchmarks under load, where root may install it
 		apt-get install -y -qq --no-install-recommends wrk; } || \
 		echo "no wrk, and not root on Debian to install it" >&2
 
-benchmark-serving benchmark-hot-swap: setup-load
+benchmark-serving benchmark-hot-swap benchmark-capacity: setup-load
 
 benchmark-spark: setup-spark
 

@@ -33,6 +33,7 @@ LEFT_OUT = {
     "stop_experiment": "for the shop's manager, not its code",
     "ship_experiment": "for the shop's manager, not its code",
     "get_rules": "for the shop's manager, not its code",
+    "get_experiment_days": "for the shop's manager, not its code",
     "get_activity": "for the shop's manager, not its code",
     "list_runs": "for the shop's manager, not its code",
     "get_run_report": "for the shop's manager, not its code",

@@ -1,5 +1,6 @@
 """The table of `trainer evaluate`: every recipe fitted once a window, and what `train` would have chosen."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -43,7 +44,7 @@ def two_default_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_recipe_is_fitted_once_a_window(held_out: list[Split], fits: list[tuple[Recipe, int]]) -> None:
     lines = [one.line() for one in table.tables(held_out, None, settings=SETTINGS)]
-    assert len([line for line in lines if line.startswith(("| spectral", "| als"))]) == 8  # with recency and without
+    assert len([line for line in lines if line.startswith(("| spectral", "| als"))]) == 9  # with recency and without, and the choice
     assert models(fits) == ["spectral", "als"] * 2  # the choice by the first window too goes by these
 
 
@@ -91,6 +92,17 @@ def test_where_the_choice_is_no_better_than_popular_items_the_table_says_that_th
     printed = printed_of(held_out)
     assert "It is not better than popular items beyond noise (ndcg@20 " in printed
     assert printed.splitlines()[-1].startswith("| popularity")
+
+
+def test_for_a_program_each_table_has_its_rows(held_out: list[Split]) -> None:
+    told = list(table.tables(held_out, None, settings=SETTINGS))
+    tables = table.as_json(told)
+    assert [each["of"] for each in tables[:3]] == ["window", "window", "choice"]
+    assert sum(len(each["rows"]) for each in tables) == sum(isinstance(one, table.Row) for one in told)
+    newest, choice = tables[1:3]
+    assert (newest["users"], newest["from"]) == (held_out[-1].judged_users, held_out[-1].cut.isoformat())
+    assert choice["rows"][0]["model"].startswith(choice["recipe"]["model"])
+    json.dumps(tables, allow_nan=False)
 
 
 def test_of_a_given_test_train_would_choose_by_pairs_of_train_alone(held_out: list[Split]) -> None:

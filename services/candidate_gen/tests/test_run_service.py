@@ -15,7 +15,7 @@ from candidate_gen.run_servicer import RunServicer
 from candidate_gen.settings import Settings
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import GateInfo
-from recsys.artifact.runs import Run
+from recsys.artifact.runs import FileRows, Reading, Rejected, Run
 from recsys.errors import InvalidArgumentError, NotActivatedError
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
@@ -122,3 +122,13 @@ def test_the_service_answers_over_grpc(volume: Path) -> None:
         code, said = failure_of(lambda: stub.ActivateVersion(asked, timeout=TIMEOUT_S))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert said == "'v9' is not made live: no such version is kept; kept: v1, v2"
+
+
+def test_the_last_reading_of_the_shops_files_is_told(volume: Path) -> None:
+    assert not RunServicer(volume).ListRuns(ListRunsRequest(count=1), CONTEXT).HasField("last_reading")
+    rejected = Rejected(reason="item_id: missing", rows=2, hint=None)
+    rows = FileRows(name="events", read=10, kept=7, ignored=1, rejected=(rejected,))
+    runs.note_reading(volume, Reading(read_at=datetime(2026, 1, 1, tzinfo=UTC), files=(rows,)))
+    told = RunServicer(volume).ListRuns(ListRunsRequest(count=1), CONTEXT).last_reading
+    assert [(one.name, one.read, one.kept, one.ignored) for one in told.files] == [("events", 10, 7, 1)]
+    assert [(one.reason, one.rows, one.hint) for one in told.files[0].rejected] == [("item_id: missing", 2, "")]

@@ -267,7 +267,10 @@ class FakeRuns:
             has_report=False,
         )
         gone = run_service_pb2.Run(artifact_version="v1", state=run_service_pb2.RUN_STATE_REMOVED, refusal="worse")
-        return run_service_pb2.ListRunsResponse(runs=[live, gone][: request.count])
+        rejected = run_service_pb2.RejectedRows(reason="item_id: missing", rows=2)
+        rows = run_service_pb2.FileRows(name="events", read=10, kept=7, ignored=1, rejected=[rejected])
+        reading = run_service_pb2.Reading(read_at=Timestamp(seconds=1735689600), files=[rows])
+        return run_service_pb2.ListRunsResponse(runs=[live, gone][: request.count], last_reading=reading)
 
     async def GetReport(  # noqa: N802
         self, request: run_service_pb2.GetReportRequest, context: Context

@@ -214,7 +214,10 @@ async def test_keys_are_rotated_while_requests_come(client: httpx.AsyncClient, k
         ("", "the whole"),
         ("keys: [{name: a, sha256: SECRET, scopes: [read]}]", "keys.0.sha256: String should match pattern"),
         ("keys: [{name: a, sha256: {h}, scopes: []}]", "keys.0.scopes: List should have at least 1 item"),
-        ("keys: [{name: a, sha256: {h}, scopes: [write]}]", "keys.0.scopes.0: Input should be 'read', 'events' or"),
+        (
+            "keys: [{name: a, sha256: {h}, scopes: [write]}]",
+            "keys.0.scopes.0: Input should be 'read', 'preview',",
+        ),
         ("keys: [{name: a, sha256: {h}, scopes: [read], rate_limit: 5}]", "keys.0.rate_limit"),
         ("keys: [{name: a, sha256: {h}, scopes: [read], rate_limit: often}]", "keys.0.rate_limit: couldn't parse"),
         ("keys: [{name: a, sha256: {h}, scopes: [read], expires_at: 2027-01-01}]", "keys.0.expires_at: Input should"),

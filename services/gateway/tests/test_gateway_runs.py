@@ -56,3 +56,10 @@ async def test_what_cannot_be_activated_is_a_conflict_in_the_words_of_the_servic
     assert (answer.status_code, answer.json()["detail"]) == (409, "no such version is kept")
     failures["ActivateVersion"] = (StatusCode.UNAVAILABLE, "gone")
     assert (await client.post("/v1/model/activate", json={"artifact_version": "v9"})).status_code == 503
+
+
+async def test_rows_of_the_shops_files_that_were_rejected_are_told_with_the_reason(client: httpx.AsyncClient) -> None:
+    reading = (await client.get("/v1/runs")).json()["last_reading"]
+    rejected = [{"reason": "item_id: missing", "rows": 2, "hint": None}]
+    assert reading["read_at"] == "2025-01-01T00:00:00Z"
+    assert reading["files"] == [{"name": "events", "read": 10, "kept": 7, "ignored": 1, "rejected": rejected}]

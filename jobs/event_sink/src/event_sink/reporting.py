@@ -16,7 +16,17 @@ from event_sink import sums
 from event_sink.days import Days
 from recsys.activity import ACTIVITY, Activity, Day
 from recsys.errors import DataError
-from recsys.experiments import METRICS, SUMS, ExperimentSums, Metric, MetricsDocument, Sums
+from recsys.experiments import (
+    DAILY_SUMS,
+    DAYS,
+    METRICS,
+    SUMS,
+    DailySumsDocument,
+    ExperimentSums,
+    Metric,
+    MetricsDocument,
+    Sums,
+)
 from recsys.feature_store.interface import FeatureStore
 
 _log = logging.getLogger(__name__)
@@ -33,6 +43,7 @@ class Reporting:
         self._rules = rules
         self._interval_s = interval_s
         self._days = Days(lake)
+        self._noted_on = ""  # the day whose sums are kept
         self._next_s = 0.0  # monotonic
         self._made_of: tuple[int, dict[str, tuple[Metric, ...]]] | None = None
         self._made: dict[str, ExperimentSums] = {}
@@ -63,7 +74,23 @@ class Reporting:
         if defined:
             made = Sums(as_of_ms=as_of_ms, experiments=self._made)
             await self._store.write_text("documents", SUMS, made.model_dump_json())
+            await self._note_day(made)
             _log.debug("summed", extra={"experiments": len(defined), "seconds": round(took_s, 3)})
+
+    async def _note_day(self, made: Sums) -> None:
+        """Keep the first sums of each day, for the course of the experiments. Raises: StoreUnavailableError."""
+        today = datetime.now(UTC).date().isoformat()
+        if today == self._noted_on:
+            return
+        text = (await self._store.texts("documents")).get(DAILY_SUMS)
+        try:
+            days = DailySumsDocument.validate_json(text) if text else {}
+        except ValidationError:  # of another release
+            days = {}
+        if today not in days:
+            kept = dict(sorted((days | {today: made}).items())[-DAYS:])
+            await self._store.write_text("documents", DAILY_SUMS, DailySumsDocument.dump_json(kept).decode())
+        self._noted_on = today
 
 
 async def metrics_in(store: FeatureStore) -> dict[str, tuple[Metric, ...]]:

@@ -176,6 +176,7 @@ def evaluate(
     settings = settings_of(artifact_dir)
     with threads.limited(settings.threads):
         from trainer.choosing import recipe as recipes
+        from trainer.choosing.new_items import Facts
         from trainer.evaluation import split
         from trainer.evaluation import windows as held_out_windows
         from trainer.report import table
@@ -189,6 +190,7 @@ def evaluate(
             _tell(told, as_json=as_json)
             return
         choose_by: list[Split] = []
+        facts: Facts | None = None
         if pair is not None:
             given = split.given_pair(*pair)
             splits = [*held_out_windows.of_train(given, seed=settings.seed), given] if recipe is None else [given]
@@ -198,13 +200,15 @@ def evaluate(
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+                facts = Facts.of(shop)
                 if recipe is None and len(splits) > 1:
                     choose_by = held_out_windows.to_choose_by(
                         shop.events, splits, weights=shop.weights, settings=settings
                     )
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        _tell(table.tables(splits, given_recipe, choose_by=choose_by, settings=settings), as_json=as_json)
+        told = table.tables(splits, given_recipe, choose_by=choose_by, facts=facts, settings=settings)
+        _tell(told, as_json=as_json)
 
 
 @app.command()

@@ -14,12 +14,13 @@ from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, tuning
+from trainer.choosing import blending, decision, new_items, tuning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Judged, Verdict
 from trainer.choosing.judging import Judgement
+from trainer.choosing.new_items import Facts
 from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, sample, windows
@@ -62,9 +63,12 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
+    facts = Facts.of(shop) if settings.item_content else None
     shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
-    decided = decision.decide(given, held_out, default_recipes(known), live=live, force=force, settings=settings)
-    del held_out
+    decided = decision.decide(
+        given, held_out, default_recipes(known), live=live, force=force, settings=settings, facts=facts
+    )
+    del held_out, facts
     version, verdict, spec = _fit_and_publish(
         shop, known, decided, data_until=data_until, force=force, settings=settings
     )
@@ -89,6 +93,10 @@ def _fit_and_publish(
         ready = foldable.export(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
+    content = None
+    if decided.judgement and decided.judgement.new_items and decided.judgement.new_items.wins:
+        with step("item content"):
+            content = new_items.fit(ready.embeddings, known, shop.catalogue)
     popularity = popularity_of(decided.recipe, fitted_model, known, settings=settings)
     del fitted_model
     with step("index"):
@@ -105,6 +113,7 @@ def _fit_and_publish(
         fold_in=ready.fold_in,
         transitions=following,
         ranker=decided.blend.ranker.over(known) if decided.blend.ranker else None,
+        item_content=content,
         retrieval=retrieval,
         similar=similar,
         popularity=popularity,

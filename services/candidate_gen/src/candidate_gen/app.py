@@ -38,6 +38,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         trending=settings.trending_count,
         new=settings.new_count,
         transitions=settings.transitions_count,
+        content=settings.content_count,
     )
     last_run = partial(newest_manifest, settings.artifact_dir)
     metrics.artifact.follow(LastTraining(settings.artifact_dir))

@@ -18,10 +18,13 @@ from recsys.v1.run_service_pb2 import (
     RUN_STATE_REMOVED,
     ActivateVersionRequest,
     ActivateVersionResponse,
+    FileRows,
     GetReportRequest,
     GetReportResponse,
     ListRunsRequest,
     ListRunsResponse,
+    Reading,
+    RejectedRows,
     Run,
     RunBaseline,
 )
@@ -54,7 +57,7 @@ class RunServicer(RunServiceServicer):
         newest = sorted(known.values(), key=lambda run: run.version, reverse=True)[: request.count]
         live = layout.current_version(self._volume)
         told = [self._to_wire(run, live=live, kept=kept) for run in newest]
-        return ListRunsResponse(artifact_version=live or "", runs=told)
+        return ListRunsResponse(artifact_version=live or "", runs=told, last_reading=_reading_of(self._volume))
 
     def GetReport(self, request: GetReportRequest, context: grpc.ServicerContext) -> GetReportResponse:  # noqa: N802
         check_given("artifact_version", request.artifact_version)
@@ -115,3 +118,23 @@ def _run_of(volume: Path, version: str) -> TrainerRun | None:
         return runs.run_of(read_manifest(layout.version_dir(volume, version)))
     except ArtifactError:
         return None
+
+
+def _reading_of(volume: Path) -> Reading | None:
+    found = runs.last_reading(volume)
+    if found is None:
+        return None
+    told = Reading(
+        files=[
+            FileRows(
+                name=rows.name,
+                read=rows.read,
+                kept=rows.kept,
+                ignored=rows.ignored,
+                rejected=[RejectedRows(reason=one.reason, rows=one.rows, hint=one.hint or "") for one in rows.rejected],
+            )
+            for rows in found.files
+        ]
+    )
+    told.read_at.FromDatetime(found.read_at)
+    return told

@@ -342,10 +342,36 @@ class Run(_Schema):
     has_report: bool
 
 
+class RejectedRows(_Schema):
+    """Rows of the shop's files that were rejected for one reason."""
+
+    reason: str
+    rows: int
+    hint: str | None = Field(description="What would mend them; null: it cannot be told.")
+
+
+class FileRows(_Schema):
+    """What became of the rows of one kind of file: read = kept + rejected + ignored."""
+
+    name: str = Field(examples=["events"])
+    read: int
+    kept: int
+    ignored: int = Field(description="Right, and no events to learn from.")
+    rejected: list[RejectedRows] = Field(description="Most frequent first.")
+
+
+class Reading(_Schema):
+    """The last reading of the shop's files."""
+
+    read_at: datetime
+    files: list[FileRows]
+
+
 class RunList(_Schema):
     """Runs of the trainer, newest first."""
 
     runs: list[Run]
+    last_reading: Reading | None = Field(description="null: the shop has no files, or an earlier release read them.")
 
 
 class RunReport(_Schema):

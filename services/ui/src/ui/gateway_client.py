@@ -10,8 +10,10 @@ from pydantic import BaseModel, ValidationError
 from ui import metrics
 from ui.models import (
     Activated,
+    Activity,
     EventOutcome,
     Experiment,
+    ExperimentCourse,
     ExperimentList,
     ExperimentReport,
     History,
@@ -122,6 +124,14 @@ class GatewayClient:
         """The live model."""
         return self._get(Model, "/v1/model")
 
+    def items(self, item_ids: Sequence[str]) -> ItemPage:
+        """Those of these items, at most 100, that the catalogue has."""
+        return self._get(ItemPage, "/v1/items", ids=list(item_ids))
+
+    def activity(self) -> Activity:
+        """What happened in the shop, day by day."""
+        return self._get(Activity, "/v1/activity")
+
     def runs(self, *, count: int) -> RunList:
         """The trainer's newest runs."""
         return self._get(RunList, "/v1/runs", count=count)
@@ -141,6 +151,10 @@ class GatewayClient:
     def experiment(self, name: str) -> ExperimentReport:
         """What one experiment has shown."""
         return self._get(ExperimentReport, f"/v1/experiments/{_segment(name)}")
+
+    def experiment_days(self, name: str) -> ExperimentCourse:
+        """How one experiment went, day by day."""
+        return self._get(ExperimentCourse, f"/v1/experiments/{_segment(name)}/days")
 
     def set_shares(self, name: str, shares: Mapping[str, float], *, key: str) -> Experiment:
         """Give arms their shares. This and the other writes need the scope admin; `key`, where given, has it."""
@@ -167,7 +181,7 @@ class GatewayClient:
         """Replace the rules of every list."""
         return self._send(Rules, "/v1/rules", {"rules": _told(rules)}, key=key, method="PUT")
 
-    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
+    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool | list[str]) -> A:
         given = {name: value for name, value in params.items() if value != ""}
         try:
             request = self._http.build_request("GET", path, params=given)

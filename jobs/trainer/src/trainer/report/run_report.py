@@ -20,6 +20,7 @@ from trainer.report.figures import (
     TwoStageFigures,
     figures_of,
     hard_negative_figures,
+    new_items_figures,
 )
 from trainer.settings import Settings
 
@@ -75,6 +76,7 @@ def describe(
             "recent_days": settings.recent_days,
             "horizon_days": settings.horizon_days,
         },
+        new_items=new_items_figures(judgement.new_items) if judgement.new_items else None,
     )
 
 

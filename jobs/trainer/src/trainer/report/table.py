@@ -7,14 +7,16 @@ or as JSON.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from trainer.choosing import blending, judging, selection
+from trainer.choosing import blending, judging, new_items, selection
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.fits import KeptFits
 from trainer.choosing.gate import METRIC, Judged, with_interval
+from trainer.choosing.new_items import ORDERS, Facts, JudgedNewItems
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
@@ -29,6 +31,10 @@ from trainer.settings import Settings
 METRICS: Final = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
 HEADER: Final = (
     "| model | dim | Recall@20 | NDCG@20 | Recall@10 | NDCG@10 | fit | settings |\n|---|---|---|---|---|---|---|---|"
+)
+NEW_ITEMS_HEADER: Final = (
+    f"| window from | new items | users | {' | '.join(ORDERS)} | all items with them, minus without | live |\n"
+    f"|{'---|' * (len(ORDERS) + 5)}"
 )
 
 _SHOWN_STRENGTHS: Final = (0.0, 1.0)  # of recency; all that are tried count for the choice
@@ -65,24 +71,55 @@ class Row:
 
 
 @dataclass(frozen=True)
+class NewItemsRow:
+    """What the map from facts to embeddings does on one window: of its new items by each order, and of all lists."""
+
+    cut: datetime
+    judged: JudgedNewItems
+
+    def line(self) -> str:
+        """The row as Markdown."""
+        of = self.judged
+        recalls = (f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for one in of.intervals().values())
+        change = f"{with_interval(of.change)}, {of.share:.1%} of the places"
+        return (
+            f"| {self.cut:%Y-%m-%d} | {of.items} | {of.users} | {' | '.join(recalls)} | {change} | "
+            f"{'yes' if of.wins else 'no'} |"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for a program."""
+        return {
+            "from": self.cut.isoformat(),
+            "new_items": self.judged.items,
+            f"recall@{new_items.K}": {order: asdict(found) for order, found in self.judged.intervals().items()},
+            "change_of_all": asdict(self.judged.change),
+            "share_of_places": self.judged.share,
+            "wins": self.judged.wins,
+        }
+
+
+@dataclass(frozen=True)
 class Heading:
     """What the rows after it are of."""
 
     text: str
-    of: Literal["window", "choice", "stand_in"]  # all models; what `train` would have chosen; popular items instead
+    # all models; what `train` would have chosen; popular items instead; items that the window brought
+    of: Literal["window", "choice", "stand_in", "new_items"]
     users: int  # who judged the rows; of a choice, who chose
     facts: dict[str, Any] = field(default_factory=dict)
+    head: str = HEADER
 
     def line(self) -> str:
         """The heading, and the head of its table, as Markdown."""
-        return f"\n{self.text}\n\n{HEADER}"
+        return f"\n{self.text}\n\n{self.head}"
 
     def as_json(self) -> dict[str, Any]:
         """A table for a program, without rows yet."""
         return {"of": self.of, "text": self.text, "users": self.users, **self.facts, "rows": []}
 
 
-Told = Heading | Row
+Told = Heading | Row | NewItemsRow
 
 
 def as_json(told: Iterable[Told]) -> list[dict[str, Any]]:
@@ -164,13 +201,20 @@ def _weights_of(blend: Blend) -> list[str]:
 
 
 def tables(
-    windows: Sequence[Split], recipe: Recipe | None, *, choose_by: Sequence[Split] = (), settings: Settings
+    windows: Sequence[Split],
+    recipe: Recipe | None,
+    *,
+    choose_by: Sequence[Split] = (),
+    facts: Facts | None = None,
+    settings: Settings,
 ) -> Iterator[Told]:
     """A table for each window: the baselines, and the recipe; none: every default recipe.
 
-    Of the default recipes also what `train` would have chosen by the windows before, where there are some.
+    Of the default recipes also what `train` would have chosen by the windows before, where there are some. And, of what
+    was given or chosen, how it does on items that the window brought.
 
     Args:
+        facts: of the shop's items; none: new ones are not judged.
         choose_by: those that `train` chooses by before it judges on the newest; none: as of the other windows.
     """
     compared = sample.to_compare(windows, settings=settings)
@@ -183,16 +227,23 @@ def tables(
         for one, of_all in zip(compared, windows, strict=True)
     ]
     if recipe is None:
-        yield from _of_defaults(compared, headings, by, settings=settings)
+        yield from _of_defaults(compared, headings, by, facts, settings=settings)
         return
     for window, begun in zip(compared, headings, strict=True):
+        fits = KeptFits(settings.seed)
         yield begun
         yield from of_baselines(window, recent_days=settings.recent_days)
-        yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed)
+        yield of_recipe(recipe, window, recent_days=settings.recent_days, fits=fits)
+        yield from _first_days(recipe, Blend(), window, facts, fits=fits, settings=settings)
 
 
 def _of_defaults(
-    windows: Sequence[Split], headings: Sequence[Heading], choose_by: Sequence[Split], *, settings: Settings
+    windows: Sequence[Split],
+    headings: Sequence[Heading],
+    choose_by: Sequence[Split],
+    facts: Facts | None,
+    *,
+    settings: Settings,
 ) -> Iterator[Told]:
     """Each recipe is fitted once a window: later windows choose by the same models, as `train` chooses."""
     to_try = default_recipes(windows[-1].train)
@@ -205,14 +256,17 @@ def _of_defaults(
         yield headings[number]
         yield from of_baselines(window, recent_days=settings.recent_days)
         of_choice: list[Row] = []
+        of_new: list[Told] = []
         for one in to_try:
             yield from _shown(one, window, fits=fits, settings=settings)
             if choice and recipes.without_recency_and_age(choice.recipe) == one:
                 of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
+                of_new += _first_days(choice.recipe, choice.blend.blend, window, facts, fits=fits, settings=settings)
             if is_newest:
                 fits.keep_only([])
         if choice:
             yield from _chosen(choice, of_choice[0], by, window, settings=settings)
+            yield from of_new
 
 
 def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings) -> list[Row]:
@@ -240,6 +294,26 @@ def _chosen(choice: Choice, row: Row, by: Sequence[Split], window: Split, *, set
             {"gain": asdict(gain)},
         )
         yield popular
+
+
+def _first_days(
+    recipe: Recipe, blend: Blend, window: Split, facts: Facts | None, *, fits: KeptFits, settings: Settings
+) -> Iterator[Told]:
+    """The table of items that a window brought, where it brought some."""
+    if facts is None or window.cut is None:
+        return
+    fitted = recipes.with_age_and_recency(
+        recipe, fits.of(recipe, window), window.train, recent_days=settings.recent_days
+    )
+    found = new_items.judge(fitted, window, facts, blend, settings=settings)
+    if found is not None:
+        yield Heading(
+            f"Items that nobody had taken up before, Recall@{new_items.K} of them alone:",
+            "new_items",
+            found.users,
+            head=NEW_ITEMS_HEADER,
+        )
+        yield NewItemsRow(window.cut, found)
 
 
 def heading(window: Split, *notes: str) -> Heading:

@@ -2,6 +2,7 @@
 
     <volume>/reports/runs.jsonl         a line each run, see `Run`
     <volume>/reports/<version>.html     what the run measured, for people; `.json`: the same
+    <volume>/reports/rows.json          of the rows of the shop's files, read last: see `Reading`
 
 The trainer writes them; candidate_gen reads them for the API.
 """
@@ -22,6 +23,7 @@ from recsys.errors import DataError
 
 REPORTS: Final = "reports"
 FILE: Final = Path(REPORTS) / "runs.jsonl"
+ROWS: Final = Path(REPORTS) / "rows.json"
 FIGURES: Final = ("recall@20", "ndcg@20")
 """What is told of a run; its report has the others."""
 
@@ -128,3 +130,49 @@ def compared_with(volume: Path, version: str) -> list[Baseline]:
 
 def _means(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
     return {name: metrics[name]["value"] for name in FIGURES if name in metrics}
+
+
+class Rejected(BaseModel):
+    """Rows rejected for one reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    rows: int
+    hint: str | None  # what would mend them, where that can be told
+
+
+class FileRows(BaseModel):
+    """What became of the rows of one kind of file: read = kept + rejected + ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str  # events or catalogue
+    read: int
+    kept: int
+    ignored: int  # that are right, and no events to learn from
+    rejected: tuple[Rejected, ...]  # most frequent first
+
+
+class Reading(BaseModel):
+    """The last reading of the shop's files."""
+
+    model_config = ConfigDict(frozen=True)
+
+    read_at: datetime
+    files: tuple[FileRows, ...]
+
+
+def note_reading(volume: Path, reading: Reading) -> None:
+    """Write down what became of the rows. Raises: OSError."""
+    path = volume / ROWS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable_file.replace(path, reading.model_dump_json().encode())
+
+
+def last_reading(volume: Path) -> Reading | None:
+    """The last reading; none where there were no files, or an earlier release read them. Raises: OSError."""
+    try:
+        return Reading.model_validate_json((volume / ROWS).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -77,13 +77,47 @@ class Run(_message.Message):
     has_report: bool
     def __init__(self, artifact_version: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., trained_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., model: _Optional[str] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ..., baselines: _Optional[_Iterable[_Union[RunBaseline, _Mapping]]] = ..., users_judged: _Optional[int] = ..., refusal: _Optional[str] = ..., forced: _Optional[bool] = ..., has_report: _Optional[bool] = ...) -> None: ...
 
+class RejectedRows(_message.Message):
+    __slots__ = ("reason", "rows", "hint")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    HINT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    rows: int
+    hint: str
+    def __init__(self, reason: _Optional[str] = ..., rows: _Optional[int] = ..., hint: _Optional[str] = ...) -> None: ...
+
+class FileRows(_message.Message):
+    __slots__ = ("name", "read", "kept", "ignored", "rejected")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    READ_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    read: int
+    kept: int
+    ignored: int
+    rejected: _containers.RepeatedCompositeFieldContainer[RejectedRows]
+    def __init__(self, name: _Optional[str] = ..., read: _Optional[int] = ..., kept: _Optional[int] = ..., ignored: _Optional[int] = ..., rejected: _Optional[_Iterable[_Union[RejectedRows, _Mapping]]] = ...) -> None: ...
+
+class Reading(_message.Message):
+    __slots__ = ("read_at", "files")
+    READ_AT_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    read_at: _timestamp_pb2.Timestamp
+    files: _containers.RepeatedCompositeFieldContainer[FileRows]
+    def __init__(self, read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files: _Optional[_Iterable[_Union[FileRows, _Mapping]]] = ...) -> None: ...
+
 class ListRunsResponse(_message.Message):
-    __slots__ = ("artifact_version", "runs")
+    __slots__ = ("artifact_version", "runs", "last_reading")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
+    LAST_READING_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     runs: _containers.RepeatedCompositeFieldContainer[Run]
-    def __init__(self, artifact_version: _Optional[str] = ..., runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
+    last_reading: Reading
+    def __init__(self, artifact_version: _Optional[str] = ..., runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., last_reading: _Optional[_Union[Reading, _Mapping]] = ...) -> None: ...
 
 class GetReportRequest(_message.Message):
     __slots__ = ("artifact_version",)

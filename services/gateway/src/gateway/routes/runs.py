@@ -10,7 +10,7 @@ from gateway import schemas
 from gateway.http.access import needs
 from gateway.http.problems import documented
 from gateway.routes.dependencies import TheParts, keyed_router
-from recsys.v1.run_service_pb2 import Run, RunState
+from recsys.v1.run_service_pb2 import Reading, Run, RunState
 
 router = keyed_router("/v1/runs", tag="model")
 
@@ -25,7 +25,10 @@ async def list_runs(
 ) -> schemas.RunList:
     """The trainer's runs, newest first: figures with the baselines beside them, refusals, what became of it."""
     found = await parts.clients.candidate_gen.list_runs(count=count, timeout_s=parts.settings.timeout_s)
-    return schemas.RunList(runs=[_run(run) for run in found.runs])
+    return schemas.RunList(
+        runs=[_run(run) for run in found.runs],
+        last_reading=_reading(found.last_reading) if found.HasField("last_reading") else None,
+    )
 
 
 @router.get("/{version}/report", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("read"))
@@ -52,3 +55,19 @@ def _run(run: Run) -> schemas.Run:
         forced=run.forced,
         has_report=run.has_report,
     )
+
+
+def _reading(told: Reading) -> schemas.Reading:
+    files = [
+        schemas.FileRows(
+            name=rows.name,
+            read=rows.read,
+            kept=rows.kept,
+            ignored=rows.ignored,
+            rejected=[
+                schemas.RejectedRows(reason=one.reason, rows=one.rows, hint=one.hint or None) for one in rows.rejected
+            ],
+        )
+        for rows in told.files
+    ]
+    return schemas.Reading(read_at=told.read_at.ToDatetime(UTC), files=files)

@@ -68,30 +68,33 @@ def runs_html(runs: Sequence[Run]) -> str:
     rows = "".join(_run_row(run) for run in runs)
     head = "".join(f"<th>{html_text(name)}</th>" for name in FIGURES)
     return (
-        '<div class="scrolled"><table class="plain runs"><thead><tr><th>Version</th><th>Model</th>'
-        f"<th>Trained (UTC)</th>{head}<th>Judged by</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        '<div class="scrolled"><table class="plain runs"><thead><tr><th>Training</th><th>By the same users</th>'
+        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _run_row(run: Run) -> str:
     said = run.state + (", forced" if run.forced else "") + (", refused" if run.refusal and not run.forced else "")
     refusal = f'<small class="refusal">{html_text(run.refusal)}</small>' if run.refusal else ""
-    figures = "".join(f"<td>{_figure(run, name)}</td>" for name in FIGURES)
-    judged = "–" if run.users_judged is None else f"{run.users_judged:,} users"
+    judged = "" if run.users_judged is None else f" · judged by {run.users_judged:,} users"
+    beside = [one for one in run.baselines if run.metrics]
+    names = [f"<b>{html_text(run.model)}</b>", *(f"<small>{html_text(one.name)}</small>" for one in beside)]
+    figures = "".join(f"<td>{_figures(run, name)}</td>" for name in FIGURES)
     return (
         f"<tr><td><code>{html_text(run.artifact_version)}</code> "
-        f'<span class="badge" data-source="{html_text(run.state)}">{html_text(said)}</span>{refusal}</td>'
-        f"<td>{html_text(run.model)}<small>{run.user_count:,} users × {run.item_count:,} items</small></td>"
-        f"<td>{run.trained_at:%d %b %Y, %H:%M}</td>{figures}<td>{judged}</td></tr>"
+        f'<span class="badge" data-source="{html_text(run.state)}">{html_text(said)}</span>'
+        f"<small>{run.trained_at:%d %b %Y, %H:%M} UTC · {run.user_count:,} users × {run.item_count:,} items{judged}"
+        f"</small>{refusal}</td><td>{''.join(names)}</td>{figures}</tr>"
     )
 
 
-def _figure(run: Run, name: str) -> str:
+def _figures(run: Run, name: str) -> str:
     """The run's own, and below it those of what it was compared with."""
     if name not in run.metrics:
         return "not judged"
     beside = "".join(
-        f"<small>{html_text(one.name)} {one.metrics[name]:.4f}</small>" for one in run.baselines if name in one.metrics
+        f"<small>{one.metrics[name]:.4f}</small>" if name in one.metrics else "<small>–</small>"
+        for one in run.baselines
     )
     return f"<b>{run.metrics[name]:.4f}</b>{beside}"
 
