@@ -304,3 +304,9 @@ def test_a_new_parameter_of_the_api_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(globals(), "DOCUMENT", newer)
     with pytest.raises(AssertionError):
         test_every_argument_of_an_operation_can_be_given()
+
+
+def test_the_javascript_client_leaves_out_the_same() -> None:
+    source = (Path(__file__).parents[2] / "clients/javascript/src/client.ts").read_text(encoding="utf-8")
+    listed = source.split("type LeftOut =")[1].split(";\n\n")[0]
+    assert set(re.findall(r'^  \| "(\w+)"', listed, re.MULTILINE)) == LEFT_OUT.keys()

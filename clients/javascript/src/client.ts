@@ -223,7 +223,12 @@ type LeftOut =
   | "stop_experiment"
   | "ship_experiment"
   | "get_rules"
-  | "put_rules";
+  | "put_rules"
+  | "get_activity"
+  | "list_runs"
+  | "get_run_report"
+  | "activate_version"
+  | "get_experiment_days";
 
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 type Missing = Exclude<Camel<Exclude<keyof operations, LeftOut>>, keyof Client>;
