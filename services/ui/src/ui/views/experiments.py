@@ -37,10 +37,15 @@ def show_experiment(experiment: Experiment) -> None:
 def show_days(name: str) -> None:
     """How the differences narrowed down."""
     days = gateway().experiment_days(name).days
-    if not days:
-        cards.notice("No day is summed yet: the first one is when lists of the experiment were shown.")
-        return
-    compared = {(one.arm, each.metric) for day in days for one in day.comparisons for each in one.metrics}
+    compared = {
+        (one.arm, each.metric)
+        for day in days
+        for one in day.comparisons
+        for each in one.metrics
+        if each.difference.value is not None
+    }
+    if not compared:
+        cards.notice("There is nothing to compare of the days that are over.")
     for arm, metric in sorted(compared):
         st.html(course_html(arm, metric, days))
 
@@ -52,7 +57,7 @@ def course_html(arm: str, metric: str, days: Sequence[ExperimentDay]) -> str:
         for day in days
         for one in day.comparisons
         for each in one.metrics
-        if (one.arm, each.metric) == (arm, metric)
+        if (one.arm, each.metric) == (arm, metric) and each.difference.value is not None
     ]
     bounds = [bound for _, each in found for bound in (each.low, each.high, each.value) if bound is not None]
     low, high = min([0.0, *bounds]), max([0.0, *bounds])
