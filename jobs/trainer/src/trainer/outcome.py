@@ -1,5 +1,6 @@
 """A finished run, on whatever engine: what was published, how it was judged, and what the gate said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -31,6 +32,7 @@ class Outcome(Generic[JudgementT]):
     verdict: Verdict
     activated: bool
     report: Path | None = None  # HTML, with the same as JSON beside it
+    by_exposures: Sequence[str] = ()  # what the log of what was shown says of it
 
     def summary(self) -> str:
         """Lines for a terminal."""
@@ -38,7 +40,7 @@ class Outcome(Generic[JudgementT]):
         if self.judgement is not None:
             new, popular = self.judgement.new, self.judgement.popularity
             lines += [f"{m}: {new.mean(m):.4f} (popularity {popular.mean(m):.4f})" for m in ("recall@20", "ndcg@20")]
-        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons]
+        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons, *self.by_exposures]
         if self.report is not None:
             lines.append(f"report: {self.report}")
         return "\n".join([*lines, f"{self.version} is {'live' if self.activated else 'refused, and not live'}"])

@@ -17,6 +17,7 @@ from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
+from trainer.evaluation.exposures import Shown
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import ENOUGH_USERS
 from trainer.settings import Settings
@@ -54,6 +55,7 @@ def decide(
     live: Manifest | None,
     force: bool,
     settings: Settings,
+    shown: Shown | None = None,
 ) -> Decision:
     """Choose on windows before the newest (unless a recipe is given) and judge on the newest.
 
@@ -61,6 +63,7 @@ def decide(
         windows: held out, newest last; none where the events are too few.
         to_try: recipes to choose from, the safest first.
         force: what was chosen stays chosen, however it is judged.
+        shown: the lists of the newest window, by which orders are estimated too.
     """
     users = windows[-1].judged_users if windows else 0
     if users < ENOUGH_USERS:
@@ -76,6 +79,7 @@ def decide(
         baseline=choice.baseline,
         live=live,
         settings=settings,
+        shown=shown,
     )
     if not (force or judging.is_personal(live)):
         judgement = judging.with_stand_in(judgement, choice.baseline, settings=settings)

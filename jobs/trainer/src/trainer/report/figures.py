@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.evaluation import bootstrap, metrics
 from trainer.evaluation.bootstrap import Interval, PairedDifference
+from trainer.evaluation.exposures import OffPolicy
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.evaluation.hard_negatives import HardNegatives
 from trainer.publishing.two_stage import BudgetRow, LossBudget
@@ -96,6 +97,7 @@ class RunReport:
     two_stage: TwoStageFigures | None
     data: dict[str, str | int | float]
     settings: dict[str, str | int | float | bool | None]
+    off_policy: OffPolicy | None = None  # none: no list was shown in the window
 
 
 def figures_of(

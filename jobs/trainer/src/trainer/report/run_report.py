@@ -75,6 +75,7 @@ def describe(
             "recent_days": settings.recent_days,
             "horizon_days": settings.horizon_days,
         },
+        off_policy=judgement.off_policy,
     )
 
 

@@ -1,6 +1,7 @@
 """The hand-off from reading to learning."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -13,3 +14,4 @@ class Shop:
     catalogue: pl.DataFrame  # Events.catalogue
     weights: dict[str, float]
     stream_sequence: int = 0  # of the last event of the stream among the events; 0: none is of the stream
+    lake: Path | None = None  # which has what was shown too; none: nothing is known of that
