@@ -23,7 +23,7 @@ refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNO
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src) $(SPARK)/src):services/ui/src .venv/bin/mypy --explicit-package-bases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients demo train up down served-recall chaos clean
+.PHONY: help setup setup-spark setup-browser setup-kubectl setup-load screenshots protos lock format lint unit test security audit clients docs docs-serve demo train up down served-recall chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ $(UV):
 	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.13)" .venv-ui
 	$(UV) pip sync --quiet --python $(UI_PYTHON) requirements/ui.txt
 	$(UV) pip install --quiet --python $(UI_PYTHON) --no-deps --editable services/ui
+	touch $@
+
+.venv-docs/installed: requirements/docs.txt | $(UV)
+	$(UV) venv --quiet --allow-existing --python "$(call find_python,3.11)" .venv-docs
+	$(UV) pip sync --quiet --python .venv-docs/bin/python requirements/docs.txt
 	touch $@
 
 setup-browser: ## Chromium for the browser tests, where root may install it
@@ -89,9 +94,9 @@ unit: setup ## The quick tests: those beside the code, and the architecture
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
 # A test that takes so long waits for what never comes: it fails, and says where it stood.
-HANGS_S := 900
+HANGS_S := 1200
 
-test: lint setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
+test: lint .venv-docs/installed setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 	$(PYTHON) -m pytest $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
 	$(PYTHON) -m pytest tests --timeout $(HANGS_S) --durations=40 --durations-min=4
@@ -100,7 +105,7 @@ security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers)
 	@$(PYTHON) -m tools.security
 
 audit: setup ## Known vulnerabilities of the pinned dependencies, where the advisory database can be reached
-	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt
+	@$(PYTHON) -m tools.audit requirements/backend.txt requirements/torch.txt requirements/ui.txt requirements/docs.txt requirements/kubectl.txt requirements/spark.txt requirements/gpu.txt
 
 JAVASCRIPT := clients/javascript
 
@@ -117,6 +122,13 @@ clients: $(JAVASCRIPT)/dist/index.js | $(UV) ## The clients as a shop installs t
 	$(UV) build --quiet --wheel --out-dir build/clients clients/python
 	$(UV) build --quiet --wheel --out-dir build/clients clients/grpc
 	cd $(JAVASCRIPT) && npm pack --silent --ignore-scripts --pack-destination ../../build/clients
+
+docs: .venv-docs/installed ## The documentation as a site, in build/site; a link that leads nowhere ends it
+	.venv-docs/bin/python -m tools.docs_pages build/docs-pages
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+docs-serve: docs ## That site at http://127.0.0.1:8800
+	.venv-docs/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8800
 
 demo: setup ## The whole system as local processes until Ctrl-C; on your data with EVENTS=… MAPPING=… [CATALOGUE=…] [SHOP=…]
 	@$(refuse_unknown)$(PYTHON) -m tools.demo run $(DATA) $(SHOP_NAME)
@@ -144,7 +156,7 @@ setup-load: ## wrk for the benchmarks under load, where root may install it
 		apt-get install -y -qq --no-install-recommends wrk; } || \
 		echo "no wrk, and not root on Debian to install it" >&2
 
-benchmark-serving benchmark-hot-swap: setup-load
+benchmark-serving benchmark-hot-swap benchmark-capacity: setup-load
 
 benchmark-spark: setup-spark
 
@@ -152,5 +164,5 @@ benchmark-%: setup ## One of benchmarks/: make benchmark-NAME
 	$(PYTHON) -m benchmarks.$(subst -,_,$*)
 
 clean: ## Remove environments, caches, and the demo's models and logs
-	rm -rf .tools .venv .venv-ui .demo build/clients $(JAVASCRIPT)/node_modules $(JAVASCRIPT)/dist $(JAVASCRIPT)/src/schema.ts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .tools .venv .venv-ui .venv-docs .demo build $(JAVASCRIPT)/node_modules $(JAVASCRIPT)/dist $(JAVASCRIPT)/src/schema.ts .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -153,13 +153,20 @@ def context_switches(pids: Sequence[int]) -> int:
 
 def memory_mb(pids: Sequence[int]) -> tuple[float, float]:
     """Resident memory of the processes and their descendants, and what of it is their own (not mapped from files)."""
-    resident = own = 0
+    return _memory_mb(pids, "Rss:"), _memory_mb(pids, "Anonymous:")
+
+
+def memory_together_mb(pids: Sequence[int]) -> float:
+    """What the processes and their descendants take of the machine: what they share counts once."""
+    return _memory_mb(pids, "Pss:")
+
+
+def _memory_mb(pids: Sequence[int], kind: str) -> float:
+    total = 0
     for pid in with_children(pids):
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        sizes = {line.split()[0]: int(line.split()[1]) for line in lines[1:]}
-        resident += sizes["Rss:"]
-        own += sizes["Anonymous:"]
-    return resident / 1024, own / 1024
+        total += next(int(line.split()[1]) for line in lines if line.startswith(kind))
+    return total / 1024
 
 
 def with_children(pids: Sequence[int]) -> list[int]:

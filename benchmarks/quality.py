@@ -1,5 +1,7 @@
 """Recall and NDCG of every model, full ranking: Beauty and Gowalla beside published figures, Online Retail in windows.
 
+And, by themselves, items that were first taken up in a window, on Online Retail and on the demo shop.
+
 Run by `make benchmark-quality`; reads `../shared/data` unless `--data` says otherwise. Hyper-parameters are those that
 stand here and in `trainer.choosing.default_recipes`. Both were written with these two data sets in view, as published
 figures are: what the defaults do on other data, `trainer evaluate` tells.
@@ -15,15 +17,27 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from trainer.choosing import selection
+from trainer.choosing import new_items, selection
+from trainer.choosing import recipe as recipes
+from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import affordable_epochs, default_recipes
 from trainer.choosing.fits import KeptFits
-from trainer.choosing.recipe import ALSRecipe, IALSRecipe, LightGCNRecipe, Recipe, SASRecRecipe, SpectralRecipe
+from trainer.choosing.new_items import Facts
+from trainer.choosing.recipe import (
+    ALSRecipe,
+    EASERecipe,
+    IALSRecipe,
+    LightGCNRecipe,
+    Recipe,
+    SASRecRecipe,
+    SpectralRecipe,
+)
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, split
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import of_train, rolling
 from trainer.models.als import ALSSettings
+from trainer.models.ease import EASESettings
 from trainer.models.ials import IALSSettings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.models.sasrec import SASRecSettings
@@ -32,7 +46,9 @@ from trainer.models.transitions import IN_ORDER, TransitionScores
 from trainer.report import table
 from trainer.report.table import Row
 from trainer.settings import Settings
-from trainer.shop_data import event_files, mapping
+from trainer.shop_data import demo_shop, event_files, mapping
+from trainer.shop_data.mapping import ColumnMapping
+from trainer.shop_data.shop import Shop
 
 RECENT_DAYS = 30
 WITH_RANKER = Settings(learned_ranker=True)
@@ -59,6 +75,11 @@ GOWALLA: tuple[Recipe, ...] = (
     IALSRecipe(settings=IALSSettings(dim=64)),
     SpectralRecipe(settings=SpectralSettings(dim=768)),
 )  # beside the default recipes
+
+FIRST_DAYS: tuple[Recipe, ...] = (
+    EASERecipe(settings=EASESettings(dim=256, regularization=6)),
+    ALSRecipe(settings=ALSSettings(dim=64, alpha=2, regularization=1)),
+)
 
 
 def printed(row: Row) -> Row:
@@ -121,13 +142,37 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
     printed(table.served(choice, window, recent_days=RECENT_DAYS, fits=KeptFits(0)))
 
 
-def online_retail(data: Path, *, seeds: int) -> None:
-    """Five rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
-    shop = mapping.read(Path("examples/online_retail.toml"))
+def online_retail_shop(data: Path) -> Shop:
+    """Its file, read as the trainer reads it."""
+    terms = mapping.read(Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
         path = data / "online-retail/online_retail.csv.gz"
-        loaded = event_files.load(path, mapping=shop, quarantine_path=Path(folder) / "quarantine.csv")
-    windows = rolling(loaded.frame, weights=shop.event_weights, windows=5, horizon_days=RECENT_DAYS)
+        loaded = event_files.load(path, mapping=terms, quarantine_path=Path(folder) / "quarantine.csv")
+    return Shop(loaded.frame, loaded.catalogue, terms.event_weights, loaded.first_told)
+
+
+def first_days(data: Path) -> None:
+    """Items first taken up in each of four windows: by what is said of them, and by what does without."""
+    frame, catalogue = demo_shop.generate()
+    shops = {
+        "Online Retail (titles and prices)": online_retail_shop(data),
+        "the demo shop": Shop(frame, catalogue, ColumnMapping().event_weights),
+    }
+    for name, shop in shops.items():
+        facts = Facts.of(shop)
+        for recipe in FIRST_DAYS:
+            print(f"\n### New items of {name}, {recipe.model}\n\n{table.NEW_ITEMS_HEADER}")
+            for window in rolling(shop.events, weights=shop.weights, windows=4, horizon_days=RECENT_DAYS):
+                fitted = recipes.fit(recipe, window.train, recent_days=RECENT_DAYS, seed=0)
+                judged = new_items.judge(fitted, window, facts, Blend(), settings=Settings())
+                if judged is not None and window.cut is not None:
+                    print(table.NewItemsRow(window.cut, judged).line(), flush=True)
+
+
+def online_retail(data: Path, *, seeds: int) -> None:
+    """Five rolling 30-day windows: every default recipe, and what the window before chose, with and without recency."""
+    shop = online_retail_shop(data)
+    windows = rolling(shop.events, weights=shop.weights, windows=5, horizon_days=RECENT_DAYS)
     to_try = default_recipes(windows[-1].train)
     fits = KeptFits(0)
     for number, window in enumerate(windows):
@@ -200,12 +245,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--lightgcn-epochs", type=int, default=40, help="0: without LightGCN")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", choices=["beauty", "gowalla", "online-retail"])
+    parser.add_argument("--only", choices=["beauty", "gowalla", "online-retail", "new-items"])
     arguments = parser.parse_args()
     if arguments.only in (None, "beauty"):
         beauty(arguments.data)
     if arguments.only in (None, "online-retail"):
         online_retail(arguments.data, seeds=arguments.seeds)
+    if arguments.only in (None, "new-items"):
+        first_days(arguments.data)
     if arguments.only in (None, "gowalla"):
         gowalla(arguments.data, lightgcn_epochs=arguments.lightgcn_epochs)
 

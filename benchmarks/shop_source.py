@@ -30,4 +30,4 @@ class Source:
         loaded = event_files.load(
             self.events, mapping=shop_mapping, catalogue_path=self.catalogue, quarantine_path=quarantine
         )
-        return Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights)
+        return Shop(loaded.frame, loaded.catalogue, shop_mapping.event_weights, loaded.first_told)

@@ -131,7 +131,7 @@ def main() -> None:
     settings = Settings()
     held_out = windows.to_choose_and_judge(frame, weights={"purchase": 1.0}, settings=settings)
     del frame
-    print(f"{table.described(held_out[-1])}\n\n{table.HEADER}", flush=True)
+    print(table.heading(held_out[-1]).line(), flush=True)
     chosen = choose(held_out, settings=settings)
     for row in (*chosen.baselines, chosen.row):
         print(row.line())

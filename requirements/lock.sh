@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins every version again: backend.txt and spark.txt (Python 3.11), gpu.txt (3.12) and ui.txt (3.13). Run by `make lock`, which says where torch is:
+# Pins every version again: backend.txt, docs.txt and spark.txt (Python 3.11), gpu.txt (3.12) and ui.txt (3.13). Run by `make lock`, which says where torch is:
 # the build on PyPI would have its CUDA libraries pinned too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,5 +15,7 @@ options="--quiet --upgrade --no-annotate --no-header"
   --constraint requirements/backend.txt requirements/gpu.in --output-file requirements/gpu.txt
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.13 services/ui/pyproject.toml requirements/ui.in --output-file requirements/ui.txt
+# shellcheck disable=SC2086
+"$uv" pip compile $options --python-version 3.11 requirements/docs.in --output-file requirements/docs.txt
 # shellcheck disable=SC2086
 "$uv" pip compile $options --python-version 3.11 requirements/spark.in --output-file requirements/spark.txt

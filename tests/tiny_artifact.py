@@ -3,7 +3,7 @@
 A shop as plain lists and arrays comes in; a version on a volume goes out, written by the real writer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from recsys.artifact import writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
+from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import (
     AgeInfo,
     ALSFoldIn,
     BlendInfo,
     GateInfo,
     IndexInfo,
+    ItemContentInfo,
     Manifest,
     MetricValue,
     RankerInfo,
@@ -34,7 +36,9 @@ from recsys.artifact.manifest import (
 from recsys.artifact.packed_history import packed_histories
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
+from recsys.item_features import COLUMNS, KINDS, features
 from recsys.ranking_features import FEATURES, ITEM_FEATURES
+from recsys.shop.item import Item
 from recsys.trees import Trees
 
 FIRST_EVENT_UNIX_S = 1_700_000_000
@@ -58,6 +62,7 @@ class Shop:
     first_seen: NDArray[np.int64] | None = None  # none: zeros
     transitions: Transitions | None = None  # none: nothing comes next
     ranker: Ranker | None = None  # none: the blend alone ranks
+    item_content: ItemContent | None = None  # none: items without events have no vector
     fold_in: FoldIn | None = None  # none: the plain sum of the items' vectors, each times its raw weight
 
 
@@ -136,6 +141,16 @@ def with_ranker(shop: Shop) -> Shop:
     items[:, ITEM_FEATURES.index("age_days")] = np.arange(len(shop.item_ids))
     info = RankerInfo(features=list(FEATURES), trees=2, leaves=3, base_weight=3)
     return replace(shop, ranker=Ranker(info, trees, items))
+
+
+def with_item_content(shop: Shop, sides: Mapping[str, Sequence[float]]) -> Shop:
+    """The shop with a map from categories to vectors, which knows no other fact and nothing of other categories."""
+    weights = np.zeros((COLUMNS, shop.item_embeddings.shape[1]), np.float32)
+    for category, vector in sides.items():
+        columns, values = features(Item("", category=category), price_edges=[])
+        weights[columns[-1]] = np.array(vector, np.float32) / values[-1]
+    info = ItemContentInfo(features=list(KINDS), columns=COLUMNS, price_edges=[])
+    return replace(shop, item_content=ItemContent(info, weights))
 
 
 def with_als_fold_in(shop: Shop, *, recency: NDArray[np.float32] | None = None) -> Shop:
@@ -258,6 +273,7 @@ def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.u
         fold_in=shop.fold_in or _plain_sum(shop),
         transitions=shop.transitions,
         ranker=shop.ranker,
+        item_content=shop.item_content,
         retrieval_index=retrieval,
         similar_index=similar,
     )

@@ -1,19 +1,18 @@
 """The command line itself: what help shows and loads, completion, and how a command ends."""
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from recsys.exit_status import Status
 from recsys_cli import from_trainer
 from recsys_cli.__main__ import app, main
 from recsys_cli.experiments import winner
-from recsys_cli.outcome import CommandError, Status
+from recsys_cli.outcome import CommandError
 
 HEAVY = ("asyncio", "faiss", "grpc", "httpx", "numpy", "polars", "pyarrow", "torch", "trainer", "valkey")
 RUN_HELP = f"""
@@ -40,18 +39,6 @@ def test_help_lists_every_command_and_the_exit_statuses() -> None:
         assert f" {name} " in shown
     assert all(f" {name} " in shown for name in ("backup", "restore", "doctor"))
     assert "Exit status" in shown
-
-
-def test_the_page_of_the_command_has_every_exit_status_and_every_command() -> None:
-    page = (Path(__file__).parents[2] / "docs/command-line.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| (\d) \| ", page, flags=re.MULTILINE)
-    assert [int(status) for status in told] == list(Status)
-    first_column = " ".join(re.findall(r"^\| (`[^|]+) \|", page, flags=re.MULTILINE))
-    of_command = typer.main.get_group(app)
-    for name, command in of_command.commands.items():
-        below = getattr(command, "commands", {None: None})
-        assert re.search(rf"`{name}\b", first_column), name
-        assert all(re.search(rf"`({name} )?{one}\b", first_column) for one in below if one), name
 
 
 def test_the_trainers_commands_have_the_trainers_own_help_and_options() -> None:

@@ -22,6 +22,7 @@ TITLES = {
     "/item?item={item}": None,
     "/catalogue": "What the shop has",
     "/model": None,
+    "/data": "What the shop tells",
     "/experiments": "What is being tried",
     "/merchandising": "What the shop wants seen",
 }
@@ -190,3 +191,17 @@ def test_a_manager_tries_a_rule_on_a_customer_before_it_is_saved(laptop: Page, u
     changed = laptop.locator("ol.compared").nth(1)
     expect(changed.locator("li").first).to_contain_text(listed[4]["title"])
     expect(laptop.get_by_text("The rule changes 5 of 10 places.")).to_be_visible()
+
+
+def test_a_manager_reads_the_report_of_a_training_in_the_page(laptop: Page, ui_url: str, gateway_url: str) -> None:
+    run = next(each for each in ask(gateway_url, "/v1/runs")["runs"] if each["has_report"])
+    laptop.goto(f"{ui_url}/model")
+    row = laptop.locator("table.runs tbody tr").filter(has_text=run["artifact_version"])
+    expect(row).to_contain_text(run["state"])
+    expect(row).to_contain_text(f"{run['metrics']['recall@20']:.4f}")
+    for baseline in run["baselines"]:
+        expect(row).to_contain_text(f"{baseline['metrics']['recall@20']:.4f}")
+    laptop.get_by_text("Show its report").click()
+    report = laptop.frame_locator("iframe").first
+    expect(report.get_by_text(run["artifact_version"]).first).to_be_visible()
+    assert laptop.get_by_test_id("stMain").evaluate(BEYOND_THE_EDGE) == []

@@ -1,4 +1,4 @@
-"""What docs/clients.md says works as it stands there: packages, page and back end."""
+"""What docs/into-your-shop.md says works as it stands there: packages, page and back end."""
 
 import email
 import re
@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tools.local_stack import LocalStack
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/into-your-shop.md").read_text(encoding="utf-8")
 DEMO = "http://127.0.0.1:8000"
 UV = ROOT / ".tools/bin/uv"
 
@@ -64,7 +64,8 @@ def shop_folder(packages: list[Path], tmp_path_factory: pytest.TempPathFactory) 
     command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--offline", packages[1]]
     subprocess.run(command, cwd=folder, check=True)
     (folder / "shop").mkdir()
-    (folder / "shop/index.html").write_text(block("html"), encoding="utf-8")
+    (folder / "shop/index.html").write_text(block("html", "recommendWhenVisible"), encoding="utf-8")
+    (folder / "shop/item.html").write_text(block("html", "getItem"), encoding="utf-8")
     (command_of_copy,) = re.findall(r"`(cp -r [^`]+)`", TEXT)
     subprocess.run(command_of_copy.split(), cwd=folder, check=True)
     return folder
@@ -87,20 +88,25 @@ def test_the_npm_package_brings_nothing_but_itself(shop_folder: Path) -> None:
     assert installed == ["recsys-client"]
 
 
-def test_fifteen_lines_are_a_page_with_tracking(
+def test_two_short_pages_are_a_shop_with_tracking(
     visitor: Page, shop_folder: Path, page_origin: str, page_folder: Path, stack: LocalStack, stream: Stream
 ) -> None:
-    assert len(block("html").splitlines()) == 15
+    assert len(block("html", "recommendWhenVisible").splitlines()) <= 16
     served = page_folder / "shop"
     shutil.copytree(shop_folder / "shop", served)
-    page = served / "index.html"
-    page.write_text(page.read_text(encoding="utf-8").replace(DEMO, stack.gateway_url), encoding="utf-8")
+    for page in served.glob("*.html"):
+        page.write_text(page.read_text(encoding="utf-8").replace(DEMO, stack.gateway_url), encoding="utf-8")
     visitor.goto(f"{page_origin}/shop/index.html")
     expect(visitor.locator("#list li")).to_have_count(5)
     list_id = visitor.locator("#list").get_attribute("data-recsys-list")
-    visitor.locator("#list li").nth(3).click()
-    (event,) = stream.events(lambda events: len(events) >= 1)
-    assert (event.event_type, event.list_id, event.position) == ("view", list_id, 4)
+    item_id = visitor.locator("#list li").nth(3).get_attribute("data-recsys-item")
+    visitor.locator("#list li a").nth(3).click()
+    expect(visitor.locator("main")).to_have_attribute("data-recsys-view", str(item_id))
+    visitor.get_by_role("button", name="Into the cart").click()
+    visitor.get_by_role("button", name="Buy").click()
+    events = stream.events(lambda events: len(events) >= 3)
+    assert sorted(each.event_type for each in events) == ["cart", "purchase", "view"]
+    assert {(each.item_id, each.list_id, each.position) for each in events} == {(item_id, list_id, 4)}
 
 
 def test_fifteen_lines_are_a_back_end(installed_wheel: Path, stack: LocalStack, stream: Stream) -> None:
@@ -159,5 +165,5 @@ def test_the_shops_own_server_is_started_as_the_page_writes_it(shop_server: str)
 
 def test_every_file_that_the_page_links_to_exists() -> None:
     paths = [path for path in re.findall(r"\]\(([^)#]+)", TEXT) if "://" not in path]
-    assert len(paths) == 8
+    assert len(paths) == 12
     assert not [path for path in paths if not (ROOT / "docs" / path).exists()]

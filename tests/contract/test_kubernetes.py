@@ -268,7 +268,7 @@ def apps_of(selector: Resource) -> list[str]:
 
 
 def test_a_pod_reaches_whom_it_calls_and_nobody_else() -> None:
-    store = {"candidate-gen", "reranker", "gateway", "event-sink"}
+    store = {"candidate-gen", "reranker", "gateway", "event-sink", "trainer"}  # the trainer: where users are in it
     calls = {("gateway", "candidate-gen", 50051), ("gateway", "reranker", 50052), ("ui", "gateway", 8000)}
     calls |= {(name, "valkey", 6379) for name in store}
     objects = {(name, "*", 443) for name in ("candidate-gen", "reranker", "trainer")}

@@ -33,6 +33,11 @@ LEFT_OUT = {
     "stop_experiment": "for the shop's manager, not its code",
     "ship_experiment": "for the shop's manager, not its code",
     "get_rules": "for the shop's manager, not its code",
+    "get_experiment_days": "for the shop's manager, not its code",
+    "get_activity": "for the shop's manager, not its code",
+    "list_runs": "for the shop's manager, not its code",
+    "get_run_report": "for the shop's manager, not its code",
+    "activate_version": "for the shop's manager, not its code",
     "put_rules": "for the shop's manager, not its code",
 }
 ALWAYS_SENT = {"Event.event_id"}  # so that an event that is sent twice counts once

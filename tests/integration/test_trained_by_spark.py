@@ -23,6 +23,8 @@ from candidate_gen.query.fold_in import vector
 from candidate_gen.query.item_weights import ItemWeights
 from recsys.artifact import layout
 from recsys.artifact.reader import Artifact, open_artifact
+from recsys.ids import user_hash
+from recsys.lake import ERASURES, ERASURES_FILE, lake_dir
 from recsys.v1.candidate_gen_service_pb2 import VECTOR_ORIGIN_FOLDED_IN, VECTOR_ORIGIN_TRAINED, GetCandidatesRequest
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import ALSRecipe, PopularityRecipe
@@ -31,7 +33,7 @@ from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.models.als import ALSSettings
 from trainer.publishing.publish import history_of
 from trainer.settings import Settings
-from trainer.shop_data import demo_shop, event_files, interactions
+from trainer.shop_data import demo_shop, event_files, interactions, lake
 from trainer.shop_data.event_files import LoadedEvents
 from trainer.shop_data.interactions import Interactions
 from trainer.shop_data.mapping import ColumnMapping
@@ -49,6 +51,7 @@ class Shop:
 
     folder: Path
     loaded: LoadedEvents
+    learnt: pl.DataFrame  # those of its events that were learnt from
     known: Interactions
     volume: Path
     said: str  # by the command
@@ -64,18 +67,21 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     needs_spark()
     folder = tmp_path_factory.mktemp("shop")
-    write_files(folder)
+    until = write_files(folder)
     (folder / "recipe.json").write_text(RECIPE.model_dump_json(), encoding="utf-8")
     volume = folder / "volume"
-    said = spark("train", TWO_WORKERS, folder, volume)
+    erased = forget_a_user(volume)
+    said = spark("train", TWO_WORKERS, folder, volume, "--until", until.isoformat())
     loaded = event_files.load(
         folder / "events",
         mapping=ColumnMapping(),
         catalogue_path=folder / "items.csv",
         quarantine_path=folder / "quarantine.csv",
     )
-    known = interactions.build(loaded.frame, weights=WEIGHTS, catalogue_items=loaded.catalogue["item_id"])
-    return Shop(folder, loaded, known, volume, said)
+    learnt = lake.without(loaded.frame, frozenset([erased])).filter(pl.col("timestamp") < until)
+    assert 0 < learnt.height < loaded.frame.height
+    known = interactions.build(learnt, weights=WEIGHTS, catalogue_items=loaded.catalogue["item_id"])
+    return Shop(folder, loaded, learnt, known, volume, said)
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +94,41 @@ def needs_spark() -> None:
         lacks("no Spark or no Java to train with: make setup-spark")
 
 
-def write_files(folder: Path) -> None:
-    """Events in three formats, with returned purchases and with rows that are to be rejected; and a catalogue."""
+def forget_a_user(volume: Path) -> str:
+    """Somebody was erased by the API; returns the hash of the id."""
+    forgotten = user_hash("u00017")
+    lake_dir(volume).mkdir(parents=True)
+    erasures = pl.DataFrame([(forgotten, 1, 0, None)], schema=ERASURES, orient="row")
+    erasures.write_parquet(lake_dir(volume) / ERASURES_FILE)
+    return forgotten
+
+
+def with_sessions(frame: pl.DataFrame) -> pl.DataFrame:
+    """Some users signed in only after a while, and some are known by their sessions alone."""
+    name, day = pl.col("user_id").str.tail(2), pl.col("timestamp").dt.strftime("%j")
+    signed_in, anonymous = name.is_in(["11", "31", "51"]), name.is_in(["71", "91"])
+    session = pl.when(signed_in | anonymous).then(pl.format("{}/{}", name, day))
+    nameless = anonymous | (signed_in & (pl.int_range(pl.len()) % 2 == 0))
+    return frame.with_columns(session_id=session, user_id=pl.when(~nameless).then("user_id"))
+
+
+def write_files(folder: Path) -> datetime:
+    """Events in three formats, with returned purchases and with rows that are to be rejected; and a catalogue.
+
+    The time is that of the last days' beginning.
+    """
     frame, catalogue = demo_shop.generate(users=900, items=250, days=120)
     frame = frame.with_columns(pl.col("event_type").cast(pl.String))
     bought = frame.filter(pl.col("event_type") == "purchase").gather_every(9)
     returned = bought.with_columns(pl.lit("remove").alias("event_type"), pl.col("timestamp").dt.offset_by("1h"))
-    frame = pl.concat([frame, returned])
+    frame = with_sessions(pl.concat([frame, returned]))
     events = folder / "events"
     events.mkdir()
     third = frame.height // 3
     frame[:third].write_parquet(events / "a.parquet")
     text = frame.with_columns(pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
     wrong = [
-        {"user_id": "", "item_id": "i1"},
+        {"user_id": "", "session_id": "", "item_id": "i1"},
         {"event_type": "wish"},
         {"timestamp": "1970-01-01T00:00:00.000000Z"},
         {"timestamp": (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%dT%H:%M:%SZ")},
@@ -115,6 +142,9 @@ def write_files(folder: Path) -> None:
     catalogue.write_csv(folder / "items.csv")
     with (folder / "items.csv").open("a", encoding="utf-8") as file:
         file.write(catalogue.head(1).write_csv(include_header=False))
+    last = frame["timestamp"].max()
+    assert isinstance(last, datetime)
+    return last - timedelta(days=5)
 
 
 def spark(command: str, master: str, folder: Path, volume: Path, *options: str) -> str:
@@ -135,7 +165,7 @@ def spark(command: str, master: str, folder: Path, volume: Path, *options: str) 
 
 def judged_here(shop: Shop) -> tuple[Evaluation, Evaluation]:
     """The same recipe by `implicit`, and popular items, on the same window."""
-    [window] = windows.held_out(shop.loaded.frame, weights=WEIGHTS, settings=Settings(), most=1)
+    [window] = windows.held_out(shop.learnt, weights=WEIGHTS, settings=Settings(), most=1)
     recipe_and_baseline = (RECIPE, PopularityRecipe())
     ours, popular = (
         evaluate(recipes.fit(one, window.train, recent_days=30, seed=0), window, ks=(10, 20, 50))

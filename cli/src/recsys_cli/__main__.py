@@ -1,15 +1,14 @@
 """`recsys`: its commands put together, and how what goes wrong is told."""
 
-import sys
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 
-from recsys.errors import ObjectStoreError, RecsysError, StoreUnavailableError
+from recsys.exit_status import end, ended_by_a_sentence
 from recsys_cli import __version__, erasing, events, experiments, from_trainer, items, lists
 from recsys_cli.backup import commands as backup
 from recsys_cli.doctor import commands as doctor
-from recsys_cli.outcome import CommandError, Status
+from recsys_cli.outcome import CommandError
 
 _HELP: Final = """
 One command for a shop's models, lists, events and experiments, for backups, and for what is wrong.
@@ -45,23 +44,11 @@ for commands in (lists, events, items, erasing, experiments, backup, doctor):
 
 def main() -> None:
     """Run a command; what is foreseen to go wrong is a sentence and an exit status, never a traceback."""
-    try:
-        app()
-    except CommandError as error:
-        _end(str(error), error.status)
-    except (StoreUnavailableError, ObjectStoreError) as error:
-        _end(str(error), Status.UNAVAILABLE)
-    except RecsysError as error:
-        _end(str(error), Status.CANNOT)
-    except OSError as error:  # a full disk, a folder where a file should be, a file of somebody else
-        _end(f"{error.filename or 'the volume (--artifact-dir)'}: {error.strerror or error}", Status.CANNOT)
-    except MemoryError as error:
-        _end(f"not enough memory: {error}", Status.CANNOT)
-
-
-def _end(message: str, status: Status) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    sys.exit(status)
+    with ended_by_a_sentence():
+        try:
+            app()
+        except CommandError as error:
+            end(str(error), error.status)
 
 
 if __name__ == "__main__":

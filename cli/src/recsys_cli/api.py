@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from recsys_cli.outcome import CommandError, Status
+from recsys.exit_status import Status
+from recsys_cli.outcome import CommandError
 
 if TYPE_CHECKING:
     from recsys_client import Client

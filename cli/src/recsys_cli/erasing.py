@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from recsys_cli import api
+from recsys_cli.outcome import CommandError
 from recsys_cli.output import JsonOption, print_json, print_table
 
 
@@ -18,13 +19,21 @@ def erase(
     from recsys_client import operations
 
     if not report and not yes:
-        typer.confirm(f"forget all that is known of {user_id!r}? It cannot be undone", abort=True, err=True)
+        _confirm(user_id)
     with api.connected() as client:
         answer = api.asked(client, operations.get_erasure(user_id) if report else operations.erase_user(user_id))
     if as_json:
         print_json(answer)
     else:
         print_table(("", ""), answer.items())
+
+
+def _confirm(user_id: str) -> None:
+    """Ask the person at the terminal. Raises: CommandError, where nobody says yes."""
+    try:
+        typer.confirm(f"forget all that is known of {user_id!r}? It cannot be undone", abort=True, err=True)
+    except typer.Abort:
+        raise CommandError("nothing was erased; --yes does not ask") from None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from recsys.exit_status import Status
 from recsys_cli import api, places, rows
-from recsys_cli.outcome import Status
 from recsys_cli.output import JsonOption, print_json
 from recsys_cli.places import StoreOption, VolumeOption
 from recsys_cli.sending import in_batches
@@ -67,13 +67,18 @@ def export_events(
     file: Annotated[Path, typer.Argument(help="JSON lines or CSV, also .gz; - : stdout. As `import` reads it.")],
     volume: VolumeOption = places.DEFAULT_VOLUME,
     store: StoreOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Write every event that the API took and nobody erased, oldest first: the lake, and what is not there yet."""
     import asyncio
 
+    rows.refuse_two_documents(file, as_json=as_json)
     found = asyncio.run(_all_events(volume, places.store_url(store, volume)))
     count = rows.write(file, found, columns=_COLUMNS)
-    typer.echo(f"{count:,} events", err=True)
+    if as_json:
+        print_json({"file": str(file), "events": count})
+    else:
+        typer.echo(f"{count:,} events", err=True)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 import typer
 
+from recsys.exit_status import Status
 from recsys_cli import api
-from recsys_cli.outcome import CommandError, Status
+from recsys_cli.outcome import CommandError
 from recsys_cli.output import JsonOption, print_json, print_table, shown_text
 
 if TYPE_CHECKING:

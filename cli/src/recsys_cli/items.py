@@ -42,10 +42,15 @@ def import_items(
 @group.command("export")
 def export_items(
     file: Annotated[Path, typer.Argument(help="JSON lines or CSV, also .gz; - : stdout. As `import` reads it.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Write the live catalogue, by id."""
+    rows.refuse_two_documents(file, as_json=as_json)
     count = rows.write(file, _catalogue(), columns=_COLUMNS)
-    typer.echo(f"{count:,} items", err=True)
+    if as_json:
+        print_json({"file": str(file), "items": count})
+    else:
+        typer.echo(f"{count:,} items", err=True)
 
 
 def add_to(app: typer.Typer) -> None:

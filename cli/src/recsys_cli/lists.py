@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from recsys.exit_status import Status
 from recsys_cli import api, places
-from recsys_cli.outcome import CommandError, Status
+from recsys_cli.outcome import CommandError
 from recsys_cli.output import JsonOption, print_json, print_table, shown_text
 from recsys_cli.places import StoreOption, VolumeOption
 

@@ -1,18 +1,6 @@
-"""How a command ends: its exit status, and the error that carries one."""
+"""What ends a command of this package: an error that carries its exit status."""
 
-from enum import IntEnum
-
-
-class Status(IntEnum):
-    """Exit statuses, the same for every command; the table is in docs/command-line.md."""
-
-    DONE = 0
-    FOUND_WRONG = 1  # a check has found something to mend
-    CANNOT = 2  # wrong arguments, settings, files or data
-    REFUSED = 3  # by the trainer's gate
-    NOT_FOUND = 4  # no such item, user, list, version or experiment
-    UNAVAILABLE = 5  # the API, the feature store or the object store does not answer: try again
-    NO_ACCESS = 6  # the API key is missing, unknown or lacks the scope
+from recsys.exit_status import Status
 
 
 class CommandError(Exception):

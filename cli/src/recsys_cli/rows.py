@@ -53,6 +53,12 @@ def write(path: Path, rows: Iterable[Json], *, columns: Sequence[str]) -> int:
     return count
 
 
+def refuse_two_documents(path: Path, *, as_json: bool) -> None:
+    """Standard output takes the rows or what --json tells of them. Raises: CommandError, where both are asked for."""
+    if as_json and path == STANDARD:
+        raise CommandError("--json: expected the name of a file to write to, found -, which is standard output too")
+
+
 def _cell(value: object) -> object:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 

@@ -19,6 +19,7 @@ import type {
   Operation,
   QueryOf,
   RankedItems,
+  RecentlyViewed,
   RecommendationRequest,
   Recommendations,
   RequestOf,
@@ -29,7 +30,7 @@ import type {
 export interface ClientOptions {
   /** Of the gateway, or of what stands in front of it: `http://127.0.0.1:8000`, or `/recs` of the page's own server. */
   baseUrl: string;
-  /** Not in a page that everybody can read: see docs/clients.md. */
+  /** Not in a page that everybody can read: see docs/into-your-shop.md. */
   apiKey?: string;
   /** Milliseconds, of each attempt (5000). */
   timeout?: number;
@@ -120,6 +121,11 @@ export class Client {
   /** What a user has seen, most recent first. */
   getHistory(userId: string, query: QueryOf<"/v1/users/{user_id}/history"> = {}): Promise<History> {
     return this.#ask("/v1/users/{user_id}/history", "get", { path: { user_id: userId }, query });
+  }
+
+  /** What a user or a session looked at and is on sale, most recent first; give one of the two ids. */
+  listRecentlyViewed(query: QueryOf<"/v1/recently-viewed">): Promise<RecentlyViewed> {
+    return this.#ask("/v1/recently-viewed", "get", { query });
   }
 
   /** Users that the model knows, by id. */

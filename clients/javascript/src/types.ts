@@ -21,6 +21,7 @@ export type ItemChange = Schemas["ItemChanges"]["changes"][number];
 export type ItemChangesDone = Schemas["ItemChangesDone"];
 export type UserPage = Schemas["UserPage"];
 export type History = Schemas["History"];
+export type RecentlyViewed = Schemas["RecentlyViewed"];
 export type Problem = Schemas["Problem"];
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,17 @@ from lake_in_folder import Lake, StreamInMemory
 
 from event_sink import reporting, sums
 from event_sink.reporting import Reporting
-from recsys.experiments import DEFAULT_METRICS, METRICS, SUMS, Metric, MetricsDocument, Sums
+from recsys.activity import ACTIVITY, Activity
+from recsys.experiments import (
+    DAILY_SUMS,
+    DEFAULT_METRICS,
+    METRICS,
+    SUMS,
+    DailySumsDocument,
+    Metric,
+    MetricsDocument,
+    Sums,
+)
 from recsys.feature_store.interface import Exposure, Subject
 
 RULES = sums.Rules(click_days=7, clock_skew_s=300)
@@ -117,3 +128,35 @@ def test_what_no_gateway_of_this_version_wrote_stops_nothing(
     asyncio.run(reporter(store, lake).turn(sequence=0, as_of_ms=1))
     assert caplog.messages == ["experiments are not summed"]
     assert SUMS not in store.documents
+
+
+def test_what_happened_by_day_is_written_without_experiments_too(
+    lake: Lake, store: StreamInMemory, clock: Clock
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    sequence = store._append(Exposure("l", Subject("user", "u"), now_ms, ("i",), (1.0,), "v", level="full"))
+    asyncio.run(lake.drain())
+    asyncio.run(reporter(store, lake).turn(sequence=sequence, as_of_ms=7))
+    told = Activity.model_validate_json(store.documents[ACTIVITY])
+    assert told.as_of_ms == 7
+    assert [day.levels for day in told.days] == [{"full": 1}]
+
+
+def test_the_first_sums_of_a_day_are_kept_behind_those_of_the_days_before(
+    lake: Lake, store: StreamInMemory, clock: Clock
+) -> None:
+    tell(store)
+    before = {f"2025-01-{day:02}": Sums(as_of_ms=day, experiments={}) for day in range(1, 32)}
+    before |= {f"2025-02-{day:02}": Sums(as_of_ms=31 + day, experiments={}) for day in range(1, 29)}
+    before |= {"2025-03-01": Sums(as_of_ms=60, experiments={})}
+    store.documents[DAILY_SUMS] = DailySumsDocument.dump_json(before).decode()
+    sequence = shown(store, "l")
+    asyncio.run(lake.drain())
+    made = reporter(store, lake)
+    asyncio.run(made.turn(sequence=sequence, as_of_ms=7))
+    clock.now_s += 1000
+    asyncio.run(made.turn(sequence=sequence, as_of_ms=8))
+    days = list(DailySumsDocument.validate_json(store.documents[DAILY_SUMS]).items())
+    assert len(days) == 60
+    assert days[0][0] == "2025-01-02"
+    assert (days[-1][1].as_of_ms, written(store).as_of_ms) == (7, 8)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -43,6 +44,13 @@ def run(*arguments: object) -> str:
     result = runner.invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def document(*arguments: object, status: int = 0) -> Any:
+    """What is on stdout with --json: one document, and nothing else."""
+    result = runner.invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert result.exit_code == status, result.output
+    return json.loads(result.stdout)
 
 
 def test_train_then_versions_then_activate(tmp_path: Path, events_file: Path) -> None:
@@ -83,7 +91,9 @@ def test_if_empty_does_not_train_again(tmp_path: Path, events_file: Path) -> Non
     volume = tmp_path / "volume"
     run("train", "--events", events_file, "--artifact-dir", volume)
     assert "nothing to do" in run("train", "--events", events_file, "--artifact-dir", volume, "--if-empty")
-    assert len(layout.list_versions(volume)) == 1
+    [version] = layout.list_versions(volume)
+    told = document("train", "--events", events_file, "--artifact-dir", volume, "--if-empty")
+    assert told == {"trained": False, "live": version}
 
 
 def test_if_empty_does_not_pass_over_a_live_version_that_services_would_refuse(
@@ -126,6 +136,18 @@ def test_evaluate_takes_a_given_pair_of_files(tmp_path: Path) -> None:
     assert "| spectral | 5 | 1.0000" in given
     assert "160 test pairs" in to_choose_by  # four of each user's nineteen
     assert "40 users whose items were held out of train at random" in given
+
+
+def test_evaluate_tells_the_rows_of_its_tables_as_json(tmp_path: Path) -> None:
+    train, test, recipe = tmp_path / "train.txt", tmp_path / "test.txt", tmp_path / "recipe.json"
+    train.write_text("".join(f"{user} {' '.join(str(item) for item in range(10))}\n" for user in range(20)))
+    test.write_text("".join(f"{user} {10 + user % 3}\n" for user in range(20)))
+    recipe.write_text('{"model": "popularity"}')
+    [table] = document("evaluate", "--pair", train, test, "--recipe", recipe)
+    assert (table["of"], table["users"], table["from"], table["train_items"]) == ("window", 20, None, 13)
+    assert [row["model"] for row in table["rows"]] == ["popularity", "item-kNN", "popularity"]
+    assert set(table["rows"][0]["metrics"]) == {"recall@20", "ndcg@20", "recall@10", "ndcg@10"}
+    assert set(table["rows"][0]["metrics"]["ndcg@20"]) == {"value", "low", "high"}
 
 
 def test_validate_counts_and_keeps_what_it_rejects(tmp_path: Path, events_file: Path) -> None:
@@ -226,6 +248,9 @@ def test_what_tune_finds_is_written_into_a_folder_that_was_missing(
     out = tmp_path / "missing" / "recipe.json"
     run("tune", "--out", out, "--events", events_file, "--artifact-dir", tmp_path)
     assert recipes.read(out) == ALSRecipe()
+    told = document("tune", "--out", out, "--events", events_file, "--artifact-dir", tmp_path)
+    assert (told["file"], told["won"], told["gain"], told["users"], told["ndcg@20"]) == (str(out), False, None, 40, 0.5)
+    assert recipes.parse(told["recipe"], where="the document") == ALSRecipe()
     assert [path.name for path in out.parent.iterdir()] == ["recipe.json"]
 
 
@@ -307,10 +332,27 @@ def test_a_refused_version_ends_with_status_3(tmp_path: Path, events_file: Path)
     run("train", "--events", events_file, "--artifact-dir", volume)
     bad = tmp_path / "bad.json"
     bad.write_text('{"model": "popularity"}')
-    arguments = ["train", "--events", events_file, "--artifact-dir", volume, "--recipe", bad]
-    result = runner.invoke(app, [str(argument) for argument in arguments])
+    refused = ("train", "--events", events_file, "--artifact-dir", volume, "--recipe", bad)
+    result = runner.invoke(app, [str(argument) for argument in refused])
     assert result.exit_code == 3
     assert "refused, and not live" in result.output
+
+    told = document(*refused, status=3)
+
+    good, _, again = layout.list_versions(volume)
+    assert (told["trained"], told["version"], told["live"]) == (True, again, good)
+    assert (told["recipe"]["model"], told["gate"]["passed"], told["gate"]["users"]) == ("popularity", False, 80)
+    assert any(reason.startswith("failed: ndcg@20 minus the live version's") for reason in told["gate"]["reasons"])
+    manifest = read_manifest(layout.version_dir(volume, again))
+    assert told["metrics"] == {name: manifest.metrics[name].model_dump() for name in ("recall@20", "ndcg@20")}
+    assert told["popularity"] == told["metrics"]
+    assert Path(told["report"]).name == f"{again}.html"
+
+
+def test_a_first_version_that_nobody_could_judge_has_no_figures_in_the_document(tmp_path: Path) -> None:
+    told = document("train", "--empty", "--artifact-dir", tmp_path)
+    assert told["live"] == told["version"] == layout.current_version(tmp_path)
+    assert (told["gate"]["users"], told["metrics"], told["popularity"], told["report"]) == (0, {}, {}, None)
 
 
 def test_a_refused_version_is_marked_with_the_reason_and_whoever_activates_it_is_warned(
@@ -329,8 +371,8 @@ def test_a_refused_version_is_marked_with_the_reason_and_whoever_activates_it_is
     assert told.exit_code == 0
     assert "was refused: ndcg@20 minus" in told.stderr
     assert "is live" in told.stdout
-    again = run("activate", layout.list_versions(volume)[1], "--artifact-dir", volume, "--json").splitlines()
-    live = json.loads(again[-1])
+    again = runner.invoke(app, ["activate", layout.list_versions(volume)[1], "--artifact-dir", str(volume), "--json"])
+    live = json.loads(again.stdout)
     assert live["live"] == layout.current_version(volume)
     assert live["refusal"].startswith("ndcg@20 minus")
     assert "refused" not in runner.invoke(app, ["activate", good.split()[1], "--artifact-dir", str(volume)]).stderr

@@ -239,6 +239,23 @@ def test_titles_in_the_events_are_the_most_frequent_and_prices_the_latest(shop: 
     ]
 
 
+def test_what_events_told_first_knows_nothing_that_came_later(shop: Shop) -> None:
+    path = shop.file(
+        "events.csv",
+        "user_id,item_id,timestamp,title,price\n"
+        "u,a,2024-05-03,LAMP,9\nu,a,2024-05-01,Lamp?,\nu,a,2024-05-02,Lamp,1\nu,a,2024-05-04,LAMP,8\nu,b,2024-05-02,,\n",
+    )
+    loaded = shop.load(path)
+    assert loaded.catalogue.select("title", "price").rows() == [("LAMP", 8.0), (None, None)]
+    assert loaded.first_told.select("item_id", "title", "price").rows() == [("a", "Lamp?", 1.0), ("b", None, None)]
+    catalogue = shop.file("items.csv", "item_id,title\na,Floor lamp\nc,Cup\n")
+    assert shop.load(path, catalogue=catalogue).first_told.select("title", "price").rows() == [
+        ("Floor lamp", 1.0),
+        (None, None),
+        ("Cup", None),
+    ]
+
+
 def test_the_catalogue_file_overrules_the_events_and_adds_items_without_events(shop: Shop) -> None:
     path = shop.file(
         "events.csv", "user_id,item_id,timestamp,title,price\nu,a,2024-05-01,Lamp,1\nu,b,2024-05-01,Cup,2\n"

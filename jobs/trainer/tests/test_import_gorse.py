@@ -270,3 +270,7 @@ def test_the_command_says_what_came_what_stayed_and_what_comes_next(paths: list[
     assert result.exit_code == 0
     assert "5 events of 2 users, 2 items (1 hidden: not available)" in result.output
     assert f"next: trainer train --events {tmp_path / 'out' / 'events.csv'}" in result.output
+
+    document = json.loads(CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).stdout)
+    assert (document["events"], document["users"], document["items"], document["hidden_items"]) == (5, 2, 2, 1)
+    assert {"what", "count", "why"} == set(document["left_behind"][0])

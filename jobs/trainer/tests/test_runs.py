@@ -9,11 +9,10 @@ from lake_files import DAY_MS, MIDDAY_MS, write_table
 from two_tastes import two_tastes
 from typer.testing import CliRunner
 
-from recsys.artifact import layout
+from recsys.artifact import layout, runs
 from recsys.errors import DataError
 from recsys.lake import COMMITTED, Committed, lake_dir
 from trainer.__main__ import app
-from trainer.publishing import runs
 from trainer.shop_data import served
 from trainer.shop_data.served import Served
 

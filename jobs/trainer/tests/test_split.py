@@ -88,6 +88,16 @@ def test_what_train_does_not_know_is_counted_per_user() -> None:
     }
 
 
+def test_items_that_the_window_brought_are_kept_with_who_took_them_up() -> None:
+    frame = bought(("u", "a", 0), ("v", "a", 0), ("u", "x", 11), ("v", "x", 12), ("v", "a", 12), ("new", "y", 13))
+    parts = split.temporal(frame, weights=WEIGHTS, cut=day(10))
+    assert parts.new_items is not None
+    assert parts.new_items.item_ids == ["x", "y"]
+    assert parts.new_items.test.toarray().tolist() == [[1, 0], [1, 0]]
+    assert np.diff(parts.new_items.test.indptr).tolist() == parts.test_unknown_items.tolist()
+    assert (np.diff(parts.new_items.first_seen) == 2 * 86_400).all()
+
+
 def test_a_purchase_that_the_window_took_back_is_no_test_item() -> None:
     frame = events(
         ("a", "x", "purchase", 0), ("b", "y", "purchase", 0), ("a", "y", "purchase", 9), ("a", "y", "remove", 10),

@@ -1,6 +1,7 @@
 """The table of `trainer evaluate`: every recipe fitted once a window, and what `train` would have chosen."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -42,13 +43,14 @@ def two_default_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_recipe_is_fitted_once_a_window(held_out: list[Split], fits: list[tuple[Recipe, int]]) -> None:
-    lines = list(table.lines(held_out, None, settings=SETTINGS))
-    assert len([line for line in lines if line.startswith(("| spectral", "| als"))]) == 8  # with recency and without
+    lines = [one.line() for one in table.tables(held_out, None, settings=SETTINGS)]
+    shown = [line for line in lines if line.startswith(("| spectral", "| als"))]
+    assert len(shown) == 2 * 4 + 1  # with recency and without; then the choice
     assert models(fits) == ["spectral", "als"] * 2  # the choice by the first window too goes by these
 
 
 def test_rows_are_those_of_each_recipe_alone(held_out: list[Split]) -> None:
-    printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
+    printed = printed_of(held_out)
     for window in held_out:
         for one in RECIPES:
             for strength in (0.0, 1.0):
@@ -61,7 +63,7 @@ def test_rows_are_those_of_each_recipe_alone(held_out: list[Split]) -> None:
 def test_what_train_would_have_chosen_is_what_it_chooses_and_serves(make: Callable[[], Shop]) -> None:
     shop = make()
     *before, newest = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=2)
-    printed = "\n".join(table.lines([*before, newest], None, settings=SETTINGS))
+    printed = printed_of([*before, newest])
     choice = selection.choose(None, before, RECIPES, settings=SETTINGS)
     assert printed.count("`train` would have chosen") == 1
     assert without_time(printed).endswith(without_time(chosen_row(choice, newest)))
@@ -76,7 +78,7 @@ def test_of_the_newest_window_the_table_has_what_the_windows_of_train_choose(mak
     held = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=4)
     choose_by = windows.to_choose_by(shop.events, held, weights=shop.weights, settings=SETTINGS)
     *before, newest = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=SETTINGS)
-    printed = "\n".join(table.lines(held, None, choose_by=choose_by, settings=SETTINGS))
+    printed = printed_of(held, choose_by=choose_by)
     expected = chosen_row(selection.choose(None, before, RECIPES, settings=SETTINGS), newest)
     last = printed[printed.rindex("`train` would have chosen") :]
     assert f"by {sum(one.judged_users for one in before):,} users" in last
@@ -88,15 +90,26 @@ def test_of_the_newest_window_the_table_has_what_the_windows_of_train_choose(mak
 def test_where_the_choice_is_no_better_than_popular_items_the_table_says_that_these_would_be_the_model() -> None:
     shop = grocer()
     held_out = windows.held_out(shop.events, weights=shop.weights, settings=SETTINGS, most=2)
-    printed = "\n".join(table.lines(held_out, None, settings=SETTINGS))
+    printed = printed_of(held_out)
     assert "It is not better than popular items beyond noise (ndcg@20 " in printed
     assert printed.splitlines()[-1].startswith("| popularity")
+
+
+def test_for_a_program_each_table_has_its_rows(held_out: list[Split]) -> None:
+    told = list(table.tables(held_out, None, settings=SETTINGS))
+    tables = table.as_json(told)
+    assert [each["of"] for each in tables[:3]] == ["window", "window", "choice"]
+    assert sum(len(each["rows"]) for each in tables) == sum(isinstance(one, table.Row) for one in told)
+    newest, choice = tables[1:3]
+    assert (newest["users"], newest["from"]) == (held_out[-1].judged_users, held_out[-1].cut.isoformat())
+    assert choice["rows"][0]["model"].startswith(choice["recipe"]["model"])
+    json.dumps(tables, allow_nan=False)
 
 
 def test_of_a_given_test_train_would_choose_by_pairs_of_train_alone(held_out: list[Split]) -> None:
     given = split.at_random(held_out[0].train, seed=7)
     before = windows.of_train(given, seed=SETTINGS.seed)
-    printed = "\n".join(table.lines([*before, given], None, settings=SETTINGS))
+    printed = printed_of([*before, given])
     row = chosen_row(selection.choose(None, before, RECIPES, settings=SETTINGS), given)
     assert f"by {before[0].judged_users:,} users whose items were held out of train at random" in printed
     assert without_time(printed).endswith(without_time(row))
@@ -107,11 +120,16 @@ def test_a_large_window_before_the_newest_is_of_fewer_users_as_train_has_it_and_
 ) -> None:
     monkeypatch.setattr(sample, "of_users", partial(sample.of_users, pairs=3_000))
     settings = Settings(selection_users=100)
-    printed = list(table.lines(held_out, None, settings=settings))
+    printed = [one.line() for one in table.tables(held_out, None, settings=settings)]
     assert "users with about" in printed[0]
     of_table = [pairs for recipe, pairs in fits if recipe.model != "popularity"]
     assert [pairs <= 3_000 for pairs in of_table] == [True, True, False, False]
     assert of_table[-1] == held_out[-1].train.weights.nnz
+
+
+def printed_of(held_out: list[Split], *, choose_by: Sequence[Split] = ()) -> str:
+    """The tables of the default recipes as a terminal has them."""
+    return "\n".join(one.line() for one in table.tables(held_out, None, choose_by=choose_by, settings=SETTINGS))
 
 
 def models(fits: list[tuple[Recipe, int]]) -> list[str]:

@@ -114,12 +114,13 @@ def test_an_item_that_is_not_on_sale_is_in_no_list(tmp_path: Path) -> None:
         assert "item-02" not in found.item_ids
 
 
-def test_a_similar_item_to_one_without_embedding_is_none_and_it_is_similar_to_none(tmp_path: Path) -> None:
+def test_popular_items_of_its_category_stand_in_for_those_like_an_item_without_embedding(tmp_path: Path) -> None:
     shop = checkerboard()
     embeddings = shop.item_embeddings.copy()
     embeddings[6] = 0
     retriever = retriever_of(publish(replace(shop, item_embeddings=embeddings), tmp_path))
-    assert similar(retriever, "item-06", count=5).item_ids == []
+    found = similar(retriever, "item-06", count=3)
+    assert (found.item_ids, found.sources) == (["item-10", "item-08", "item-04"], {Source.POPULAR})
     assert "item-06" not in similar(retriever, "item-04", count=12).item_ids
 
 

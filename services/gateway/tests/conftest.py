@@ -42,6 +42,8 @@ from recsys.v1 import (
     model_service_pb2_grpc,
     reranker_service_pb2,
     reranker_service_pb2_grpc,
+    run_service_pb2,
+    run_service_pb2_grpc,
     user_service_pb2,
     user_service_pb2_grpc,
 )
@@ -242,6 +244,48 @@ class FakeReranker:
 
 
 @dataclass
+class FakeRuns:
+    """v2 is live, v1 was removed and left a report."""
+
+    script: Script
+
+    async def ListRuns(  # noqa: N802
+        self, request: run_service_pb2.ListRunsRequest, context: Context
+    ) -> run_service_pb2.ListRunsResponse:
+        await self.script.take(request, context)
+        baseline = run_service_pb2.RunBaseline(name="popularity", metrics={"recall@20": 0.05})
+        live = run_service_pb2.Run(
+            artifact_version="v2",
+            state=run_service_pb2.RUN_STATE_LIVE,
+            trained_at=Timestamp(seconds=1735689600),
+            model="als",
+            user_count=3,
+            item_count=30,
+            metrics={"recall@20": 0.1},
+            baselines=[baseline],
+            users_judged=77,
+            has_report=False,
+        )
+        gone = run_service_pb2.Run(artifact_version="v1", state=run_service_pb2.RUN_STATE_REMOVED, refusal="worse")
+        rejected = run_service_pb2.RejectedRows(reason="item_id: missing", rows=2)
+        rows = run_service_pb2.FileRows(name="events", read=10, kept=7, ignored=1, rejected=[rejected])
+        reading = run_service_pb2.Reading(read_at=Timestamp(seconds=1735689600), files=[rows])
+        return run_service_pb2.ListRunsResponse(runs=[live, gone][: request.count], last_reading=reading)
+
+    async def GetReport(  # noqa: N802
+        self, request: run_service_pb2.GetReportRequest, context: Context
+    ) -> run_service_pb2.GetReportResponse:
+        await self.script.take(request, context)
+        return run_service_pb2.GetReportResponse(html="<p>of v1" if request.artifact_version == "v1" else None)
+
+    async def ActivateVersion(  # noqa: N802
+        self, request: run_service_pb2.ActivateVersionRequest, context: Context
+    ) -> run_service_pb2.ActivateVersionResponse:
+        await self.script.take(request, context)
+        return run_service_pb2.ActivateVersionResponse(refusal="worse" if request.artifact_version == "v3" else "")
+
+
+@dataclass
 class FakeModel(health_pb2_grpc.HealthServicer):
     """What either service says of itself: its model and its health."""
 
@@ -309,6 +353,7 @@ async def _serving(script: Script, service: str) -> AsyncIterator[str]:
         first = FakeCandidateGen(script)
         candidate_gen_service_pb2_grpc.add_CandidateGenServiceServicer_to_server(first, server)
         user_service_pb2_grpc.add_UserServiceServicer_to_server(first, server)
+        run_service_pb2_grpc.add_RunServiceServicer_to_server(FakeRuns(script), server)
     else:
         second = FakeReranker(script)
         reranker_service_pb2_grpc.add_RerankerServiceServicer_to_server(second, server)

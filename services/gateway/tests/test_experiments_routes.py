@@ -19,10 +19,12 @@ from gateway.routes import experiments as routes
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.experiments import (
+    DAILY_SUMS,
     DEFAULT_METRICS,
     METRICS,
     SUMS,
     ArmSums,
+    DailySumsDocument,
     ExperimentSums,
     MetricsDocument,
     MetricSums,
@@ -219,3 +221,26 @@ async def test_while_the_store_is_unavailable_nothing_is_changed_and_the_caller_
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert "127.0.0.1" not in response.text
     assert store.states == {}
+
+
+async def test_the_course_of_an_experiment_has_a_comparison_for_each_day_that_was_summed(
+    api: httpx.AsyncClient, store: FakeStore
+) -> None:
+    assert (await api.get("/experiments/recency/days")).json() == {"name": "recency", "days": []}
+    days = {}
+    for day, clicked in {"2026-01-01": 50, "2026-01-02": 90}.items():
+        sums = MetricSums(outcomes=clicked, total=clicked, squares=clicked)
+        arms = {
+            "control": ArmSums(units=1000, metrics={"click_rate": MetricSums(outcomes=50, total=50, squares=50)}),
+            "fresher": ArmSums(units=1000, metrics={"click_rate": sums}),
+        }
+        found = ExperimentSums(metrics=DEFAULT_METRICS, arms=arms)
+        days[day] = Sums(as_of_ms=1_700_000_000_000, experiments={"recency": found})
+    days["2026-01-03"] = Sums(as_of_ms=1_700_000_000_000, experiments={})
+    store.documents[DAILY_SUMS] = DailySumsDocument.dump_json(days).decode()
+
+    told = (await api.get("/experiments/recency/days")).json()["days"]
+
+    of_clicks = [each["comparisons"][0]["metrics"][0] for each in told]
+    assert [each["date"] for each in told] == ["2026-01-01", "2026-01-02"]
+    assert [each["difference"]["value"] for each in of_clicks] == pytest.approx([0.0, 0.04])

@@ -84,7 +84,28 @@ READING: list[tuple[str, Message, str, str, Any]] = [
         "/v1/items/popular?count=4&category=Home&category=%C3%A4%26b",
         None,
     ),
+    ("ListTrendingItems", api.ListTrendingItemsRequest(count=3), "GET", "/v1/items/trending?count=3", None),
+    (
+        "RecommendLists",
+        api.RecommendListsRequest(
+            user_id="7", lists=[{"name": "a", "count": 2}, {"name": "b", "kind": "popular", "filter": {"max_price": 9}}]
+        ),
+        "POST",
+        "/v1/lists",
+        {
+            "user_id": "7",
+            "lists": [{"name": "a", "count": 2}, {"name": "b", "kind": "popular", "filter": {"max_price": 9}}],
+        },
+    ),
     ("ListHistory", api.ListHistoryRequest(user_id="7", count=1), "GET", "/v1/users/7/history?count=1", None),
+    (
+        "ListRecentlyViewed",
+        api.ListRecentlyViewedRequest(user_id="7", event_type="view", count=3),
+        "GET",
+        "/v1/recently-viewed?user_id=7&event_type=view&count=3",
+        None,
+    ),
+    ("FindCategories", api.FindCategoriesRequest(page_size=1), "GET", "/v1/categories?page_size=1", None),
     (
         "FindItems",
         api.FindItemsRequest(query="of item", category="Home", page_size=2),
@@ -115,6 +136,8 @@ REFUSED: list[tuple[str, Message, str, str, Any]] = [
     ),
     ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="missing"), "GET", "/v1/items/missing/similar", None),
     ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="x" * 600), "GET", f"/v1/items/{'x' * 600}/similar", None),
+    ("ListRecentlyViewed", api.ListRecentlyViewedRequest(), "GET", "/v1/recently-viewed", None),
+    ("RecommendLists", api.RecommendListsRequest(), "POST", "/v1/lists", {"lists": []}),
     ("ListHistory", api.ListHistoryRequest(user_id="7", count=0), "GET", "/v1/users/7/history?count=0", None),
     ("FindItems", api.FindItemsRequest(cursor="ä"), "GET", "/v1/items?cursor=%C3%A4", None),
     ("PostEvents", api.PostEventsRequest(), "POST", "/v1/events", {"events": []}),
@@ -233,6 +256,10 @@ async def test_an_answer_is_the_one_of_rest(
         if name in expected.DESCRIPTOR.fields_by_name:
             assert getattr(found, name)
             setattr(expected, name, getattr(found, name))
+    if method == "RecommendLists":
+        for ours, theirs in zip(found.lists, expected.lists, strict=True):
+            assert ours.list_id != theirs.list_id
+            theirs.list_id = ours.list_id
     assert found == expected
 
 
@@ -526,6 +553,11 @@ PAIRS: list[tuple[Any, type[Message]]] = [
     (schemas.MergedSession, api.MergeSessionResponse),
     (schemas.History, api.ListHistoryResponse),
     (schemas.HistoryItem, api.ListHistoryResponse.HadItem),
+    (schemas.RecentlyViewed, api.ListRecentlyViewedResponse),
+    (schemas.Lists, api.RecommendListsResponse),
+    (schemas.NamedList, api.RecommendListsResponse.NamedList),
+    (schemas.CategoryPage, api.CategoryPage),
+    (schemas.Category, api.CategoryPage.Category),
     (schemas.ItemPage, api.ItemPage),
     (schemas.Item, item_pb2.Item),
     (schemas.ItemChangesDone, api.ChangeItemsResponse),
@@ -536,6 +568,8 @@ PAIRS: list[tuple[Any, type[Message]]] = [
     (requests.Blend, api.RecommendRequest.Blend),
     (requests.Diversity, api.RecommendRequest.Diversity),
     (requests.Rule, api.RecommendRequest.Rule),
+    (requests.ListsRequest, api.RecommendListsRequest),
+    (requests.WantedList, api.RecommendListsRequest.WantedList),
     (requests.EventIn, api.ShopEvent),
     (requests.ItemPut, CHANGES.Put),
     (requests.ItemPatch, CHANGES.Patch),

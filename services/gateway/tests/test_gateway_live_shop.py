@@ -141,6 +141,42 @@ async def test_the_history_has_live_events_first(client: httpx.AsyncClient) -> N
     assert history["total"] == 8
 
 
+async def test_what_was_looked_at_lately_is_listed_once_latest_first_while_it_is_on_sale(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    seen = ["item-09", "item-08", "item-07", "item-09", "missing"]
+    rows = [{"session_id": "s", "item_id": item, "type": "view", "timestamp": 10**9 + n} for n, item in enumerate(seen)]
+    rows.append({"session_id": "s", "item_id": "item-08", "type": "purchase"})
+    await client.post("/v1/events", json={"events": [*rows, {"session_id": "s", "item_id": "item-05", "type": "cart"}]})
+    await client.patch("/v1/items/item-07", json={"available": False})
+
+    async def viewed(**asked: object) -> list[tuple[str, str]]:
+        found = (await client.get("/v1/recently-viewed", params=asked)).json()
+        assert found["degraded"] is False
+        return [(each["item_id"], each["last_event_at"]) for each in found["items"]]
+
+    assert await viewed(session_id="s") == [("item-09", "2001-09-09T01:46:43Z"), ("item-08", "2001-09-09T01:46:41Z")]
+    assert await viewed(session_id="s", count=1) == [("item-09", "2001-09-09T01:46:43Z")]
+    assert [item for item, _ in await viewed(session_id="s", event_type="cart")] == ["item-05"]
+    assert await viewed(session_id="another") == []
+    assert not [one for one in received if isinstance(one, GetHistoryRequest)]  # a session is in no model
+
+    await client.post("/v1/users/new/sessions", json={"session_id": "s"})
+    assert [item for item, _ in await viewed(user_id="new")][:2] == ["item-09", "item-08"]
+    assert await viewed(session_id="s") == await viewed(user_id="new")
+    await client.delete("/v1/users/new")
+    assert await viewed(user_id="new") == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"user_id": "7", "session_id": "s"}, {"user_id": ""}, {"user_id": "7", "count": 0}]
+)
+async def test_recently_viewed_items_are_of_one_subject(client: httpx.AsyncClient, asked: dict[str, str]) -> None:
+    response = await client.get("/v1/recently-viewed", params=asked)
+    assert response.status_code in (400, 422)
+    assert response.json()["detail"]
+
+
 async def test_an_erased_user_is_forgotten_and_the_report_says_how_far(
     client: httpx.AsyncClient, live: LiveShop
 ) -> None:
@@ -171,7 +207,8 @@ async def test_a_recommendation_is_logged_with_its_arm_and_an_event_with_the_lis
     click = {"user_id": "7", "item_id": "item-24", "type": "view", "list_id": answer["list_id"], "position": 1}
     await client.post("/v1/events", json=click)
     await live.exposures.flush()
-    event, exposure = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
+    entries = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
+    event, exposure = sorted(entries, key=lambda entry: isinstance(entry, Exposure))  # it may be written first
     assert isinstance(exposure, Exposure)
     assert isinstance(event, Event)
     assert (exposure.list_id, exposure.item_ids) == (answer["list_id"], ("item-24", "item-23"))

@@ -133,8 +133,8 @@ async def test_a_further_page_is_an_exposure_of_its_own(client: httpx.AsyncClien
     await live.exposures.flush()
 
     assert live.store is not None
-    _, exposure = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
-    assert isinstance(exposure, Exposure)
+    stream = [each.entry for each in await live.store.read_stream(after_sequence=0, limit=5)]
+    (exposure,) = [each for each in stream if isinstance(each, Exposure) and each.list_id == page["list_id"]]
     assert (exposure.list_id, exposure.request_id) == (page["list_id"], page["request_id"])
     assert (exposure.item_ids, exposure.propensities) == (
         ("item-17", "item-16"),

@@ -252,7 +252,6 @@ NAN = float("nan")
             lambda c: c.rerank(item_pb2.CandidateSet(rows=b"12345")),
             "candidates.rows: expected uint32 values of 4 bytes each, found 5 bytes",
         ),
-        (lambda c: c.rerank(item_id="stranger"), "item_id: expected an item of version v1, found 'stranger'"),
         (lambda c: c.rerank(query_vector=EVEN + EVEN), "query_vector: expected 2 float32 values, found 4"),
         (
             lambda c: c.rerank(query_vector=EVEN + b"x"),

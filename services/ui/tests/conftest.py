@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,46 @@ MODEL = VERSION | {
     ],
     "services": {"candidate_gen": SERVICE, "reranker": SERVICE},
 }
+RUN = VERSION | {
+    "state": "live",
+    "trained_at": "2026-01-02T03:04:05Z",
+    "model": "als",
+    "user_count": 4338,
+    "item_count": 3665,
+    "metrics": {"recall@20": 0.1285, "ndcg@20": 0.0712},
+    "baselines": [{"name": "popularity", "metrics": {"recall@20": 0.08}}],
+    "users_judged": 1932,
+    "refusal": None,
+    "forced": False,
+    "has_report": True,
+}
+OLDER = {"artifact_version": "v1", "state": "kept", "refusal": "ndcg@20 <b>worse", "has_report": False, "metrics": {}}
+READING = {
+    "read_at": "2026-01-02T03:04:05Z",
+    "files": [
+        {
+            "name": "events",
+            "read": 1000,
+            "kept": 980,
+            "ignored": 5,
+            "rejected": [{"reason": "price <i>: no number", "rows": 15, "hint": "decimal_comma"}],
+        }
+    ],
+}
+
+
+def activity() -> list[dict[str, Any]]:
+    """Today, and eight days ago."""
+    today = datetime.now(UTC).date()
+    now = {"events": {"view": 40, "purchase": 6, "<b>wish": 1}, "money": 120.0, "lists": 200, "clicked_lists": 30}
+    before = {"events": {"view": 20, "purchase": 4}, "money": 100.0, "lists": 0, "clicked_lists": 0, "levels": {}}
+    levels = {"full": 150, "without_rerank": 50}
+    return [
+        before | {"date": str(today - timedelta(days=8))},
+        now | {"date": str(today), "levels": levels},
+    ]
+
+
 EXPERIMENT = {
     "name": "recency",
     "state": "running",
@@ -88,6 +129,9 @@ REPORT = EXPERIMENT | {
 }
 
 
+COURSE = {"days": [{"date": "2026-01-02", "comparisons": REPORT["comparisons"]}]}
+
+
 class FakeGateway(ThreadingHTTPServer):
     """Answers by path; `answers` may be changed by a test, `requests` holds what was asked, as sent."""
 
@@ -107,9 +151,17 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
+            "/v1/runs": (200, {"runs": [RUN, RUN | OLDER], "last_reading": READING}),
+            "/v1/activity": (200, {"as_of": "2026-01-02T03:04:05Z", "age_s": 150.0, "days": activity()}),
+            "/v1/runs/v2/report": (200, VERSION | {"html": "<h1>What v2 measured</h1>"}),
+            "/v1/model/activate": (200, VERSION | {"refusal": None}),
             "/v1/rules": (200, {"rules": [{"name": "gift first", "item_id": "GIFT", "pin_position": 1}]}),
             "/v1/experiments": (200, {"experiments": [EXPERIMENT]}),
             "/v1/experiments/recency": (200, REPORT),
+            "/v1/experiments/recency/days": (
+                200,
+                COURSE,
+            ),
             "/v1/experiments/recency/shares": (200, EXPERIMENT),
             "/v1/experiments/recency/stop": (200, EXPERIMENT | {"state": "stopped"}),
             "/v1/experiments/recency/ship": (200, EXPERIMENT | {"state": "stopped", "shipped_arm": "<b>fresh"}),

@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 if TYPE_CHECKING:
     from services.ui.tests.conftest import FakeGateway
 
-OVERVIEW, EXPERIMENTS, MERCHANDISING = (f"views/{name}.py" for name in ("overview", "experiments", "merchandising"))
+MODEL, OVERVIEW, EXPERIMENTS, MERCHANDISING, DATA = (
+    f"views/{name}.py" for name in ("model", "overview", "experiments", "merchandising", "data")
+)
 
 
 @pytest.fixture
@@ -33,13 +35,13 @@ def html(app: AppTest) -> str:
 
 
 def menu(app: AppTest) -> list[str]:
-    names = ("For you", "Customers", "Catalogue", "Model", "Overview", "Experiments", "Merchandising")
+    names = ("For you", "Customers", "Catalogue", "Model", "Overview", "Data", "Experiments", "Merchandising")
     return [each.proto.label for each in app.get("page_link") if each.proto.label in names]
 
 
 def test_the_console_and_the_demo_shop_have_menus_of_their_own(console: AppTest) -> None:
     console.run()
-    assert menu(console) == ["Customers", "Catalogue", "Model", "Overview", "Experiments", "Merchandising"]
+    assert menu(console) == ["Customers", "Catalogue", "Model", "Overview", "Data", "Experiments", "Merchandising"]
     console.toggle(key="count_clicks").set_value(True).run()
     assert menu(console) == ["For you", "Catalogue", "Model"]
 
@@ -133,7 +135,7 @@ def test_a_tried_rule_is_saved_behind_those_that_hold_and_a_rule_is_removed(
 
 @pytest.mark.parametrize(
     ("page", "failing"),
-    [(OVERVIEW, "/v1/model"), (EXPERIMENTS, "/v1/experiments"), (MERCHANDISING, "/v1/items")],
+    [(OVERVIEW, "/v1/model"), (EXPERIMENTS, "/v1/experiments"), (MERCHANDISING, "/v1/items"), (DATA, "/v1/runs")],
 )
 def test_a_failing_request_is_a_sentence(console: AppTest, fake_gateway: FakeGateway, page: str, failing: str) -> None:
     fake_gateway.fail(failing, 503, detail="no model is loaded yet", request_id="r-7")
@@ -142,12 +144,84 @@ def test_a_failing_request_is_a_sentence(console: AppTest, fake_gateway: FakeGat
     assert "Request r-7" in shown
 
 
-def test_the_model_page_says_how_the_version_before_goes_live_again(console: AppTest) -> None:
-    open_page(console, "views/model.py")
-    assert [each.value for each in console.code] == ["docker compose run --rm recsys activate v1"]
+def test_the_model_page_has_every_training_with_baselines_and_why_it_was_refused(console: AppTest) -> None:
+    page = html(open_page(console, MODEL))
+    assert "<b>0.1285</b><small>0.0800</small>" in page
+    assert "<b>als</b><small>popularity</small>" in page
+    assert "<b>0.0712</b><small>–</small>" in page
+    assert '<small class="refusal">ndcg@20 &lt;b&gt;worse</small>' in page
+    assert "<td>not judged</td>" in page
+
+
+def test_a_kept_version_is_made_live_after_what_the_gate_said_was_read(
+    console: AppTest, fake_gateway: FakeGateway
+) -> None:
+    open_page(console, MODEL)
+    assert not [button for button in console.button if button.key == "activate"]
+    console.selectbox(key="run").select("v1").run()
+    assert "The gate refused it:</b> ndcg@20 &lt;b&gt;worse" in html(console)
+    console.button(key="activate").click().run()
+    assert ("/v1/model/activate", {"artifact_version": "v1"}) in fake_gateway.posted
+    assert "v1 is live" in console.toast[0].value
+
+
+def test_the_report_of_a_training_is_shown_when_it_is_asked_for(console: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(console, MODEL)
+    assert "/v1/runs/v2/report" not in fake_gateway.requests
+    console.toggle(key="show_report").set_value(True).run()
+    assert not console.exception
+    assert "/v1/runs/v2/report" in fake_gateway.requests
+    console.selectbox(key="run").select("v1").run()
+    assert "This training left no report." in html(console)
 
 
 def test_no_experiment_is_said(console: AppTest, fake_gateway: FakeGateway) -> None:
     fake_gateway.answers["/v1/experiments"] = (200, {"experiments": []})
     assert "No experiment is defined." in html(open_page(console, EXPERIMENTS))
     assert "none is defined" in html(open_page(console, OVERVIEW))
+
+
+def test_the_overview_has_this_week_against_the_last(console: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UI_CURRENCY", "€")
+    page = html(open_page(console, OVERVIEW))
+    assert "<dt>Money</dt><dd>€ 120.00<small>▲ 20% on the week before</small></dd>" in page
+    assert "<dt>Purchases</dt><dd>6<small>▲ 50% on the week before</small></dd>" in page
+    assert "<dt>Click-through</dt><dd>15.00%<small>nothing to compare with</small></dd>" in page
+    assert "<td>of everything</td><td>150</td><td>75.0%</td>" in page
+    assert "counted 2 min ago" in page
+
+
+def test_the_data_page_has_events_by_day_and_type_and_why_rows_were_rejected(console: AppTest) -> None:
+    page = html(open_page(console, DATA))
+    assert page.count('<div title="') == 30
+    assert "view 40, purchase 6, &lt;b&gt;wish 1" in page
+    assert "<td>view</td><td>40</td><td>20</td><td>▲ 100% on the week before</td>" in page
+    assert "<dt>Rows of events</dt><dd>1,000</dd>" in page
+    assert "price &lt;i&gt;: no number" in page
+    assert "decimal_comma" in page
+    assert "<b>wish" not in page
+
+
+def test_a_shop_without_files_and_without_events_is_told_so(console: AppTest, fake_gateway: FakeGateway) -> None:
+    fake_gateway.answers["/v1/runs"] = (200, {"runs": [], "last_reading": None})
+    fake_gateway.answers["/v1/activity"] = (200, {"as_of": None, "age_s": None, "days": []})
+    page = html(open_page(console, DATA))
+    assert "Nothing has happened in the shop yet" in page
+    assert "No file of events was read" in page
+
+
+def test_a_rule_names_its_item_by_the_title(console: AppTest, fake_gateway: FakeGateway) -> None:
+    rule = {"name": "heart first", "item_id": "85123A", "pin_position": 1}
+    fake_gateway.answers["/v1/rules"] = (200, {"rules": [rule]})
+    assert "item Heart holder → place 1" in html(open_page(console, MERCHANDISING))
+
+
+def test_an_experiment_has_its_intervals_day_by_day(console: AppTest, fake_gateway: FakeGateway) -> None:
+    open_page(console, EXPERIMENTS)
+    assert "/v1/experiments/recency/days" not in fake_gateway.requests
+    console.toggle(key="days-recency").set_value(True).run()
+    assert not console.exception
+    page = html(console)
+    assert "<td>02 Jan</td><td>0.05<small>0.01 – 0.09</small></td>" in page
+    assert 'style="--start:11.1%;--width:88.9%"' in page
+    assert "&lt;b&gt;fresh: clicks" in page

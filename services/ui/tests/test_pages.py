@@ -186,7 +186,7 @@ def test_the_model_page_shows_version_metrics_with_intervals_and_versions_held(a
     assert "v2</h1>" in page
     assert "<td>recall@20</td><td>0.1285</td><td>0.1201 – 0.1369</td>" in page
     assert "<td>coverage@20</td><td>0.4100</td><td>–</td>" in page
-    assert page.count("<code>v1</code>") == 2
+    assert page.count("<li><code>v1</code>") == 2
     assert 'role="alert"' not in page
 
 

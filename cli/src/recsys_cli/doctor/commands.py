@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from recsys.exit_status import Status
 from recsys_cli import places
-from recsys_cli.outcome import Status
 from recsys_cli.output import JsonOption, print_json
 from recsys_cli.places import StoreOption, VolumeOption
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule", "transitions"]
+Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule", "transitions", "content"]
 Level = Literal["full", "without_live_state", "without_rerank", "popular_in_category", "static"]
 
 
@@ -247,6 +247,15 @@ class History:
     artifact_version: str
     user_known: bool
     total: int
+    items: tuple[HistoryItem, ...]
+    degraded: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentlyViewed:
+    """Items that somebody looked at and that are on sale, most recent first."""
+
+    artifact_version: str
     items: tuple[HistoryItem, ...]
     degraded: bool
 

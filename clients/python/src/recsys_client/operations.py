@@ -20,6 +20,7 @@ from recsys_client.answers import (
     MergedSession,
     Model,
     RankedItems,
+    RecentlyViewed,
     Recommendations,
     SingleItem,
     UserPage,
@@ -187,6 +188,14 @@ def merge_session(user_id: str, session_id: str) -> Call[MergedSession]:
 def get_history(user_id: str, *, count: int = 20) -> Call[History]:
     """What a user has seen, most recent first."""
     return Call(method="GET", path=f"/v1/users/{_segment(user_id)}/history", answer=History, query={"count": count})
+
+
+def list_recently_viewed(
+    *, user_id: str | None = None, session_id: str | None = None, event_type: str = "view", count: int = 10
+) -> Call[RecentlyViewed]:
+    """What a user or a session looked at and is on sale, most recent first; give one of the two ids."""
+    query = _given(user_id=user_id, session_id=session_id, event_type=event_type, count=count)
+    return Call(method="GET", path="/v1/recently-viewed", answer=RecentlyViewed, query=query)
 
 
 def list_users(*, prefix: str = "", page_size: int = 20, cursor: str = "") -> Call[UserPage]:

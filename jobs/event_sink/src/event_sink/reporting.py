@@ -1,4 +1,4 @@
-"""The experiments' sums, kept in the feature store as new as a small part of this process's time allows.
+"""The experiments' sums, and what happened day by day, in the feature store: as new as little of the time allows.
 
 They are worked out anew each time. However long that takes, it takes no more than a tenth of the time, so that a long
 history makes sums older, and nothing else slower.
@@ -6,14 +6,27 @@ history makes sums older, and nothing else slower.
 
 import logging
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
 from event_sink import sums
+from event_sink.days import Days
+from recsys.activity import ACTIVITY, Activity, Day
 from recsys.errors import DataError
-from recsys.experiments import METRICS, SUMS, ExperimentSums, Metric, MetricsDocument, Sums
+from recsys.experiments import (
+    DAILY_SUMS,
+    DAYS,
+    METRICS,
+    SUMS,
+    DailySumsDocument,
+    ExperimentSums,
+    Metric,
+    MetricsDocument,
+    Sums,
+)
 from recsys.feature_store.interface import FeatureStore
 
 _log = logging.getLogger(__name__)
@@ -29,19 +42,23 @@ class Reporting:
         self._lake = lake
         self._rules = rules
         self._interval_s = interval_s
+        self._days = Days(lake)
+        self._noted_on = ""  # the day whose sums are kept
         self._next_s = 0.0  # monotonic
         self._made_of: tuple[int, dict[str, tuple[Metric, ...]]] | None = None
         self._made: dict[str, ExperimentSums] = {}
 
     async def turn(self, *, sequence: int, as_of_ms: int) -> None:
-        """Write the sums of the lake, which holds the stream up to `sequence`: all that was recorded up to `as_of_ms`.
+        """Write what the lake comes to, which holds the stream up to `sequence`: what was recorded up to `as_of_ms`.
 
         Raises: StoreUnavailableError.
         """
         started_s = time.monotonic()
         if started_s < self._next_s:
             return
+        days: tuple[Day, ...] = ()
         try:
+            days = self._days.until(datetime.now(UTC).date())
             defined = await metrics_in(self._store)
             if defined and self._made_of != (sequence, defined):
                 self._made = sums.of_lake(self._lake, defined, self._rules)
@@ -51,10 +68,29 @@ class Reporting:
             defined = {}
         took_s = time.monotonic() - started_s
         self._next_s = time.monotonic() + max(self._interval_s, _PAUSES * took_s)
+        if days:
+            activity = Activity(as_of_ms=as_of_ms, days=days)
+            await self._store.write_text("documents", ACTIVITY, activity.model_dump_json())
         if defined:
             made = Sums(as_of_ms=as_of_ms, experiments=self._made)
             await self._store.write_text("documents", SUMS, made.model_dump_json())
+            await self._note_day(made)
             _log.debug("summed", extra={"experiments": len(defined), "seconds": round(took_s, 3)})
+
+    async def _note_day(self, made: Sums) -> None:
+        """Keep the first sums of each day, for the course of the experiments. Raises: StoreUnavailableError."""
+        today = datetime.now(UTC).date().isoformat()
+        if today == self._noted_on:
+            return
+        text = (await self._store.texts("documents")).get(DAILY_SUMS)
+        try:
+            days = DailySumsDocument.validate_json(text) if text else {}
+        except ValidationError:  # of another release
+            days = {}
+        if today not in days:
+            kept = dict(sorted((days | {today: made}).items())[-DAYS:])
+            await self._store.write_text("documents", DAILY_SUMS, DailySumsDocument.dump_json(kept).decode())
+        self._noted_on = today
 
 
 async def metrics_in(store: FeatureStore) -> dict[str, tuple[Metric, ...]]:

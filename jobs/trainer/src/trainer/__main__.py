@@ -1,29 +1,30 @@
 """The trainer: makes versions of a shop's events that the services serve, and manages those on the volume."""
 
-import json
 import signal
-import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
-from recsys.errors import DataError, InvalidArgumentError, RecsysError
+from recsys.errors import DataError, InvalidArgumentError
+from recsys.exit_status import Status, ended_by_a_sentence
 from recsys.observability import logging as recsys_logging
 from trainer import engines, threads, version_commands
 from trainer.engines import Engine, EngineName
 from trainer.publishing import outputs, store
 from trainer.settings import ModelName, Settings, ShopFiles
-from trainer.version_commands import VolumeOption, settings_of
+from trainer.version_commands import JsonOption, VolumeOption, print_json, settings_of
 
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
     from trainer.evaluation.split import Split
     from trainer.outcome import Judgement, Outcome
+    from trainer.report.table import Told
     from trainer.shop_data.shop import Shop
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -68,6 +69,7 @@ def train(
     starts_empty: EmptyOption = False,
     engine: EngineOption = "local",
     master: MasterOption = "local[*]",
+    as_json: JsonOption = False,
 ) -> None:
     """Train a model and publish it; it goes live if the gate lets it."""
     settings = settings_of(artifact_dir)
@@ -76,14 +78,20 @@ def train(
     live = layout.current_version(settings.artifact_dir)
     if if_empty and live is not None:
         open_artifact(layout.version_dir(settings.artifact_dir, live))  # what services would refuse is something to do
-        typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
+        if as_json:
+            print_json({"trained": False, "live": live})
+        else:
+            typer.echo(f"{settings.artifact_dir}: version {live} is live; nothing to do")
         return
     files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path, starts_empty)
     where = None if engine == "local" else (engines.load(engine), master)
     outcome = _train(files, settings, recipe, until=until, force=force, where=where)
-    typer.echo(outcome.summary())
+    if as_json:
+        print_json({"trained": True, "live": layout.current_version(settings.artifact_dir), **outcome.as_json()})
+    else:
+        typer.echo(outcome.summary())
     if not outcome.activated:
-        raise typer.Exit(3)
+        raise typer.Exit(Status.REFUSED)
 
 
 @app.command("schedule")
@@ -130,6 +138,7 @@ def tune(
     catalogue_path: CatalogueOption = None,
     lake_path: LakeOption = None,
     artifact_dir: VolumeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
     settings = settings_of(artifact_dir)
@@ -139,7 +148,10 @@ def tune(
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
         tuned = pipeline.tune(shop, settings=settings, models=[model] if model else [], budget_s=minutes * 60)
         file.write(f"{tuned.recipe.model_dump_json(indent=2)}\n".encode())
-    typer.echo(f"{tuned.summary()}\n{out}: ndcg@20 {tuned.score:.4f}\n{tuned.recipe.model_dump_json()}")
+    if as_json:
+        print_json({"file": str(out), **tuned.as_json()})
+    else:
+        typer.echo(f"{tuned.summary()}\n{out}: ndcg@20 {tuned.score:.4f}\n{tuned.recipe.model_dump_json()}")
 
 
 @app.command()
@@ -158,11 +170,13 @@ def evaluate(
     artifact_dir: VolumeOption = None,
     engine: EngineOption = "local",
     master: MasterOption = "local[*]",
+    as_json: JsonOption = False,
 ) -> None:
     """Print a table of baselines and models on held-out data. Publishes nothing."""
     settings = settings_of(artifact_dir)
     with threads.limited(settings.threads):
         from trainer.choosing import recipe as recipes
+        from trainer.choosing.new_items import Facts
         from trainer.evaluation import split
         from trainer.evaluation import windows as held_out_windows
         from trainer.report import table
@@ -172,10 +186,11 @@ def evaluate(
             if pair is not None or leave_last_out:
                 raise InvalidArgumentError(f"--engine {engine}: expected --windows, found --pair or --leave-last-out")
             files = ShopFiles(events_path, mapping_path, catalogue_path, lake_path)
-            for line in engines.load(engine).evaluate(files, settings, given_recipe, master=master, windows=windows):
-                typer.echo(line)
+            told = engines.load(engine).evaluate(files, settings, given_recipe, master=master, windows=windows)
+            _tell(told, as_json=as_json)
             return
         choose_by: list[Split] = []
+        facts: Facts | None = None
         if pair is not None:
             given = split.given_pair(*pair)
             splits = [*held_out_windows.of_train(given, seed=settings.seed), given] if recipe is None else [given]
@@ -185,14 +200,15 @@ def evaluate(
                 splits = [split.leave_last_out(shop.events, weights=shop.weights)]
             else:
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
+                facts = Facts.of(shop)
                 if recipe is None and len(splits) > 1:
                     choose_by = held_out_windows.to_choose_by(
                         shop.events, splits, weights=shop.weights, settings=settings
                     )
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        for line in table.lines(splits, given_recipe, choose_by=choose_by, settings=settings):
-            typer.echo(line)
+        told = table.tables(splits, given_recipe, choose_by=choose_by, facts=facts, settings=settings)
+        _tell(told, as_json=as_json)
 
 
 @app.command()
@@ -204,7 +220,7 @@ def validate(
     max_rejected: Annotated[
         float, typer.Option(min=0, max=1, help="With a larger share of rows rejected, the exit status is 1.")
     ] = 0.3,
-    as_json: version_commands.JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read and check a shop's files, and report what would be kept and what rejected, and why."""
     from trainer.shop_data import event_files, mapping, proposal
@@ -225,7 +241,7 @@ def validate(
     report = loaded.report
     too_many = report.too_many_rejected(max_rejected)
     if as_json:
-        typer.echo(json.dumps(asdict(report) | {"too_many_rejected": too_many}, indent=2, default=str))
+        print_json(asdict(report) | {"too_many_rejected": too_many})
     else:
         typer.echo(report.render())
         if report.events.rows_rejected:
@@ -234,7 +250,7 @@ def validate(
             typer.echo("no events yet: a shop may begin so, and learns from what comes in")
     if too_many:
         typer.echo("\n".join(too_many), err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(Status.FOUND_WRONG)
 
 
 @app.command()
@@ -246,11 +262,16 @@ def import_gorse(
     positive: Annotated[
         list[str] | None, typer.Option(help="As Gorse's positive_feedback_types: star>=3 leaves lower stars behind.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring what a Gorse has of a shop over, as files that train, demo and the clients read; say what stayed behind."""
     from trainer.importing import gorse
 
-    typer.echo(gorse.import_gorse(files, out, positive=positive or []).render())
+    imported = gorse.import_gorse(files, out, positive=positive or [])
+    if as_json:
+        print_json(asdict(imported))
+    else:
+        typer.echo(imported.render())
 
 
 @app.command()
@@ -301,26 +322,26 @@ def _read_shop(files: ShopFiles, settings: Settings) -> "Shop":
 
     shop, reports = shop_files.read(files, settings=settings)
     for one in reports:
-        typer.echo(one)
+        typer.echo(one, err=True)
     return shop
 
 
+def _tell(told: "Iterator[Told]", *, as_json: bool) -> None:
+    """The tables, each row as soon as it is known, or all of them as JSON."""
+    from trainer.report import table
+
+    if as_json:
+        print_json(table.as_json(told))
+        return
+    for one in told:
+        typer.echo(one.line())
+
+
 def main() -> None:
-    """Run a command; what is foreseen to go wrong is a sentence and exit status 2, never a traceback."""
+    """Run a command; what is foreseen to go wrong is a sentence and an exit status, never a traceback."""
     recsys_logging.configure(service="trainer", level="INFO")
-    try:
+    with ended_by_a_sentence():
         app()
-    except RecsysError as error:
-        _end(str(error))
-    except OSError as error:  # a full disk, a folder where a file should be, a file of somebody else
-        _end(f"{error.filename or 'the volume (--artifact-dir)'}: {error.strerror or error}")  # unnamed: while writing
-    except MemoryError as error:
-        _end(f"not enough memory: {error}")
-
-
-def _end(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from trainer.settings import Settings, ShopFiles
 if TYPE_CHECKING:  # takes seconds to import
     from trainer.choosing.recipe import Recipe
     from trainer.outcome import Judgement, Outcome
+    from trainer.report.table import Told
 
 EngineName = Literal["local", "spark"]
 GROUP: Final = "trainer.engines"
@@ -37,8 +38,8 @@ class Engine(Protocol):
 
     def evaluate(
         self, files: ShopFiles, settings: Settings, recipe: "Recipe | None", *, master: str, windows: int
-    ) -> Iterator[str]:
-        """The lines of a table, as `table.lines`."""
+    ) -> Iterator["Told"]:
+        """Tables, as `table.tables`."""
         ...
 
 

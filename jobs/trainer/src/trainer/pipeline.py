@@ -10,16 +10,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact import layout
+from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, tuning
+from trainer.choosing import blending, decision, new_items, tuning
 from trainer.choosing import recipe as recipes
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Judged, Verdict
 from trainer.choosing.judging import Judgement
+from trainer.choosing.new_items import Facts
 from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
 from trainer.evaluation import bootstrap, exposures, sample, windows
@@ -28,7 +29,7 @@ from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import foldable, going_live, histories, index, publish, runs, two_stage
+from trainer.publishing import foldable, going_live, histories, index, publish, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -37,7 +38,7 @@ from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
 from trainer.shop_data.shop import Shop
 
-REPORTS = "reports"
+REPORTS = runs.REPORTS
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
 
 
@@ -66,11 +67,19 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
+    facts = Facts.of(shop) if settings.item_content else None
     shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
     decided = decision.decide(
-        given, held_out, default_recipes(known), live=live, force=force, settings=settings, shown=shown
+        given,
+        held_out,
+        default_recipes(known),
+        live=live,
+        force=force,
+        settings=settings,
+        facts=facts,
+        shown=shown,
     )
-    del held_out, shown
+    del held_out, facts, shown
     version, verdict, spec = _fit_and_publish(
         shop, known, decided, data_until=data_until, force=force, settings=settings
     )
@@ -104,6 +113,10 @@ def _fit_and_publish(
         ready = foldable.export(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
+    content = None
+    if decided.judgement and decided.judgement.new_items and decided.judgement.new_items.wins:
+        with step("item content"):
+            content = new_items.fit(ready.embeddings, known, shop.catalogue)
     popularity = popularity_of(decided.recipe, fitted_model, known, settings=settings)
     del fitted_model
     with step("index"):
@@ -120,6 +133,7 @@ def _fit_and_publish(
         fold_in=ready.fold_in,
         transitions=following,
         ranker=decided.blend.ranker.over(known) if decided.blend.ranker else None,
+        item_content=content,
         retrieval=retrieval,
         similar=similar,
         popularity=popularity,
@@ -149,7 +163,7 @@ def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Set
     if decided.judgement is None or decided.choice is None:
         return None
     with step("report"):
-        path = settings.artifact_dir / REPORTS / f"{version}.html"
+        path = runs.report_path(settings.artifact_dir, version)
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, chosen, settings=settings)
         content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     selection_users: int = Field(default=5_000, ge=1)  # at most so many are asked when recipes are compared
     judging_users: int = Field(default=20_000, ge=1)  # at most so many judge a new version, a seeded sample
     learned_ranker: bool = False  # train a ranker on held-out lists, and use it where it beats the blend
+    item_content: bool = True  # embeddings of new items by their facts, where a window proves them; see ADR 21
     threads: int = Field(default=0, ge=0)  # 0: all cores
     seed: int = Field(default=0, ge=0, lt=2**32)
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recsys.artifact import layout, writer
+from recsys.artifact import activation, layout, writer
 from recsys.artifact.manifest import Manifest
-from recsys.artifact.reader import open_artifact, read_manifest
+from recsys.artifact.reader import read_manifest
 from recsys.process import read_settings
 from trainer.publishing import run_list, store
 from trainer.publishing.run_list import Known
@@ -37,7 +37,7 @@ def versions(
     known, manifest_of = _known(settings)
     listed = run_list.rows(known, manifest_of, settings.artifact_dir, days=days)
     if as_json:
-        typer.echo(json.dumps([row.as_json() for row in listed], indent=2, default=str))
+        print_json([row.as_json() for row in listed])
         return
     for row in listed:
         if every_run or row.state != "removed":
@@ -58,24 +58,13 @@ def _known(settings: Settings) -> tuple[Known, Callable[[str], Manifest]]:
 def activate(version: str, artifact_dir: VolumeOption = None, as_json: JsonOption = False) -> None:
     """Make a kept version the live one: roll back, or put a refused version live."""
     settings = settings_of(artifact_dir)
-    in_store, volume = store.opened(settings), settings.artifact_dir
-    is_here = version in layout.list_versions(volume)
-    gate = None
-    if is_here:  # else activate says what there is
-        artifact = open_artifact(layout.version_dir(volume, version))  # what services would refuse stays out
-        gate = artifact.manifest.training.gate
-    if in_store is not None:
-        if is_here and version not in in_store.listing().versions:
-            in_store.upload(volume, version)
-        gate = in_store.manifest(version).training.gate
-    if gate is not None and gate.refusal:
-        typer.echo(f"warning: {version} was refused: {gate.refusal}", err=True)
-    if in_store is not None:
-        in_store.activate(version)
-    if is_here or in_store is None:
-        writer.activate(volume, version)
-    refusal = (gate and gate.refusal) or None
-    typer.echo(json.dumps({"live": version, "refusal": refusal}) if as_json else f"{version} is live")
+    refusal = activation.activate(settings.artifact_dir, version, store=store.opened(settings))
+    if refusal:
+        typer.echo(f"warning: {version} was refused: {refusal}", err=True)
+    if as_json:
+        print_json({"live": version, "refusal": refusal or None})
+    else:
+        typer.echo(f"{version} is live")
 
 
 @app.command()
@@ -105,6 +94,11 @@ def release(version: str, artifact_dir: VolumeOption = None) -> None:
 def settings_of(artifact_dir: Path | None) -> Settings:
     """The settings of the environment, with the volume of the command line, if one is named."""
     return read_settings(Settings) if artifact_dir is None else read_settings(Settings, artifact_dir=artifact_dir)
+
+
+def print_json(value: Any) -> None:
+    """The one document that --json prints, on stdout."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def _manifest_on(volume: Path, version: str) -> Manifest:

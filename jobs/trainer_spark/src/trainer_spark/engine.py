@@ -66,8 +66,8 @@ class SparkEngine:
 
     def evaluate(
         self, files: ShopFiles, settings: Settings, recipe: Recipe | None, *, master: str, windows: int
-    ) -> Iterator[str]:
-        """The lines of a table: baselines and the recipe on rolling windows, newest last.
+    ) -> Iterator[table.Told]:
+        """Baselines and the recipe on rolling windows, newest last.
 
         Raises: as `train`.
         """
@@ -78,8 +78,8 @@ class SparkEngine:
             tables = [_table(window, of_als, settings) for _, window in zip(range(windows), held_out, strict=False)]
             if not tables:
                 raise DataError("expected events that reach over a held-out window, found too few; see the log")
-            for lines in reversed(tables):
-                yield from lines
+            for told in reversed(tables):
+                yield from told
 
 
 def _of_als(recipe: Recipe | None) -> ALSRecipe:
@@ -114,7 +114,7 @@ def _read(
             quarantine_path=settings.artifact_dir / QUARANTINE,
             erased=frozenset(read_erasures(lake)["user_hash"]),
         )
-    typer.echo(events.report.render())
+    typer.echo(events.report.render(), err=True)
     if before is not None:
         events = reading.before(events, before)
     if events.count == 0:
@@ -125,7 +125,7 @@ def _read(
     return events, Terms(weights, event_types, spark.sparkContext.broadcast(item_ids))
 
 
-def _table(window: Window, recipe: ALSRecipe, settings: Settings) -> list[str]:
+def _table(window: Window, recipe: ALSRecipe, settings: Settings) -> list[table.Told]:
     users, known = window.users, window.statistics
     models = {
         "popularity": model.popular(users, known, PopularityRecipe(recency_strength=0)),
@@ -136,18 +136,25 @@ def _table(window: Window, recipe: ALSRecipe, settings: Settings) -> list[str]:
         fitted = model.personal(users, model.fit(users, known, recipe, seed=settings.seed))
     fit_s = time.perf_counter() - started
     found = judging.judge(users, {**models, recipe.model: fitted}, known, most=_EVALUATED_USERS, seed=settings.seed)
-    rows = []
+    judged, items = min(window.judged_users, _EVALUATED_USERS), len(known.item_users)
+    tested = f"{known.users:,} users × {items:,} items, judged by {judged:,} users"
+    told: list[table.Told] = [
+        table.Heading(
+            f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}",
+            "window",
+            judged,
+            {"from": window.cut.isoformat(), "train_users": known.users, "train_items": items},
+        )
+    ]
     for name, figures in found.items():
         is_ours = name == recipe.model
-        rows.append(
+        told.append(
             table.Row(
                 name,
                 recipe.settings.dim if is_ours else None,
                 fit_s if is_ours else 0.0,
                 figures,
                 ", ".join(table.settings_of(recipe)) if is_ours else "",
-            ).line()
+            )
         )
-    judged = min(window.judged_users, _EVALUATED_USERS)
-    tested = f"{known.users:,} users × {len(known.item_users):,} items, judged by {judged:,} users"
-    return [f"\nfrom {window.cut:%Y-%m-%d %H:%M} UTC: {tested}\n\n{table.HEADER}", *rows]
+    return told

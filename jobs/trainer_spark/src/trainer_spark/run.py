@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 from pyspark.storagelevel import StorageLevel
 
+from recsys.artifact import runs
 from recsys.artifact.manifest import BlendInfo, Manifest, TrainingInfo
 from recsys.errors import DataError
 from trainer import pipeline
@@ -18,7 +19,7 @@ from trainer.choosing.recipe import ALSRecipe
 from trainer.models.embeddings import Embeddings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import going_live, index, publish, runs
+from trainer.publishing import going_live, index, publish
 from trainer.publishing.index import BuiltIndex
 from trainer.publishing.publish import ManyUsers
 from trainer.settings import Settings

@@ -23,6 +23,13 @@ class VersionNotHeldError(RecsysError):
         super().__init__(f"artifact version {version!r} is not held; held: {', '.join(held) or 'none'}")
 
 
+class NotActivatedError(RecsysError):
+    """A version cannot be made the live one; the one before stays live."""
+
+    def __init__(self, version: str, reason: str) -> None:
+        super().__init__(f"{version!r} is not made live: {reason}")
+
+
 class EventsOmittedError(RecsysError):
     """The caller omitted events that the version needs: ask again with all of them."""
 
@@ -44,6 +51,10 @@ class StoreUnavailableError(RecsysError):
 
 class ArtifactError(RecsysError):
     """An artifact on disk is not what its manifest says: names the file, expected and found."""
+
+
+class VersionNotFoundError(ArtifactError):
+    """There is no version of that name: names the place, and those that are there."""
 
 
 class ObjectStoreError(RecsysError):

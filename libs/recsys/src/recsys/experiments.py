@@ -1,6 +1,7 @@
-"""What gateway and sink tell each other of experiments, through two documents in the feature store.
+"""What gateway and sink tell each other of experiments, through documents in the feature store.
 
-METRICS: experiment → what is measured, as the gateway's file has it. SUMS: what the sink has worked out of the lake.
+METRICS: experiment → what is measured, as the gateway's file has it. SUMS: what the sink has worked out of the lake;
+DAILY_SUMS: what that was on each day, when the day had begun.
 A unit is a person: a user, or a session that was never merged into one. It belongs to the arm of its first exposure.
 """
 
@@ -12,6 +13,9 @@ from recsys.shop.events import PURCHASE, REMOVE, TypeName
 
 METRICS: Final = "experiments.metrics"
 SUMS: Final = "experiments.sums"
+DAILY_SUMS: Final = "experiments.daily_sums"
+DAYS: Final = 60
+"""So many days of DAILY_SUMS are kept."""
 
 _OUTCOME_DAYS: Final = 30.0
 
@@ -92,3 +96,6 @@ class Sums(_Sums):
 
 MetricsDocument: Final = TypeAdapter(dict[str, tuple[Metric, ...]])
 """The document METRICS."""
+
+DailySumsDocument: Final = TypeAdapter(dict[str, Sums])
+"""The document DAILY_SUMS: day (YYYY-MM-DD, UTC) → SUMS as they were, oldest first."""

@@ -7,6 +7,7 @@ import faiss
 from candidate_gen.campaigns.campaign_servicer import CampaignServicer
 from candidate_gen.metrics import CandidateMetrics
 from candidate_gen.retriever import Retriever
+from candidate_gen.run_servicer import RunServicer
 from candidate_gen.search.gpu_index import index_class
 from candidate_gen.search.recall_sample import RecallSample
 from candidate_gen.servicer import CandidateGenServicer
@@ -19,9 +20,10 @@ from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
 from recsys.rpc.server import RpcServer
-from recsys.rpc.service import assemble
+from recsys.rpc.service import assemble, opened_store
 from recsys.v1.campaign_service_pb2_grpc import add_CampaignServiceServicer_to_server
 from recsys.v1.candidate_gen_service_pb2_grpc import add_CandidateGenServiceServicer_to_server
+from recsys.v1.run_service_pb2_grpc import add_RunServiceServicer_to_server
 from recsys.v1.user_service_pb2_grpc import add_UserServiceServicer_to_server
 
 
@@ -36,6 +38,7 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
         trending=settings.trending_count,
         new=settings.new_count,
         transitions=settings.transitions_count,
+        content=settings.content_count,
     )
     last_run = partial(newest_manifest, settings.artifact_dir)
     metrics.artifact.follow(LastTraining(settings.artifact_dir))
@@ -59,4 +62,6 @@ def create(settings: Settings, live: LiveState, metrics: Metrics) -> tuple[RpcSe
     server.add(add_CandidateGenServiceServicer_to_server, candidates)
     server.add(add_CampaignServiceServicer_to_server, campaigns)
     server.add(add_UserServiceServicer_to_server, UserServicer(watcher, live=live, max_count=settings.max_count))
+    runs = RunServicer(settings.artifact_dir, opened_store=partial(opened_store, settings))
+    server.add(add_RunServiceServicer_to_server, runs)
     return server, watcher

@@ -5,7 +5,7 @@ of items that may be answers come out, one for each filter. The next moment is m
 in proportion to what changed; a request makes only the set of a filter that nobody asked for lately.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from threading import Lock
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from candidate_gen.content_vectors import ContentVectors
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import ItemSet, RowSet
 from recsys.layered import Layered
@@ -43,9 +44,22 @@ class EligibleItems:
     new_ids: Sequence[str] = ()
     row_of_new: Layered[str, int] = field(default_factory=Layered)
     unknown_to_model: NDArray[np.int64]  # rows: of the added items on sale, the latest first; then of the untrained
+    by_content: ContentVectors  # of the latest of those; of none in a version without a map
     trending: Neighbours = NONE  # the heaviest first
     _sets: dict[_Wanted, ItemSet] = field(default_factory=dict)  # requests add to them
     _holding: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(cls, catalogue: LiveCatalogue, is_trained: NDArray[np.bool_], *, few: int) -> "EligibleItems":
+        """Those of the version, before the shop changed anything."""
+        began = cls(
+            catalogue=catalogue,
+            is_trained=is_trained,
+            few=few,
+            unknown_to_model=np.flatnonzero(~is_trained),
+            by_content=ContentVectors.none(catalogue.artifact.manifest.dim),
+        )
+        return replace(began, by_content=began._by_content_after(()))
 
     @property
     def n_items(self) -> int:
@@ -69,10 +83,23 @@ class EligibleItems:
         now = replace(self, new_ids=new_ids, row_of_new=row_of_new, unknown_to_model=unknown, _sets={})
         with self._holding:
             held = self._sets.copy()
+        if (unknown is not self.unknown_to_model) or not now.is_trained[rows].all():
+            now = replace(now, by_content=now._by_content_after(rows.tolist()))
         items = [self.catalogue.find(item_id) for item_id in changed] if held else []
         for wanted, before in held.items():
             now._sets[wanted] = now._corrected(before, wanted, rows, items)
         return now
+
+    def _by_content_after(self, changed: Collection[int]) -> ContentVectors:
+        content = self.catalogue.artifact.item_content
+        if content is None:
+            return self.by_content
+        return self.by_content.after(self.unknown_to_model, changed, content=content, item_of=self._item)
+
+    def _item(self, row: int) -> Item | None:
+        if row < self.n_items:
+            return self.catalogue.item(row)
+        return self.catalogue.find(self.new_ids[row - self.n_items])
 
     def matching(self, wanted: Filter, *, only_trained: bool = False) -> ItemSet:
         """The items on sale that pass a filter; or of those, the items of which the model knows something."""

@@ -39,6 +39,7 @@ from recsys.shop.item import ItemRecord
 from recsys.shop.sources import Source
 
 _MOST_IDS_HELD: Final = 100_000  # item ids whose rows are remembered: a search in the file takes microseconds
+_NO_VECTOR: Final = np.zeros(1, np.float32)  # of any number of dimensions
 _WARMING_REQUESTS: Final = 16
 _WARMING_COUNT: Final = 200
 
@@ -124,12 +125,8 @@ class Retriever:
         self.sources = Sources(self.retrieval, self._similar, popularity=artifact.popularity, counts=counts)
         self._taking = threading.Lock()
         with self._taking:  # a change that comes between waits, and is taken in after the state that it changes
-            self._eligible = EligibleItems(
-                catalogue=LiveCatalogue(artifact, live),
-                is_trained=is_trained,
-                few=few_of(artifact.manifest.item_count),
-                unknown_to_model=np.flatnonzero(~is_trained),
-            )
+            few = few_of(artifact.manifest.item_count)
+            self._eligible = EligibleItems.of(LiveCatalogue(artifact, live), is_trained, few=few)
             live.listen(self._take)  # after the catalogue, which is asked then
             self._change(live.items)
             self._eligible.matching(NO_FILTER)  # what most requests ask for
@@ -204,20 +201,36 @@ class Retriever:
         return eligible.matching(conditions.filter, only_trained=only_trained).without(excluded)
 
     def similar(self, item_id: str, conditions: Conditions, *, count: int) -> Candidates:
-        """Items nearest to an item's embedding by cosine, without itself; none for an item whose embedding is zero.
+        """Items nearest to an item's embedding by cosine, without itself.
+
+        An item of which the model knows nothing is compared by what the catalogue says of it; where that is nothing
+        too, or the version has no map, popular items of its category stand in.
 
         Raises:
-            ItemNotFoundError: the version does not know the item.
+            ItemNotFoundError: neither the version nor the shop knows the item.
         """
-        row = self._row_of(item_id)
-        if row is None:
-            raise ItemNotFoundError(item_id)
         eligible = self._eligible
-        query = self._similar.exact.embeddings[row]
-        excluded = self._excluded(conditions, eligible)
-        items = eligible.matching(conditions.filter, only_trained=True).without(np.append(excluded.rows, row))
-        found = self._similar.nearest(query, items, count) if query.any() else NONE
-        return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
+        row = self._row_of(item_id)
+        item = eligible.catalogue.find(item_id) if row is None else None
+        own = row if item is None else eligible.row_of_new.get(item_id)
+        if own is None:
+            raise ItemNotFoundError(item_id)
+        excluded = np.append(self._excluded(conditions, eligible).rows, own)
+        query = self._similar.exact.embeddings[row] if row is not None else _NO_VECTOR
+        if not query.any():
+            item = eligible.catalogue.find(item_id)
+            content = self.artifact.item_content
+            query = _NO_VECTOR if content is None or item is None else content.vector(item)
+        if query.any():
+            items = eligible.matching(conditions.filter, only_trained=True).without(excluded)
+            found = self._similar.nearest(query, items, count)
+            return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
+        listed = Proposals(Source.POPULAR, [])
+        wanted = conditions.filter
+        if item is not None and item.category and (not wanted.categories or item.category in wanted.categories):
+            of_category = eligible.matching(replace(wanted, categories=(item.category,))).without(excluded)
+            listed = Proposals(Source.POPULAR, self.sources.popular.first(of_category, count))
+        return candidates_of(Source.ANN, NONE, [listed], n_items=eligible.n_items, new_ids=eligible.new_ids)
 
     def popular(self, conditions: Conditions, *, count: int, trending: bool = False) -> Candidates:
         """Items by popularity, the same for everyone; before them, if asked for, `count` by what trends."""

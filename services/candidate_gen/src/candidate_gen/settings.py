@@ -25,6 +25,7 @@ class Settings(ServiceSettings):
     popular_count: int = Field(20, ge=0, description="popular candidates beside those of the index")
     trending_count: int = Field(20, ge=0, description="trending candidates")
     new_count: int = Field(10, ge=0, description="candidates that the model knows nothing of")
+    content_count: int = Field(20, ge=0, description="candidates without events whose facts are to somebody's taste")
     transitions_count: int = Field(100, ge=0, description="candidates that the last items lead to, where that counts")
     recall_every_s: float = Field(
         60.0, ge=0, description="at most so often one search is made again exactly, to measure recall; 0: never"

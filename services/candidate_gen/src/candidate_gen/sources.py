@@ -42,6 +42,7 @@ class SourceCounts:
     trending: int = 20
     new: int = 10
     transitions: int = 100
+    content: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +87,17 @@ class Sources:
         return [
             Proposals(Source.TRANSITIONS, ranked(asked.next.best(items.rows, counts.transitions))),
             Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
+            Proposals(Source.CONTENT, self._by_content(asked)),
             Proposals(Source.POPULAR, self.popular.first(ranked_by_model, popular)),
             Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),
             Proposals(Source.NEW, new_items(eligible.unknown_to_model, items.rows, new, user_id=asked.user_id)),
         ]
+
+    def _by_content(self, asked: Asked) -> Ranked:
+        """Items of which the model knows nothing, and whose facts are to somebody's taste."""
+        if asked.vector is None:
+            return []
+        return ranked(asked.eligible.by_content.best(asked.vector, asked.items.rows, self.counts.content))
 
 
 class SessionNeighbours:

@@ -28,7 +28,8 @@ _PREFIX_BYTES: Final = 8
 
 logger = logging.getLogger(__name__)
 
-ScopeName = Literal["read", "events", "admin"]
+ScopeName = Literal["read", "preview", "events", "admin"]
+"""`preview` is for who only looks: what `read` may ask, of which nothing is recorded."""
 
 
 def _rate(text: str) -> str:

@@ -19,7 +19,19 @@ from gateway.lists.list_cursors import ListCursors
 from gateway.lists.popular_list import PopularList
 from gateway.lists.recommend import Recommender
 from gateway.lists.rules import ShopRules
-from gateway.routes import categories, events, experiments, health, items, model, recommendations, users
+from gateway.routes import (
+    activity,
+    categories,
+    events,
+    experiments,
+    health,
+    items,
+    model,
+    recently_viewed,
+    recommendations,
+    runs,
+    users,
+)
 from gateway.routes import rules as rules_routes
 from gateway.routes.dependencies import Parts
 from gateway.routes.quick_lists import quick_routes
@@ -72,7 +84,20 @@ def create_app(
     )
     metrics.follow(clients, live)
     # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
-    for routes in (recommendations, events, items, categories, users, experiments, rules_routes, model, health):
+    for routes in (
+        recommendations,
+        recently_viewed,
+        events,
+        items,
+        categories,
+        users,
+        experiments,
+        rules_routes,
+        activity,
+        model,
+        runs,
+        health,
+    ):
         app.include_router(routes.router)
     app.router.routes[:0] = quick_routes(recommendations.router)
     app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes, arrives_within_s=ARRIVES_WITHIN_S)

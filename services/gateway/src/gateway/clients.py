@@ -28,6 +28,8 @@ from recsys.v1 import (
     model_service_pb2_grpc,
     reranker_service_pb2,
     reranker_service_pb2_grpc,
+    run_service_pb2,
+    run_service_pb2_grpc,
     user_service_pb2,
     user_service_pb2_grpc,
 )
@@ -120,6 +122,7 @@ class CandidateGenClient(_ServiceClient):
             "CandidateGenService/GetPopularItems", stub.GetPopularItems, of.GetPopularItemsResponse
         )
         self._users = user_service_pb2_grpc.UserServiceStub(channel)
+        self._runs = run_service_pb2_grpc.RunServiceStub(channel)
 
     async def get_history(
         self, user_id: str, *, count: int, live_item_ids: Iterable[str], packed: str, timeout_s: float
@@ -139,6 +142,21 @@ class CandidateGenClient(_ServiceClient):
         """A page of the users that the model knows."""
         request = user_service_pb2.ListUsersRequest(prefix=prefix, after_user_id=after_user_id, page_size=page_size)
         return await self._call("UserService/ListUsers", self._users.ListUsers, request, timeout_s=timeout_s)
+
+    async def list_runs(self, *, count: int, timeout_s: float) -> run_service_pb2.ListRunsResponse:
+        """The newest runs of the trainer."""
+        request = run_service_pb2.ListRunsRequest(count=count)
+        return await self._call("RunService/ListRuns", self._runs.ListRuns, request, timeout_s=timeout_s)
+
+    async def get_report(self, version: str, *, timeout_s: float) -> run_service_pb2.GetReportResponse:
+        """What the run of a version measured."""
+        request = run_service_pb2.GetReportRequest(artifact_version=version)
+        return await self._call("RunService/GetReport", self._runs.GetReport, request, timeout_s=timeout_s)
+
+    async def activate_version(self, version: str, *, timeout_s: float) -> run_service_pb2.ActivateVersionResponse:
+        """Make a kept version the live one."""
+        request = run_service_pb2.ActivateVersionRequest(artifact_version=version)
+        return await self._call("RunService/ActivateVersion", self._runs.ActivateVersion, request, timeout_s=timeout_s)
 
 
 class RerankerClient(_ServiceClient):

@@ -267,3 +267,11 @@ class SessionToMerge(_Request):
     """A session that turned out to be a user's."""
 
     session_id: Id
+
+
+class VersionToActivate(_Request):
+    """A version that is kept."""
+
+    artifact_version: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        examples=["20250101T000000Z-als"]
+    )

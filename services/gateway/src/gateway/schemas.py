@@ -255,6 +255,14 @@ class History(_Schema):
     degraded: bool = Field(description="Without live events: the feature store did not answer.")
 
 
+class RecentlyViewed(_Schema):
+    """Items that somebody looked at and that are on sale, most recent first."""
+
+    artifact_version: str = _VERSION
+    items: list[HistoryItem]
+    degraded: bool = Field(description="Without live events: the feature store did not answer.")
+
+
 class User(_Schema):
     """A user that the model knows."""
 
@@ -308,6 +316,97 @@ class Model(_Schema):
     metrics: list[Metric]
     services: dict[str, ServiceModel] = Field(description="By service: `candidate_gen` and `reranker`.")
     last_run: TrainingRun | None = Field(description="The trainer's last run; null: not recorded.")
+
+
+class RunBaseline(_Schema):
+    """What the report of a run has beside its model, by the same users."""
+
+    name: str = Field(examples=["popularity"])
+    metrics: dict[str, float] = Field(description="Means.", examples=[{"recall@20": 0.08, "ndcg@20": 0.05}])
+
+
+class Run(_Schema):
+    """A run of the trainer, and what became of its version."""
+
+    artifact_version: str = _VERSION
+    state: Literal["live", "kept", "removed"] = Field(description="kept: it can be activated; removed: it is gone.")
+    trained_at: datetime
+    model: str = Field(examples=["als"])
+    user_count: int
+    item_count: int
+    metrics: dict[str, float] = Field(description="Means on the newest window; empty: it was not judged.")
+    baselines: list[RunBaseline] = Field(description="In the order of the report.")
+    users_judged: int | None = Field(description="How many users it was judged by; null: not recorded.")
+    refusal: str | None = Field(description="Why the gate refused it; null: it did not.")
+    forced: bool = Field(description="It went live all the same.")
+    has_report: bool
+
+
+class RejectedRows(_Schema):
+    """Rows of the shop's files that were rejected for one reason."""
+
+    reason: str
+    rows: int
+    hint: str | None = Field(description="What would mend them; null: it cannot be told.")
+
+
+class FileRows(_Schema):
+    """What became of the rows of one kind of file: read = kept + rejected + ignored."""
+
+    name: str = Field(examples=["events"])
+    read: int
+    kept: int
+    ignored: int = Field(description="Right, and no events to learn from.")
+    rejected: list[RejectedRows] = Field(description="Most frequent first.")
+
+
+class Reading(_Schema):
+    """The last reading of the shop's files."""
+
+    read_at: datetime
+    files: list[FileRows]
+
+
+class RunList(_Schema):
+    """Runs of the trainer, newest first."""
+
+    runs: list[Run]
+    last_reading: Reading | None = Field(description="null: the shop has no files, or an earlier release read them.")
+
+
+class RunReport(_Schema):
+    """What a run measured."""
+
+    artifact_version: str = _VERSION
+    html: str = Field(description="A whole page, which fetches nothing.")
+
+
+class Activated(_Schema):
+    """A version that is the live one from now on; services follow within seconds."""
+
+    artifact_version: str = _VERSION
+    refusal: str | None = Field(description="Why the gate had refused it; null: it had not.")
+
+
+class DayOfActivity(_Schema):
+    """What happened on one day, in UTC."""
+
+    date: str = Field(description="YYYY-MM-DD.", examples=["2026-11-29"])
+    events: dict[str, int] = Field(description="By type.", examples=[{"view": 1200, "purchase": 31}])
+    money: float = Field(description="Value of purchases, less that of removals.")
+    lists: int = Field(description="Lists that were shown.")
+    clicked_lists: int = Field(
+        description="Of them, with an event, other than a removal, that names the list, on its day or the day after."
+    )
+    levels: dict[str, int] = Field(description="Lists by level.", examples=[{"full": 840}])
+
+
+class Activity(_Schema):
+    """What happened in the shop, day by day."""
+
+    as_of: datetime | None = Field(description="What was recorded up to then counts; null: nothing was counted yet.")
+    age_s: float | None = Field(description="How long ago that was.")
+    days: list[DayOfActivity] = Field(description="Oldest first, without days on which nothing happened; 60 at most.")
 
 
 class Health(_Schema):

@@ -39,11 +39,26 @@ class Candidates:
 
     @cached_property
     def vectors(self) -> NDArray[np.float64]:
-        """[n, dim] embeddings, zero for what the version does not have.
+        """[n, dim] embeddings; of what the model knows nothing of, those of its facts, or zero without a map or facts.
 
         In double precision, so that equal vectors score equally wherever they stand in the array.
         """
-        return self.of_model(self.catalogue.artifact.item_embeddings, np.float64)
+        return self._embedded[0]
+
+    @cached_property
+    def _embedded(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The vectors, and of which candidates the model knows nothing."""
+        artifact = self.catalogue.artifact
+        vectors = self.of_model(artifact.item_embeddings, np.float64)
+        may_be: NDArray[np.int64] = (vectors[:, 0] == 0).nonzero()[0]  # few: only those are looked at whole
+        unknown = may_be[~vectors[may_be].any(axis=1)]
+        if artifact.item_content is not None and len(unknown):
+            vectors[unknown] = artifact.item_content.vectors(map(self._item, unknown.tolist()))
+        return vectors, unknown
+
+    def _item(self, index: int) -> Item:
+        new = self.new_items.get(index)
+        return self.catalogue.item(int(self.rows[index])) if new is None else new.item
 
     @cached_property
     def categories(self) -> NDArray[np.int32]:
@@ -54,8 +69,7 @@ class Candidates:
 
     def without_vector(self) -> NDArray[np.int64]:
         """Candidates of which the model knows nothing, ascending."""
-        may_be: NDArray[np.int64] = (self.vectors[:, 0] == 0).nonzero()[0]  # few: only those are looked at whole
-        return may_be[~self.vectors[may_be].any(axis=1)]
+        return self._embedded[1]
 
     def of_model(self, values: NDArray[Any], dtype: type[Value]) -> NDArray[Value]:
         """Each candidate's part of an array by row of the version; 0 for what the version does not have."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidArgumentError
+from recsys.shop.catalogue import LiveCatalogue
 from recsys.vectors import divided
 from reranker.blending import Blended, blended
 from reranker.candidates import Candidates
@@ -50,32 +51,41 @@ class Scored:
 
 def score(candidates: Candidates, request: RankRequest) -> Scored:
     """Fit, blend and boosts of each candidate, and their order. Raises: InvalidArgumentError, as `fit_of`."""
-    fit = fit_of(candidates, request)
+    query = None if request.item_id is None else _vector_of(request.item_id, candidates.catalogue)
+    fit = fit_of(candidates, request, query_item=query)
     boost = boosts(candidates, request.rules)
     blend = blended(fit, candidates, request, is_boosted=bool(boost.matches))
     scores = blend.scores * boost.factors
-    # for nobody in particular, equal scores keep the candidates' own order; else they stand by item id
-    ties = np.arange(len(candidates)) if request.is_for_nobody else candidates.rows
+    # where there is nothing to rank for, equal scores keep the candidates' own order; else they stand by item id
+    ties = np.arange(len(candidates)) if request.query_vector is None and query is None else candidates.rows
     return Scored(candidates, fit, blend, boost, scores, ties)
 
 
-def fit_of(candidates: Candidates, request: RankRequest) -> NDArray[np.float32]:
-    """float32 [n]: dot products with the query vector, or cosines with the query item; for nobody, what stands for
-    the candidates' own order. An item that is not of the model gets the lowest of the others.
+def fit_of(
+    candidates: Candidates, request: RankRequest, *, query_item: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """float32 [n]: dot products with the query vector, or cosines with the query item; where there is neither, what
+    stands for the candidates' own order. An item that is not of the model, and without facts that the version maps to
+    a vector, gets the lowest of the others.
+
+    Args:
+        query_item: float32 [dim], the vector of the item that others are asked to be like.
 
     Raises:
-        InvalidArgumentError: a vector of another dimension, or an item that the version does not have.
+        InvalidArgumentError: a vector of another dimension.
     """
     if request.query_vector is not None:
         fit = _dot_products(candidates, request.query_vector)
-    elif request.item_id is not None:
-        fit = _cosines(candidates, request.item_id)
+    elif query_item is not None:
+        fit = _cosines(candidates, query_item)
     else:
         # scores of different sources do not compare: a later one never lifts its item above an earlier candidate
         return np.minimum.accumulate(candidates.scores)
-    if 0 < len(candidates.new_at) < len(candidates):
-        fit[candidates.new_at] = np.inf
-        fit[candidates.new_at] = np.minimum.reduce(fit)
+    if len(candidates.new_at):
+        unknown = candidates.new_at[~candidates.vectors[candidates.new_at].any(axis=1)]
+        if 0 < len(unknown) < len(candidates):
+            fit[unknown] = np.inf
+            fit[unknown] = np.minimum.reduce(fit)
     return fit
 
 
@@ -87,14 +97,23 @@ def _dot_products(candidates: Candidates, vector: NDArray[np.float32]) -> NDArra
     return products.astype(np.float32)
 
 
-def _cosines(candidates: Candidates, item_id: str) -> NDArray[np.float32]:
-    """0 where one of the two embeddings is zero."""
-    artifact = candidates.catalogue.artifact
-    row = artifact.items.row_of(item_id)
-    if row is None:
-        raise InvalidArgumentError(
-            f"item_id: expected an item of version {artifact.manifest.version}, found {item_id!r}"
-        )
-    query = artifact.item_embeddings[row].astype(np.float64)
-    norms = np.linalg.norm(candidates.vectors, axis=1) * np.linalg.norm(query)
-    return divided(candidates.vectors @ query, norms).astype(np.float32)
+def _cosines(candidates: Candidates, query: NDArray[np.float32]) -> NDArray[np.float32]:
+    """0 where a candidate's vector is zero."""
+    norms = np.linalg.norm(candidates.vectors, axis=1) * np.linalg.norm(query.astype(np.float64))
+    return divided(candidates.vectors @ query.astype(np.float64), norms).astype(np.float32)
+
+
+def _vector_of(item_id: str, catalogue: LiveCatalogue) -> NDArray[np.float32] | None:
+    """Of an item that others are asked to be like: the model's, or by its facts; none where nothing is known of it.
+
+    Then the first stage proposed what does without, in its own order. It may know the item earlier than this process.
+    """
+    artifact, row = catalogue.artifact, catalogue.row_of(item_id)
+    vector: NDArray[np.float32] | None = None if row is None else artifact.item_embeddings[row]
+    if vector is not None and vector.any():
+        return vector
+    item = catalogue.find(item_id)
+    if item is None or artifact.item_content is None:
+        return None
+    of_facts = artifact.item_content.vector(item)
+    return of_facts if of_facts.any() else None

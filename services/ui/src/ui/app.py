@@ -21,6 +21,7 @@ catalogue = st.Page(cards.CATALOGUE_PAGE, title="Catalogue", icon=":material/sea
 model = st.Page("views/model.py", title="Model", icon=":material/monitoring:", url_path="model")
 console = [
     st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", url_path="overview"),
+    st.Page("views/data.py", title="Data", icon=":material/database:", url_path="data"),
     st.Page("views/experiments.py", title="Experiments", icon=":material/science:", url_path="experiments"),
     st.Page("views/merchandising.py", title="Merchandising", icon=":material/sell:", url_path="merchandising"),
 ]

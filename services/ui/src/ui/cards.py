@@ -4,13 +4,14 @@ All text of the shop goes through `shop_text`, so none of it reaches the page as
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from zlib import crc32
 
 import streamlit as st
 
 from ui import shop_text, shopping
+from ui.gateway_client import gateway
 from ui.models import Contribution, Explanation, HistoryItem, Item, RankedItem
 from ui.shop_text import html_text, label
 from ui.visitor import Visitor
@@ -21,6 +22,7 @@ CATALOGUE_PAGE = "views/catalogue.py"
 # characters from which a title may not fit, see style.css
 CLIPPED_FROM = 40  # in two rows of the history
 CLIPPED_IN_CARD_FROM = 60  # in four rows of a card
+MOST_NAMES = 100  # asked for at once
 LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 
 SOURCE_LABELS = {
@@ -30,6 +32,7 @@ SOURCE_LABELS = {
     "popular": ("popular", "bought or viewed by many users lately"),
     "trending": ("trending", "rising over the last day"),
     "new": ("new", "nobody knows it yet"),
+    "content": ("new for you", "nobody took it up yet; its title, category or price is to the visitor's taste"),
     "similar": ("similar", "near this item in the model"),
     "rule": ("picked", "put here by a rule of the shop"),
 }
@@ -47,6 +50,7 @@ def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | N
 
     `list_id` is of the recommendation that the items are from, if it counts: what is done with them answers it.
     """
+    names = names_of([id for item in items if isinstance(item, RankedItem) for id in _explained_by(item)])
     best = max((item.score for item in items if isinstance(item, RankedItem)), default=0.0)
     with st.container(key=f"grid-{name}"):
         for position, item in enumerate(items):
@@ -56,26 +60,40 @@ def grid(items: Sequence[Item], *, name: str, visitor: Visitor, list_id: str | N
                 is_clipped = len(name_of(item)) >= CLIPPED_IN_CARD_FROM
                 item_link(item, visitor=visitor, is_clipped=is_clipped, origin=origin)
                 st.html(facts_html(item) + (score_html(item, best=best) if isinstance(item, RankedItem) else ""))
-                _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1)
+                _actions(item, visitor, name=f"{name}-{position}", list_id=list_id, position=position + 1, names=names)
 
 
-def _actions(item: Item, visitor: Visitor, *, name: str, list_id: str | None, position: int) -> None:
+def names_of(item_ids: Iterable[str]) -> dict[str, str]:
+    """Item id → what people call it, of those that the catalogue has."""
+    wanted = list(dict.fromkeys(item_ids))[:MOST_NAMES]
+    return {item.item_id: name_of(item) for item in gateway().items(wanted).items} if wanted else {}
+
+
+def _explained_by(item: RankedItem) -> Iterator[str]:
+    """Items of the history that the explanation names."""
+    if item.explanation is not None:
+        yield from (one.item_id for one in (*item.explanation.contributions, *item.explanation.comes_after))
+
+
+def _actions(
+    item: Item, visitor: Visitor, *, name: str, list_id: str | None, position: int, names: Mapping[str, str]
+) -> None:
     """What can be done with a recommended item where that counts, and why it is here where that is known."""
     with st.container(key=f"actions-{name}", horizontal=True, gap="xsmall"):
         if list_id:
             shopping.buttons(item, visitor, name=name, list_id=list_id, position=position)
         if isinstance(item, RankedItem) and item.explanation is not None:
             with st.popover("Why", icon=":material/help:", key=f"why-{name}"):
-                st.html(why_html(item, item.explanation))
+                st.html(why_html(item, item.explanation, names=names))
 
 
-def why_html(item: RankedItem, why: Explanation) -> str:
-    """The explanation of an item as a list of sentences."""
+def why_html(item: RankedItem, why: Explanation, *, names: Mapping[str, str]) -> str:
+    """The explanation of an item as a list of sentences; `names` are those of the history's items, by id."""
     lines = []
     if why.contributions:
-        lines.append(f"<dt>Because of</dt><dd>{_shares(why.contributions)}</dd>")
+        lines.append(f"<dt>Because of</dt><dd>{_shares(why.contributions, names)}</dd>")
     if why.comes_after:
-        lines.append(f"<dt>Taken up after or with</dt><dd>{_shares(why.comes_after)}</dd>")
+        lines.append(f"<dt>Taken up after or with</dt><dd>{_shares(why.comes_after, names)}</dd>")
     places = [f"{html_text(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
     lines.append(f"<dt>Proposed by</dt><dd>{', '.join(places) or 'a rule of the shop'}</dd>")
     terms = [f"{html_text(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]
@@ -88,10 +106,12 @@ def why_html(item: RankedItem, why: Explanation) -> str:
     return f'<dl class="why">{"".join(lines)}</dl>'
 
 
-def _shares(of: Sequence[Contribution]) -> str:
+def _shares(of: Sequence[Contribution], names: Mapping[str, str]) -> str:
     """Items of the history, and what each is of all of these."""
     whole = sum(abs(one.value) for one in of)
-    return ", ".join(f"{html_text(one.item_id)} ({abs(one.value) / whole:.0%})" for one in of if whole > 0)
+    return ", ".join(
+        f"{html_text(names.get(one.item_id, one.item_id))} ({abs(one.value) / whole:.0%})" for one in of if whole > 0
+    )
 
 
 def history_rows(items: Sequence[HistoryItem], *, visitor: Visitor) -> None:
@@ -124,10 +144,12 @@ def notice(text: str, *, kind: str = "info") -> None:
     st.html(f'<div class="notice {kind}" role="{role}">{html_text(text, longest=LONGEST_NOTICE)}</div>')
 
 
-def figures_html(figures: Mapping[str, str]) -> str:
-    """Figures by their names, as boxes."""
+def figures_html(figures: Mapping[str, str], *, below: Mapping[str, str] | None = None) -> str:
+    """Figures by their names, as boxes; `below` says more of some, by the same names."""
+    small = {name: f"<small>{html_text(text)}</small>" for name, text in (below or {}).items()}
     boxes = "".join(
-        f"<div><dt>{html_text(name)}</dt><dd>{html_text(value)}</dd></div>" for name, value in figures.items()
+        f"<div><dt>{html_text(name)}</dt><dd>{html_text(value)}{small.get(name, '')}</dd></div>"
+        for name, value in figures.items()
     )
     return f'<dl class="figures">{boxes}</dl>'
 
@@ -150,7 +172,7 @@ def facts_html(item: Item) -> str:
     """Category, price and whether it is on sale, as far as the shop said."""
     facts = [html_text(item.category)] if item.category else []
     if item.price is not None:
-        facts.append(f'<span class="price">{item.price:,.2f}</span>')
+        facts.append(f'<span class="price">{shop_text.money(item.price)}</span>')
     if not item.available:
         facts.append('<span class="off">not on sale</span>')
     return f'<p class="facts">{" · ".join(facts)}</p>'

@@ -9,8 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from ui import metrics
 from ui.models import (
+    Activated,
+    Activity,
     EventOutcome,
     Experiment,
+    ExperimentCourse,
     ExperimentList,
     ExperimentReport,
     History,
@@ -22,6 +25,8 @@ from ui.models import (
     Recommendations,
     Rule,
     Rules,
+    RunList,
+    RunReport,
     UserPage,
 )
 from ui.settings import Settings
@@ -119,6 +124,26 @@ class GatewayClient:
         """The live model."""
         return self._get(Model, "/v1/model")
 
+    def items(self, item_ids: Sequence[str]) -> ItemPage:
+        """Those of these items, at most 100, that the catalogue has."""
+        return self._get(ItemPage, "/v1/items", ids=list(item_ids))
+
+    def activity(self) -> Activity:
+        """What happened in the shop, day by day."""
+        return self._get(Activity, "/v1/activity")
+
+    def runs(self, *, count: int) -> RunList:
+        """The trainer's newest runs."""
+        return self._get(RunList, "/v1/runs", count=count)
+
+    def run_report(self, version: str) -> RunReport:
+        """What a run measured."""
+        return self._get(RunReport, f"/v1/runs/{_segment(version)}/report")
+
+    def activate(self, version: str, *, key: str) -> Activated:
+        """Make a kept version the live one."""
+        return self._send(Activated, "/v1/model/activate", {"artifact_version": version}, key=key)
+
     def experiments(self) -> ExperimentList:
         """The experiments of the file, as they are now."""
         return self._get(ExperimentList, "/v1/experiments")
@@ -126,6 +151,10 @@ class GatewayClient:
     def experiment(self, name: str) -> ExperimentReport:
         """What one experiment has shown."""
         return self._get(ExperimentReport, f"/v1/experiments/{_segment(name)}")
+
+    def experiment_days(self, name: str) -> ExperimentCourse:
+        """How one experiment went, day by day."""
+        return self._get(ExperimentCourse, f"/v1/experiments/{_segment(name)}/days")
 
     def set_shares(self, name: str, shares: Mapping[str, float], *, key: str) -> Experiment:
         """Give arms their shares. This and the other writes need the scope admin; `key`, where given, has it."""
@@ -152,7 +181,7 @@ class GatewayClient:
         """Replace the rules of every list."""
         return self._send(Rules, "/v1/rules", {"rules": _told(rules)}, key=key, method="PUT")
 
-    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool) -> A:
+    def _get[A: BaseModel](self, answer: type[A], path: str, **params: str | int | bool | list[str]) -> A:
         given = {name: value for name, value in params.items() if value != ""}
         try:
             request = self._http.build_request("GET", path, params=given)

@@ -1,8 +1,11 @@
 """What the screen needs of the REST API's answers: JSON in, frozen objects out. Other fields are ignored."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
+
+_FAILED = "failed: "  # how a reason of the gate begins that made it refuse
 
 
 class Answer(BaseModel):
@@ -20,6 +23,7 @@ class Item(Answer):
     price: float | None
     image_url: str | None
     available: bool
+    attributes: dict[str, str] = {}
 
 
 class BlendTerm(Answer):
@@ -180,9 +184,98 @@ class Model(Answer):
         run = self.last_run
         if run and not run.passed:
             judged = f" It was judged by {run.users_judged:,} users." if run.users_judged is not None else ""
-            reasons = "; ".join(run.reasons) or "no reason is recorded"
-            sentences.append(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}")
+            failed = [each.removeprefix(_FAILED) for each in run.reasons if each.startswith(_FAILED)]
+            reasons = "; ".join(failed or run.reasons) or "no reason is recorded"
+            still = " It is live all the same." if run.artifact_version == self.artifact_version else ""
+            sentences.append(f"The last training, {run.artifact_version}, was refused: {reasons}.{judged}{still}")
         return sentences
+
+
+class RunBaseline(Answer):
+    """What stands beside a run's model in its report."""
+
+    name: str
+    metrics: dict[str, float]
+
+
+class Run(Answer):
+    """A run of the trainer, and what became of its version."""
+
+    artifact_version: str
+    state: str
+    trained_at: datetime
+    model: str
+    user_count: int
+    item_count: int
+    metrics: dict[str, float]
+    baselines: tuple[RunBaseline, ...]
+    users_judged: int | None
+    refusal: str | None
+    forced: bool
+    has_report: bool
+
+
+class RejectedRows(Answer):
+    """Rows of the shop's files that were rejected for one reason."""
+
+    reason: str
+    rows: int
+    hint: str | None
+
+
+class FileRows(Answer):
+    """What became of the rows of one kind of file."""
+
+    name: str
+    read: int
+    kept: int
+    ignored: int
+    rejected: tuple[RejectedRows, ...]
+
+
+class Reading(Answer):
+    """The last reading of the shop's files."""
+
+    read_at: datetime
+    files: tuple[FileRows, ...]
+
+
+class RunList(Answer):
+    """Runs, newest first."""
+
+    runs: tuple[Run, ...]
+    last_reading: Reading | None = None
+
+
+class RunReport(Answer):
+    """What a run measured, as a page."""
+
+    html: str
+
+
+class Activated(Answer):
+    """A version that is live from now on."""
+
+    artifact_version: str
+
+
+class DayOfActivity(Answer):
+    """What happened on one day, in UTC."""
+
+    date: date
+    events: dict[str, int] = {}
+    money: float = 0.0
+    lists: int = 0
+    clicked_lists: int = 0
+    levels: dict[str, int] = {}
+
+
+class Activity(Answer):
+    """What happened in the shop, oldest day first; a day without anything is not there."""
+
+    as_of: datetime | None
+    age_s: float | None
+    days: tuple[DayOfActivity, ...]
 
 
 class ItemsChanged(Answer):
@@ -292,6 +385,19 @@ class ExperimentReport(Experiment):
         return better[0] if len(better) == 1 and self.split.verdict != "mismatch" else None
 
 
+class ExperimentDay(Answer):
+    """What an experiment showed when a day, in UTC, had begun."""
+
+    date: date
+    comparisons: tuple[Comparison, ...]
+
+
+class ExperimentCourse(Answer):
+    """How an experiment went, oldest day first."""
+
+    days: tuple[ExperimentDay, ...]
+
+
 class Rule(Answer):
     """What the shop wants seen: a category or an item, and what is done with it."""
 
@@ -301,10 +407,10 @@ class Rule(Answer):
     boost: float | None = None
     pin_position: int | None = None
 
-    @property
-    def sentence(self) -> str:
-        """For people."""
-        target = f"category {self.category}" if self.category is not None else f"item {self.item_id}"
+    def sentence(self, names: Mapping[str, str]) -> str:
+        """For people, where `names` are those of items, by id."""
+        item_id = self.item_id or ""
+        target = f"category {self.category}" if self.category is not None else f"item {names.get(item_id, item_id)}"
         does = f"place {self.pin_position}" if self.pin_position is not None else f"score × {self.boost:g}"
         return f"{target} → {does}"
 

@@ -11,6 +11,7 @@ class Settings(BaseSettings):
 
     gateway_url: HttpUrl = Field(default=HttpUrl("http://127.0.0.1:8000"), description="where the REST API answers")
     api_key: SecretStr | None = Field(default=None, description="API key of the page: scopes read and events")
+    currency: str = Field(default="", max_length=8, description="sign or code shown with every price, such as € or EUR")
     timeout_s: float = Field(default=5.0, gt=0, description="longest wait for one answer of the gateway")
     host: str = Field(default="127.0.0.1", description="address that the page is served on")
     port: int = Field(default=8501, ge=1, le=65535, description="port that the page is served on")

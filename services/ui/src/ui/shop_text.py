@@ -10,6 +10,8 @@ import unicodedata
 from html import escape
 from urllib.parse import urlsplit
 
+from ui.settings import Settings
+
 LONGEST = 300  # characters shown of one text
 _PLACES = 6  # digits of the largest position that the gateway takes, 1,000,000, less one
 # They reorder the text around them, also that of the page itself.
@@ -50,6 +52,11 @@ def picture_address(address: str | None) -> str | None:
     except ValueError:  # no host or port that could be one
         return None
     return address if usable else None
+
+
+def money(value: float) -> str:
+    """An amount in the shop's currency, as `UI_CURRENCY` calls it, as text of HTML."""
+    return html_text(f"{Settings().currency} {value:,.2f}")
 
 
 def position(text: str | None) -> int:

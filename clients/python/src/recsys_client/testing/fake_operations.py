@@ -29,6 +29,7 @@ class FakeOperations:
             ("GET", "/v1/items/popular", self._popular),
             ("GET", "/v1/items/trending", self._popular),
             ("GET", "/v1/items/([^/]+)/similar", self._similar),
+            ("GET", "/v1/recently-viewed", self._recently_viewed),
             ("POST", "/v1/events", lambda body: shop.take_events(body["events"])),
             ("GET", "/v1/items", self._list_items),
             ("GET", "/v1/items/([^/]+)", lambda item_id, _: shop.item(item_id) | {"artifact_version": VERSION}),
@@ -188,6 +189,20 @@ class FakeOperations:
             "items": items[: _count(asked, "count", 20)],
             "degraded": False,
         }
+
+    def _recently_viewed(self, asked: httpx.QueryParams) -> Json:
+        if ("user_id" in asked) == ("session_id" in asked):
+            raise FakeProblemError(400, "expected one of user_id and session_id")
+        last: dict[str, Json] = {}
+        for event in self._shop.seen_by(asked.get("user_id"), asked.get("session_id")):
+            if event["type"] == asked.get("event_type", "view"):
+                last.setdefault(event["item_id"], event)
+        items = [
+            {"item_id": item_id, **self._shop.items[item_id], "event_type": event["type"], "last_event_at": event["at"]}
+            for item_id, event in last.items()
+            if self._shop.items.get(item_id, {}).get("available")
+        ]
+        return {"artifact_version": VERSION, "items": items[: _count(asked, "count", 10)], "degraded": False}
 
     def _merge(self, user_id: str, body: Json) -> Json:
         moved = self._shop.merge(body["session_id"], user_id)

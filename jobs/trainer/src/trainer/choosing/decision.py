@@ -15,6 +15,7 @@ from trainer.choosing import judging, selection
 from trainer.choosing.blending import Blend
 from trainer.choosing.gate import Verdict
 from trainer.choosing.judging import Judgement
+from trainer.choosing.new_items import Facts
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation.exposures import Shown
@@ -56,6 +57,7 @@ def decide(
     force: bool,
     settings: Settings,
     shown: Shown | None = None,
+    facts: Facts | None = None,
 ) -> Decision:
     """Choose on windows before the newest (unless a recipe is given) and judge on the newest.
 
@@ -64,6 +66,7 @@ def decide(
         to_try: recipes to choose from, the safest first.
         force: what was chosen stays chosen, however it is judged.
         shown: the lists of the newest window, by which orders are estimated too.
+        facts: of the shop's items; none: new items are not judged.
     """
     users = windows[-1].judged_users if windows else 0
     if users < ENOUGH_USERS:
@@ -80,6 +83,7 @@ def decide(
         live=live,
         settings=settings,
         shown=shown,
+        facts=facts,
     )
     if not (force or judging.is_personal(live)):
         judgement = judging.with_stand_in(judgement, choice.baseline, settings=settings)

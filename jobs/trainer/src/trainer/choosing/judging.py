@@ -7,10 +7,11 @@ from functools import partial
 
 from recsys.artifact.manifest import Manifest
 from recsys.errors import DataError
-from trainer.choosing import blending
+from trainer.choosing import blending, new_items
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
 from trainer.choosing.gate import METRIC, Judged, Verdict, decide, with_interval
+from trainer.choosing.new_items import Facts, JudgedNewItems
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.evaluation import exposures
 from trainer.evaluation.bootstrap import PairedDifference, paired
@@ -64,6 +65,7 @@ class Judgement:
     popularity: Evaluation  # the baseline that goes live where nothing personal is better
     learned: JudgedRanker | None  # what a ranker does there; none: there was none to judge
     baselines: dict[str, Evaluation]  # always in the table
+    new_items: JudgedNewItems | None  # embeddings of new items by their facts; none: there was nothing to judge
     other: Scorer  # a model that is not the judged one, to draw hard negatives
     off_policy: OffPolicy | None = None  # by the log of what was shown; none: nothing was
     stands_in: str = ""  # why the baseline takes the place of the recipe that was chosen; empty: it does not
@@ -79,6 +81,7 @@ def judge(
     settings: Settings,
     ranker: Learned | None = None,
     shown: Shown | None = None,
+    facts: Facts | None = None,
 ) -> Judgement:
     """Fit and evaluate on a window: the recipe, the live version's recipe, each with its blend, and the baselines.
 
@@ -123,6 +126,10 @@ def judge(
         if learned.wins:
             blend, new = ranked, learned.evaluation
     orders = {f"the new version's order ({recipes.described(recipe)})": lists_of(embeddings, blend)}
+    of_new_items = None
+    if facts is not None:
+        with step("judge new items"):
+            of_new_items = new_items.judge(embeddings, window, facts, blend, settings=settings)
     live_recipe = recipe_of(live) if live else None
     of_live = None
     if live and live_recipe:
@@ -157,6 +164,7 @@ def judge(
         popularity=popularity,
         learned=learned,
         baselines=beside,
+        new_items=of_new_items,
         other=neighbours,
         off_policy=off_policy,
     )
@@ -204,6 +212,7 @@ def with_stand_in(judgement: Judgement, baseline: PopularityRecipe, *, settings:
         embeddings=recipes.fit(baseline, train, recent_days=settings.recent_days, seed=settings.seed),
         new=popular,
         personal=None,
+        new_items=None,
         baselines={**judgement.baselines, f"{judgement.recipe.model}, chosen by the window before": judgement.new},
         stands_in=f"{judgement.recipe.model} is not better than popular items beyond noise "
         f"({METRIC} {with_interval(gain)}): the popular items are the model",
@@ -223,9 +232,9 @@ def verdict_on(judgement: Judgement, ann_recall: float, *, settings: Settings) -
     )
     if judgement.stands_in:
         return replace(verdict, reasons=(f"passed: {judgement.stands_in}", *verdict.reasons))
-    if judgement.learned is not None:
-        return replace(verdict, reasons=(*verdict.reasons, f"passed: {judgement.learned.reason}"))
-    return verdict
+    judged = (judgement.learned, judgement.new_items)
+    told = tuple(f"passed: {part.reason}" for part in judged if part is not None)
+    return replace(verdict, reasons=(*verdict.reasons, *told))
 
 
 def unjudged(recipe: Recipe, users: int, *, live: Manifest | None) -> Verdict:

@@ -9,9 +9,9 @@ database on the volume: a later run with the same data goes on where the last on
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import optuna
@@ -55,6 +55,18 @@ class Tuned:
     def won(self) -> bool:
         """Whether something better than the defaults was found."""
         return self.gain is not None and self.gain.low > 0 and self.users >= ENOUGH_USERS
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as `summary`, for a program."""
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            METRIC: self.score,
+            "won": self.won,
+            "gain": None if self.gain is None else asdict(self.gain),
+            "users": self.users,
+            "users_needed": self.users_needed,
+            "trials": dict(self.trials),
+        }
 
     def summary(self) -> str:
         """A few sentences for a terminal."""

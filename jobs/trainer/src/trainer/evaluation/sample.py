@@ -45,6 +45,7 @@ def of_users(split: Split, *, judged_users: int, seed: int, pairs: int = COMPARE
         train=split.train.of_users(rows),
         test=split.test[rows],
         test_unknown_items=split.test_unknown_items[rows],
+        new_items=split.new_items and replace(split.new_items, test=split.new_items.test[rows]),
         new_user_test=split.new_user_test[:0],
         new_user_unknown_items=split.new_user_unknown_items[:0],
     )

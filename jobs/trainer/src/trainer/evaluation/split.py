@@ -25,6 +25,15 @@ from trainer.shop_data.interactions import Interactions
 
 
 @dataclass(frozen=True)
+class NewItems:
+    """Held-out items that train lacks, whether a user of train took them up or nobody but new users."""
+
+    item_ids: list[str]  # sorted
+    first_seen: NDArray[np.int64]  # [n_new] Unix seconds of each item's first event
+    test: sp.csr_matrix  # float32 [n_users, n_new], ones: rows are train's
+
+
+@dataclass(frozen=True)
 class Split:
     """A train part and the held-out items that are new to each user.
 
@@ -40,6 +49,7 @@ class Split:
     new_user_unknown_items: NDArray[np.int64]  # [n_new_users] test items of the new user that train lacks
     test_sizes_outside: dict[str, int]  # pairs outside `test`, by reason: see hold_out
     cut: datetime | None  # none where no single moment divides train from test
+    new_items: NewItems | None = None  # none where no time says which items are new
 
     @property
     def judged_users(self) -> int:
@@ -63,22 +73,31 @@ def hold_out(train: Interactions, held_out: Interactions, *, cut: datetime | Non
     if both.any():
         repeated[both] = np.asarray(train.weights[user[both], item[both]]).ravel() != 0
 
+    new_columns = np.flatnonzero(_positions(held_out.item_ids, train.item_ids) < 0)
+    of_new = known_user & ~known_item
     new_rows, new_user = np.unique(pairs.row[~known_user], return_inverse=True)
     new_user_knows = known_item[~known_user]
     fresh = both & ~repeated
     return Split(
         train=train,
         test=_ones(user[fresh], item[fresh], (n_users, n_items)),
-        test_unknown_items=np.bincount(user[known_user & ~known_item], minlength=n_users),
+        test_unknown_items=np.bincount(user[of_new], minlength=n_users),
         new_user_test=_ones(new_user[new_user_knows], item[~known_user & known_item], (len(new_rows), n_items)),
         new_user_unknown_items=np.bincount(new_user[~new_user_knows], minlength=len(new_rows)),
         test_sizes_outside={
             "already_in_train": int(repeated.sum()),
-            "unknown_item": int((known_user & ~known_item).sum()),
+            "unknown_item": int(of_new.sum()),
             "new_user": int((~known_user & known_item).sum()),
             "new_user_unknown_item": int((~known_user & ~known_item).sum()),
         },
         cut=cut,
+        new_items=NewItems(
+            item_ids=[held_out.item_ids[column] for column in new_columns],
+            first_seen=held_out.first_seen[new_columns],
+            test=_ones(user[of_new], np.searchsorted(new_columns, pairs.col[of_new]), (n_users, len(new_columns))),
+        )
+        if cut is not None
+        else None,
     )
 
 

@@ -17,6 +17,7 @@ from recsys.artifact import writer
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
+from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import BlendInfo, GateInfo, IndexInfo, Manifest, MetricValue, TrainingInfo, UsersIn
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
@@ -59,6 +60,7 @@ class Fitted:
     metrics: dict[str, MetricValue]
     training: TrainingInfo
     ranker: Ranker | None = None  # none: the blend alone ranks
+    item_content: ItemContent | None = None  # none: items without events have no embedding
     many_users: ManyUsers | None = None
     libraries: tuple[str, ...] = LIBRARIES  # whose versions the manifest has
 
@@ -153,6 +155,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         fold_in=fitted.fold_in,
         transitions=fitted.transitions,
         ranker=fitted.ranker,
+        item_content=fitted.item_content,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
         similar_index=faiss.serialize_index(fitted.similar),
         more_users=fitted.many_users.parts if fitted.many_users else (),

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from recsys.artifact import runs
 from recsys.artifact.manifest import Manifest
+from recsys.artifact.runs import Run
 from recsys.errors import ArtifactError
-from trainer.publishing import runs
-from trainer.publishing.runs import Run
 
 if TYPE_CHECKING:  # reads the lake, which a volume may not have
     from trainer.shop_data.served import Served

@@ -7,6 +7,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.choosing import new_items
+from trainer.choosing.new_items import JudgedNewItems
 from trainer.evaluation import bootstrap, metrics
 from trainer.evaluation.bootstrap import Interval, PairedDifference
 from trainer.evaluation.exposures import OffPolicy
@@ -65,6 +67,20 @@ class HardNegativeFigures:
 
 
 @dataclass(frozen=True)
+class NewItemsFigures:
+    """Items that the window brought: how well they are ranked among themselves, and what they do to all lists."""
+
+    items: int
+    users: int  # who took some up
+    k: int
+    recall: dict[str, Interval]  # of new items, by each order
+    gain: PairedDifference  # in that, by their facts minus today's order
+    change: PairedDifference  # of recall of all items: with them among the candidates minus without
+    share: float  # of the places of these lists that they take
+    reason: str  # why they have embeddings, or have none
+
+
+@dataclass(frozen=True)
 class TrainingCurve:
     """What a model that learns in epochs was worth on the way."""
 
@@ -98,6 +114,7 @@ class RunReport:
     data: dict[str, str | int | float]
     settings: dict[str, str | int | float | bool | None]
     off_policy: OffPolicy | None = None  # none: no list was shown in the window
+    new_items: NewItemsFigures | None = None
 
 
 def figures_of(
@@ -133,6 +150,20 @@ def figures_of(
             for segment in evaluation.segments
         ],
         seeds=dict(seeds),
+    )
+
+
+def new_items_figures(judged: JudgedNewItems) -> NewItemsFigures:
+    """Summarise a judgement of new items."""
+    return NewItemsFigures(
+        items=judged.items,
+        users=judged.users,
+        k=new_items.K,
+        recall=judged.intervals(),
+        gain=judged.gain(new_items.TODAY),
+        change=judged.change,
+        share=judged.share,
+        reason=judged.reason,
     )
 
 

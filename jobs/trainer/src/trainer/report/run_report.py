@@ -20,6 +20,7 @@ from trainer.report.figures import (
     TwoStageFigures,
     figures_of,
     hard_negative_figures,
+    new_items_figures,
 )
 from trainer.settings import Settings
 
@@ -76,6 +77,7 @@ def describe(
             "horizon_days": settings.horizon_days,
         },
         off_policy=judgement.off_policy,
+        new_items=new_items_figures(judgement.new_items) if judgement.new_items else None,
     )
 
 

@@ -1,19 +1,26 @@
-"""Models and a split in, the lines of a Markdown table out: figures with 95 % intervals, and the time of the fit."""
+"""Models and a split in, the rows of tables out: figures with 95 % intervals, and the time of the fit.
+
+A `Heading` begins a table, and the rows up to the next one are its own. Each comes as soon as it is known, as Markdown
+or as JSON.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
 
-from trainer.choosing import blending, judging, selection
+from trainer.choosing import blending, judging, new_items, selection
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.fits import KeptFits
 from trainer.choosing.gate import METRIC, Judged, with_interval
+from trainer.choosing.new_items import ORDERS, Facts, JudgedNewItems
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
 from trainer.evaluation import bootstrap, sample
+from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import newest_enough
@@ -24,6 +31,10 @@ from trainer.settings import Settings
 METRICS: Final = ("recall@20", "ndcg@20", "recall@10", "ndcg@10")
 HEADER: Final = (
     "| model | dim | Recall@20 | NDCG@20 | Recall@10 | NDCG@10 | fit | settings |\n|---|---|---|---|---|---|---|---|"
+)
+NEW_ITEMS_HEADER: Final = (
+    f"| window from | new items | users | {' | '.join(ORDERS)} | all items with them, minus without | live |\n"
+    f"|{'---|' * (len(ORDERS) + 5)}"
 )
 
 _SHOWN_STRENGTHS: Final = (0.0, 1.0)  # of recency; all that are tried count for the choice
@@ -39,11 +50,87 @@ class Row:
     evaluation: Judged
     settings: str = ""  # the hyper-parameters that its recipe names
 
+    def intervals(self) -> dict[str, Interval]:
+        """Of `METRICS`, by bootstrap over users."""
+        return bootstrap.intervals({metric: self.evaluation.per_user[metric] for metric in METRICS})
+
     def line(self) -> str:
-        """The row as Markdown, intervals by bootstrap over users."""
-        intervals = bootstrap.intervals({metric: self.evaluation.per_user[metric] for metric in METRICS})
-        figures = " | ".join(f"{i.value:.4f} [{i.low:.4f}, {i.high:.4f}]" for i in intervals.values())
+        """The row as Markdown."""
+        figures = " | ".join(f"{i.value:.4f} [{i.low:.4f}, {i.high:.4f}]" for i in self.intervals().values())
         return f"| {self.name} | {self.dim or '–'} | {figures} | {self.fit_s:.0f} s | {self.settings} |"
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for a program."""
+        return {
+            "model": self.name,
+            "dim": self.dim,
+            "fit_s": round(self.fit_s, 3),
+            "settings": self.settings,
+            "metrics": {metric: asdict(found) for metric, found in self.intervals().items()},
+        }
+
+
+@dataclass(frozen=True)
+class NewItemsRow:
+    """What the map from facts to embeddings does on one window: of its new items by each order, and of all lists."""
+
+    cut: datetime
+    judged: JudgedNewItems
+
+    def line(self) -> str:
+        """The row as Markdown."""
+        of = self.judged
+        recalls = (f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for one in of.intervals().values())
+        change = f"{with_interval(of.change)}, {of.share:.1%} of the places"
+        return (
+            f"| {self.cut:%Y-%m-%d} | {of.items} | {of.users} | {' | '.join(recalls)} | {change} | "
+            f"{'yes' if of.wins else 'no'} |"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for a program."""
+        return {
+            "from": self.cut.isoformat(),
+            "new_items": self.judged.items,
+            f"recall@{new_items.K}": {order: asdict(found) for order, found in self.judged.intervals().items()},
+            "change_of_all": asdict(self.judged.change),
+            "share_of_places": self.judged.share,
+            "wins": self.judged.wins,
+        }
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the rows after it are of."""
+
+    text: str
+    # all models; what `train` would have chosen; popular items instead; items that the window brought
+    of: Literal["window", "choice", "stand_in", "new_items"]
+    users: int  # who judged the rows; of a choice, who chose
+    facts: dict[str, Any] = field(default_factory=dict)
+    head: str = HEADER
+
+    def line(self) -> str:
+        """The heading, and the head of its table, as Markdown."""
+        return f"\n{self.text}\n\n{self.head}"
+
+    def as_json(self) -> dict[str, Any]:
+        """A table for a program, without rows yet."""
+        return {"of": self.of, "text": self.text, "users": self.users, **self.facts, "rows": []}
+
+
+Told = Heading | Row | NewItemsRow
+
+
+def as_json(told: Iterable[Told]) -> list[dict[str, Any]]:
+    """The tables, each with its rows."""
+    tables: list[dict[str, Any]] = []
+    for one in told:
+        if isinstance(one, Heading):
+            tables.append(one.as_json())
+        else:
+            tables[-1]["rows"].append(one.as_json())
+    return tables
 
 
 def judged(name: str, dim: int | None, window: Split, fit: Callable[[], Scorer], *, settings: str = "") -> Row:
@@ -113,30 +200,51 @@ def _weights_of(blend: Blend) -> list[str]:
     return [f"{names.get(name, name)} × {weight:g}" for name, weight in weights.items() if weight or name == "personal"]
 
 
-def lines(
-    windows: Sequence[Split], recipe: Recipe | None, *, choose_by: Sequence[Split] = (), settings: Settings
-) -> Iterator[str]:
+def tables(
+    windows: Sequence[Split],
+    recipe: Recipe | None,
+    *,
+    choose_by: Sequence[Split] = (),
+    facts: Facts | None = None,
+    settings: Settings,
+) -> Iterator[Told]:
     """A table for each window: the baselines, and the recipe; none: every default recipe.
 
-    Of the default recipes also what `train` would have chosen by the windows before, where there are some.
+    Of the default recipes also what `train` would have chosen by the windows before, where there are some. And, of what
+    was given or chosen, how it does on items that the window brought.
 
     Args:
+        facts: of the shop's items; none: new ones are not judged.
         choose_by: those that `train` chooses by before it judges on the newest; none: as of the other windows.
     """
     compared = sample.to_compare(windows, settings=settings)
-    of_whole = dict(zip(map(id, windows), compared, strict=True))
-    by = [of_whole.get(id(one)) or sample.to_compare([one, one], settings=settings)[0] for one in choose_by]
-    if any(one is not whole for one, whole in zip(compared, windows, strict=True)):
-        yield f"\nwindows before the newest: users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them"
+    whole = dict(zip(map(id, windows), compared, strict=True))
+    by = [whole.get(id(one)) or sample.to_compare([one, one], settings=settings)[0] for one in choose_by]
+    headings = [
+        heading(one)
+        if one is of_all
+        else heading(one, f"users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them")
+        for one, of_all in zip(compared, windows, strict=True)
+    ]
     if recipe is None:
-        yield from _of_defaults(compared, by, settings=settings)
+        yield from _of_defaults(compared, headings, by, facts, settings=settings)
         return
-    for window in compared:
-        yield from _begun(window, settings=settings)
-        yield of_recipe(recipe, window, recent_days=settings.recent_days, seed=settings.seed).line()
+    for window, begun in zip(compared, headings, strict=True):
+        fits = KeptFits(settings.seed)
+        yield begun
+        yield from of_baselines(window, recent_days=settings.recent_days)
+        yield of_recipe(recipe, window, recent_days=settings.recent_days, fits=fits)
+        yield from _first_days(recipe, Blend(), window, facts, fits=fits, settings=settings)
 
 
-def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settings: Settings) -> Iterator[str]:
+def _of_defaults(
+    windows: Sequence[Split],
+    headings: Sequence[Heading],
+    choose_by: Sequence[Split],
+    facts: Facts | None,
+    *,
+    settings: Settings,
+) -> Iterator[Told]:
     """Each recipe is fitted once a window: later windows choose by the same models, as `train` chooses."""
     to_try = default_recipes(windows[-1].train)
     fits = KeptFits(settings.seed)
@@ -145,16 +253,20 @@ def _of_defaults(windows: Sequence[Split], choose_by: Sequence[Split], *, settin
         by = choose_by if is_newest and choose_by else newest_enough(windows[:number])
         choice = selection.choose(None, by, to_try, settings=settings, fit=fits.of) if by else None
         fits.keep_only([*newest_enough(windows[: number + 1]), *choose_by])
-        yield from _begun(window, settings=settings)
+        yield headings[number]
+        yield from of_baselines(window, recent_days=settings.recent_days)
         of_choice: list[Row] = []
+        of_new: list[Told] = []
         for one in to_try:
-            yield from (row.line() for row in _shown(one, window, fits=fits, settings=settings))
+            yield from _shown(one, window, fits=fits, settings=settings)
             if choice and recipes.without_recency_and_age(choice.recipe) == one:
                 of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
+                of_new += _first_days(choice.recipe, choice.blend.blend, window, facts, fits=fits, settings=settings)
             if is_newest:
                 fits.keep_only([])
         if choice:
             yield from _chosen(choice, of_choice[0], by, window, settings=settings)
+            yield from of_new
 
 
 def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings) -> list[Row]:
@@ -164,30 +276,57 @@ def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings)
     return [of_recipe(each, window, recent_days=settings.recent_days, fits=fits) for each in of_one]
 
 
-def _chosen(choice: Choice, row: Row, by: Sequence[Split], window: Split, *, settings: Settings) -> Iterator[str]:
+def _chosen(choice: Choice, row: Row, by: Sequence[Split], window: Split, *, settings: Settings) -> Iterator[Told]:
     """What `train` would have chosen, and what it would have published instead where that is no better."""
-    judged = sum(each.judged_users for each in by)
+    users = sum(each.judged_users for each in by)
     how = "before" if by[-1].cut else "whose items were held out of train at random"
-    yield f"\n`train` would have chosen, by {judged:,} users {how}:\n\n{HEADER}\n{row.line()}"
+    recipe = choice.recipe.model_dump(mode="json")
+    yield Heading(f"`train` would have chosen, by {users:,} users {how}:", "choice", users, {"recipe": recipe})
+    yield row
     popular = of_recipe(choice.baseline, window, recent_days=settings.recent_days, seed=settings.seed)
     gain = judging.gain_over_popular(row.evaluation, popular.evaluation, seed=settings.seed)
     if gain.low <= 0:
-        yield (
-            f"\nIt is not better than popular items beyond noise ({METRIC} {with_interval(gain)}): where no personal "
-            f"version is live, these would be the model:\n\n{HEADER}\n{popular.line()}"
+        yield Heading(
+            f"It is not better than popular items beyond noise ({METRIC} {with_interval(gain)}): where no personal "
+            "version is live, these would be the model:",
+            "stand_in",
+            window.judged_users,
+            {"gain": asdict(gain)},
         )
+        yield popular
 
 
-def _begun(window: Split, *, settings: Settings) -> Iterator[str]:
-    yield f"\n{described(window)}\n\n{HEADER}"
-    for row in of_baselines(window, recent_days=settings.recent_days):
-        yield row.line()
-
-
-def described(window: Split) -> str:
-    """What a window tests, and by how many users."""
-    tested = (
-        f"{window.test.nnz:,} test pairs, {len(window.train.user_ids):,} users × {len(window.train.item_ids):,} items, "
-        f"judged by {window.judged_users:,} users"
+def _first_days(
+    recipe: Recipe, blend: Blend, window: Split, facts: Facts | None, *, fits: KeptFits, settings: Settings
+) -> Iterator[Told]:
+    """The table of items that a window brought, where it brought some."""
+    if facts is None or window.cut is None:
+        return
+    fitted = recipes.with_age_and_recency(
+        recipe, fits.of(recipe, window), window.train, recent_days=settings.recent_days
     )
-    return f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
+    found = new_items.judge(fitted, window, facts, blend, settings=settings)
+    if found is not None:
+        yield Heading(
+            f"Items that nobody had taken up before, Recall@{new_items.K} of them alone:",
+            "new_items",
+            found.users,
+            head=NEW_ITEMS_HEADER,
+        )
+        yield NewItemsRow(window.cut, found)
+
+
+def heading(window: Split, *notes: str) -> Heading:
+    """Of a window's table: what it tests, and by how many users."""
+    users, items = len(window.train.user_ids), len(window.train.item_ids)
+    tested = (
+        f"{window.test.nnz:,} test pairs, {users:,} users × {items:,} items, judged by {window.judged_users:,} users"
+    )
+    text = f"from {window.cut:%Y-%m-%d %H:%M} UTC: {tested}" if window.cut else tested
+    facts = {
+        "from": window.cut.isoformat() if window.cut else None,
+        "test_pairs": window.test.nnz,
+        "train_users": users,
+        "train_items": items,
+    }
+    return Heading("; ".join([text, *notes]), "window", window.judged_users, facts)

@@ -25,7 +25,8 @@ from trainer.shop_data.quarantine import LoadReport
 _log = logging.getLogger(__name__)
 
 CACHE: Final = "cache"
-_FORMAT: Final = 3
+_FORMAT: Final = 4
+_OF_ITEMS: Final = (".items.parquet", ".first.parquet")
 _report: Final = TypeAdapter(LoadReport)
 
 
@@ -71,7 +72,8 @@ def _read(kept: Path) -> LoadedEvents | None:
     try:
         report = _report.validate_json(kept.with_suffix(".json").read_bytes())
         frame = pl.read_parquet(kept.with_suffix(".events.parquet")).cast(event_files.SCHEMA)
-        return LoadedEvents(frame, pl.read_parquet(kept.with_suffix(".items.parquet")), report)
+        catalogue, first_told = (pl.read_parquet(kept.with_suffix(suffix)) for suffix in _OF_ITEMS)
+        return LoadedEvents(frame, catalogue, first_told, report)
     except FileNotFoundError:
         return None
     except (OSError, ValidationError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -86,7 +88,8 @@ def _write(kept: Path, loaded: LoadedEvents) -> None:
         if not (old.is_dir() or old.name.startswith(f"{kept.name}.")):
             old.unlink(missing_ok=True)  # another run may have been quicker
     _put(kept.with_suffix(".events.parquet"), loaded.frame.write_parquet)
-    _put(kept.with_suffix(".items.parquet"), loaded.catalogue.write_parquet)
+    for suffix, items in zip(_OF_ITEMS, (loaded.catalogue, loaded.first_told), strict=True):
+        _put(kept.with_suffix(suffix), items.write_parquet)
     _put(kept.with_suffix(".json"), lambda file: file.write(_report.dump_json(loaded.report)))
 
 

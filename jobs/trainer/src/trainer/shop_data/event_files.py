@@ -45,6 +45,8 @@ class LoadedEvents:
     frame: pl.DataFrame  # columns of SCHEMA; quantity, value null where absent; by timestamp, ties in file order
     # columns of item_table.SCHEMA and attributes, one row an item, also items without events; sorted by item_id
     catalogue: pl.DataFrame
+    # the same as each item's first events had it: what held-out windows may know; as the catalogue, where no event told
+    first_told: pl.DataFrame
     report: LoadReport
 
 
@@ -110,6 +112,7 @@ def _read(
     everything = sessions.with_owners(pl.concat(kept).sort("timestamp", maintain_order=True))
     frame = sessions.standing_for_users(everything).select(SCHEMA.names())
     tally.ignore(not_rows.SINGLE_ITEM, everything.height - frame.height)
+    first_told = item_table.merge(everything["item_id"], from_events=facts.as_first_told(), from_file=items)
     items = item_table.merge(everything["item_id"], from_events=facts.frame(), from_file=items)
     odd = tuple(
         OddIds.among(name, ids.unique(), decimal=mapping.decimal)
@@ -129,7 +132,7 @@ def _read(
         like_floats=tuple(one.column for one in odd if one.are_like_floats),
         odd_ids=odd,
     )
-    return LoadedEvents(frame, items, report)
+    return LoadedEvents(frame, items, first_told, report)
 
 
 def needed_columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:

@@ -8,6 +8,7 @@ attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate
+from typing import Literal
 
 import polars as pl
 
@@ -48,32 +49,45 @@ class ItemFacts:
 
     def __init__(self, attributes: Iterable[str] = ()) -> None:
         """`attributes`: names of the columns `attr:NAME` that events have."""
+        counted = {"len": pl.get_index_type(), "first": UTC_MICROSECONDS}
         self._texts = {
-            name: [pl.DataFrame(schema={"item_id": pl.String, name: pl.String, "len": pl.get_index_type()})]
+            name: [pl.DataFrame(schema={"item_id": pl.String, name: pl.String, **counted})]
             for name in (*_TEXTS, *attributes)
         }
         self._prices = [pl.DataFrame(schema={"item_id": pl.String, "timestamp": UTC_MICROSECONDS, "price": pl.Float64})]
+        self._first_prices = self._prices.copy()
 
     def add(self, events: pl.DataFrame) -> None:
         """`events`: item_id, timestamp, title, category, price, image_url, attributes; null where not known."""
         for name, parts in self._texts.items():
             known = events.filter(pl.col(name).is_not_null())
-            parts.append(known.group_by("item_id", name).agg(pl.len()))
-        self._prices.append(_latest(events.select("item_id", "timestamp", "price").drop_nulls("price")))
+            parts.append(known.group_by("item_id", name).agg(pl.len(), first=pl.col("timestamp").min()))
+        prices = events.select("item_id", "timestamp", "price").drop_nulls("price")
+        self._prices.append(_one_each(prices, keep="last"))
+        self._first_prices.append(_one_each(prices, keep="first"))
 
     def frame(self) -> pl.DataFrame:
-        """item_id and the facts, one row an item that has any."""
-        facts = _latest(pl.concat(self._prices)).select("item_id", "price")
+        """item_id and the facts as they are now, one row an item that has any."""
+        prices = _one_each(pl.concat(self._prices), keep="last")
+        return self._with_texts(prices, by="len", descending=True)
+
+    def as_first_told(self) -> pl.DataFrame:
+        """The same as each item's earliest events had it: what was known on its first day, and at any time since."""
+        prices = _one_each(pl.concat(self._first_prices), keep="first")
+        return self._with_texts(prices, by="first", descending=False)
+
+    def _with_texts(self, prices: pl.DataFrame, *, by: str, descending: bool) -> pl.DataFrame:
+        facts = prices.select("item_id", "price")
         for name, parts in self._texts.items():
-            counted = pl.concat(parts).group_by("item_id", name).agg(pl.col("len").sum())
-            ranked = counted.sort("len", name, descending=[True, False])
-            frequent = ranked.unique("item_id", keep="first", maintain_order=True).select("item_id", name)
-            facts = facts.join(frequent, on="item_id", how="full", coalesce=True)
+            counted = pl.concat(parts).group_by("item_id", name).agg(pl.col("len").sum(), pl.col("first").min())
+            ranked = counted.sort(by, name, descending=[descending, False])
+            chosen = ranked.unique("item_id", keep="first", maintain_order=True).select("item_id", name)
+            facts = facts.join(chosen, on="item_id", how="full", coalesce=True)
         return facts
 
 
-def _latest(prices: pl.DataFrame) -> pl.DataFrame:
-    return prices.sort("timestamp", maintain_order=True).unique("item_id", keep="last", maintain_order=True)
+def _one_each(prices: pl.DataFrame, *, keep: Literal["first", "last"]) -> pl.DataFrame:
+    return prices.sort("timestamp", maintain_order=True).unique("item_id", keep=keep, maintain_order=True)
 
 
 def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataFrame) -> pl.DataFrame:

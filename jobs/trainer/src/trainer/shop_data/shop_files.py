@@ -1,13 +1,17 @@
 """The paths that a command was given in, the shop to learn from out: its files, and the lake over them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
+from recsys.artifact import runs
+from recsys.artifact.runs import FileRows, Reading, Rejected
 from recsys.errors import DataError
 from recsys.lake import lake_dir, read_committed, read_erasures
 from trainer.settings import Settings, ShopFiles
 from trainer.shop_data import demo_shop, event_cache, lake, mapping
 from trainer.shop_data.mapping import ColumnMapping
+from trainer.shop_data.quarantine import LoadReport
 from trainer.shop_data.shop import Shop
 
 QUARANTINE: Final = "quarantine.csv"
@@ -50,4 +54,21 @@ def _read_files(
     report, counts = loaded.report.render(), loaded.report.events
     if counts.read and not counts.kept:  # a shop without history has no rows; these are read wrongly
         raise DataError(f"{files.events}: expected events, found each of {counts.read:,} rows rejected\n{report}")
-    return Shop(loaded.frame, loaded.catalogue, terms.event_weights), [report]
+    runs.note_reading(settings.artifact_dir, _reading(loaded.report))
+    return Shop(loaded.frame, loaded.catalogue, terms.event_weights, loaded.first_told), [report]
+
+
+def _reading(report: LoadReport) -> Reading:
+    counted = {"events": report.events, "catalogue": report.catalogue}
+    files = tuple(
+        FileRows(
+            name=name,
+            read=counts.read,
+            kept=counts.kept,
+            ignored=sum(counts.ignored.values()),
+            rejected=tuple(Rejected(reason=one.reason, rows=one.rows, hint=one.hint) for one in counts.rejected),
+        )
+        for name, counts in counted.items()
+        if counts is not None
+    )
+    return Reading(read_at=datetime.now(UTC), files=files)

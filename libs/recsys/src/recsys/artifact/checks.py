@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from recsys.artifact import layout
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
-from recsys.artifact.manifest import FileEntry
+from recsys.artifact.manifest import FileEntry, ItemContentInfo
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
+from recsys.item_features import COLUMNS, KINDS
 from recsys.ranking_features import FEATURES
 
 _BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
@@ -97,6 +98,16 @@ def check_ranker(version_dir: Path, ranker: Ranker) -> None:
         raise ArtifactError(f"{path}: expected finite values and counts above 0, found others")
     if not np.isfinite(trees.thresholds).all():
         raise ArtifactError(f"{version_dir / layout.RANKER_THRESHOLDS}: expected finite values, found NaN or infinity")
+
+
+def check_item_content(version_dir: Path, info: ItemContentInfo) -> None:
+    """Features that this release hashes alike, and buckets in order. Raises: ArtifactError."""
+    path = version_dir / layout.MANIFEST
+    if (info.features, info.columns) != (list(KINDS), COLUMNS):
+        expected, found = f"{list(KINDS)} in {COLUMNS} columns", f"{info.features} in {info.columns}"
+        raise ArtifactError(f"{path}: item_content.features: expected {expected}, found {found}")
+    if not np.isfinite(info.price_edges).all() or (np.diff(info.price_edges) <= 0).any():
+        raise ArtifactError(f"{path}: item_content.price_edges: expected to rise, found {info.price_edges}")
 
 
 def check_first_seen(path: Path, first_seen: NDArray[np.int64]) -> None:

@@ -36,6 +36,7 @@ RANKER_SPLITS: Final = "ranker_splits.npy"
 RANKER_THRESHOLDS: Final = "ranker_thresholds.npy"
 RANKER_LEAVES: Final = "ranker_leaves.npy"
 RANKER_ITEMS: Final = "ranker_items.npy"
+ITEM_CONTENT: Final = "item_content.npy"  # of a version that maps items' facts to embeddings
 FOLD_IN_ENCODER: Final = "fold_in_encoder.npy"  # of a `sequence` fold-in only
 RETRIEVAL_INDEX: Final = "retrieval.faiss"
 SIMILAR_INDEX: Final = "similar.faiss"

@@ -149,6 +149,14 @@ class RankerInfo(_Frozen):
     base_weight: float = Field(gt=0, allow_inf_nan=False)  # of the blend, which lies between 0 and 1
 
 
+class ItemContentInfo(_Frozen):
+    """A map from the facts of an item to its embedding; see `recsys.artifact.item_content`."""
+
+    features: list[str]  # what is hashed into the columns: of a service that knows others it is refused
+    columns: int = Field(ge=1)
+    price_edges: list[float]  # ascending: where the next bucket of prices begins
+
+
 class GateInfo(_Open):
     """What the trainer's gate said of the version."""
 
@@ -196,6 +204,8 @@ class Manifest(_Frozen):
     transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     # none: the blend alone ranks, and there are no files of one
     ranker: RankerInfo | None = Field(default=None, exclude_if=lambda info: info is None)
+    # none: of an item without events nothing is known, and there is no file of a map
+    item_content: ItemContentInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     users_in: UsersIn = Field(default="artifact", exclude_if=lambda place: place == "artifact")
     stream_sequence: int = Field(default=0, ge=0)  # events of the stream up to here are in the training data
     metrics: dict[str, MetricValue]

@@ -27,7 +27,7 @@ from obstore.store import from_url
 from recsys.artifact import layout
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import parsed_manifest, read_manifest
-from recsys.errors import ArtifactError, ObjectStoreError
+from recsys.errors import ArtifactError, ObjectStoreError, VersionNotFoundError
 
 _HELD: Final = "held"
 _PART_BYTES: Final = 16 * 1024 * 1024  # of an upload: S3 takes 10,000 parts, so files of up to 160 GB
@@ -84,10 +84,12 @@ class ObjectStore:
         return Listing(versions=sorted(complete), held=sorted(held), written=written)
 
     def manifest_text(self, version: str) -> bytes:
-        """A version's manifest as it was published. Raises: ArtifactError, there is none."""
+        """A version's manifest as it was published. Raises: VersionNotFoundError."""
         text = self._read(_path(version, layout.MANIFEST))
         if text is None:
-            raise ArtifactError(f"{self.url}: expected version {version!r}, found: {_listed(self.listing().versions)}")
+            raise VersionNotFoundError(
+                f"{self.url}: expected version {version!r}, found: {_listed(self.listing().versions)}"
+            )
         return text
 
     def manifest(self, version: str) -> Manifest:

@@ -19,6 +19,7 @@ from recsys.artifact import checks, layout, sequence_encoder
 from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History, empty_history
+from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import FORMAT_VERSION, Manifest, RankerInfo, SequenceFoldIn
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.sorted_ids import SortedIds
@@ -48,6 +49,7 @@ class Artifact:
     fold_in: FoldIn | None  # none: of format 1
     transitions: Transitions | None  # none: the version has none
     ranker: Ranker | None  # none: the blend alone ranks
+    item_content: ItemContent | None  # none: items without events have no vector
     retrieval_index_path: Path
     similar_index_path: Path
 
@@ -62,6 +64,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
     needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None, holds_users=manifest.holds_users)
     needed += layout.TRANSITIONS if manifest.transitions is not None else ()
     needed += layout.RANKER if manifest.ranker is not None else ()
+    needed += (layout.ITEM_CONTENT,) if manifest.item_content is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
     n_items = manifest.item_count
@@ -81,6 +84,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         fold_in=_read_fold_in(version_dir, manifest),
         transitions=_read_transitions(version_dir, manifest),
         ranker=_read_ranker(version_dir, manifest),
+        item_content=_read_item_content(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
         similar_index_path=version_dir / layout.SIMILAR_INDEX,
     )
@@ -156,6 +160,9 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
     if artifact.ranker is not None:
         floats[layout.RANKER_ITEMS] = artifact.ranker.items
         checks.check_ranker(version_dir, artifact.ranker)
+    if artifact.item_content is not None:
+        floats[layout.ITEM_CONTENT] = artifact.item_content.weights
+        checks.check_item_content(version_dir, artifact.item_content.info)
     checks.check_finite({version_dir / name: array for name, array in floats.items()}, throttled=throttled)
     checks.check_history(version_dir, artifact.history, n_items=artifact.manifest.item_count, throttled=throttled)
     checks.check_first_seen(version_dir / layout.FIRST_SEEN, artifact.first_seen)
@@ -252,6 +259,14 @@ def _read_ranker(version_dir: Path, manifest: Manifest) -> Ranker | None:
     shape = (manifest.item_count, len(ITEM_FEATURES))
     items = _read_array(version_dir / layout.RANKER_ITEMS, np.float32, shape)
     return Ranker(manifest.ranker, read_trees(version_dir, manifest.ranker), items)
+
+
+def _read_item_content(version_dir: Path, manifest: Manifest) -> ItemContent | None:
+    info = manifest.item_content
+    if info is None:
+        return None
+    weights = _read_array(version_dir / layout.ITEM_CONTENT, np.float32, (info.columns, manifest.dim))
+    return ItemContent(info, weights)
 
 
 def _read_array(path: Path, dtype: type[_Scalar], shape: tuple[int, ...]) -> NDArray[_Scalar]:

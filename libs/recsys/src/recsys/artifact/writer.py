@@ -23,11 +23,12 @@ from recsys.artifact import layout, user_parts
 from recsys.artifact.catalogue import schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
+from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import FileEntry, Manifest
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.artifact.user_parts import Sizes, UserPart
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, VersionNotFoundError
 
 _LOCK = ".lock"
 _INCOMPLETE = ".incomplete-"
@@ -49,6 +50,7 @@ class Contents:
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
     transitions: Transitions | None = None  # none: they do not count
     ranker: Ranker | None = None  # none: the blend alone ranks
+    item_content: ItemContent | None = None  # none: items without events have no vector
     more_users: Iterable[UserPart] = ()  # behind `user_ids`: in parts, where nobody holds all of them
 
 
@@ -62,7 +64,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
 
     Where `manifest.users_in` is the feature store, the contents' users are left out.
 
-    Of the manifest, `files`, `fold_in`, `transitions` and `ranker` are filled in here, from the contents.
+    Of the manifest, `files`, `fold_in`, `transitions`, `ranker` and `item_content` are filled in here, from the
+    contents.
 
     Raises:
         ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
@@ -85,11 +88,13 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
         names += () if contents.transitions is None else layout.TRANSITIONS
         names += () if contents.ranker is None else layout.RANKER
+        names += () if contents.item_content is None else (layout.ITEM_CONTENT,)
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
             "fold_in": contents.fold_in.info,
             "transitions": None if contents.transitions is None else contents.transitions.info,
             "ranker": None if contents.ranker is None else contents.ranker.info,
+            "item_content": None if contents.item_content is None else contents.item_content.info,
         }
         complete = manifest.model_copy(update=of_contents)
         durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
@@ -101,7 +106,7 @@ def activate(volume: Path, version: str) -> None:
     """Make a version the live one, atomically.
 
     Raises:
-        ArtifactError: the volume has no such version.
+        VersionNotFoundError: the volume has no such version.
     """
     with _locked(volume):
         _expect_version(volume, version)
@@ -112,7 +117,7 @@ def hold(volume: Path, version: str) -> None:
     """Pin a version: it is never pruned, and services keep it in memory beside the live one, until it is released.
 
     Raises:
-        ArtifactError: the volume has no such version.
+        VersionNotFoundError: the volume has no such version.
     """
     with _locked(volume):
         _expect_version(volume, version)
@@ -148,7 +153,7 @@ def prune(volume: Path, *, keep: Collection[str]) -> list[str]:
 def _expect_version(volume: Path, version: str) -> None:
     found = layout.list_versions(volume)
     if version not in found:
-        raise ArtifactError(f"{volume}: expected version {version!r}, found: {_listed(found)}")
+        raise VersionNotFoundError(f"{volume}: expected version {version!r}, found: {_listed(found)}")
 
 
 def _listed(versions: list[str]) -> str:
@@ -191,6 +196,8 @@ def _write_files(directory: Path, contents: Contents) -> None:
             layout.RANKER_LEAVES: np.stack((trees.leaves, trees.counts), axis=2),
             layout.RANKER_ITEMS: contents.ranker.items,
         }
+    if contents.item_content is not None:
+        arrays[layout.ITEM_CONTENT] = contents.item_content.weights
     if contents.fold_in.info.kind == "sequence":
         arrays[layout.FOLD_IN_ENCODER] = contents.fold_in.encoder
     for name, array in arrays.items():

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +29,9 @@ from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer, end_signals
 from recsys.rpc.tls import TlsSettings
 from recsys.v1.model_service_pb2_grpc import add_ModelServiceServicer_to_server
+
+if TYPE_CHECKING:
+    from recsys.artifact.object_store import ObjectStore
 
 _log = logging.getLogger(__name__)
 
@@ -154,16 +157,25 @@ def run(
                 follower.stop()
 
 
+def opened_store(settings: ServiceSettings) -> "ObjectStore | None":
+    """The object store that the volume follows, if there is one."""
+    if not settings.artifact_store:
+        return None
+    from recsys.artifact.object_store import ObjectStore  # brings a library that others need not load
+
+    return ObjectStore(settings.artifact_store)
+
+
 @contextmanager
 def _mirrored(settings: ServiceSettings, metrics: Metrics) -> Iterator[None]:
     """Within the block the volume follows the object store, if there is one."""
-    if not settings.artifact_store:
+    store = opened_store(settings)
+    if store is None:
         yield
         return
-    from recsys.artifact.mirror import Mirror  # brings a library that a process without a store need not load
-    from recsys.artifact.object_store import ObjectStore
+    from recsys.artifact.mirror import Mirror
 
-    mirror = Mirror(ObjectStore(settings.artifact_store), settings.artifact_dir, metrics=metrics.artifact)
+    mirror = Mirror(store, settings.artifact_dir, metrics=metrics.artifact)
     mirror.start()
     try:
         yield

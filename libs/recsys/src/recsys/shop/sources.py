@@ -15,6 +15,7 @@ class Source(IntEnum):
     NEW = 6
     RULE = 7  # put there by a pin
     TRANSITIONS = 8
+    CONTENT = 9
 
     @property
     def label(self) -> str:

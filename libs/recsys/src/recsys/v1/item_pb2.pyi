@@ -18,6 +18,7 @@ class CandidateSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CANDIDATE_SOURCE_NEW: _ClassVar[CandidateSource]
     CANDIDATE_SOURCE_RULE: _ClassVar[CandidateSource]
     CANDIDATE_SOURCE_TRANSITIONS: _ClassVar[CandidateSource]
+    CANDIDATE_SOURCE_CONTENT: _ClassVar[CandidateSource]
 CANDIDATE_SOURCE_UNSPECIFIED: CandidateSource
 CANDIDATE_SOURCE_ANN: CandidateSource
 CANDIDATE_SOURCE_POPULAR: CandidateSource
@@ -27,6 +28,7 @@ CANDIDATE_SOURCE_TRENDING: CandidateSource
 CANDIDATE_SOURCE_NEW: CandidateSource
 CANDIDATE_SOURCE_RULE: CandidateSource
 CANDIDATE_SOURCE_TRANSITIONS: CandidateSource
+CANDIDATE_SOURCE_CONTENT: CandidateSource
 
 class Item(_message.Message):
     __slots__ = ("item_id", "title", "category", "price", "image_url", "available", "attributes")

@@ -220,6 +220,66 @@ class ListPopularItemsRequest(_message.Message):
     categories: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ListTrendingItemsRequest(_message.Message):
+    __slots__ = ("count", "categories")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RecommendListsRequest(_message.Message):
+    __slots__ = ("user_id", "session_id", "lists", "preview")
+    class WantedList(_message.Message):
+        __slots__ = ("name", "kind", "item_id", "item_ids", "count", "filter")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+        ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+        COUNT_FIELD_NUMBER: _ClassVar[int]
+        FILTER_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        kind: str
+        item_id: str
+        item_ids: _containers.RepeatedScalarFieldContainer[str]
+        count: int
+        filter: _item_pb2.Filter
+        def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., item_id: _Optional[str] = ..., item_ids: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ...) -> None: ...
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    LISTS_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    session_id: str
+    lists: _containers.RepeatedCompositeFieldContainer[RecommendListsRequest.WantedList]
+    preview: bool
+    def __init__(self, user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[RecommendListsRequest.WantedList, _Mapping]]] = ..., preview: _Optional[bool] = ...) -> None: ...
+
+class RecommendListsResponse(_message.Message):
+    __slots__ = ("request_id", "lists", "preview")
+    class NamedList(_message.Message):
+        __slots__ = ("artifact_version", "items", "level", "degraded", "name", "list_id")
+        ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
+        ITEMS_FIELD_NUMBER: _ClassVar[int]
+        LEVEL_FIELD_NUMBER: _ClassVar[int]
+        DEGRADED_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        LIST_ID_FIELD_NUMBER: _ClassVar[int]
+        artifact_version: str
+        items: _containers.RepeatedCompositeFieldContainer[ListedItem]
+        level: str
+        degraded: bool
+        name: str
+        list_id: str
+        def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ListedItem, _Mapping]]] = ..., level: _Optional[str] = ..., degraded: _Optional[bool] = ..., name: _Optional[str] = ..., list_id: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LISTS_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    lists: _containers.RepeatedCompositeFieldContainer[RecommendListsResponse.NamedList]
+    preview: bool
+    def __init__(self, request_id: _Optional[str] = ..., lists: _Optional[_Iterable[_Union[RecommendListsResponse.NamedList, _Mapping]]] = ..., preview: _Optional[bool] = ...) -> None: ...
+
 class ItemList(_message.Message):
     __slots__ = ("artifact_version", "items", "level", "degraded")
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -352,6 +412,53 @@ class ListHistoryResponse(_message.Message):
     items: _containers.RepeatedCompositeFieldContainer[ListHistoryResponse.HadItem]
     degraded: bool
     def __init__(self, artifact_version: _Optional[str] = ..., user_known: _Optional[bool] = ..., total: _Optional[int] = ..., items: _Optional[_Iterable[_Union[ListHistoryResponse.HadItem, _Mapping]]] = ..., degraded: _Optional[bool] = ...) -> None: ...
+
+class ListRecentlyViewedRequest(_message.Message):
+    __slots__ = ("user_id", "session_id", "event_type", "count")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    session_id: str
+    event_type: str
+    count: int
+    def __init__(self, user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., event_type: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class ListRecentlyViewedResponse(_message.Message):
+    __slots__ = ("artifact_version", "items", "degraded")
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
+    items: _containers.RepeatedCompositeFieldContainer[ListHistoryResponse.HadItem]
+    degraded: bool
+    def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ListHistoryResponse.HadItem, _Mapping]]] = ..., degraded: _Optional[bool] = ...) -> None: ...
+
+class FindCategoriesRequest(_message.Message):
+    __slots__ = ("page_size", "cursor")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    cursor: str
+    def __init__(self, page_size: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class CategoryPage(_message.Message):
+    __slots__ = ("artifact_version", "categories", "next_cursor")
+    class Category(_message.Message):
+        __slots__ = ("category", "item_count")
+        CATEGORY_FIELD_NUMBER: _ClassVar[int]
+        ITEM_COUNT_FIELD_NUMBER: _ClassVar[int]
+        category: str
+        item_count: int
+        def __init__(self, category: _Optional[str] = ..., item_count: _Optional[int] = ...) -> None: ...
+    ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    artifact_version: str
+    categories: _containers.RepeatedCompositeFieldContainer[CategoryPage.Category]
+    next_cursor: str
+    def __init__(self, artifact_version: _Optional[str] = ..., categories: _Optional[_Iterable[_Union[CategoryPage.Category, _Mapping]]] = ..., next_cursor: _Optional[str] = ...) -> None: ...
 
 class FindItemsRequest(_message.Message):
     __slots__ = ("query", "category", "page_size", "cursor")

@@ -60,6 +60,16 @@ class RecommendationServiceStub:
                 request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListPopularItemsRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
                 _registered_method=True)
+        self.ListTrendingItems = channel.unary_unary(
+                '/recsys.v1.RecommendationService/ListTrendingItems',
+                request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListTrendingItemsRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
+                _registered_method=True)
+        self.RecommendLists = channel.unary_unary(
+                '/recsys.v1.RecommendationService/RecommendLists',
+                request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.RecommendListsRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.RecommendListsResponse.FromString,
+                _registered_method=True)
         self.PostEvents = channel.unary_unary(
                 '/recsys.v1.RecommendationService/PostEvents',
                 request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.PostEventsRequest.SerializeToString,
@@ -75,10 +85,20 @@ class RecommendationServiceStub:
                 request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListHistoryRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListHistoryResponse.FromString,
                 _registered_method=True)
+        self.ListRecentlyViewed = channel.unary_unary(
+                '/recsys.v1.RecommendationService/ListRecentlyViewed',
+                request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListRecentlyViewedRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListRecentlyViewedResponse.FromString,
+                _registered_method=True)
         self.FindItems = channel.unary_unary(
                 '/recsys.v1.RecommendationService/FindItems',
                 request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.FindItemsRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemPage.FromString,
+                _registered_method=True)
+        self.FindCategories = channel.unary_unary(
+                '/recsys.v1.RecommendationService/FindCategories',
+                request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.FindCategoriesRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.CategoryPage.FromString,
                 _registered_method=True)
         self.LookUpItems = channel.unary_unary(
                 '/recsys.v1.RecommendationService/LookUpItems',
@@ -137,6 +157,20 @@ class RecommendationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTrendingItems(self, request, context):
+        """What trends, and then popular items; the same for everyone. Scope: read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecommendLists(self, request, context):
+        """Several lists for one page, of which none repeats an item. Scope: read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PostEvents(self, request, context):
         """What happened in the shop. A bad event is rejected alone; INVALID_ARGUMENT: all are. UNAVAILABLE: they may have been
         stored or not: send them again with the same event_id, so give each one. Scope: events.
@@ -159,8 +193,22 @@ class RecommendationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRecentlyViewed(self, request, context):
+        """What a user or a session looked at and is on sale, most recent first. Scope: read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FindItems(self, request, context):
         """Items by words of the title and by category, page by page. Scope: read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindCategories(self, request, context):
+        """Categories that have items on sale, with how many, page by page. Scope: read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +260,16 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
                     request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListPopularItemsRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.SerializeToString,
             ),
+            'ListTrendingItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrendingItems,
+                    request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListTrendingItemsRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.SerializeToString,
+            ),
+            'RecommendLists': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecommendLists,
+                    request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.RecommendListsRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.RecommendListsResponse.SerializeToString,
+            ),
             'PostEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.PostEvents,
                     request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.PostEventsRequest.FromString,
@@ -227,10 +285,20 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
                     request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListHistoryRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListHistoryResponse.SerializeToString,
             ),
+            'ListRecentlyViewed': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecentlyViewed,
+                    request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListRecentlyViewedRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListRecentlyViewedResponse.SerializeToString,
+            ),
             'FindItems': grpc.unary_unary_rpc_method_handler(
                     servicer.FindItems,
                     request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.FindItemsRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemPage.SerializeToString,
+            ),
+            'FindCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindCategories,
+                    request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.FindCategoriesRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.CategoryPage.SerializeToString,
             ),
             'LookUpItems': grpc.unary_unary_rpc_method_handler(
                     servicer.LookUpItems,
@@ -356,6 +424,60 @@ class RecommendationService:
             _registered_method=True)
 
     @staticmethod
+    def ListTrendingItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.RecommendationService/ListTrendingItems',
+            recsys_dot_v1_dot_recommendation__service__pb2.ListTrendingItemsRequest.SerializeToString,
+            recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecommendLists(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.RecommendationService/RecommendLists',
+            recsys_dot_v1_dot_recommendation__service__pb2.RecommendListsRequest.SerializeToString,
+            recsys_dot_v1_dot_recommendation__service__pb2.RecommendListsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def PostEvents(request,
             target,
             options=(),
@@ -437,6 +559,33 @@ class RecommendationService:
             _registered_method=True)
 
     @staticmethod
+    def ListRecentlyViewed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.RecommendationService/ListRecentlyViewed',
+            recsys_dot_v1_dot_recommendation__service__pb2.ListRecentlyViewedRequest.SerializeToString,
+            recsys_dot_v1_dot_recommendation__service__pb2.ListRecentlyViewedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def FindItems(request,
             target,
             options=(),
@@ -453,6 +602,33 @@ class RecommendationService:
             '/recsys.v1.RecommendationService/FindItems',
             recsys_dot_v1_dot_recommendation__service__pb2.FindItemsRequest.SerializeToString,
             recsys_dot_v1_dot_recommendation__service__pb2.ItemPage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.RecommendationService/FindCategories',
+            recsys_dot_v1_dot_recommendation__service__pb2.FindCategoriesRequest.SerializeToString,
+            recsys_dot_v1_dot_recommendation__service__pb2.CategoryPage.FromString,
             options,
             channel_credentials,
             insecure,

@@ -119,6 +119,20 @@ class SplitCheck(_Schema):
     observed: dict[str, float | None] = Field(description="Arm → part of the units; null: no unit yet.")
 
 
+class ExperimentDay(_Schema):
+    """What was shown when a day, in UTC, had begun."""
+
+    date: str = Field(description="YYYY-MM-DD.", examples=["2026-11-29"])
+    comparisons: list[Comparison]
+
+
+class ExperimentCourse(_Schema):
+    """How the comparisons of an experiment went, day by day, by its metrics of now."""
+
+    name: str
+    days: list[ExperimentDay] = Field(description="Oldest first; 60 at most.")
+
+
 class ExperimentReport(ExperimentSummary):
     """What an experiment shows so far. It may be read, and acted on, at any time."""
 

@@ -27,6 +27,8 @@ from recsys.errors import InvalidArgumentError
 
 KEY_NAME: Final = "api_key_name"
 """Where the name of the caller's key stands in the ASGI scope, once it has one."""
+_ONLY_LOOKS: Final = "only_looks"
+"""In the ASGI scope of a caller whose key has the scope preview and not read."""
 _ADMITTED: Final = "admitted_to"
 """Where the route stands in the ASGI scope that its caller was let through to."""
 _SCHEME: Final = "api_key"
@@ -49,6 +51,11 @@ def scope_of(route: APIRoute) -> str | None:
     return security[0][_SCHEME][0] if security else None
 
 
+def only_looks(scope: Scope) -> bool:
+    """Whether every list that this caller gets is a preview, whatever was asked for."""
+    return _ONLY_LOOKS in scope
+
+
 class Access:
     """Lets a caller through, or says why not. Without keys everybody is let through."""
 
@@ -69,7 +76,9 @@ class Access:
                 HTTPStatus.UNAUTHORIZED, "this API key is unknown or has expired", 'Bearer error="invalid_token"'
             )
         scope[KEY_NAME] = key.name
-        if needed not in key.scopes:
+        if needed == "read" and "read" not in key.scopes and "preview" in key.scopes:
+            scope[_ONLY_LOOKS] = True
+        elif needed not in key.scopes:
             raise _refusal(
                 HTTPStatus.FORBIDDEN,
                 f"this API key does not have the scope {needed!r}",
@@ -128,7 +137,8 @@ def add_to_document(app: FastAPI) -> None:
         _SCHEME: {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key. Each operation names the scope that the key must have: read, events or admin.",
+            "description": "An API key. Each operation names the scope that the key must have: read, events or admin. "
+            "A key with the scope preview may ask what read may, and each of its lists is a preview.",
         }
     }
 

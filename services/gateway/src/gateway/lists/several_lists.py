@@ -58,7 +58,7 @@ async def _page(
 async def _same_for_everyone(
     wanted: WantedList, left: Filter, *, recommender: Recommender, deadline: Deadline
 ) -> RankedList:
-    """Like an item, trending or popular; popular too where the model does not know the item."""
+    """Like an item, trending or popular; popular too where the shop does not have the item."""
     if wanted.item_id is not None:
         try:
             return await recommender.similar_to(wanted.item_id, count=wanted.count, only=left, deadline=deadline)

@@ -11,7 +11,7 @@ from gateway.http.access import needs
 from gateway.http.problems import documented
 from gateway.routes.dependencies import Parts, TheParts, TheStore, keyed_router
 from gateway.shop.live_shop import now_ms
-from recsys.experiments import SUMS, Sums
+from recsys.experiments import DAILY_SUMS, SUMS, DailySumsDocument, Sums
 
 router = keyed_router("/v1/experiments", tag="experiments")
 
@@ -38,6 +38,23 @@ async def get_experiment(name: ExperimentName, parts: TheParts, store: TheStore)
     text = (await store.texts("documents")).get(SUMS)
     sums = Sums.model_validate_json(text) if text else None
     return report.build(experiments.get(name), sums, now_ms=now_ms())
+
+
+@router.get("/{name}/days", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("read"))
+async def get_experiment_days(name: ExperimentName, parts: TheParts, store: TheStore) -> schemas.ExperimentCourse:
+    """How the comparisons went, day by day: each as it was when the day had begun."""
+    live = _that_know(name, parts).get(name)
+    text = (await store.texts("documents")).get(DAILY_SUMS)
+    days = DailySumsDocument.validate_json(text) if text else {}
+    shown = {day: report.build(live, sums, now_ms=now_ms()) for day, sums in days.items()}
+    return schemas.ExperimentCourse(
+        name=name,
+        days=[
+            schemas.ExperimentDay(date=day, comparisons=each.comparisons)
+            for day, each in shown.items()
+            if each.as_of is not None
+        ],
+    )
 
 
 @router.post("/{name}/stop", responses=documented(HTTPStatus.NOT_FOUND), openapi_extra=needs("admin"))

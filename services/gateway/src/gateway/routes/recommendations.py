@@ -1,6 +1,7 @@
 """Ranked lists: for somebody, like an item, popular. Each goes through both stages."""
 
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi import Query, Request, Response
 from starlette.types import Scope
 
 from gateway import schemas
-from gateway.http.access import needs
+from gateway.http.access import needs, only_looks
 from gateway.http.problems import documented
 from gateway.http.request_context import AnsweredList, tell
 from gateway.lists.exposure import exposure
@@ -40,9 +41,11 @@ async def recommend(request: Request, asked: RecommendationRequest) -> Response:
 async def recommend_lists(request: Request, asked: ListsRequest, parts: TheParts) -> Response:
     """Several lists for one page, of which none repeats an item: each chooses out of what those before it left.
 
-    Each list is an exposure of its own. Similar items of an item that the model does not know are popular ones.
+    Each list is an exposure of its own. Similar items of an item that the shop does not have are popular ones.
     """
     started_s = time.perf_counter()
+    if only_looks(request.scope):
+        asked = asked.model_copy(update={"preview": True})
     named = await several_lists(asked, parts.recommender)
     pages = [given for _, given in named]
     lowest = max((given.facts.level for given in pages), key=LEVELS.index)
@@ -129,6 +132,8 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
     parts: Parts = scope["app"].state.parts
     recommender = parts.recommender
     deadline = recommender.deadline()
+    if only_looks(scope):
+        asked = asked.model_copy(update={"preview": True})
     if asked.cursor is None:
         given = await recommender.for_somebody(asked, deadline)
     else:
@@ -139,6 +144,8 @@ async def page(scope: Scope, asked: RecommendationRequest) -> Response:
             fallbacks=recommender.fallbacks,
             deadline=deadline,
         )
+    if only_looks(scope):  # also where the cursor is of a list that was shown
+        given = replace(given, facts=given.facts.model_copy(update={"preview": True}))
     facts = given.facts
     tell(scope, AnsweredList(facts.level, len(given.items), given.list_id, asked=asked.count, vector=facts.vector))
     _expose(given, parts, started_s=started_s)

@@ -60,6 +60,14 @@ def _popular(request: api.ListPopularItemsRequest) -> Asked:
     return Asked("GET", "/v1/items/popular", [*_count(request), *_categories(request.categories)])
 
 
+def _trending(request: api.ListTrendingItemsRequest) -> Asked:
+    return Asked("GET", "/v1/items/trending", [*_count(request), *_categories(request.categories)])
+
+
+def _lists(request: api.RecommendListsRequest) -> Asked:
+    return Asked("POST", "/v1/lists", body={"lists": []} | _json(request))
+
+
 def _events(request: api.PostEventsRequest) -> Asked:
     return Asked("POST", "/v1/events", body={"events": [_json(event) for event in request.events]})
 
@@ -73,8 +81,16 @@ def _history(request: api.ListHistoryRequest) -> Asked:
     return Asked("GET", f"/v1/users/{_given('user_id', request.user_id)}/history", _count(request))
 
 
+def _recently_viewed(request: api.ListRecentlyViewedRequest) -> Asked:
+    return Asked("GET", "/v1/recently-viewed", _query(request))
+
+
 def _find(request: api.FindItemsRequest) -> Asked:
-    return Asked("GET", "/v1/items", [(name, str(value)) for name, value in _json(request).items()])
+    return Asked("GET", "/v1/items", _query(request))
+
+
+def _find_categories(request: api.FindCategoriesRequest) -> Asked:
+    return Asked("GET", "/v1/categories", _query(request))
 
 
 def _look_up(request: api.LookUpItemsRequest) -> Asked:
@@ -126,6 +142,11 @@ def _given(field: str, found: str) -> str:
     return found
 
 
+def _query(request: Message) -> list[tuple[str, str]]:
+    """Of a message whose fields are the parameters."""
+    return [(name, str(value)) for name, value in _json(request).items()]
+
+
 def _count(request: Any) -> list[tuple[str, str]]:
     return [("count", str(request.count))] if request.HasField("count") else []
 
@@ -138,9 +159,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "Recommend": Operation(api.RecommendRequest, api.RecommendResponse, _recommend),
     "ListSimilarItems": Operation(api.ListSimilarItemsRequest, api.ItemList, _similar),
     "ListPopularItems": Operation(api.ListPopularItemsRequest, api.ItemList, _popular),
+    "ListTrendingItems": Operation(api.ListTrendingItemsRequest, api.ItemList, _trending),
+    "RecommendLists": Operation(api.RecommendListsRequest, api.RecommendListsResponse, _lists),
     "PostEvents": Operation(api.PostEventsRequest, api.PostEventsResponse, _events),
     "MergeSession": Operation(api.MergeSessionRequest, api.MergeSessionResponse, _merge),
     "ListHistory": Operation(api.ListHistoryRequest, api.ListHistoryResponse, _history, has_times=True),
+    "ListRecentlyViewed": Operation(
+        api.ListRecentlyViewedRequest, api.ListRecentlyViewedResponse, _recently_viewed, has_times=True
+    ),
+    "FindCategories": Operation(api.FindCategoriesRequest, api.CategoryPage, _find_categories),
     "FindItems": Operation(api.FindItemsRequest, api.ItemPage, _find),
     "LookUpItems": Operation(api.LookUpItemsRequest, api.ItemPage, _look_up),
     "ChangeItems": Operation(api.ChangeItemsRequest, api.ChangeItemsResponse, _change, has_times=True),

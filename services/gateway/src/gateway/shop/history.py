@@ -1,4 +1,4 @@
-"""The use-case of a history: what the model was trained on and what happened since, each item once, latest first."""
+"""The use-cases of a history: what the model was trained on and what happened since, each item once, latest first."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from gateway import schemas
 from gateway.clients import Clients
 from gateway.deadline import Deadline
+from gateway.requests import MAX_COUNT
 from gateway.settings import Settings
-from gateway.shop.items import item_json
+from gateway.shop.items import as_now, item_json
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import RecentEvent, Subject
@@ -51,15 +52,49 @@ async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients,
         artifact_version=trained.artifact_version,
         user_known=trained.user_known or bool(seen),
         total=trained.total + len(seen) - trained.known_live_items,
-        items=[
-            schemas.HistoryItem.model_validate(
-                item_json(described.get(each.item_id) or Item(item_id=each.item_id))
-                | {"event_type": each.event_type, "last_event_at": each.at}
-            )
-            for each in latest
-        ],
+        items=[_described(described.get(each.item_id) or Item(item_id=each.item_id), each) for each in latest],
         degraded=is_degraded,
     )
+
+
+async def viewed(
+    subject: Subject, *, event_type: str, count: int, live: LiveShop, clients: Clients, settings: Settings
+) -> schemas.RecentlyViewed:
+    """The latest `count` items that somebody looked at and that are on sale, as the catalogue describes them.
+
+    What a training knew of a user counts where the last event with the item was one of the type. Somebody unknown has
+    none.
+    """
+    deadline = Deadline.after(settings.timeout_s)
+    views: list[RecentEvent] = []
+    packed, is_degraded = "", False
+    try:
+        profile = await live.profile(subject, timeout_s=settings.store_timeout_s)
+        subject, packed = profile.subject, profile.history  # a session that was merged is its user's
+        views = [event for event in profile.recent if event.event_type == event_type]
+    except StoreUnavailableError:
+        is_degraded = True
+    trained: list[HistoryItem] = []
+    if subject.kind == "user":
+        known = await clients.candidate_gen.get_history(
+            subject.id, count=MAX_COUNT, live_item_ids=(), packed=packed, timeout_s=deadline.remaining_s()
+        )
+        if live.erased_sequence(subject.id) <= known.stream_sequence:
+            trained = [each for each in known.items if each.event_type == event_type]
+    latest = _merged(views, trained)
+    found = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
+    described = {item.item_id: item for item in found.items}
+    items: list[schemas.HistoryItem] = []
+    for each in latest:
+        item = as_now(each.item_id, described.get(each.item_id), live)
+        if item is not None and item.available and len(items) < count:
+            items.append(_described(item, each))
+    return schemas.RecentlyViewed(artifact_version=found.artifact_version, items=items, degraded=is_degraded)
+
+
+def _described(item: Item, seen: _SeenItem) -> schemas.HistoryItem:
+    last = {"event_type": seen.event_type, "last_event_at": seen.at}
+    return schemas.HistoryItem.model_validate(item_json(item) | last)
 
 
 def _kept(recent: Iterable[RecentEvent]) -> list[RecentEvent]:

@@ -1,12 +1,13 @@
 """Experiments: their arms, what these have brought, and how to start, stop and ship them."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
 from ui import back_office, cards
 from ui.gateway_client import gateway
-from ui.models import ArmReport, Experiment, ExperimentReport, Interval, MetricComparison
+from ui.models import ArmReport, Experiment, ExperimentDay, ExperimentReport, Interval, MetricComparison
 from ui.shop_text import html_text, label
 
 
@@ -24,11 +25,55 @@ def show_experiment(experiment: Experiment) -> None:
             st.html(comparisons_html(report))
         since = f"as of {report.as_of:%d %b %Y, %H:%M} UTC" if report.as_of else "nothing is summed yet"
         st.html(f'<p class="facts">Split: {html_text(report.split.verdict)} · {since}</p>')
+        if st.toggle("Day by day", key=f"days-{experiment.name}"):
+            show_days(experiment.name)
         with st.container(horizontal=True, gap="small"):
             if experiment.state == "running":
                 start_form(experiment)
                 stop_button(experiment)
             ship_form(experiment, winner=report.winner)
+
+
+def show_days(name: str) -> None:
+    """How the differences narrowed down."""
+    days = gateway().experiment_days(name).days
+    if not days:
+        cards.notice("No day is summed yet: the first one is when lists of the experiment were shown.")
+        return
+    compared = {(one.arm, each.metric) for day in days for one in day.comparisons for each in one.metrics}
+    for arm, metric in sorted(compared):
+        st.html(course_html(arm, metric, days))
+
+
+def course_html(arm: str, metric: str, days: Sequence[ExperimentDay]) -> str:
+    """One metric of an arm minus the control's, with its interval: a line a day, and where nought lies."""
+    found = [
+        (day.date, each.difference)
+        for day in days
+        for one in day.comparisons
+        for each in one.metrics
+        if (one.arm, each.metric) == (arm, metric)
+    ]
+    bounds = [bound for _, each in found for bound in (each.low, each.high, each.value) if bound is not None]
+    low, high = min([0.0, *bounds]), max([0.0, *bounds])
+    span = (high - low) or 1.0
+    rows = "".join(
+        f"<tr><td>{when:%d %b}</td><td>{interval_html(each)}</td>"
+        f'<td><div class="course" style="--nought:{-low / span:.1%}">'
+        f"{_whisker(each, low=low, span=span)}</div></td></tr>"
+        for when, each in found
+    )
+    return (
+        f'<p class="kicker">{html_text(arm)}: {html_text(metric.replace("_", " "))}</p>'
+        f'<table class="plain courses"><tbody>{rows}</tbody></table>'
+    )
+
+
+def _whisker(found: Interval, *, low: float, span: float) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    start, width = (found.low - low) / span, (found.high - found.low) / span
+    return f'<b style="--start:{start:.1%};--width:{width:.1%}"></b>'
 
 
 def results_html(report: ExperimentReport) -> str:

@@ -20,12 +20,15 @@ def show_details(item: Item) -> None:
     with picture, st.container(key="hero"):
         st.html(cards.tile_html(item))
     with text:
-        price = f"{item.price:,.2f}" if item.price is not None else "not given"
+        price = shop_text.money(item.price) if item.price is not None else "not given"
+        more = "".join(
+            f"<dt>{html_text(name)}</dt><dd>{html_text(value)}</dd>" for name, value in sorted(item.attributes.items())
+        )
         st.html(
             f'<p class="kicker">{html_text(item.category or "Item")}</p>'
             f'<h1 class="page-title">{html_text(cards.name_of(item))}</h1>'
             f'<dl class="details"><dt>Price</dt><dd>{price}</dd>'
-            f"<dt>On sale</dt><dd>{'yes' if item.available else 'no'}</dd>"
+            f"<dt>On sale</dt><dd>{'yes' if item.available else 'no'}</dd>{more}"
             f"<dt>Item id</dt><dd><code>{html_text(item.item_id)}</code></dd></dl>"
         )
 

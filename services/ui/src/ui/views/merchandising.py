@@ -79,9 +79,10 @@ def show_rules(rules: Sequence[Rule]) -> None:
     st.header("Rules of every list", anchor=False)
     if not rules:
         cards.notice("No rule holds.")
+    names = cards.names_of([rule.item_id for rule in rules if rule.item_id is not None])
     for position, rule in enumerate(rules):
         with st.container(key=f"rule-{position}", horizontal=True, vertical_alignment="center"):
-            st.html(f'<b>{html_text(rule.name)}</b> <span class="facts">{html_text(rule.sentence)}</span>')
+            st.html(f'<b>{html_text(rule.name)}</b> <span class="facts">{html_text(rule.sentence(names))}</span>')
             others = [*rules[:position], *rules[position + 1 :]]
             save_button("Remove", others, said=f"{rule.name} is removed", name=f"remove-{position}")
 

@@ -1,14 +1,19 @@
-"""The live model: which version it is, how good it measured itself, what else is held, what was refused."""
+"""The live model and the trainer's runs: how good they were, what was refused and why, and back to one of them."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
+from streamlit.components import v1 as components
 
-from ui import cards
+from ui import back_office, cards
 from ui.gateway_client import gateway
-from ui.models import Metric, Model, ServiceModel
+from ui.models import Metric, Model, Run, ServiceModel
 from ui.shop_text import html_text
 
+RUNS_SHOWN = 20
+REPORT_PX = 900
+FIGURES = ("recall@20", "ndcg@20")
 BASELINE = "popularity"  # the model that everybody gets the same items from
 
 
@@ -58,17 +63,75 @@ def service_html(name: str, service: ServiceModel) -> str:
     return f'<p class="facts">{html_text(name)}</p><ul class="versions">{"".join(lines)}</ul>'
 
 
-def show_rolling_back(model: Model) -> None:
-    """How an earlier version goes live again: on the volume, which neither this page nor the gateway writes."""
-    held = {version for service in model.services.values() for version in service.held_versions}
-    earlier = sorted(held - {model.artifact_version})
-    with st.expander("Roll back"):
-        if not earlier:
-            cards.notice("The services hold no other version; `recsys versions` lists those of the volume.")
-            return
-        cards.notice("Run this where the system runs; the services change over within seconds, without a restart.")
-        for version in earlier:
-            st.code(f"docker compose run --rm recsys activate {version}", language="sh", wrap_lines=True)
+def runs_html(runs: Sequence[Run]) -> str:
+    """The trainer's runs with the baselines beside each, what became of its version, and why it was refused."""
+    rows = "".join(_run_row(run) for run in runs)
+    head = "".join(f"<th>{html_text(name)}</th>" for name in FIGURES)
+    return (
+        '<div class="scrolled"><table class="plain runs"><thead><tr><th>Training</th><th>By the same users</th>'
+        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _run_row(run: Run) -> str:
+    said = run.state + (", forced" if run.forced else "") + (", refused" if run.refusal and not run.forced else "")
+    refusal = f'<small class="refusal">{html_text(run.refusal)}</small>' if run.refusal else ""
+    judged = "" if run.users_judged is None else f" · judged by {run.users_judged:,} users"
+    beside = [one for one in run.baselines if run.metrics]
+    names = [f"<b>{html_text(run.model)}</b>", *(f"<small>{html_text(one.name)}</small>" for one in beside)]
+    figures = "".join(f"<td>{_figures(run, name)}</td>" for name in FIGURES)
+    return (
+        f"<tr><td><code>{html_text(run.artifact_version)}</code> "
+        f'<span class="badge" data-source="{html_text(run.state)}">{html_text(said)}</span>'
+        f"<small>{run.trained_at:%d %b %Y, %H:%M} UTC · {run.user_count:,} users × {run.item_count:,} items{judged}"
+        f"</small>{refusal}</td><td>{''.join(names)}</td>{figures}</tr>"
+    )
+
+
+def _figures(run: Run, name: str) -> str:
+    """The run's own, and below it those of what it was compared with."""
+    if name not in run.metrics:
+        return "not judged"
+    beside = "".join(
+        f"<small>{one.metrics[name]:.4f}</small>" if name in one.metrics else "<small>–</small>"
+        for one in run.baselines
+    )
+    return f"<b>{run.metrics[name]:.4f}</b>{beside}"
+
+
+def show_runs(runs: Sequence[Run]) -> None:
+    """The table, then what can be done with one of them: make it live, read its report."""
+    st.header("Trainings", anchor=False)
+    if not runs:
+        cards.notice("No training is recorded on the volume of this system.")
+        return
+    st.html(runs_html(runs))
+    by_version = {run.artifact_version: run for run in runs}
+    chosen = st.selectbox("A training", list(by_version), key="run", width=420)
+    run = by_version[str(chosen)]
+    if run.state == "kept":
+        activate_form(run)
+    if not run.has_report:
+        st.html('<p class="facts">This training left no report.</p>')
+    elif st.toggle("Show its report", key="show_report"):
+        components.html(gateway().run_report(run.artifact_version).html, height=REPORT_PX, scrolling=True)
+
+
+def activate_form(run: Run) -> None:
+    """Roll back, or overrule the gate, asked twice."""
+    with st.popover("Make it live", icon=":material/history:", key="activates"):
+        warning = f"<p><b>The gate refused it:</b> {html_text(run.refusal)}</p>" if run.refusal else ""
+        st.html(f"{warning}<p>The services change over within seconds, without a restart.</p>")
+        st.button(
+            "Yes, make it live",
+            key="activate",
+            type="primary",
+            on_click=back_office.change,
+            args=[
+                f"{run.artifact_version} is live; the services change over within seconds",
+                partial(gateway().activate, run.artifact_version, key=back_office.key()),
+            ],
+        )
 
 
 model = gateway().model()
@@ -89,4 +152,4 @@ with versions:
     st.header("Versions held", anchor=False)
     for name, service in model.services.items():
         st.html(service_html(name, service))
-    show_rolling_back(model)
+show_runs(gateway().runs(count=RUNS_SHOWN).runs)

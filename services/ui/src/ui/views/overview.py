@@ -1,16 +1,20 @@
-"""Overview: the live model's age and last training, and what the running experiments' lists bring."""
+"""Overview: the live model's age and last training, this week against the last, and what experiments' lists bring."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import streamlit as st
 
-from ui import cards
+from ui import activity, cards
 from ui.gateway_client import GatewayError, gateway
 from ui.models import ArmReport, ExperimentReport, Model
+from ui.settings import Settings
 from ui.shop_text import html_text
 
 RECALL = "recall@20"
+PURCHASE = "purchase"
+LEVELS = {"full": "of everything"} | cards.LEVELS
 
 
 def figures_html(model: Model, *, now: datetime) -> str:
@@ -76,9 +80,56 @@ def show_experiments() -> None:
     st.html(brought_html([gateway().experiment(each.name) for each in found]))
 
 
+def show_week() -> None:
+    """Money, purchases and clicks of the last seven days beside the seven before, and what lists were made of."""
+    st.header("This week", anchor=False)
+    found = activity.asked()
+    if found is None:
+        return
+    now, before = activity.this_and_last(found, today=datetime.now(UTC).date())
+    ctr = now.click_through
+    st.html(
+        cards.figures_html(
+            {
+                "Money": f"{Settings().currency} {now.money:,.2f}",
+                "Purchases": f"{now.events[PURCHASE]:,}",
+                "Lists shown": f"{now.lists:,}",
+                "Click-through": "–" if ctr is None else f"{ctr:.2%}",
+            },
+            below={
+                "Money": activity.change(now.money, before.money),
+                "Purchases": activity.change(now.events[PURCHASE], before.events[PURCHASE]),
+                "Lists shown": activity.change(now.lists, before.lists),
+                "Click-through": activity.change(ctr, before.click_through),
+            },
+        )
+    )
+    if now.lists:
+        st.html(levels_html(now.levels))
+    if found.age_s is not None:
+        st.html(
+            f'<p class="facts">The last 7 days, with today, and the 7 before; counted '
+            f"{age(timedelta(seconds=found.age_s))} ago.</p>"
+        )
+
+
+def levels_html(levels: Mapping[str, int]) -> str:
+    """How many of the lists could be made of everything, and what the others were made without."""
+    whole = sum(levels.values())
+    rows = "".join(
+        f"<tr><td>{html_text(LEVELS.get(name, name))}</td><td>{count:,}</td><td>{count / whole:.1%}</td></tr>"
+        for name, count in sorted(levels.items(), key=lambda each: -each[1])
+    )
+    return (
+        '<div class="scrolled"><table class="plain"><thead><tr><th>Lists were made</th><th></th><th></th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
 model = gateway().model()
 st.html('<p class="kicker">Overview</p><h1 class="page-title">How the recommendations are</h1>')
 for refusal in model.refusals:
     cards.notice(refusal, kind="error")
 st.html(figures_html(model, now=datetime.now(UTC)))
+show_week()
 show_experiments()

@@ -1,0 +1,299 @@
+"""Items that nobody had taken up before a window, judged by themselves: which of them reach the people who took them.
+
+By what the catalogue says of them they get an embedding (`trainer.models.item_content`), and are ranked against each
+other; today's order of new items, popular categories and chance are what that is compared with. And they are ranked
+among all items, in the lists that would be served: what they take from the others must be no loss.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from recsys.artifact.item_content import ItemContent
+from recsys.artifact.manifest import BlendInfo
+from recsys.blend import blend as blended_scores
+from trainer.choosing import blending
+from trainer.choosing import recipe as recipes
+from trainer.choosing.blending import Blend, Values
+from trainer.choosing.gate import with_interval
+from trainer.evaluation import bootstrap, metrics, ranking
+from trainer.evaluation.bootstrap import Interval, PairedDifference
+from trainer.evaluation.full_ranking import find_hits, judged_users
+from trainer.evaluation.split import NewItems, Split
+from trainer.evaluation.windows import ENOUGH_USERS
+from trainer.models import item_content
+from trainer.models.embeddings import Embeddings
+from trainer.settings import Settings
+from trainer.shop_data.interactions import Interactions
+from trainer.shop_data.shop import Shop
+
+_log = logging.getLogger(__name__)
+
+K: Final = 20
+PROPOSED: Final = 20  # new items among the candidates of an answer, as candidate_gen has them unless told otherwise
+MOST_LOST: Final = 0.005  # of Recall@20 of all items, by the interval's lower end
+BY_CONTENT: Final = "by content"
+TODAY: Final = "the latest first, each user's turn begins elsewhere"
+OF_CATEGORIES: Final = "popular categories first"
+AT_RANDOM: Final = "at random"
+ORDERS: Final = (BY_CONTENT, TODAY, OF_CATEGORIES, AT_RANDOM)
+
+_USERS_AT_ONCE: Final = 1_024
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a shop's items on their first day, and which of them nobody ever took up."""
+
+    catalogue: pl.DataFrame
+    never_sold: list[str]
+
+    @classmethod
+    def of(cls, shop: Shop) -> "Facts":
+        """As events first told it: nothing that came later, by which an item is known in no window."""
+        told = shop.catalogue if shop.first_told is None else shop.first_told
+        later = shop.catalogue.join(told, on="item_id", how="anti")
+        catalogue = pl.concat([told, later], how="diagonal_relaxed")
+        sold = shop.events.select(pl.col("item_id").unique())
+        return cls(catalogue, catalogue.join(sold, on="item_id", how="anti")["item_id"].to_list())
+
+
+@dataclass(frozen=True)
+class JudgedNewItems:
+    """What the map from facts to embeddings is worth on a window. It goes live only where it wins."""
+
+    items: int  # without an event before the window
+    recall: dict[str, NDArray[np.float64]]  # name of the order → Recall@20 of new items alone, [n_users]
+    lists: NDArray[np.float64]  # Recall@20 of all items with new ones among the candidates, [n_judged users]
+    lists_without: NDArray[np.float64]  # the same users' without
+    share: float  # of the places of the lists that new items take
+    seed: int
+
+    @property
+    def users(self) -> int:
+        """Who took up new items."""
+        return len(self.recall[BY_CONTENT])
+
+    def gain(self, over: str) -> PairedDifference:
+        """Of Recall@20 of new items."""
+        return bootstrap.paired(self.recall[BY_CONTENT], self.recall[over], seed=self.seed)
+
+    @property
+    def change(self) -> PairedDifference:
+        """Of Recall@20 of all items."""
+        return bootstrap.paired(self.lists, self.lists_without, seed=self.seed)
+
+    @property
+    def wins(self) -> bool:
+        """Whether new items reach more of those who take them, by more than noise, and the rest stays as good."""
+        return self.users >= ENOUGH_USERS and self.gain(TODAY).low > 0 and self.change.low > -MOST_LOST
+
+    @property
+    def reason(self) -> str:
+        """Why new items have embeddings, or why they have none."""
+        if self.users < ENOUGH_USERS:
+            return f"new items have no embeddings: {self.users} users took any up, {ENOUGH_USERS} are needed"
+        has = "have embeddings by content" if self.wins else "have no embeddings"
+        told = f"recall@{K} of new items {with_interval(self.gain(TODAY))} over today's order"
+        return f"new items {has}: {told}, of all items {with_interval(self.change)}"
+
+    def intervals(self) -> dict[str, Interval]:
+        """Recall@20 of new items, by each order."""
+        return bootstrap.intervals(self.recall, seed=self.seed)
+
+
+def judge(
+    embeddings: Embeddings, window: Split, facts: Facts, blend: Blend, *, settings: Settings
+) -> JudgedNewItems | None:
+    """None where there is nothing to judge: no times, no new items, no facts, or a model without embeddings.
+
+    Args:
+        embeddings: fitted on `window.train`.
+        facts: of the shop's items on their first day.
+        blend: what lists are ranked by.
+    """
+    new = _with_never_sold(window, facts)
+    if new is None or not new.test.nnz or not embeddings.item.any():
+        return None
+    content = fit(embeddings, window.train, facts.catalogue)
+    if content is None:
+        return None
+    vectors = content.vectors(item_content.items_of(facts.catalogue, new.item_ids))
+    lists = _Lists.of(embeddings, window, new, vectors, blend, settings=settings)
+    judged = JudgedNewItems(
+        items=len(new.item_ids),
+        recall=_recall_of_new(embeddings, window.train, new, vectors, facts, settings=settings),
+        lists=lists.recall,
+        lists_without=lists.recall_without,
+        share=lists.share,
+        seed=settings.seed,
+    )
+    _log.info(judged.reason)
+    return judged
+
+
+def fit(embeddings: Embeddings, known: Interactions, catalogue: pl.DataFrame) -> ItemContent | None:
+    """The map to the embeddings of a model of these interactions; none where no item of them has facts."""
+    users = np.bincount(known.weights.indices, minlength=len(known.item_ids))
+    return item_content.fit(embeddings.item, users, catalogue, known.item_ids)
+
+
+def _with_never_sold(window: Split, facts: Facts) -> NewItems | None:
+    """The window's new items, and after them those that are never taken up: in the shop they are as new."""
+    new = window.new_items
+    if new is None or not facts.never_sold:
+        return new
+    never = len(facts.never_sold)
+    return NewItems(
+        item_ids=[*new.item_ids, *facts.never_sold],
+        first_seen=np.concatenate([new.first_seen, np.zeros(never, np.int64)]),
+        test=sp.csr_matrix(
+            (new.test.data, new.test.indices, new.test.indptr), (len(window.train.user_ids), new.test.shape[1] + never)
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A `Scorer` of new items out of a function of users' rows."""
+
+    of: Callable[[NDArray[np.int64]], NDArray[np.floating]]
+
+    def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 [len(user_rows), n_new]"""
+        return self.of(user_rows).astype(np.float32)
+
+
+def _recall_of_new(
+    embeddings: Embeddings,
+    train: Interactions,
+    new: NewItems,
+    vectors: NDArray[np.float32],
+    facts: Facts,
+    *,
+    settings: Settings,
+) -> dict[str, NDArray[np.float64]]:
+    """Recall@20 of new items alone, by each order, of those who took some up (a seeded sample of many)."""
+    rng, n_new = np.random.default_rng(settings.seed), len(new.item_ids)
+    users = np.flatnonzero(np.diff(new.test.indptr))
+    if len(users) > settings.judging_users:
+        users = np.sort(rng.choice(users, settings.judging_users, replace=False))
+    latest = np.empty(n_new, np.int64)
+    latest[np.argsort(-new.first_seen, kind="stable")] = np.arange(n_new)
+    turns = np.array([crc32(user_id.encode()) % n_new for user_id in train.user_ids])
+    by_category = _of_categories(train, new, facts, settings=settings)
+    by_chance = rng.random(n_new)  # breaks the ties of a category; each user's own order is drawn below
+
+    def at_random(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.stack([np.random.default_rng((settings.seed, row)).random(n_new) for row in rows.tolist()])
+
+    orders = {
+        BY_CONTENT: lambda rows: embeddings.user[rows] @ vectors.T,
+        TODAY: lambda rows: -((latest - turns[rows, None]) % n_new),
+        OF_CATEGORIES: lambda rows: np.tile(by_category + 1e-6 * by_chance, (len(rows), 1)),
+        AT_RANDOM: at_random,
+    }
+    none = np.zeros(0, np.int64)
+    nothing_seen = sp.csr_matrix((none.astype(np.float32), (none, none)), new.test.shape)
+    test = new.test[users]
+    relevant = np.diff(test.indptr)
+    return {
+        name: metrics.recall(
+            find_hits(ranking.top_unseen(_Order(of), seen=nothing_seen, user_rows=users, k=K), test), relevant, K
+        )
+        for name, of in orders.items()
+    }
+
+
+def _of_categories(train: Interactions, new: NewItems, facts: Facts, *, settings: Settings) -> NDArray[np.float64]:
+    """Recent users of an item of each new item's category, from 0 to 1; 0 where it has none: [n_new]."""
+    recent = train.recent_users(recipes.recent_since(train, settings.recent_days))
+    categories = [item.category for item in item_content.items_of(facts.catalogue, train.item_ids)]
+    told = pl.DataFrame({"category": categories, "users": recent}, schema_overrides={"category": pl.String})
+    mean = dict(told.drop_nulls().group_by("category").agg(pl.col("users").mean()).iter_rows())
+    popular = np.array([mean.get(item.category, 0.0) for item in item_content.items_of(facts.catalogue, new.item_ids)])
+    return np.asarray(popular / max(popular.max(initial=0.0), 1.0), np.float64)
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """Recall@20 of all items of the lists that would be served, with new items among the candidates and without."""
+
+    recall: NDArray[np.float64]  # [n_judged]
+    recall_without: NDArray[np.float64]
+    share: float  # of the places that new items take
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: Embeddings,
+        window: Split,
+        new: NewItems,
+        vectors: NDArray[np.float32],
+        blend: Blend,
+        *,
+        settings: Settings,
+    ) -> "_Lists":
+        """Where a ranker has trees, new items stand behind all that it ranks: nothing changes."""
+        users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
+        served = blending.blended(embeddings, window.train, blend, recent_days=settings.recent_days)
+        everything = sp.hstack([window.test, new.test], format="csr")
+        found: list[NDArray[np.int32]] = []
+        found_without: list[NDArray[np.int32]] = []
+        for start in range(0, len(users), _USERS_AT_ONCE):
+            rows = users[start : start + _USERS_AT_ONCE]
+            values = served.values(rows)
+            found_without.append(values.ranked(blend.info, K))
+            lists = found_without[-1]
+            if blend.ranker is None:
+                lists = _ranked_with_new(
+                    values, embeddings.user[rows] @ vectors.T, blend.info, n_items=window.test.shape[1]
+                )
+            found.append(lists)
+        test = everything[users]
+        relevant = np.diff(test.indptr)
+        with_new, without = np.concatenate(found), np.concatenate(found_without)
+        return cls(
+            recall=metrics.recall(find_hits(with_new, test), relevant, K),
+            recall_without=metrics.recall(find_hits(without, test), relevant, K),
+            share=float((with_new >= window.test.shape[1]).mean()),
+        )
+
+
+def _ranked_with_new(
+    values: Values, of_new: NDArray[np.float32], info: BlendInfo, *, n_items: int
+) -> NDArray[np.int32]:
+    """Each user's best among the candidates and the new items that fit best: int32 [n, ≤ K], -1 padded.
+
+    As the reranker has it: the scale of each value is that of the candidates without them. A new item is popular with
+    nobody, as new as can be, and nothing leads to it.
+
+    Args:
+        of_new: [n, n_new] personal scores.
+        n_items: of the model; rows of new items follow.
+    """
+    proposed = ranking.top_k(of_new, min(PROPOSED, of_new.shape[1]))
+    n, n_known = values.items.shape
+    none = np.zeros(proposed.shape)
+    over = np.arange(n_known + proposed.shape[1]) < n_known
+    lists = []
+    newest = np.full(proposed.shape, max(1.0, float(values.recency.max(initial=0.0))))
+    columns = {
+        "personal": np.concatenate([values.personal, np.take_along_axis(of_new, proposed, axis=1)], axis=1),
+        "popularity": np.concatenate([values.popularity, none], axis=1),
+        "recency": np.concatenate([values.recency, newest], axis=1),
+        "transitions": np.concatenate([values.transitions, none], axis=1),
+    }
+    items = np.concatenate([values.items, n_items + proposed], axis=1)
+    for row in range(n):
+        scores = blended_scores(**{name: of[row] for name, of in columns.items()}, weights=info.weights, over=over)
+        scores[items[row] < 0] = -np.inf
+        lists.append(items[row, np.argsort(-scores, kind="stable")[:K]])
+    return np.stack(lists)

@@ -1,0 +1,204 @@
+"""The map from facts to embeddings, and how items that nobody had taken up before a window are judged."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from two_tastes import DAYS, START, two_tastes
+
+from recsys.artifact.catalogue import ATTRIBUTE
+from recsys.artifact.item_content import ItemContent
+from recsys.artifact.manifest import BlendInfo
+from recsys.item_features import features
+from recsys.shop.item import Item
+from trainer.choosing import judging, new_items
+from trainer.choosing.blending import Blend, Values
+from trainer.choosing.new_items import BY_CONTENT, ORDERS, TODAY, Facts, JudgedNewItems
+from trainer.choosing.recipe import ALSRecipe, PopularityRecipe
+from trainer.evaluation import split as splits
+from trainer.evaluation.split import Split
+from trainer.models import als, item_content
+from trainer.models.als import ALSSettings
+from trainer.models.embeddings import Embeddings
+from trainer.report import run_report, table
+from trainer.settings import Settings
+from trainer.shop_data.shop import Shop
+
+WEIGHTS = {"purchase": 5.0}
+CUT = START + timedelta(days=DAYS - 40)
+RECIPE = ALSRecipe(settings=ALSSettings(dim=8, iterations=5))
+SETTINGS = Settings(horizon_days=40)
+NEW = 50  # items that come with the window: more than a list holds
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    """Two tastes, and after the cut new items that each user buys by the same taste; the title says nothing of it."""
+    old = two_tastes(n_users=120)
+    rng = np.random.default_rng(1)
+    rows = []
+    for user in range(120):
+        for item in rng.permutation(np.arange(user % 2, NEW, 2))[:9]:
+            moment = CUT + timedelta(minutes=int(rng.integers(39 * 24 * 60)))
+            rows.append((f"u{user:03}", f"n{item:03}", "purchase", moment, 1.0, None))
+    events = pl.DataFrame(rows, schema=old.events.schema, orient="row")
+    catalogue = pl.DataFrame(
+        {
+            "item_id": [f"n{item:03}" for item in range(NEW)] + ["never"],
+            "title": ["Thing"] * (NEW + 1),
+            "category": [("even", "odd")[item % 2] for item in range(NEW)] + ["even"],
+            "price": [5.0] * (NEW + 1),
+            "image_url": pl.Series([None] * (NEW + 1), dtype=pl.String),
+            "available": [True] * (NEW + 1),
+        }
+    )
+    return Shop(pl.concat([old.events, events]).sort("timestamp"), pl.concat([old.catalogue, catalogue]), WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def window(shop: Shop) -> Split:
+    return splits.temporal(shop.events, weights=WEIGHTS, cut=CUT, horizon_days=41)
+
+
+@pytest.fixture(scope="module")
+def fitted(window: Split) -> Embeddings:
+    return als.fit(window.train, RECIPE.settings, seed=0)
+
+
+@pytest.fixture(scope="module")
+def judged(shop: Shop, window: Split, fitted: Embeddings) -> JudgedNewItems:
+    found = new_items.judge(fitted, window, Facts.of(shop), Blend(), settings=SETTINGS)
+    assert found is not None
+    return found
+
+
+def dense(items: list[Item], price_edges: list[float]) -> NDArray[np.float64]:
+    rows = np.zeros((len(items), 4096))
+    for row, item in zip(rows, items, strict=True):
+        np.add.at(row, *features(item, price_edges=price_edges))
+    return rows
+
+
+@pytest.mark.parametrize("n_items", [30, 400])
+def test_the_map_is_the_ridge_regression_that_its_docstring_states(n_items: int) -> None:
+    rng = np.random.default_rng(2)
+    words = rng.choice(["red", "blue", "lamp", "cup", "rug"], size=(n_items, 2))
+    catalogue = pl.DataFrame(
+        {
+            "item_id": [f"i{number:03}" for number in range(n_items)],
+            "title": [" ".join(pair) for pair in words],
+            "category": rng.choice(["a", "b", "c"], size=n_items),
+            "price": rng.integers(1, 30, size=n_items).astype(float),
+            f"{ATTRIBUTE}brand": rng.choice(["x", "y"], size=n_items),
+        }
+    )
+    embeddings = rng.standard_normal((n_items, 70)).astype(np.float32)
+    users = rng.integers(0, 9, size=n_items)
+    content = item_content.fit(embeddings, users, catalogue, catalogue["item_id"].to_list())
+    assert content is not None
+    items = item_content.items_of(catalogue, catalogue["item_id"].to_list())
+    hashed, weighing = dense(items, content.info.price_edges), np.diag(np.log1p(users))
+    system = hashed.T @ weighing @ hashed + item_content.REGULARIZATION * np.eye(hashed.shape[1])
+    expected = np.linalg.solve(system, hashed.T @ weighing @ embeddings)
+    np.testing.assert_allclose(content.weights, expected, atol=1e-5)
+
+
+def test_items_without_users_embedding_or_facts_teach_nothing() -> None:
+    catalogue = pl.DataFrame({"item_id": ["a", "b"], "title": ["Lamp", None], "category": None, "price": [None, None]})
+    catalogue = catalogue.cast({"title": pl.String, "category": pl.String, "price": pl.Float64})
+    vectors = np.ones((2, 3), np.float32)
+    assert item_content.fit(vectors, np.array([0, 4]), catalogue, ["a", "b"]) is None
+    assert item_content.fit(vectors * 0, np.array([4, 4]), catalogue, ["a", "b"]) is None
+    assert item_content.fit(vectors, np.array([4, 0]), catalogue, ["a", "b"]) is not None
+
+
+def test_facts_find_the_people_and_the_other_orders_do_not(judged: JudgedNewItems) -> None:
+    assert (judged.items, judged.users) == (NEW + 1, 120)  # the one that nobody ever takes up is in their way too
+    assert list(judged.recall) == list(ORDERS)
+    means = {name: values.mean() for name, values in judged.recall.items()}
+    assert means[BY_CONTENT] > 0.7
+    assert max(value for name, value in means.items() if name != BY_CONTENT) < 0.55
+    assert judged.wins
+    assert judged.reason.startswith("new items have embeddings by content: recall@20 of new items +0.")
+
+
+def test_what_does_not_help_or_costs_the_others_does_not_go_live(judged: JudgedNewItems) -> None:
+    no_better = replace(judged, recall=judged.recall | {BY_CONTENT: judged.recall[TODAY]})
+    too_dear = replace(judged, lists=judged.lists_without - 0.01)
+    few = replace(judged, recall={name: values[:29] for name, values in judged.recall.items()})
+    assert [each.wins for each in (no_better, too_dear, few)] == [False] * 3
+    assert no_better.reason.startswith("new items have no embeddings: recall@20 of new items +0.0000")
+    assert few.reason == "new items have no embeddings: 29 users took any up, 30 are needed"
+
+
+def test_lists_are_those_of_the_reranker(window: Split, fitted: Embeddings) -> None:
+    """New items among the candidates are clipped to the scale of the others; ties go to the earlier candidate."""
+    values = Values(
+        items=np.array([[3, 1, 2]], np.int32),
+        personal=np.array([[0.8, 0.4, 0.0]], np.float32),
+        popularity=np.array([[0.0, 1.0, 0.0]]),
+        recency=np.array([[0.1, 0.0, 0.0]]),
+        transitions=np.zeros((1, 3), np.float32),
+    )
+    of_new = np.array([[0.6, 9.0, -9.0]], np.float32)
+    ranked = new_items._ranked_with_new(values, of_new, BlendInfo(), n_items=10)
+    assert ranked.tolist() == [[11, 3, 10, 1, 2, 12]]
+    mixed = new_items._ranked_with_new(values, of_new, BlendInfo(popularity=1.0), n_items=10)
+    assert mixed.tolist() == [[1, 3, 11, 10, 2, 12]]  # 1.5, then 1.0 of both, 0.75, and 0 of both
+
+
+def test_facts_of_the_judged_are_those_of_their_first_day(shop: Shop) -> None:
+    told = shop.catalogue.filter(pl.col("item_id") != "never").with_columns(title=pl.lit("As told first"))
+    facts = Facts.of(replace(shop, first_told=told))
+    assert facts.catalogue.filter(pl.col("title") != "As told first")["item_id"].to_list() == ["never"]
+    assert facts.never_sold == ["never"]
+
+
+def test_nothing_is_judged_where_there_is_nothing_to_judge(shop: Shop, window: Split, fitted: Embeddings) -> None:
+    facts = Facts.of(shop)
+    nothing = replace(
+        facts,
+        catalogue=facts.catalogue.with_columns(
+            pl.lit(None).alias(name).cast(dtype)
+            for name, dtype in (("title", pl.String), ("category", pl.String), ("price", pl.Float64))
+        ),
+    )
+    popular = Embeddings(np.zeros_like(fitted.user), np.zeros_like(fitted.item))
+    for embeddings, of, known in (
+        (fitted, replace(window, new_items=None), facts),
+        (fitted, window, nothing),
+        (popular, window, facts),
+    ):
+        assert new_items.judge(embeddings, of, known, Blend(), settings=SETTINGS) is None
+
+
+def test_the_verdict_the_report_and_the_table_tell_of_them(shop: Shop, window: Split, tmp_path: Path) -> None:
+    settings = Settings(artifact_dir=tmp_path, horizon_days=40)
+    facts = Facts.of(shop)
+    judgement = judging.judge(
+        RECIPE, window, blend=Blend(), baseline=PopularityRecipe(), live=None, settings=settings, facts=facts
+    )
+    assert judgement.new_items is not None
+    assert f"passed: {judgement.new_items.reason}" in judging.verdict_on(judgement, 1.0, settings=settings).reasons
+    figures = run_report.new_items_figures(judgement.new_items)
+    assert (figures.users, list(figures.recall)) == (120, list(ORDERS))
+    [*_, header, row] = [
+        line
+        for told in table.tables([window], RECIPE, facts=facts, settings=settings)
+        for line in told.line().splitlines()
+    ]
+    assert header.count("|") == row.count("|")
+    assert row.startswith(f"| {CUT:%Y-%m-%d} | {NEW + 1} | 120 | ")
+    assert row.endswith("| yes |")
+
+
+def test_services_compute_the_vectors_that_the_trainer_judged(shop: Shop, window: Split, fitted: Embeddings) -> None:
+    content = new_items.fit(fitted, window.train, shop.catalogue)
+    assert isinstance(content, ItemContent)
+    [item] = item_content.items_of(shop.catalogue, ["n001"])
+    as_the_api_has_it = Item("another id", title="Thing", category="odd", price=5.0, image_url="x", available=False)
+    np.testing.assert_array_equal(content.vector(item), content.vector(as_the_api_has_it))
