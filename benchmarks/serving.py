@@ -4,7 +4,8 @@
 
 What is compared, on the same cores and in the same run (`serving_systems`): the baseline with one and with two workers,
 our own code in one process, and this system. They are asked in turns, several times; the medians count. Two shops
-(`serving_shops`), the living one first, in three sizes. Needs wrk (`apt-get install wrk`).
+(`serving_shops`), the living one first, in three sizes. Last what a learned ranker costs in the reranker
+(`serving_ranker`). Needs wrk (`apt-get install wrk`).
 """
 
 import argparse
@@ -18,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import load, serving_lists, serving_shops, serving_systems, serving_volume
+from benchmarks import load, serving_lists, serving_ranker, serving_shops, serving_systems, serving_volume
 from benchmarks.load import Load
 from benchmarks.serving_shops import Shop
 from benchmarks.serving_systems import HOST, Target
@@ -63,6 +64,7 @@ def main() -> None:
                 print("\n".join(map(needs, targets)))
                 answers = serving_lists.shares(targets[-1].url, shop, lists=_LISTS)
                 print(f"\nthis system's lists: {serving_lists.described(answers)}", flush=True)
+    print(f"\n## A version with a learned ranker\n\n{serving_ranker.table(serving_ranker.ITEMS)}")
 
 
 def machine() -> str:

@@ -134,14 +134,13 @@ def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRAINER_LEARNED_RANKER", "true")
-    # the index gives items without a vector a score of 0: they would take places of the last of the nearest
-    ranked = compared(shop_with_short_fashions(), tmp_path, never_sold=0)
+    ranked = compared(shop_with_short_fashions(), tmp_path)
     assert ranked.blend.ranker is not None, ranked.render()
     assert ranked.same_list.mean() >= 0.99, ranked.render()
 
 
 def test_where_newness_counts_it_is_served_as_the_trainer_ranks_it(tmp_path: Path) -> None:
-    new = compared(shop_of_novelties(), tmp_path, never_sold=0)
+    new = compared(shop_of_novelties(), tmp_path)
     assert new.blend.info.recency > 0, new.render()
     assert new.blend.info.transitions == 0, new.render()  # popular items are candidates, whatever counts
     assert new.same_list.mean() >= 0.99, new.render()

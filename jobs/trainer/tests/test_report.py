@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from trainer.evaluation.bootstrap import Interval, PairedDifference
+from trainer.evaluation.exposures import OffPolicy
 from trainer.evaluation.full_ranking import Evaluation, Segment
 from trainer.evaluation.hard_negatives import HardNegatives
+from trainer.evaluation.off_policy import Estimate
 from trainer.publishing.two_stage import BudgetRow, LossBudget
 from trainer.report import figures, page
 from trainer.report.figures import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
@@ -72,6 +74,15 @@ def full() -> RunReport:
             )
         ],
         two_stage=TwoStageFigures(LossBudget(exact_recall=0.2, users=9, rows=(row,)), chosen=row),
+        off_policy=OffPolicy(
+            lists=4321,
+            explored_lists=1234,
+            served={"clicked": Interval(0.0625, 0.05, 0.07)},
+            orders={
+                "the new order": {"clicked": Estimate(*[Interval(0.0875, 0.08, 0.09)] * 3, 0.375, 777.0, 3)},
+                "another": {"clicked": Estimate(*[Interval(0.99, 0.9, 1.0)] * 3, 0.001, 2.0, 0)},
+            },
+        ),
         data={"users": 12345},
         settings={"dim": 64, "recency": None},
     )
@@ -118,6 +129,22 @@ def test_the_page_shows_every_part_of_the_run(full: RunReport, tmp_path: Path) -
     for figure in ("0.7500", "+0.3750", "0.004", "0.4321", "12,345", "75.0 %", "at most 3 items in train", "0.1250"):
         assert figure in page.text
     assert page.tags.count("svg") == 5
+
+
+def test_the_page_shows_what_the_log_says_and_no_figure_that_rests_on_too_little(
+    full: RunReport, tmp_path: Path
+) -> None:
+    _, page = written(full, tmp_path)
+    assert "By what was shown" in page.text
+    for figure in ("4,321", "1,234", "0.0625", "0.0875", "37.5 %", "777", "too little in common to tell"):
+        assert figure in page.text
+    assert "0.9900" not in page.text
+
+
+def test_where_nothing_was_explored_the_page_says_that_no_estimate_is_honest(full: RunReport, tmp_path: Path) -> None:
+    log = OffPolicy(lists=9, explored_lists=0, served={"clicked": Interval(0.5, 0.4, 0.6)}, orders={})
+    _, page = written(replace(full, off_policy=log), tmp_path)
+    assert "no estimate of another order is honest" in page.text
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(full: RunReport, tmp_path: Path) -> None:

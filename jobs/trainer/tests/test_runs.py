@@ -4,29 +4,20 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
 import pytest
-from lake_files import DAY_MS, MIDDAY_MS
+from lake_files import DAY_MS, MIDDAY_MS, write_table
 from two_tastes import two_tastes
 from typer.testing import CliRunner
 
 from recsys.artifact import layout, runs
 from recsys.errors import DataError
-from recsys.lake import COMMITTED, EVENTS, EXPOSURES, MERGES, Committed, Table, lake_dir
+from recsys.lake import COMMITTED, Committed, lake_dir
 from trainer.__main__ import app
 from trainer.shop_data import served
 from trainer.shop_data.served import Served
 
 NOW = datetime(2026, 7, 3, tzinfo=UTC)
 MINUTE_MS = 60_000
-
-
-def write(lake: Path, table: Table, schema: pl.Schema, rows: list[dict[str, object]]) -> dict[str, int]:
-    numbered = [{"sequence": number, **row} for number, row in enumerate(rows, start=1)]
-    path = f"{table}/date=2026-07-01/part-1-{len(rows)}.1.parquet"
-    (lake / path).parent.mkdir(parents=True)
-    pl.DataFrame(numbered, schema=schema).write_parquet(lake / path)
-    return {path: len(rows)}
 
 
 def shown(list_id: str, version: str, *item_ids: str, **who: str) -> dict[str, object]:
@@ -58,9 +49,9 @@ def test_clicks_and_purchases_are_counted_by_version(tmp_path: Path) -> None:
         did("purchase", "c", after_ms=8 * DAY_MS, user_id="ben"),  # too late
     ]
     lake = lake_dir(tmp_path)
-    parts = write(lake, "exposures", EXPOSURES, exposures) | write(lake, "events", EVENTS, events + no_clicks)
+    parts = write_table(lake, "exposures", exposures) | write_table(lake, "events", events + no_clicks)
     merges: list[dict[str, object]] = [{"sequence": 9, "session_id": "s", "user_id": "cleo", "unix_ms": MIDDAY_MS}]
-    parts |= write(lake, "merges", MERGES, merges)
+    parts |= write_table(lake, "merges", merges)
     (lake / COMMITTED).write_text(Committed(sequence=9, parts=parts).model_dump_json())
 
     found = served.by_version(lake, days=30, now=NOW)

@@ -91,6 +91,13 @@ def test_only_events_of_the_named_types_count_as_seen(board: Retriever) -> None:
     assert (after("purchase"), after("view")) == ([["item-03"]], [["item-01"]])
 
 
+def test_an_item_that_nobody_took_up_is_in_no_list(tmp_path: Path) -> None:
+    board = checkerboard()
+    board.item_embeddings[3] = 0
+    retriever = retriever_of(publish(board, tmp_path))
+    assert items_of(retriever, ["user-03"], count=3, conditions=SEEN_TOO) == [["item-01", "item-05", "item-07"]]
+
+
 def test_what_is_off_sale_or_excluded_or_filtered_is_in_no_list(tmp_path: Path) -> None:
     retriever = retriever_of(publish(off_sale(checkerboard(), 1), tmp_path))
     conditions = Conditions(

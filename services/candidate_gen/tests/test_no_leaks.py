@@ -276,9 +276,11 @@ def ask_for_somebody(
     assert len(found.item_ids) >= min(count, len(passing))
     if found.query_vector:
         ann = [bool(sources & (1 << CANDIDATE_SOURCE_ANN)) for sources in sources_of(found.candidates)]
-        expected = min(count, len(passing - set(NEW_IDS)))
+        has_vector = {item_id for row, item_id in enumerate(IDS) if shop.item_embeddings[row].any()}
+        known = passing & has_vector  # of all others the trainer knows no score either
+        expected = min(count, len(known))
         assert ann == [True] * expected + [False] * (len(ann) - expected)
-        check_best(shop, np.frombuffer(found.query_vector, "<f4"), passing, found.candidates, count=expected)
+        check_best(shop, np.frombuffer(found.query_vector, "<f4"), known, found.candidates, count=expected)
     live.erased = {}
 
 

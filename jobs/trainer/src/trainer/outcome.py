@@ -1,5 +1,6 @@
 """A finished run, on whatever engine: what was published, how it was judged, and what the gate said."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -33,6 +34,7 @@ class Outcome(Generic[JudgementT]):
     verdict: Verdict
     activated: bool
     report: Path | None = None  # HTML, with the same as JSON beside it
+    by_exposures: Sequence[str] = ()  # what the log of what was shown says of it
 
     def summary(self) -> str:
         """Lines for a terminal."""
@@ -40,7 +42,7 @@ class Outcome(Generic[JudgementT]):
         if self.judgement is not None:
             new, popular = self.judgement.new, self.judgement.popularity
             lines += [f"{m}: {new.mean(m):.4f} (popularity {popular.mean(m):.4f})" for m in FIGURES]
-        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons]
+        lines += [f"judged by {self.verdict.users:,} users", *self.verdict.reasons, *self.by_exposures]
         if self.report is not None:
             lines.append(f"report: {self.report}")
         return "\n".join([*lines, f"{self.version} is {'live' if self.activated else 'refused, and not live'}"])

@@ -23,7 +23,7 @@ from trainer.choosing.judging import Judgement
 from trainer.choosing.new_items import Facts
 from trainer.choosing.recipe import LightGCNRecipe, PersonalRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.choosing.tuning import Tuned
-from trainer.evaluation import bootstrap, sample, windows
+from trainer.evaluation import bootstrap, exposures, sample, windows
 from trainer.models import transitions
 from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
@@ -60,20 +60,40 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
             held_out = sample.to_compare(held_out, settings=settings)
+    shown = None
+    if shop.lake is not None and held_out:
+        with step("read what was shown"):
+            shown = exposures.in_window(shop.lake, held_out[-1])
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
     facts = Facts.of(shop) if settings.item_content else None
     shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
     decided = decision.decide(
-        given, held_out, default_recipes(known), live=live, force=force, settings=settings, facts=facts
+        given,
+        held_out,
+        default_recipes(known),
+        live=live,
+        force=force,
+        settings=settings,
+        facts=facts,
+        shown=shown,
     )
-    del held_out, facts
+    del held_out, facts, shown
     version, verdict, spec = _fit_and_publish(
         shop, known, decided, data_until=data_until, force=force, settings=settings
     )
     path = _report(version, decided, spec, settings=settings)
-    return Outcome(version, decided.recipe, decided.judgement, verdict, activated=verdict.passed or force, report=path)
+    off_policy = decided.judgement.off_policy if decided.judgement else None
+    return Outcome(
+        version,
+        decided.recipe,
+        decided.judgement,
+        verdict,
+        activated=verdict.passed or force,
+        report=path,
+        by_exposures=off_policy.lines() if off_policy else (),
+    )
 
 
 def _fit_and_publish(
@@ -223,4 +243,4 @@ def live_manifest(volume: Path) -> Manifest | None:
 
 def before(shop: Shop, moment: datetime) -> Shop:
     """The shop as it was: events before a moment. Which of the stream are among them is not known any more."""
-    return replace(shop, events=shop.events.filter(pl.col("timestamp") < moment), stream_sequence=0)
+    return replace(shop, events=shop.events.filter(pl.col("timestamp") < moment), stream_sequence=0, lake=None)

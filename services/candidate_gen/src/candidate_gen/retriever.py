@@ -120,6 +120,7 @@ class Retriever:
         self.is_popularity = not is_trained.any()  # the model: no item has a vector
         if self.is_popularity:  # yet those with events are known
             is_trained = artifact.first_seen != 0
+        self._knows_all = bool(is_trained.all())
         self.queries = QueryVectors(artifact, row_of=self._row_of)
         self.sources = Sources(self.retrieval, self._similar, popularity=artifact.popularity, counts=counts)
         self._taking = threading.Lock()
@@ -158,6 +159,9 @@ class Retriever:
         self._expect_all_events_needed(asker, user)
         excluded = self._excluded(conditions, eligible, asker=asker, user=user)
         items = eligible.matching(conditions.filter).without(excluded.rows)
+        trained = items
+        if not self._knows_all:
+            trained = eligible.matching(conditions.filter, only_trained=True).without(excluded.rows)
         query = self.queries.of(user, events=asker.events, basket_item_ids=asker.basket_item_ids, explain=explain)
         following = comes_next(self.artifact.transitions, query.history)
         asked = Asked(
@@ -167,10 +171,11 @@ class Retriever:
             recent=self._recent(asker),
             eligible=eligible,
             items=items,
+            trained=trained,
             count=count,
         )
         nearest, others = self.sources.nearest(asked), self.sources.others(asked)
-        self._recall.offer(self.retrieval, asked.vector, items, nearest)
+        self._recall.offer(self.retrieval, asked.vector, trained, nearest)
         candidates = candidates_of(
             Source.ANN,
             nearest,
@@ -189,10 +194,11 @@ class Retriever:
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
         )
 
-    def items(self, conditions: Conditions) -> ItemsLeft:
-        """The items of this moment that may be answers, to whoever asks."""
+    def items(self, conditions: Conditions, *, only_trained: bool = False) -> ItemsLeft:
+        """The items of this moment that may be answers, to whoever asks; or of those, what the model knows."""
         eligible = self._eligible
-        return eligible.matching(conditions.filter).without(self._excluded(conditions, eligible).rows)
+        excluded = self._excluded(conditions, eligible).rows
+        return eligible.matching(conditions.filter, only_trained=only_trained).without(excluded)
 
     def similar(self, item_id: str, conditions: Conditions, *, count: int) -> Candidates:
         """Items nearest to an item's embedding by cosine, without itself.

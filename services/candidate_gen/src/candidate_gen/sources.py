@@ -55,6 +55,7 @@ class Asked:
     recent: Sequence[int]  # rows of the items that they looked at last, most recent first
     eligible: EligibleItems
     items: ItemsLeft  # those of them that may be an answer to this request
+    trained: ItemsLeft  # of those, the items of which the model knows something: all that the trainer ranks
     count: int  # so many of the index
 
 
@@ -72,7 +73,7 @@ class Sources:
 
     def nearest(self, asked: Asked) -> Neighbours:
         """What the index finds for a vector: none without one."""
-        return NONE if asked.vector is None else self._retrieval.nearest(asked.vector, asked.items, asked.count)
+        return NONE if asked.vector is None else self._retrieval.nearest(asked.vector, asked.trained, asked.count)
 
     def others(self, asked: Asked) -> list[Proposals]:
         """What each source beside the index proposes, the most personal first.
@@ -80,13 +81,14 @@ class Sources:
         Without a vector, popular items take the place of the index.
         """
         counts, items, eligible = self.counts, asked.items, asked.eligible
+        ranked_by_model = items if asked.vector is None else asked.trained
         popular = counts.popular if asked.vector is not None else max(asked.count, counts.popular)
-        new = asked.count if items.n_known < asked.count else counts.new
+        new = asked.count if ranked_by_model.n_known < asked.count else counts.new
         return [
             Proposals(Source.TRANSITIONS, ranked(asked.next.best(items.rows, counts.transitions))),
             Proposals(Source.SESSION, self._session.best(asked.recent, items.rows)),
             Proposals(Source.CONTENT, self._by_content(asked)),
-            Proposals(Source.POPULAR, self.popular.first(items, popular)),
+            Proposals(Source.POPULAR, self.popular.first(ranked_by_model, popular)),
             Proposals(Source.TRENDING, trending_items(eligible.trending, items, counts.trending)),
             Proposals(Source.NEW, new_items(eligible.unknown_to_model, items.rows, new, user_id=asked.user_id)),
         ]

@@ -18,6 +18,7 @@ from trainer.choosing.judging import Judgement
 from trainer.choosing.new_items import Facts
 from trainer.choosing.recipe import PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
+from trainer.evaluation.exposures import Shown
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import ENOUGH_USERS
 from trainer.settings import Settings
@@ -55,6 +56,7 @@ def decide(
     live: Manifest | None,
     force: bool,
     settings: Settings,
+    shown: Shown | None = None,
     facts: Facts | None = None,
 ) -> Decision:
     """Choose on windows before the newest (unless a recipe is given) and judge on the newest.
@@ -63,6 +65,7 @@ def decide(
         windows: held out, newest last; none where the events are too few.
         to_try: recipes to choose from, the safest first.
         force: what was chosen stays chosen, however it is judged.
+        shown: the lists of the newest window, by which orders are estimated too.
         facts: of the shop's items; none: new items are not judged.
     """
     users = windows[-1].judged_users if windows else 0
@@ -79,6 +82,7 @@ def decide(
         baseline=choice.baseline,
         live=live,
         settings=settings,
+        shown=shown,
         facts=facts,
     )
     if not (force or judging.is_personal(live)):

@@ -13,7 +13,9 @@ from trainer.choosing.blending import Blend
 from trainer.choosing.gate import METRIC, Judged, Verdict, decide, with_interval
 from trainer.choosing.new_items import Facts, JudgedNewItems
 from trainer.choosing.recipe import PopularityRecipe, Recipe
+from trainer.evaluation import exposures
 from trainer.evaluation.bootstrap import PairedDifference, paired
+from trainer.evaluation.exposures import OffPolicy, Shown
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.evaluation.split import Split
 from trainer.evaluation.windows import ENOUGH_USERS
@@ -65,6 +67,7 @@ class Judgement:
     baselines: dict[str, Evaluation]  # always in the table
     new_items: JudgedNewItems | None  # embeddings of new items by their facts; none: there was nothing to judge
     other: Scorer  # a model that is not the judged one, to draw hard negatives
+    off_policy: OffPolicy | None = None  # by the log of what was shown; none: nothing was
     stands_in: str = ""  # why the baseline takes the place of the recipe that was chosen; empty: it does not
 
 
@@ -77,9 +80,13 @@ def judge(
     live: Manifest | None,
     settings: Settings,
     ranker: Learned | None = None,
+    shown: Shown | None = None,
     facts: Facts | None = None,
 ) -> Judgement:
     """Fit and evaluate on a window: the recipe, the live version's recipe, each with its blend, and the baselines.
+
+    Args:
+        shown: lists of the window, by which the orders of both are estimated too.
 
     Raises:
         InvalidArgumentError: nobody has a test item in the window.
@@ -98,8 +105,11 @@ def judge(
     def judged(scorer: Scorer) -> Evaluation:
         return evaluate(scorer, window, ks=KS, popularity=recent, max_users=settings.judging_users, seed=settings.seed)
 
+    def lists_of(fitted: Embeddings, by: Blend) -> Scorer:
+        return blending.scorer(fitted, train, by, recent_days=settings.recent_days)
+
     def served(fitted: Embeddings, by: Blend) -> Evaluation:
-        return judged(blending.scorer(fitted, train, by, recent_days=settings.recent_days))
+        return judged(lists_of(fitted, by))
 
     started = time.perf_counter()
     with step(f"judge {recipes.described(recipe)}: fit"):
@@ -115,6 +125,7 @@ def judge(
             learned = _judged_ranker(served(embeddings, ranked), new, seed=settings.seed)
         if learned.wins:
             blend, new = ranked, learned.evaluation
+    orders = {f"the new version's order ({recipes.described(recipe)})": lists_of(embeddings, blend)}
     of_new_items = None
     if facts is not None:
         with step("judge new items"):
@@ -126,7 +137,9 @@ def judge(
         of_blend = Blend.of(live, settings.artifact_dir)
         is_new = is_same and of_blend == blend
         with step("judge the live version's recipe"):
-            of_live = new if is_new else served(embeddings if is_same else fit(live_recipe), of_blend)
+            lists_of_live = lists_of(embeddings if is_same else fit(live_recipe), of_blend)
+            of_live = new if is_new else judged(lists_of_live)
+        orders["the live version's order"] = lists_of_live
     with step("judge baselines"):
         neighbours = item_knn.fit(train)
         popularity = judged(fit(baseline))
@@ -135,6 +148,10 @@ def judge(
             "recent popularity": judged(baselines.popularity(recent, n_users=len(train.user_ids))),
             "item-kNN": judged(neighbours),
         }
+    off_policy = None
+    if shown is not None:
+        with step("judge by what was shown"):
+            off_policy = exposures.judge(shown, orders, train, seed=settings.seed)
     return Judgement(
         window=window,
         recipe=recipe,
@@ -149,6 +166,7 @@ def judge(
         baselines=beside,
         new_items=of_new_items,
         other=neighbours,
+        off_policy=off_policy,
     )
 
 

@@ -4,7 +4,7 @@ Users are the unit that is drawn: the percentile bootstrap of Efron & Tibshirani
 move with other users of the same shop and period; not with another period, and not with another training seed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,31 @@ def paired(a: NDArray[np.float64], b: NDArray[np.float64], *, resamples: int = 2
     smaller_side = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
     p_value = min(1.0, 2 * (smaller_side + 1) / (resamples + 1))
     return PairedDifference(found.value, found.low, found.high, p_value=float(p_value))
+
+
+def of_sums(
+    sums: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """A figure that is made of sums over users, such as a ratio, with its 95 % interval.
+
+    Args:
+        sums: float64 [n_users, any], what each user adds to the sums.
+        statistic: of sums [n, any], one figure each: [n].
+        resamples: number of bootstrap draws.
+        seed: of the draws.
+
+    Raises:
+        InvalidArgumentError: no users.
+    """
+    if len(sums) == 0:
+        raise InvalidArgumentError("the bootstrap needs at least one user, found none")
+    drawn = [statistic(counts @ sums) for counts in _draw_counts(len(sums), resamples=resamples, seed=seed)]
+    low, high = np.quantile(np.concatenate(drawn), _TAILS).tolist()
+    return Interval(float(statistic(sums.sum(axis=0, keepdims=True))[0]), low, high)
 
 
 def _resampled(values: NDArray[np.float64], *, resamples: int, seed: int) -> tuple[list[Interval], NDArray[np.float64]]:

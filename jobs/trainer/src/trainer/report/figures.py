@@ -11,6 +11,7 @@ from trainer.choosing import new_items
 from trainer.choosing.new_items import JudgedNewItems
 from trainer.evaluation import bootstrap, metrics
 from trainer.evaluation.bootstrap import Interval, PairedDifference
+from trainer.evaluation.exposures import OffPolicy
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.evaluation.hard_negatives import HardNegatives
 from trainer.publishing.two_stage import BudgetRow, LossBudget
@@ -113,6 +114,7 @@ class RunReport:
     two_stage: TwoStageFigures | None
     data: dict[str, str | int | float]
     settings: dict[str, str | int | float | bool | None]
+    off_policy: OffPolicy | None = None  # none: no list was shown in the window
     new_items: NewItemsFigures | None = None
 
 

@@ -76,6 +76,7 @@ def describe(
             "recent_days": settings.recent_days,
             "horizon_days": settings.horizon_days,
         },
+        off_policy=judgement.off_policy,
         new_items=new_items_figures(judgement.new_items) if judgement.new_items else None,
     )
 

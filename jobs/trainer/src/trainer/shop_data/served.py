@@ -1,4 +1,4 @@
-"""What the lists of each version have brought: exposures, events and merges of the lake in, figures by version out."""
+"""What lists have brought: exposures, events and merges of the lake in, figures by version or places of lists out."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,8 @@ WINDOW_DAYS: Final = 7
 
 _SKEW_MS: Final = 300_000  # by so much the shop's clock may be behind the gateway's
 _DAY_MS: Final = 86_400_000
-_PERSON: Final = pl.coalesce(pl.lit("u:") + pl.coalesce("user_id", "owner"), pl.lit("s:") + pl.col("session_id")).alias(
-    "person"
-)
+_USER: Final = pl.coalesce("user_id", "owner").alias("user_id")
+_PERSON: Final = pl.coalesce(pl.lit("u:") + _USER, pl.lit("s:") + pl.col("session_id")).alias("person")
 
 
 @dataclass(frozen=True)
@@ -45,35 +44,71 @@ def by_version(lake: Path, *, days: float, now: datetime) -> dict[str, Served]:
     return as_committed(lake, lambda committed: _of_commit(lake, committed, since))
 
 
+def by_place(lake: Path, *, since: datetime) -> pl.DataFrame:
+    """The places of lists that users were shown from a moment on: of each list its first page, in the list's order.
+
+    Returns:
+        Columns list_id, user_id, place (from 0), item_id, propensity, clicked and bought, as of `Served`, by item.
+
+    Raises: DataError (of the lake).
+    """
+    day, since_ms = since.astimezone(UTC).date().isoformat(), since.timestamp() * 1000
+
+    def read(committed: Committed) -> pl.DataFrame:
+        shown, done = _read(lake, committed, day)
+        of_users = shown.filter(pl.col("user_id").is_not_null() & (pl.col("unix_ms") >= since_ms))
+        places = of_users.select(
+            "list_id",
+            "user_id",
+            pl.int_ranges(pl.col("item_ids").list.len()).alias("place"),
+            pl.col("item_ids").alias("item_id"),
+            pl.col("propensities").alias("propensity"),
+        ).explode("place", "item_id", "propensity")
+        taken = {"clicked": _clicked(of_users, done), "bought": _bought(of_users, done)}
+        for name, pairs in taken.items():
+            places = places.join(pairs.with_columns(pl.lit(True).alias(name)), on=["list_id", "item_id"], how="left")
+        return places.with_columns(pl.col(*taken).fill_null(False)).sort("list_id", "place")
+
+    return as_committed(lake, read)
+
+
 def _of_commit(lake: Path, committed: Committed, since: str) -> dict[str, Served]:
+    shown, done = _read(lake, committed, since)
+    figures = shown.group_by("artifact_version").agg(
+        lists=pl.len(),
+        clicked=pl.col("list_id").is_in(_clicked(shown, done)["list_id"].implode()).sum(),
+        bought=pl.col("list_id").is_in(_bought(shown, done)["list_id"].implode()).sum(),
+    )
+    return {version: Served(*counts) for version, *counts in figures.iter_rows()}
+
+
+def _read(lake: Path, committed: Committed, since: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of the days from `since` (YYYY-MM-DD) on: the first page of each list shown to somebody, and what was done."""
     merges = collect_parts(lake, committed, "merges", lambda part: part)
 
     def shown_in(part: pl.LazyFrame) -> pl.LazyFrame:
-        columns = (LIST_ID, "unix_ms", "artifact_version", "item_ids", _PERSON)
+        columns = (LIST_ID, "unix_ms", "artifact_version", "item_ids", "propensities", "sequence", _USER, _PERSON)
         return with_owners(part, merges).select(*columns).drop_nulls("person")
 
     def done_in(part: pl.LazyFrame) -> pl.LazyFrame:
         wanted = part.filter(LIST_ID.is_not_null() | (pl.col("event_type") == PURCHASE))
         return with_owners(wanted, merges).select(LIST_ID, "item_id", "event_type", "unix_ms", _PERSON)
 
-    shown = collect_parts(lake, committed, "exposures", shown_in, since=since).unique("list_id")
+    pages = collect_parts(lake, committed, "exposures", shown_in, since=since).sort("sequence")
     done = collect_parts(lake, committed, "events", done_in, since=since)
-    figures = shown.group_by("artifact_version").agg(
-        lists=pl.len(),
-        clicked=pl.col("list_id").is_in(_clicked(shown, done).implode()).sum(),
-        bought=pl.col("list_id").is_in(_bought(shown, done).implode()).sum(),
-    )
-    return {version: Served(*counts) for version, *counts in figures.iter_rows()}
+    return pages.unique("list_id", keep="first"), done
 
 
-def _clicked(shown: pl.DataFrame, done: pl.DataFrame) -> pl.Series:
+def _clicked(shown: pl.DataFrame, done: pl.DataFrame) -> pl.DataFrame:
+    """Columns list_id and item_id: what was clicked where, each once."""
     answers = done.filter(pl.col("event_type") != REMOVE).join(shown, on=["list_id", "person"])
-    return answers.filter(pl.col("item_ids").list.contains(pl.col("item_id")))["list_id"].unique()
+    return answers.filter(pl.col("item_ids").list.contains(pl.col("item_id"))).select("list_id", "item_id").unique()
 
 
-def _bought(shown: pl.DataFrame, done: pl.DataFrame) -> pl.Series:
+def _bought(shown: pl.DataFrame, done: pl.DataFrame) -> pl.DataFrame:
+    """Columns list_id and item_id: what was bought after which list, each once."""
     purchases = done.filter(event_type=PURCHASE).select("person", "item_id", bought_ms="unix_ms")
     items = shown.join(purchases, on="person", how="semi").explode("item_ids").rename({"item_ids": "item_id"})
     pairs = items.join(purchases, on=["person", "item_id"])
     delay_ms = pl.col("bought_ms") - pl.col("unix_ms")
-    return pairs.filter(delay_ms.is_between(-_SKEW_MS, WINDOW_DAYS * _DAY_MS))["list_id"].unique()
+    return pairs.filter(delay_ms.is_between(-_SKEW_MS, WINDOW_DAYS * _DAY_MS)).select("list_id", "item_id").unique()

@@ -1,6 +1,7 @@
 """The hand-off from reading to learning."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -15,3 +16,4 @@ class Shop:
     # Events.first_told: what is known of items on their first day; none: as the catalogue, which no event changed
     first_told: pl.DataFrame | None = None
     stream_sequence: int = 0  # of the last event of the stream among the events; 0: none is of the stream
+    lake: Path | None = None  # which has what was shown too; none: nothing is known of that

@@ -1,5 +1,6 @@
 """The paths that a command was given in, the shop to learn from out: its files, and the lake over them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,6 +33,7 @@ def read(files: ShopFiles, *, settings: Settings) -> tuple[Shop, list[str]]:
     if committed is not None:
         shop, report = lake.add(shop, found, mapping=terms)
         reports.append(report.render())
+        shop = replace(shop, lake=found)
     return shop, reports
 
 

@@ -61,7 +61,7 @@ class Campaign:
 
     def lists(self, user_ids: Sequence[str]) -> Lists:
         """The lists of these users, in their order, out of the items that are on sale now."""
-        items = self.retriever.items(self._conditions)
+        items = self.retriever.items(self._conditions, only_trained=not self.retriever.is_popularity)
         ranking = (PopularRanking if self.retriever.is_popularity else PersonalRanking)(self.retriever, items)
         users = self._rows_of(user_ids, ranking)
         rows = np.full((len(users), self._count), NO_ROW, np.int64)
