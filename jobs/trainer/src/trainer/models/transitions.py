@@ -95,7 +95,8 @@ def fit(known: Interactions, info: TransitionsInfo) -> Transitions:
     for start, rows in counts.parts:
         sources = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
         of_sources = counts.by_source[start + sources] ** info.source_exponent
-        of_rows = rows.data / (of_sources * counts.by_target[rows.indices] ** info.target_exponent)
+        shrunk = rows.data * (rows.data / (rows.data + info.shrinkage))
+        of_rows = shrunk / (of_sources * counts.by_target[rows.indices] ** info.target_exponent)
         is_high = _at_least_the(most, of_rows, rows.indptr)
         sources, targets, of_rows = sources[is_high], rows.indices[is_high], of_rows[is_high]
         order = np.lexsort((targets, -of_rows, sources))

@@ -115,7 +115,7 @@ def build(
         frame = frame.filter(pl.col("timestamp") < with_zone(until, "until"))
     frame = frame.with_columns(pl.col("event_type").cast(pl.String))
     event_types = weighted_types(frame["event_type"].unique(), weights) if event_types is None else event_types
-    kept, taken_back_pairs = _without_taken_back(frame)
+    kept, taken_back_pairs = without_taken_back(frame)
     kept = kept.filter(pl.col("event_type").is_in(event_types) & (pl.col("share") > 0))
     user_ids = kept["user_id"].unique().sort()
     catalogue = pl.Series("item_id", list(catalogue_items), dtype=pl.String)
@@ -191,7 +191,7 @@ def weighted_types(found: Iterable[str], weights: Mapping[str, float]) -> list[s
     return types
 
 
-def _without_taken_back(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+def without_taken_back(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """The events without removals, with the share (0 to 1) that is left of each, and the count of pairs all gone.
 
     Purchases of a pair are a stack of units, a removal pops. With the stack's height after each event, a purchase

@@ -123,6 +123,8 @@ class TransitionsInfo(_Frozen):
     user_exponent: float = Field(default=0.0, ge=0, exclude_if=lambda exponent: exponent == 0.0)
     source_exponent: float = Field(default=0.5, ge=0, exclude_if=lambda exponent: exponent == 0.5)
     target_exponent: float = Field(default=0.1, ge=0, exclude_if=lambda exponent: exponent == 0.1)
+    # a count c is taken as c² / (c + shrinkage), which keeps down what rests on a few
+    shrinkage: float = Field(default=0.0, ge=0, allow_inf_nan=False, exclude_if=lambda count: count == 0.0)
 
 
 class BlendInfo(_Frozen):
