@@ -26,11 +26,16 @@ class Loads(HTMLParser):
         self.found += [value for name, value in attrs if value and name == LOADED.get(tag)]
 
 
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """As somebody at a terminal runs it: not as a part of the make that runs the tests."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+
+
 @pytest.fixture(scope="module")
 def site() -> Path:
     """Built by `make docs`, for which a warning is an error."""
-    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
-    done = subprocess.run(["make", "docs"], cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    done = make("docs")
     assert done.returncode == 0, done.stdout + done.stderr
     return ROOT / "build/site"
 
@@ -69,7 +74,7 @@ def test_a_link_that_leads_nowhere_ends_the_build(site: Path, tmp_path: Path) ->
     shutil.copytree(ROOT / "build/docs-pages", tmp_path / "build/docs-pages")
     with (tmp_path / "build/docs-pages/docs/quickstart.md").open("a", encoding="utf-8") as page:
         page.write("[nowhere](nothing.md)\n")
-    dry = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True)
+    dry = make("--dry-run", "docs")
     built = shlex.split(dry.stdout.splitlines()[-1].replace(".venv-docs/", f"{ROOT}/.venv-docs/"))
     done = subprocess.run(["env", *built], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
