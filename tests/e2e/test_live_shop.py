@@ -22,9 +22,9 @@ def until(holds: Callable[[], bool], what: str) -> None:
         assert time.monotonic() < deadline, f"not {what} after {WITHIN_S} s"
 
 
-def docker_compose(compose: DockerCompose, *command: str) -> str:
+def docker_compose(compose: DockerCompose, *command: str) -> subprocess.CompletedProcess[str]:
     words = [*compose.docker_compose_command(), *command]
-    return subprocess.run(words, cwd=compose.context, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(words, cwd=compose.context, capture_output=True, text=True, check=True)
 
 
 def recommendations(rest: httpx.Client, user_id: str, count: int = 10) -> dict[str, Any]:
@@ -40,7 +40,9 @@ def ids(answer: dict[str, Any]) -> list[str]:
 
 def committed_events(compose: DockerCompose) -> int:
     """Rows of events that the lake holds."""
-    parts = json.loads(docker_compose(compose, "exec", "-T", "event-sink", "cat", "/artifacts/lake/COMMITTED"))["parts"]
+    parts = json.loads(docker_compose(compose, "exec", "-T", "event-sink", "cat", "/artifacts/lake/COMMITTED").stdout)[
+        "parts"
+    ]
     return sum(rows for path, rows in parts.items() if path.startswith("events/"))
 
 
@@ -85,10 +87,10 @@ def test_what_came_in_is_in_the_lake_and_then_in_the_model(
     compose: DockerCompose, rest: httpx.Client, told: list[str]
 ) -> None:
     until(lambda: committed_events(compose) == len(told), "in the lake")
-    events = json.loads(docker_compose(compose, "config", "--format", "json"))["services"]["trainer"]["command"]
+    events = json.loads(docker_compose(compose, "config", "--format", "json").stdout)["services"]["trainer"]["command"]
     files = events[events.index("--events") :][:2]
-    output = docker_compose(compose, "run", "--rm", "trainer", "train", "--force", *files)
-    assert f"lake: {len(told)} rows read, {len(told)} kept" in output
+    trained = docker_compose(compose, "run", "--rm", "trainer", "train", "--force", *files)
+    assert f"lake: {len(told)} rows read, {len(told)} kept" in trained.stderr
     until(lambda: recommendations(rest, NEWCOMER)["vector"] == "trained", "trained")
 
 
