@@ -149,6 +149,8 @@ def write_files(folder: Path) -> datetime:
 
 def spark(command: str, master: str, folder: Path, volume: Path, *options: str) -> str:
     """What a command of the trainer prints that runs on Spark; its files by paths from where it runs."""
+    # of a small shop Spark's 200 parts take longer to begin than to work
+    (folder / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n", encoding="utf-8")
     files = ["--events", "events", "--catalogue", "items.csv"]
     engine = ["--engine", "spark", "--master", master, "--recipe", str(folder / "recipe.json")]
     done = subprocess.run(
@@ -156,7 +158,12 @@ def spark(command: str, master: str, folder: Path, volume: Path, *options: str) 
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "SPARK_LOCAL_DIRS": str(folder / "spark"), "SPARK_LOCAL_IP": "127.0.0.1"},
+        env={
+            **os.environ,
+            "SPARK_LOCAL_DIRS": str(folder / "spark"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_CONF_DIR": str(folder),
+        },
         cwd=folder,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
@@ -243,12 +250,7 @@ def test_the_services_serve_it_without_a_change(shop: Shop, system: System) -> N
     assert system.candidate_gen.GetCandidates(stranger).vector_origin == VECTOR_ORIGIN_FOLDED_IN
 
 
-def test_the_table_of_evaluate_has_the_same_baselines(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # of a small shop Spark's 200 parts take longer to begin than to work
-    (tmp_path / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\n", encoding="utf-8")
-    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+def test_the_table_of_evaluate_has_the_same_baselines(shop: Shop, tmp_path: Path) -> None:
     one_iteration = RECIPE.model_copy(update={"settings": RECIPE.settings.model_copy(update={"iterations": 1})})
     (shop.folder / "recipe.json").write_text(one_iteration.model_dump_json(), encoding="utf-8")
     told = spark("evaluate", "local[2]", shop.folder, tmp_path, "--windows", "1")
