@@ -9,10 +9,11 @@ from pathlib import Path
 
 from benchmarks.quality import RECENT_DAYS, online_retail_shop
 from trainer.choosing import recipe as recipes
+from trainer.choosing.gate import with_interval
 from trainer.choosing.recipe import IALSRecipe
 from trainer.evaluation import basket_completion, bootstrap
 from trainer.evaluation.windows import rolling
-from trainer.models import bought_together
+from trainer.models import transitions
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
             *basket_completion.split(shop.events, ids, cut=window.cut - horizon, until=window.cut)
         )
         before, held = basket_completion.split(shop.events, ids, cut=window.cut, until=window.cut + horizon)
-        together = basket_completion.together(bought_together.fit(before, info))
+        together = basket_completion.together(transitions.fit(before, info))
         fitted = recipes.fit_model(IALSRecipe(), window.train, seed=0)
         similar = basket_completion.similar(fitted.item)
         lists = {
@@ -41,11 +42,9 @@ def main() -> None:
         print(f"\n30 days from {window.cut:%Y-%m-%d}: {len(held.items)} baskets of {len(set(held.buyers))} people")
         print(f"counted: {info.model_dump_json()}\n\n| list | Recall@10 |\n|---|---|")
         for name, one in bootstrap.intervals(figures).items():
-            print(f"| {name} | {one.value:.4f} [{one.low:.4f}, {one.high:.4f}] |")
+            print(f"| {name} | {one.told()} |")
         gain = bootstrap.paired(figures["bought together"], figures["similar items (ials)"])
-        print(
-            f"\nbought together over similar items: {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]", flush=True
-        )
+        print(f"\nbought together over similar items: {with_interval(gain)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from benchmarks.shop_source import Source
 from trainer.choosing import new_items, selection
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
@@ -46,7 +47,7 @@ from trainer.models.transitions import IN_ORDER, TransitionScores
 from trainer.report import table
 from trainer.report.table import Row
 from trainer.settings import Settings
-from trainer.shop_data import demo_shop, event_files, mapping
+from trainer.shop_data import demo_shop
 from trainer.shop_data.mapping import ColumnMapping
 from trainer.shop_data.shop import Shop
 
@@ -144,11 +145,9 @@ def gowalla(data: Path, *, lightgcn_epochs: int) -> None:
 
 def online_retail_shop(data: Path) -> Shop:
     """Its file, read as the trainer reads it."""
-    terms = mapping.read(Path("examples/online_retail.toml"))
+    files = Source(data / "online-retail/online_retail.csv.gz", Path("examples/online_retail.toml"))
     with TemporaryDirectory() as folder:
-        path = data / "online-retail/online_retail.csv.gz"
-        loaded = event_files.load(path, mapping=terms, quarantine_path=Path(folder) / "quarantine.csv")
-    return Shop(loaded.frame, loaded.catalogue, terms.event_weights, loaded.first_told)
+        return files.read(Path(folder))
 
 
 def first_days(data: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from recsys.artifact.manifest import TransitionsInfo
 from trainer.evaluation import basket_completion
-from trainer.models import bought_together
+from trainer.models import bought_together, transitions
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 ITEMS = ["a", "b", "c", "d"]
@@ -36,7 +36,7 @@ def bought(*baskets: tuple[str, str, int]) -> pl.DataFrame:
 
 
 def lists(frame: pl.DataFrame, info: TransitionsInfo) -> list[str]:
-    found = basket_completion.together(bought_together.fit(bought_together.baskets(frame, ITEMS), info))
+    found = basket_completion.together(transitions.fit(bought_together.baskets(frame, ITEMS), info))
     return ["".join(ITEMS[row] for row in rows if row >= 0) for rows in found]
 
 
@@ -72,7 +72,7 @@ def test_a_popular_item_comes_behind_one_that_belongs_to_the_item() -> None:
 
 def test_shrinkage_takes_a_count_as_its_square_over_itself_and_the_shrinkage() -> None:
     of_baskets = bought_together.baskets(bought(("u", "ab", 0), ("v", "abc", 0)), ITEMS)
-    found = bought_together.fit(of_baskets, PLAIN.model_copy(update={"shrinkage": 3.0}))
+    found = transitions.fit(of_baskets, PLAIN.model_copy(update={"shrinkage": 3.0}))
     assert found.items[:2].tolist() == [1, 2]
     assert found.scores[:2].tolist() == pytest.approx([2 * 2 / 5, 1 / 4])
 
@@ -81,7 +81,7 @@ def test_the_measure_gives_each_item_of_a_basket_and_averages_over_people() -> N
     frame = bought(("u", "ab", 0), ("v", "cd", 0), ("u", "abc", 9), ("v", "cd", 9), ("w", "a", 9))
     before, held = basket_completion.split(frame, ITEMS, cut=START + timedelta(days=5))
     assert held.buyers == ["u", "v"]  # a basket of one item tells nothing
-    found = held.recall(basket_completion.together(bought_together.fit(before, PLAIN)))
+    found = held.recall(basket_completion.together(transitions.fit(before, PLAIN)))
     # u: a → b of b and c, b → a of a and c, c → d of a and b
     assert found.tolist() == pytest.approx([1 / 3, 1.0])
 
@@ -96,7 +96,7 @@ def test_no_list_has_its_own_item_and_a_short_one_is_filled() -> None:
     of_baskets = bought_together.baskets(bought(("u", "ab", 0), ("v", "a", 0), ("v", "c", 1)), ITEMS)
     popular = basket_completion.popular(of_baskets)
     assert popular.tolist() == [[1, 2, 3, -1], [0, 2, 3, -1], [0, 1, 3, -1], [0, 1, 2, -1]]
-    together = basket_completion.together(bought_together.fit(of_baskets, PLAIN))
+    together = basket_completion.together(transitions.fit(of_baskets, PLAIN))
     assert basket_completion.filled(together, popular)[:, :3].tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
     assert basket_completion.similar(np.eye(4, dtype=np.float32)[[0, 1, 0, 1]])[:, 0].tolist() == [2, 3, 0, 1]
 

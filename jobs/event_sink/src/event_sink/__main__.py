@@ -18,13 +18,14 @@ from event_sink.settings import Settings
 from event_sink.sink import Sink
 from recsys.background import Failures
 from recsys.errors import RecsysError, StoreUnavailableError
+from recsys.exit_status import Status
 from recsys.experiments import Sums
 from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.lake import Table, lake_dir
 from recsys.observability.logging import configure
 from recsys.observability.metrics import served
-from recsys.process import CANNOT_START, ended_by_a_sentence, read_settings, told_to_end, wait_until_told
+from recsys.process import ended_by_a_sentence, read_settings, told_to_end, wait_until_told
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def main() -> None:
             asyncio.run(run(settings, once="--once" in sys.argv[1:]))
     except (RecsysError, OSError) as error:
         _log.error("ended", extra={"error": str(error)})
-        sys.exit(CANNOT_START)
+        sys.exit(Status.CANNOT)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
 from trainer.shop_data.shop import Shop
 
-REPORTS = runs.REPORTS
 _IN_THE_MANIFEST = ("recall", "ndcg", "hit_rate", "mrr")
 
 

@@ -6,22 +6,19 @@ The same for every process: what is wrong stands in one line for each mistake, o
 import asyncio
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsError
 
 from recsys.errors import InvalidArgumentError, RecsysError
+from recsys.exit_status import Status, end
 from recsys.settings_file import explained
 
 Settings = TypeVar("Settings", bound=BaseSettings)
-
-CANNOT_START: Final = 2
-"""Exit status of a process that could not do what it was told; 1 is Python's own, for a fault of ours."""
 
 
 def read_settings(kind: type[Settings], **given: Any) -> Settings:
@@ -47,8 +44,7 @@ def ended_by_a_sentence() -> Iterator[None]:
     try:
         yield
     except RecsysError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(CANNOT_START)
+        end(str(error), Status.CANNOT)
 
 
 def told_to_end() -> asyncio.Event:

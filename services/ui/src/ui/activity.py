@@ -68,15 +68,16 @@ def change(now: float | None, before: float | None) -> str:
 def _until(activity: Activity, last: date) -> Week:
     days = [day for day in activity.days if last - timedelta(days=7) < day.date <= last]
     return Week(
-        events=_sum(day.events for day in days),
+        events=summed(day.events for day in days),
         money=sum(day.money for day in days),
         lists=sum(day.lists for day in days),
         clicked_lists=sum(day.clicked_lists for day in days),
-        levels=_sum(day.levels for day in days),
+        levels=summed(day.levels for day in days),
     )
 
 
-def _sum(counts: Iterable[dict[str, int]]) -> Counter[str]:
+def summed(counts: Iterable[dict[str, int]]) -> Counter[str]:
+    """Counts by name, together."""
     whole: Counter[str] = Counter()
     for each in counts:
         whole.update(each)

@@ -8,6 +8,7 @@ among all items, in the lists that would be served: what they take from the othe
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 from zlib import crc32
 
@@ -83,11 +84,12 @@ class JudgedNewItems:
         """Who took up new items."""
         return len(self.recall[BY_CONTENT])
 
-    def gain(self, over: str) -> PairedDifference:
-        """Of Recall@20 of new items."""
-        return bootstrap.paired(self.recall[BY_CONTENT], self.recall[over], seed=self.seed)
+    @cached_property
+    def gain(self) -> PairedDifference:
+        """Of Recall@20 of new items, over today's order."""
+        return bootstrap.paired(self.recall[BY_CONTENT], self.recall[TODAY], seed=self.seed)
 
-    @property
+    @cached_property
     def change(self) -> PairedDifference:
         """Of Recall@20 of all items."""
         return bootstrap.paired(self.lists, self.lists_today, seed=self.seed)
@@ -95,7 +97,7 @@ class JudgedNewItems:
     @property
     def wins(self) -> bool:
         """Whether new items reach more of those who take them, by more than noise, and the rest stays as good."""
-        return self.users >= ENOUGH_USERS and self.gain(TODAY).low > 0 and self.change.low > -MOST_LOST
+        return self.users >= ENOUGH_USERS and self.gain.low > 0 and self.change.low > -MOST_LOST
 
     @property
     def reason(self) -> str:
@@ -103,7 +105,7 @@ class JudgedNewItems:
         if self.users < ENOUGH_USERS:
             return f"new items have no embeddings: {self.users} users took any up, {ENOUGH_USERS} are needed"
         has = "have embeddings by content" if self.wins else "have no embeddings"
-        told = f"recall@{K} of new items {with_interval(self.gain(TODAY))} over today's order"
+        told = f"recall@{K} of new items {with_interval(self.gain)} over today's order"
         return f"new items {has}: {told}, of all items {with_interval(self.change)}"
 
     def intervals(self) -> dict[str, Interval]:

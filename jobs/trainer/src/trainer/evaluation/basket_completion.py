@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recsys.artifact.manifest import TransitionsInfo
 from recsys.artifact.transitions import Transitions
-from trainer.models import bought_together
+from trainer.models import bought_together, transitions
 from trainer.shop_data.interactions import Interactions
 
 K: Final = 10
@@ -66,7 +66,7 @@ def split(
 def choose(before: Interactions, held: HeldOutBaskets) -> TransitionsInfo:
     """What did best of what is worth trying; the first of equals."""
     means = [
-        held.recall(together(bought_together.fit(before, info))).mean() if held.items else 0.0
+        held.recall(together(transitions.fit(before, info))).mean() if held.items else 0.0
         for info in bought_together.WORTH_TRYING
     ]
     return bought_together.WORTH_TRYING[int(np.argmax(means))]

@@ -24,6 +24,10 @@ class Interval:
     low: float
     high: float
 
+    def told(self) -> str:
+        """The mean and its interval, for people."""
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
 
 @dataclass(frozen=True)
 class PairedDifference(Interval):

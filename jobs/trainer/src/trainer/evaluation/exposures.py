@@ -51,7 +51,7 @@ class OffPolicy:
     def lines(self) -> list[str]:
         """For a terminal."""
         head = f"{self.lists:,} lists of the window were shown, of {self.explored_lists:,} chance could change a place"
-        served = "; ".join(f"{outcome} {_told(self.served[outcome])}" for outcome in OUTCOMES)
+        served = "; ".join(f"{outcome} {self.served[outcome].told()}" for outcome in OUTCOMES)
         told = [f"{head}; {SERVED}, a list: {served}", *([self.reason] if self.reason else [])]
         for name, estimates in self.orders.items():
             found = "; ".join(_line(outcome, estimates[outcome]) for outcome in OUTCOMES)
@@ -119,10 +119,6 @@ def _line(outcome: str, found: Estimate) -> str:
     if not found.is_enough:
         return f"{outcome} unknown, {found.effective_places:.0f} places in common with what was shown"
     return (
-        f"{outcome} {_told(found.dr)} ({100 * found.supported:.1f} % of places as shown, "
+        f"{outcome} {found.dr.told()} ({100 * found.supported:.1f} % of places as shown, "
         f"{found.effective_places:,.0f} in effect)"
     )
-
-
-def _told(interval: Interval) -> str:
-    return f"{interval.value:.4f} [{interval.low:.4f}, {interval.high:.4f}]"

@@ -1,6 +1,6 @@
 """What is bought together: baskets, each what one person bought on one day, and the items that share them.
 
-Counted as transitions are that people have together (`models/transitions.py`), with baskets for people. The power of
+`models/transitions.py` counts them, with baskets in place of the people who have items together. The power of
 the target's sum is what keeps merely popular items down, and the shrinkage what keeps down pairs that a few baskets
 made: a count c is taken as c² / (c + shrinkage).
 """
@@ -13,9 +13,7 @@ from typing import Final
 import polars as pl
 
 from recsys.artifact.manifest import TransitionsInfo
-from recsys.artifact.transitions import Transitions
 from recsys.shop.events import PURCHASE
-from trainer.models import transitions
 from trainer.shop_data import interactions
 from trainer.shop_data.interactions import Interactions
 
@@ -53,8 +51,3 @@ def baskets(
 def buyer(basket_id: str) -> str:
     """The user whose basket it is."""
     return basket_id[:-_DAY_LENGTH]
-
-
-def fit(of_baskets: Interactions, info: TransitionsInfo) -> Transitions:
-    """Of each item those bought together with it, the best first, as `transitions.fit` bounds them."""
-    return transitions.fit(of_baskets, info)

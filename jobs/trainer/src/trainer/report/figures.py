@@ -161,7 +161,7 @@ def new_items_figures(judged: JudgedNewItems) -> NewItemsFigures:
         users=judged.users,
         k=new_items.K,
         recall=judged.intervals(),
-        gain=judged.gain(new_items.TODAY),
+        gain=judged.gain,
         change=judged.change,
         share=judged.share,
         share_today=judged.share_today,

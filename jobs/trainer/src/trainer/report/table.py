@@ -56,7 +56,7 @@ class Row:
 
     def line(self) -> str:
         """The row as Markdown."""
-        figures = " | ".join(f"{i.value:.4f} [{i.low:.4f}, {i.high:.4f}]" for i in self.intervals().values())
+        figures = " | ".join(found.told() for found in self.intervals().values())
         return f"| {self.name} | {self.dim or '–'} | {figures} | {self.fit_s:.0f} s | {self.settings} |"
 
     def as_json(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class NewItemsRow:
     def line(self) -> str:
         """The row as Markdown."""
         of = self.judged
-        recalls = (f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for one in of.intervals().values())
+        recalls = (found.told() for found in of.intervals().values())
         change = f"{with_interval(of.change)}, {of.share:.1%} of the places"
         return (
             f"| {self.cut:%Y-%m-%d} | {of.items} | {of.users} | {' | '.join(recalls)} | {change} | "

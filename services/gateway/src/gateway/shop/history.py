@@ -1,7 +1,7 @@
 """The use-cases of a history: what the model was trained on and what happened since, each item once, latest first."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from gateway.settings import Settings
 from gateway.shop.items import as_now, item_json
 from gateway.shop.live_shop import LiveShop
 from recsys.errors import StoreUnavailableError
-from recsys.feature_store.interface import RecentEvent, Subject
+from recsys.feature_store.interface import Profile, RecentEvent, Subject
 from recsys.shop.events import PURCHASE, REMOVE
 from recsys.v1.item_pb2 import Item
 from recsys.v1.user_service_pb2 import GetHistoryResponse, HistoryItem
@@ -31,20 +31,12 @@ class _SeenItem:
 async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients, settings: Settings) -> schemas.History:
     """The latest `count` items, as the catalogue describes them. Somebody unknown has none."""
     deadline = Deadline.after(settings.timeout_s)
-    recent: list[RecentEvent] = []
-    seen: frozenset[str] = frozenset()
-    packed, is_degraded = "", False
-    try:
-        profile = await live.profile(Subject("user", user_id), timeout_s=settings.store_timeout_s)
-        packed = profile.history
-        recent, seen = _kept(profile.recent), frozenset().union(*profile.seen.values())
-    except StoreUnavailableError:
-        is_degraded = True
-    trained = await clients.candidate_gen.get_history(
-        user_id, count=count, live_item_ids=sorted(seen), packed=packed, timeout_s=deadline.remaining_s()
+    profile = await _profile(Subject("user", user_id), live=live, settings=settings)
+    recent = _kept(profile.recent) if profile else []
+    seen = frozenset[str]().union(*profile.seen.values()) if profile else frozenset[str]()
+    trained = await _trained(
+        user_id, profile, count=count, live_item_ids=sorted(seen), live=live, clients=clients, deadline=deadline
     )
-    if live.erased_sequence(user_id) > trained.stream_sequence:  # the service learns of it a moment later
-        trained = GetHistoryResponse(artifact_version=trained.artifact_version)
     latest = _merged(recent, trained.items)[:count]
     found = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
     described = {item.item_id: item for item in found.items}
@@ -53,7 +45,7 @@ async def of_user(user_id: str, *, count: int, live: LiveShop, clients: Clients,
         user_known=trained.user_known or bool(seen),
         total=trained.total + len(seen) - trained.known_live_items,
         items=[_described(described.get(each.item_id) or Item(item_id=each.item_id), each) for each in latest],
-        degraded=is_degraded,
+        degraded=profile is None,
     )
 
 
@@ -66,21 +58,15 @@ async def viewed(
     none.
     """
     deadline = Deadline.after(settings.timeout_s)
-    views: list[RecentEvent] = []
-    packed, is_degraded = "", False
-    try:
-        profile = await live.profile(subject, timeout_s=settings.store_timeout_s)
-        subject, packed = profile.subject, profile.history  # a session that was merged is its user's
-        views = [event for event in profile.recent if event.event_type == event_type]
-    except StoreUnavailableError:
-        is_degraded = True
+    profile = await _profile(subject, live=live, settings=settings)
+    views = [event for event in profile.recent if event.event_type == event_type] if profile else []
+    somebody = profile.subject if profile else subject  # a session that was merged is its user's
     trained: list[HistoryItem] = []
-    if subject.kind == "user":
-        known = await clients.candidate_gen.get_history(
-            subject.id, count=MAX_COUNT, live_item_ids=(), packed=packed, timeout_s=deadline.remaining_s()
+    if somebody.kind == "user":
+        known = await _trained(
+            somebody.id, profile, count=MAX_COUNT, live_item_ids=(), live=live, clients=clients, deadline=deadline
         )
-        if live.erased_sequence(subject.id) <= known.stream_sequence:
-            trained = [each for each in known.items if each.event_type == event_type]
+        trained = [each for each in known.items if each.event_type == event_type]
     latest = _merged(views, trained)
     found = await clients.reranker.get_items([each.item_id for each in latest], timeout_s=deadline.remaining_s())
     described = {item.item_id: item for item in found.items}
@@ -89,7 +75,38 @@ async def viewed(
         item = as_now(each.item_id, described.get(each.item_id), live)
         if item is not None and item.available and len(items) < count:
             items.append(_described(item, each))
-    return schemas.RecentlyViewed(artifact_version=found.artifact_version, items=items, degraded=is_degraded)
+    return schemas.RecentlyViewed(artifact_version=found.artifact_version, items=items, degraded=profile is None)
+
+
+async def _profile(subject: Subject, *, live: LiveShop, settings: Settings) -> Profile | None:
+    """None where the feature store does not answer."""
+    try:
+        return await live.profile(subject, timeout_s=settings.store_timeout_s)
+    except StoreUnavailableError:
+        return None
+
+
+async def _trained(
+    user_id: str,
+    profile: Profile | None,
+    *,
+    count: int,
+    live_item_ids: Sequence[str],
+    live: LiveShop,
+    clients: Clients,
+    deadline: Deadline,
+) -> GetHistoryResponse:
+    """What a training knew of a user; nothing after an erasure, of which the service learns a moment later."""
+    found = await clients.candidate_gen.get_history(
+        user_id,
+        count=count,
+        live_item_ids=live_item_ids,
+        packed=profile.history if profile else "",
+        timeout_s=deadline.remaining_s(),
+    )
+    if live.erased_sequence(user_id) > found.stream_sequence:
+        return GetHistoryResponse(artifact_version=found.artifact_version)
+    return found
 
 
 def _described(item: Item, seen: _SeenItem) -> schemas.HistoryItem:

@@ -30,10 +30,7 @@ def days_html(days: Sequence[DayOfActivity]) -> str:
 
 def by_frequency(days: Sequence[DayOfActivity]) -> list[str]:
     """Event types, the most frequent first."""
-    counted: dict[str, int] = {}
-    for day in days:
-        for name, count in day.events.items():
-            counted[name] = counted.get(name, 0) + count
+    counted = activity.summed(day.events for day in days)
     return sorted(counted, key=lambda name: (-counted[name], name))
 
 
