@@ -517,8 +517,10 @@ async def test_a_text_is_kept_by_its_kind_in_place_of_the_one_before(store: Feat
         await store.write_text("documents", "sums", text)
     await store.write_text("experiment_states", "exp", "[]")
     await store.write_text("experiment_states", "other", "[1]")
+    await store.write_text("rules", "saved", "{}")
     assert await store.texts("documents") == {"sums": "new ä"}
     assert await store.texts("experiment_states") == {"exp": "[]", "other": "[1]"}
+    assert await store.texts("rules") == {"saved": "{}"}
 
 
 async def test_another_opener_sees_what_was_written(store: FeatureStore, store_url: str) -> None:  # noqa: F811

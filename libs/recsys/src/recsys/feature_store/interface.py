@@ -140,8 +140,9 @@ class StreamEntry:
     entry: Event | Exposure | Merge | Erasure
 
 
-TextKind = Literal["experiment_states", "documents"]
-"""Of small texts that gateway and sink keep here for each other, see `recsys.experiments`."""
+TextKind = Literal["experiment_states", "documents", "rules"]
+"""Of small texts: `documents` gateway and sink keep here for each other, see `recsys.experiments`; the others are what
+was changed over the API of what files say, for every gateway."""
 
 
 class FeatureStore(Protocol):

@@ -55,7 +55,7 @@ TRIES: Final = 20
 """Of a change that somebody else came before."""
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
 _STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
-_TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents"}
+_TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents", "rules": "rules"}
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
