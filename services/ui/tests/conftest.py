@@ -37,6 +37,7 @@ EXPLANATION = {
 }
 RANKED = ITEM | {"score": 1.27, "sources": ["ann"], "propensity": 1.0, "explanation": EXPLANATION}
 SIMILAR = RANKED | {"item_id": "22423", "title": "Cake stand", "score": 0.9, "sources": ["similar"]}
+TOGETHER = SIMILAR | {"item_id": "84879", "title": "Bird ornament", "sources": ["bought_together"]}
 EVENT = ITEM | {"item_id": "84879", "title": "Bird ornament", "event_type": "purchase"}
 EVENT = EVENT | {"last_event_at": "2011-12-09T12:50:00Z"}
 VERSION = {"artifact_version": "v2"}
@@ -149,6 +150,7 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/users/13047/history": (200, VERSION | {"items": [EVENT], "total": 3, "user_known": True}),
             "/v1/items/85123A": (200, VERSION | ITEM),
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
+            "/v1/items/85123A/bought-together": (200, VERSION | {"items": [TOGETHER, SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
             "/v1/runs": (200, {"runs": [RUN, RUN | OLDER], "last_reading": READING}),

@@ -58,12 +58,12 @@ class WantedList:
 
     Attributes:
         name: of this list in the answer.
-        item_id: of similar items, which need it.
+        item_id: of similar and bought together items, which need it.
         item_ids: a cart, of recommended items only.
     """
 
     name: str
-    kind: Literal["recommended", "similar", "popular", "trending"] = "recommended"
+    kind: Literal["recommended", "similar", "bought_together", "popular", "trending"] = "recommended"
     item_id: str | None = None
     item_ids: Sequence[str] = ()
     count: int = 10

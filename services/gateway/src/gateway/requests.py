@@ -141,18 +141,20 @@ class WantedList(_Request):
     """A list of a page: what it is called there, and what it holds."""
 
     name: Name = Field(description="Of this list in the answer; each another one.", examples=["for_you"])
-    kind: Literal["recommended", "similar", "popular", "trending"] = Field(
-        "recommended", description="For whom the page is, like `item_id`, or one of two that are the same for everyone."
+    kind: Literal["recommended", "similar", "bought_together", "popular", "trending"] = Field(
+        "recommended",
+        description="For whom the page is, like `item_id` or bought together with it, or one of two that are the same "
+        "for everyone.",
     )
-    item_id: Id | None = Field(None, description="Of similar items, and of no other kind.")
+    item_id: Id | None = Field(None, description="Of similar and bought together items, and of no other kind.")
     item_ids: list[Id] = Field([], max_length=MAX_COUNT, description="A cart, of recommended items only.")
     count: int = Field(10, ge=1, le=MAX_COUNT, description="How many to return at the most.")
     filter: Filter = Filter()
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "WantedList":
-        if (self.item_id is not None) != (self.kind == "similar"):
-            raise ValueError("item_id: expected for similar items, and for no other kind")
+        if (self.item_id is not None) != (self.kind in ("similar", "bought_together")):
+            raise ValueError("item_id: expected for similar and bought together items, and for no other kind")
         if self.item_ids and self.kind != "recommended":
             raise ValueError("item_ids: expected for recommended items only")
         return self

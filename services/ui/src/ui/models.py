@@ -77,7 +77,7 @@ class HistoryItem(Item):
 
 
 class Ranking(Answer):
-    """Similar or popular items, best first."""
+    """Similar, bought together or popular items, best first."""
 
     artifact_version: str
     items: tuple[RankedItem, ...]

@@ -212,6 +212,16 @@ class ListSimilarItemsRequest(_message.Message):
     categories: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ListBoughtTogetherRequest(_message.Message):
+    __slots__ = ("item_id", "count", "categories")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    count: int
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ListPopularItemsRequest(_message.Message):
     __slots__ = ("count", "categories")
     COUNT_FIELD_NUMBER: _ClassVar[int]
