@@ -21,7 +21,7 @@ class Day(_Counts):
 
     date: str  # YYYY-MM-DD
     events: dict[str, NonNegativeInt] = {}  # by type
-    money: float = 0.0  # value of purchases, less that of removals
+    money: float = 0.0  # value × quantity of purchases, less that of removals
     lists: NonNegativeInt = 0  # that were shown
     clicked_lists: NonNegativeInt = 0  # with an event, other than a removal, that names the list, until the day after
     levels: dict[str, NonNegativeInt] = {}  # lists by what they could be made of

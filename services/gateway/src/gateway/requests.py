@@ -18,6 +18,7 @@ MAX_LISTS: Final = 10
 
 MAX_EVENTS: Final = 1000
 MAX_ITEM_CHANGES: Final = 1000
+MAX_QUANTITY: Final = 1_000_000
 MAX_CURSOR_LENGTH: Final = 524_288
 
 _NO_NUL: Final = r"^[^\x00]*$"
@@ -189,7 +190,8 @@ class EventIn(_Request):
     item_id: Id = Field(examples=["85123A"])
     type: Name = Field(examples=["purchase"])
     timestamp: Moment | None = Field(None, description="ISO 8601 with a zone, or Unix seconds; without one: now.")
-    value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money.")
+    quantity: int = Field(1, ge=1, le=MAX_QUANTITY, description="Pieces of the item.")
+    value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money, of one piece.")
     list_id: str | None = Field(
         None, min_length=1, max_length=128, pattern=_NO_NUL, description="Of the recommendation that it answers."
     )
