@@ -113,7 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         last = urlsplit(self.path).path.removeprefix("/v1/").split("/")
-        name = last[-1] if last[-1] in ("history", "similar", "bought-together") else "item" if len(last) > 1 else last[0]
+        name = (
+            last[-1] if last[-1] in ("history", "similar", "bought-together") else "item" if len(last) > 1 else last[0]
+        )
         self._answer(200, name)
 
     def do_POST(self) -> None:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, new_items, tuning
+from trainer.choosing import baskets, blending, decision, new_items, tuning
 from trainer.choosing import recipe as recipes
+from trainer.choosing.baskets import OfWindow
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Judged, Verdict
@@ -63,6 +65,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     if shop.lake is not None and held_out:
         with step("read what was shown"):
             shown = exposures.in_window(shop.lake, held_out[-1])
+    with step("bought together"):
+        of_window = baskets.of_window(shop.events, held_out[-1], seed=settings.seed) if held_out else None
+        together = baskets.fit(shop.events, known.item_ids, of_window.info if of_window else None)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
@@ -80,9 +85,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     )
     del held_out, facts, shown
     version, verdict, spec = _fit_and_publish(
-        shop, known, decided, data_until=data_until, force=force, settings=settings
+        shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
-    path = _report(version, decided, spec, settings=settings)
+    path = _report(version, decided, spec, of_window, settings=settings)
     off_policy = decided.judgement.off_policy if decided.judgement else None
     return Outcome(
         version,
@@ -96,11 +101,19 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
 
 
 def _fit_and_publish(
-    shop: Shop, known: Interactions, decided: Decision, *, data_until: str | None, force: bool, settings: Settings
+    shop: Shop,
+    known: Interactions,
+    decided: Decision,
+    together: Transitions | None,
+    *,
+    data_until: str | None,
+    force: bool,
+    settings: Settings,
 ) -> tuple[str, Verdict, IndexSpec]:
     """Fit on everything, publish, and go live where the gate lets it: the version, the verdict, and what index it has.
 
     Args:
+        together: what is bought together.
         data_until: time of the last event, if there is one.
     """
     volume = settings.artifact_dir
@@ -131,6 +144,7 @@ def _fit_and_publish(
         embeddings=ready.embeddings,
         fold_in=ready.fold_in,
         transitions=following,
+        bought_together=together,
         ranker=decided.blend.ranker.over(known) if decided.blend.ranker else None,
         item_content=content,
         retrieval=retrieval,
@@ -157,7 +171,9 @@ def _fit_and_publish(
     return version, verdict, retrieval.spec
 
 
-def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Settings) -> Path | None:
+def _report(
+    version: str, decided: Decision, chosen: IndexSpec, of_window: OfWindow | None, *, settings: Settings
+) -> Path | None:
     """Write what was measured; none where nothing was."""
     if decided.judgement is None or decided.choice is None:
         return None
@@ -165,7 +181,9 @@ def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Set
         path = runs.report_path(settings.artifact_dir, version)
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, chosen, settings=settings)
-        content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)
+        content = run_report.describe(
+            version, decided.choice, decided.judgement, of_window, two_stage=serving, settings=settings
+        )
         page.write(content, path)
     return path
 

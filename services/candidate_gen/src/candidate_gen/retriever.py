@@ -208,9 +208,7 @@ class Retriever:
         excluded = self._excluded(conditions, eligible).rows
         return eligible.matching(conditions.filter, only_trained=only_trained).without(excluded)
 
-    def similar(
-        self, item_id: str, conditions: Conditions, *, count: int, bought_together: bool = False
-    ) -> Candidates:
+    def similar(self, item_id: str, conditions: Conditions, *, count: int, bought_together: bool = False) -> Candidates:
         """Items nearest to an item's embedding by cosine, without itself; before them, if asked for, what is bought
         together with it, where the version has baskets.
 

@@ -59,6 +59,7 @@ class Fitted:
     model: str
     metrics: dict[str, MetricValue]
     training: TrainingInfo
+    bought_together: Transitions | None = None  # none: nothing is, or nobody counted
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no embedding
     many_users: ManyUsers | None = None
@@ -154,6 +155,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         first_seen=fitted.known.first_seen,
         fold_in=fitted.fold_in,
         transitions=fitted.transitions,
+        bought_together=fitted.bought_together,
         ranker=fitted.ranker,
         item_content=fitted.item_content,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),
