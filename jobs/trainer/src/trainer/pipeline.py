@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +155,13 @@ def _fit_and_publish(
         model=decided.recipe.model,
         metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
         training=publish.training_info(
-            decided.recipe, verdict, event_weights=shop.weights, data_until=data_until, force=force, settings=settings
+            decided.recipe,
+            verdict,
+            event_weights=shop.weights,
+            data_until=data_until,
+            force=force,
+            settings=settings,
+            recent_events=recent_events(shop.events, days=settings.recent_days),
         ),
     )
     with step("publish"):
@@ -235,6 +241,13 @@ def popularity_of(
         scaled = recipes.with_recency(fitted, known, recipe.recency_strength, recent_days=settings.recent_days)
         return np.ascontiguousarray(scaled.item[:, 0])
     return known.recent_users(recipes.recent_since(known, settings.recent_days))
+
+
+def recent_events(frame: pl.DataFrame, *, days: float) -> dict[str, int]:
+    """Events by type of the last so many days that there are events of."""
+    at = pl.col("timestamp")
+    counted = frame.filter(at > at.max() - timedelta(days=days)).group_by("event_type").len()
+    return dict(counted.with_columns(pl.col("event_type").cast(pl.String)).sort("event_type").iter_rows())
 
 
 def metric_values(evaluation: Judged, *, seed: int) -> dict[str, MetricValue]:

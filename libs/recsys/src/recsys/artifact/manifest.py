@@ -184,6 +184,7 @@ class TrainingInfo(_Open):
     recent_days: float | None = None  # of the window that popularity is counted over
     horizon_days: float | None = None  # of a held-out window
     data_until: str | None = None  # time of the newest event
+    recent_events: dict[str, int] = {}  # events by type of the `recent_days` before it; empty: not recorded
     seed: int | None = None
     gate: GateInfo | None = None
 
