@@ -79,6 +79,34 @@ def test_validate_proposes_what_the_file_itself_tells_and_that_reads_it(shop: Sh
     assert shop.load(path, shop.mapping(proposed)).report.events.kept == 2
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        (
+            "StockCode,InvoiceDate,CustomerID,Country",
+            "85123A,2010-12-01 08:26:00,17850.0,France",
+            ['user_id = "CustomerID"', 'item_id = "StockCode"', 'timestamp = "InvoiceDate"'],
+        ),
+        (
+            "SKU,Tag,Uhrzeit,Kundennr",
+            "85123A,2010-12-01,08:26,17850",
+            ['user_id = "Kundennr"', 'item_id = "SKU"', 'timestamp = ["Tag", "Uhrzeit"]'],
+        ),
+        (
+            "item_id,timestamp,customer_id,User No",
+            "i,2010-12-01,c,u",
+            ['# user_id = "…"  # which of "customer_id", "User No"?'],
+        ),
+    ],
+    ids=["online-retail", "date-and-time-apart", "two-that-could-be-the-customer"],
+)
+def test_columns_are_proposed_by_what_they_are_called_and_dates_by_how_they_look(
+    shop: Shop, header: str, row: str, expected: list[str]
+) -> None:
+    path = shop.file("e.csv", f"{header}\n{row}\n")
+    assert proposal.lines(path, ColumnMapping()) == ["", "[columns]", *expected]
+
+
 def test_nothing_is_proposed_where_the_mapping_reads_the_file(shop: Shop) -> None:
     path = shop.file("export.csv", GERMAN)
     assert proposal.lines(path, shop.mapping(GERMAN_MAPPING)) == []
