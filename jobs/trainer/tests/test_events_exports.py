@@ -153,6 +153,17 @@ def test_a_header_in_the_middle_is_called_one(shop: Shop) -> None:
     assert shop.rejected() == [(3, "the header again, not a row")]
 
 
+@pytest.mark.parametrize("decimals", [",0", ",00", ".0"])
+def test_ids_with_decimals_are_noticed_and_mended_beside_a_decimal_comma_too(shop: Shop, decimals: str) -> None:
+    rows = f"12748{decimals};22.000;2024-05-01;1,5\n13047{decimals};22.000;2024-05-01;2,5\n"
+    path = shop.file("e.csv", f"user_id;item_id;timestamp;value\n{rows}")
+    german = 'separator = ";"\ndecimal = ","\nthousands = "."\n'
+    assert "whole_ids = true" in shop.load(path, shop.mapping(german)).report.render()
+    loaded = shop.load(path, shop.mapping(f"whole_ids = true\n{german}"))
+    assert loaded.frame["user_id"].to_list() == ["12748", "13047"]
+    assert loaded.frame["item_id"].to_list() == ["22.000"] * 2  # parts thousands here
+
+
 def test_ids_with_decimals_are_whole_numbers_in_events_and_items_where_the_mapping_says_so(shop: Shop) -> None:
     events = shop.file("e.csv", f"{HEADER}12748.0,22423.0,2024-05-01\n12748,85123A,2024-05-02\nv1.0,007,2024-05-03\n")
     items = shop.file("items.csv", "item_id,title\n22423.00,Cake stand\n")
