@@ -59,6 +59,8 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         )
         put_candidates(response.candidates, retrieved.candidates)
         response.candidates.transitions = vector_to_wire(retrieved.transitions)
+        response.candidates.history_rows = retrieved.taken_up.rows.astype("<u4").tobytes()
+        response.candidates.history_times = retrieved.taken_up.times.astype("<i8").tobytes()
         if request.explain:
             _explain(response, retrieved, retriever)
         return response
@@ -70,7 +72,9 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         check_count("count", request.count, at_most=self._max_count)
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
-        candidates = retriever.similar(request.item_id, conditions, count=request.count)
+        candidates = retriever.similar(
+            request.item_id, conditions, count=request.count, bought_together=request.bought_together
+        )
         response = GetSimilarItemsResponse(
             artifact_version=retriever.manifest.version,
             item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),

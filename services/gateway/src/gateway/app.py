@@ -80,7 +80,7 @@ def create_app(
         events=metrics.events,
     )
     metrics.follow(clients, live)
-    # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
+    # Recommendations first: /v1/items/popular, …/similar and …/bought-together would be ids to /v1/items/{item_id}.
     for routes in (
         recommendations,
         recently_viewed,

@@ -50,6 +50,7 @@ class Contents:
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
     transitions: Transitions | None = None  # none: they do not count
+    bought_together: Transitions | None = None  # of baskets; none: no two items were bought together
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no vector
     more_users: Iterable[UserPart] = ()  # behind `user_ids`: in parts, where nobody holds all of them
@@ -65,8 +66,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
 
     Where `manifest.users_in` is the feature store, the contents' users are left out.
 
-    Of the manifest, `files`, `fold_in`, `transitions`, `ranker` and `item_content` are filled in here, from the
-    contents.
+    Of the manifest, `files`, `fold_in`, `transitions`, `bought_together`, `ranker` and `item_content` are filled in
+    here, from the contents.
 
     Raises:
         ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
@@ -88,12 +89,14 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         _write_files(incomplete, contents)
         names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
         names += () if contents.transitions is None else layout.TRANSITIONS
+        names += () if contents.bought_together is None else layout.BOUGHT_TOGETHER
         names += () if contents.ranker is None else layout.RANKER
         names += () if contents.item_content is None else (layout.ITEM_CONTENT,)
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
             "fold_in": contents.fold_in.info,
             "transitions": None if contents.transitions is None else contents.transitions.info,
+            "bought_together": None if contents.bought_together is None else contents.bought_together.info,
             "ranker": None if contents.ranker is None else contents.ranker.info,
             "item_content": None if contents.item_content is None else contents.item_content.info,
         }
@@ -191,12 +194,12 @@ def _write_files(directory: Path, contents: Contents) -> None:
         layout.FOLD_IN_ITEM_SCALE: contents.fold_in.item_scale,
         layout.FOLD_IN_SPECTRUM: contents.fold_in.spectrum,
     }
-    if contents.transitions is not None:
-        arrays |= {
-            layout.TRANSITIONS_INDPTR: contents.transitions.indptr,
-            layout.TRANSITIONS_ITEMS: contents.transitions.items,
-            layout.TRANSITIONS_SCORES: contents.transitions.scores,
-        }
+    for names, found in (
+        (layout.TRANSITIONS, contents.transitions),
+        (layout.BOUGHT_TOGETHER, contents.bought_together),
+    ):
+        if found is not None:
+            arrays |= zip(names, (found.indptr, found.items, found.scores), strict=True)
     if contents.ranker is not None:
         trees = contents.ranker.trees
         arrays |= {

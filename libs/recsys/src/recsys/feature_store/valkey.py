@@ -255,7 +255,7 @@ def facts_of_event(event: Event) -> list[str | int]:
     """What the scripts that append take of an event."""
     counter = repr(codec.counter_of(event)) if event.weight else ""
     who = [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
-    return [*who, event.unix_ms, counter, codec.to_text(event)]
+    return [*who, event.unix_ms, counter, event.quantity, codec.to_text(event)]
 
 
 def facts_of_exposure(exposure: Exposure) -> list[str | int]:
