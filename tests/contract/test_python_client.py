@@ -285,7 +285,7 @@ def test_everything_public_can_be_imported_from_the_package() -> None:
         (lambda new: new["Item"]["properties"].pop("title"), answers.Item),
         (lambda new: new["Fill"]["properties"].update(asked={"type": "number"}), answers.Fill),
         (lambda new: new["RankedItems"]["properties"]["level"]["enum"].append("stale"), answers.RankedItems),
-        (lambda new: new["EventIn"]["properties"].update(quantity={"type": "integer"}), requests.Event),
+        (lambda new: new["EventIn"]["properties"].update(colour={"type": "string"}), requests.Event),
     ],
 )
 def test_a_change_of_the_api_is_told(

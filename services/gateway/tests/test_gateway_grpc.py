@@ -142,6 +142,11 @@ REFUSED: list[tuple[str, Message, str, str, Any]] = [
     ("FindItems", api.FindItemsRequest(cursor="ä"), "GET", "/v1/items?cursor=%C3%A4", None),
     ("PostEvents", api.PostEventsRequest(), "POST", "/v1/events", {"events": []}),
     ("PostEvents", api.PostEventsRequest(events=[{"type": "x"}]), "POST", "/v1/events", {"events": [{"type": "x"}]}),
+    (
+        "PostEvents",
+        api.PostEventsRequest(events=[{"type": "x", "quantity": 6}]),
+        *("POST", "/v1/events", {"events": [{"type": "x", "quantity": 6}]}),
+    ),
     ("ChangeItems", CHANGES(), "POST", "/v1/items/bulk", {"changes": []}),
     (
         "ChangeItems",

@@ -19,6 +19,7 @@ MAX_LISTS: Final = 10
 
 MAX_EVENTS: Final = 1000
 MAX_ITEM_CHANGES: Final = 1000
+MAX_QUANTITY: Final = 1_000_000
 MAX_CURSOR_LENGTH: Final = 524_288
 
 _NO_NUL: Final = r"^[^\x00]*$"
@@ -150,18 +151,20 @@ class WantedList(_Request):
     """A list of a page: what it is called there, and what it holds."""
 
     name: Name = Field(description="Of this list in the answer; each another one.", examples=["for_you"])
-    kind: Literal["recommended", "similar", "popular", "trending"] = Field(
-        "recommended", description="For whom the page is, like `item_id`, or one of two that are the same for everyone."
+    kind: Literal["recommended", "similar", "bought_together", "popular", "trending"] = Field(
+        "recommended",
+        description="For whom the page is, like `item_id` or bought together with it, or one of two that are the same "
+        "for everyone.",
     )
-    item_id: Id | None = Field(None, description="Of similar items, and of no other kind.")
+    item_id: Id | None = Field(None, description="Of similar and bought together items, and of no other kind.")
     item_ids: list[Id] = Field([], max_length=MAX_COUNT, description="A cart, of recommended items only.")
     count: int = Field(10, ge=1, le=MAX_COUNT, description="How many to return at the most.")
     filter: Filter = Filter()
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "WantedList":
-        if (self.item_id is not None) != (self.kind == "similar"):
-            raise ValueError("item_id: expected for similar items, and for no other kind")
+        if (self.item_id is not None) != (self.kind in ("similar", "bought_together")):
+            raise ValueError("item_id: expected for similar and bought together items, and for no other kind")
         if self.item_ids and self.kind != "recommended":
             raise ValueError("item_ids: expected for recommended items only")
         return self
@@ -196,7 +199,8 @@ class EventIn(_Request):
     item_id: Id = Field(examples=["85123A"])
     type: Name = Field(examples=["purchase"])
     timestamp: Moment | None = Field(None, description="ISO 8601 with a zone, or Unix seconds; without one: now.")
-    value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money.")
+    quantity: int = Field(1, ge=1, le=MAX_QUANTITY, description="Pieces of the item.")
+    value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money, of one piece.")
     list_id: str | None = Field(
         None, min_length=1, max_length=128, pattern=_NO_NUL, description="Of the recommendation that it answers."
     )

@@ -34,6 +34,7 @@ SOURCE_LABELS = {
     "new": ("new", "nobody knows it yet"),
     "content": ("new for you", "nobody took it up yet; its title, category or price is to the visitor's taste"),
     "similar": ("similar", "near this item in the model"),
+    "bought_together": ("bought together", "shares baskets with this item"),
     "rule": ("picked", "put here by a rule of the shop"),
 }
 ORIGINS = {"trained": "from the history", "folded_in": "from what was done just now"}

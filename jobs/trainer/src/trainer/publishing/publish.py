@@ -59,6 +59,7 @@ class Fitted:
     model: str
     metrics: dict[str, MetricValue]
     training: TrainingInfo
+    bought_together: Transitions | None = None  # none: nothing is, or nobody counted
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no embedding
     many_users: ManyUsers | None = None
@@ -73,11 +74,13 @@ def training_info(
     data_until: str | None,
     force: bool,
     settings: Settings,
+    recent_events: Mapping[str, int] | None = None,
 ) -> TrainingInfo:
     """What the manifest says of a run.
 
     Args:
         data_until: time of the last event, if there is one.
+        recent_events: by type, of the `recent_days` before; none: not counted.
     """
     return TrainingInfo(
         recipe=recipe.model_dump(mode="json"),
@@ -85,6 +88,7 @@ def training_info(
         recent_days=settings.recent_days,
         horizon_days=settings.horizon_days,
         data_until=data_until,
+        recent_events=dict(recent_events or {}),
         seed=settings.seed,
         gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
     )
@@ -160,6 +164,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         first_seen=fitted.known.first_seen,
         fold_in=fitted.fold_in,
         transitions=fitted.transitions,
+        bought_together=fitted.bought_together,
         ranker=fitted.ranker,
         item_content=fitted.item_content,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),

@@ -16,7 +16,7 @@ import polars as pl
 
 from recsys.artifact.catalogue import ATTRIBUTE, VECTOR
 from recsys.ids import user_hash
-from recsys.lake import read_erasures, read_items, read_table, with_owners
+from recsys.lake import QUANTITY, read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
 from trainer.shop_data import event_files, item_table, sessions, timestamps
 from trainer.shop_data.checks import Times, first_reason
@@ -134,7 +134,7 @@ def _checked(
         "item_id",
         pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
         moment.cast(event_files.SCHEMA["timestamp"]).alias("timestamp"),
-        pl.lit(None, pl.Float64).alias("quantity"),
+        QUANTITY.cast(pl.Float64),
         "value",
         "unix_ms",
         type_of_event="event_type",

@@ -186,6 +186,7 @@ class TrainingInfo(_Open):
     recent_days: float | None = None  # of the window that popularity is counted over
     horizon_days: float | None = None  # of a held-out window
     data_until: str | None = None  # time of the newest event
+    recent_events: dict[str, int] = {}  # events by type of the `recent_days` before it; empty: not recorded
     seed: int | None = None
     gate: GateInfo | None = None
 
@@ -206,6 +207,8 @@ class Manifest(_Frozen):
     blend: BlendInfo = BlendInfo()
     # none: the version has none, and no files of them
     transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
+    # of baskets; none: no two items were bought together, and there are no files of them
+    bought_together: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     # none: the blend alone ranks, and there are no files of one
     ranker: RankerInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     # none: of an item without events nothing is known, and there is no file of a map

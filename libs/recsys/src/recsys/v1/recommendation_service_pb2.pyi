@@ -212,6 +212,16 @@ class ListSimilarItemsRequest(_message.Message):
     categories: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ListBoughtTogetherRequest(_message.Message):
+    __slots__ = ("item_id", "count", "categories")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    count: int
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ListPopularItemsRequest(_message.Message):
     __slots__ = ("count", "categories")
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -293,7 +303,7 @@ class ItemList(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ListedItem, _Mapping]]] = ..., level: _Optional[str] = ..., degraded: _Optional[bool] = ...) -> None: ...
 
 class ShopEvent(_message.Message):
-    __slots__ = ("event_id", "user_id", "session_id", "item_id", "type", "timestamp", "value", "list_id", "position")
+    __slots__ = ("event_id", "user_id", "session_id", "item_id", "type", "timestamp", "value", "list_id", "position", "quantity")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -303,6 +313,7 @@ class ShopEvent(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     LIST_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     user_id: str
     session_id: str
@@ -312,7 +323,8 @@ class ShopEvent(_message.Message):
     value: float
     list_id: str
     position: int
-    def __init__(self, event_id: _Optional[str] = ..., user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., item_id: _Optional[str] = ..., type: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., value: _Optional[float] = ..., list_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
+    quantity: int
+    def __init__(self, event_id: _Optional[str] = ..., user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., item_id: _Optional[str] = ..., type: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., value: _Optional[float] = ..., list_id: _Optional[str] = ..., position: _Optional[int] = ..., quantity: _Optional[int] = ...) -> None: ...
 
 class PostEventsRequest(_message.Message):
     __slots__ = ("events",)
