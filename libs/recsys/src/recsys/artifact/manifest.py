@@ -149,6 +149,8 @@ class RankerInfo(_Frozen):
     trees: int = Field(ge=1)
     leaves: int = Field(ge=2, le=32)  # of the largest tree
     base_weight: float = Field(gt=0, allow_inf_nan=False)  # of the blend, which lies between 0 and 1
+    # of the last event that the version knows, from which the days of its users are counted back; 0: not recorded
+    last_event_unix_s: int = Field(default=0, ge=0, exclude_if=lambda moment: moment == 0)
 
 
 class ItemContentInfo(_Frozen):
