@@ -84,12 +84,17 @@ def ids_of(ranked: RankedItems) -> list[str]:
 def test_an_item_is_found_as_it_was_put_changed_and_deleted(client: Client) -> None:
     item_id = f"{somebody()}/a ?"
     client.put_item(
-        item_id, title="Blue Teapot", category="Kitchen", price=12.5, attributes={"brand": "A", "size": "L"}
+        item_id,
+        title="Blue Teapot",
+        category="Kitchen",
+        price=12.5,
+        attributes={"brand": "A", "size": "L"},
+        vector=[0.1, 0.2],
     )
     item = client.get_item(item_id)
     assert (item.title, item.category, item.price, item.image_url) == ("Blue Teapot", "Kitchen", 12.5, None)
     assert item.available
-    client.patch_item(item_id, price=None, available=False, attributes={"size": None})
+    client.patch_item(item_id, price=None, available=False, attributes={"size": None}, vector=None)
     item = client.get_item(item_id)
     assert (item.title, item.price, item.available, item.attributes) == ("Blue Teapot", None, False, {"brand": "A"})
     done = client.delete_item(item_id)

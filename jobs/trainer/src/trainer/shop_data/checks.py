@@ -74,7 +74,7 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
     """Our names → the file's names, of the columns that it has; `attr:NAME` are those of attributes.
 
     A column that is required, or that the mapping names, must be there; any other may be missing. An attribute is one
-    that the mapping names or that has our name already.
+    that the mapping names or that has our name already. A vector alone may be a whole list of Parquet.
 
     Raises:
         DataError: it is not there.
@@ -85,6 +85,8 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
     for ours, named in wanted.items():
         columns: tuple[str, ...] = named if isinstance(named, tuple) else (named,)
         lacking = [one for one in columns if not (source.shows(one) or (ours not in required and source.has(one)))]
+        if ours == "vector" and named in source.nested:
+            lacking = []
         if not lacking:
             present[ours] = joined_name(columns)
         elif ours in required or ours in table.model_fields_set:

@@ -159,6 +159,8 @@ class ItemContentInfo(_Frozen):
     features: list[str]  # what is hashed into the columns: of a service that knows others it is refused
     columns: int = Field(ge=1)
     price_edges: list[float]  # ascending: where the next bucket of prices begins
+    # of the vectors that the shop brings of its items, whose weights follow those of the columns; 0: it brings none
+    vector_length: int = Field(default=0, ge=0, exclude_if=lambda length: length == 0)
 
 
 class GateInfo(_Open):
