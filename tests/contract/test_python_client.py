@@ -124,6 +124,7 @@ def sample(parameter: inspect.Parameter, hint: Any) -> Any:
         not parameter.default,
         1.5,
         ["an id"],
+        [0.5, -1.0],
         {"brand": "A"},
         requests.Filter(categories=["a"]),
         requests.Blend(recency=0.5),

@@ -80,7 +80,7 @@ def export_events(
     if as_json:
         print_json({"file": str(file), "events": count})
     else:
-        typer.echo(f"{count:,} events", err=True)
+        typer.echo(f"events: {count:,}", err=True)
 
 
 def add_to(app: typer.Typer) -> None:

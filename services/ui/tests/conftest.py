@@ -140,7 +140,7 @@ REPORT = EXPERIMENT | {
             "guardrails": [{"guardrail": "latency_ms", "difference": DIFFERENCE, "verdict": "kept"}],
         }
     ],
-    "split": {"verdict": "as configured"},
+    "split": {"verdict": "as configured", "reason": None},
 }
 
 

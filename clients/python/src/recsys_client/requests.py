@@ -111,6 +111,7 @@ class ItemPut:
     image_url: str | None = None
     available: bool = True
     attributes: Mapping[str, str] = field(default_factory=dict)
+    vector: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,7 @@ class ItemPatch:
     image_url: str | Unset | None = UNSET
     available: bool | Unset = UNSET
     attributes: Mapping[str, str | None] = field(default_factory=dict)
+    vector: Sequence[float] | Unset | None = UNSET
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, new_items, tuning
+from trainer.choosing import baskets, blending, decision, new_items, tuning
 from trainer.choosing import recipe as recipes
+from trainer.choosing.baskets import OfWindow
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Judged, Verdict
@@ -59,14 +61,19 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
             held_out = sample.to_compare(held_out, settings=settings)
-    shown = None
+    shown = shown_before = None
     if shop.lake is not None and held_out:
         with step("read what was shown"):
             shown = exposures.in_window(shop.lake, held_out[-1])
+            if settings.learned_ranker and len(held_out) > 1:
+                shown_before = exposures.in_window(shop.lake, held_out[-2], until=held_out[-1].cut)
+    with step("bought together"):
+        of_window = baskets.of_window(shop.events, held_out[-1], seed=settings.seed) if held_out else None
+        together = baskets.fit(shop.events, known.item_ids, of_window.info if of_window else None)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
-    facts = Facts.of(shop) if settings.item_content else None
+    facts = Facts.of(shop)
     shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
     decided = decision.decide(
         given,
@@ -77,12 +84,13 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         settings=settings,
         facts=facts,
         shown=shown,
+        shown_before=shown_before,
     )
-    del held_out, facts, shown
+    del held_out, facts, shown, shown_before
     version, verdict, spec = _fit_and_publish(
-        shop, known, decided, data_until=data_until, force=force, settings=settings
+        shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
-    path = _report(version, decided, spec, settings=settings)
+    path = _report(version, decided, spec, of_window, settings=settings)
     off_policy = decided.judgement.off_policy if decided.judgement else None
     return Outcome(
         version,
@@ -96,11 +104,19 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
 
 
 def _fit_and_publish(
-    shop: Shop, known: Interactions, decided: Decision, *, data_until: str | None, force: bool, settings: Settings
+    shop: Shop,
+    known: Interactions,
+    decided: Decision,
+    together: Transitions | None,
+    *,
+    data_until: str | None,
+    force: bool,
+    settings: Settings,
 ) -> tuple[str, Verdict, IndexSpec]:
     """Fit on everything, publish, and go live where the gate lets it: the version, the verdict, and what index it has.
 
     Args:
+        together: what is bought together.
         data_until: time of the last event, if there is one.
     """
     volume = settings.artifact_dir
@@ -131,6 +147,7 @@ def _fit_and_publish(
         embeddings=ready.embeddings,
         fold_in=ready.fold_in,
         transitions=following,
+        bought_together=together,
         ranker=decided.blend.ranker.over(known) if decided.blend.ranker else None,
         item_content=content,
         retrieval=retrieval,
@@ -163,7 +180,9 @@ def _fit_and_publish(
     return version, verdict, retrieval.spec
 
 
-def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Settings) -> Path | None:
+def _report(
+    version: str, decided: Decision, chosen: IndexSpec, of_window: OfWindow | None, *, settings: Settings
+) -> Path | None:
     """Write what was measured; none where nothing was."""
     if decided.judgement is None or decided.choice is None:
         return None
@@ -171,7 +190,9 @@ def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Set
         path = runs.report_path(settings.artifact_dir, version)
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, chosen, settings=settings)
-        content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)
+        content = run_report.describe(
+            version, decided.choice, decided.judgement, of_window, two_stage=serving, settings=settings
+        )
         page.write(content, path)
     return path
 

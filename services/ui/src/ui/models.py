@@ -413,6 +413,7 @@ class SplitCheck(Answer):
     """Whether people came in the ratio of the shares."""
 
     verdict: str
+    reason: str | None  # why it was not checked
 
 
 class ExperimentReport(Experiment):

@@ -40,7 +40,7 @@ class Contents:
     """What a version holds beside its manifest. Users and items are sorted by id (UTF-8 bytes)."""
 
     user_ids: list[str]
-    items: pa.Table  # columns of recsys.artifact.catalogue.SCHEMA, then any number of attributes (`attr:NAME`)
+    items: pa.Table  # as recsys.artifact.catalogue.schema_with has the columns
     user_embeddings: NDArray[np.float32]  # [n_users, dim]
     item_embeddings: NDArray[np.float32]  # [n_items, dim]
     history: History

@@ -503,7 +503,7 @@ class ItemPage(_message.Message):
 class ChangeItemsRequest(_message.Message):
     __slots__ = ("changes",)
     class Put(_message.Message):
-        __slots__ = ("title", "category", "price", "image_url", "available", "attributes")
+        __slots__ = ("title", "category", "price", "image_url", "available", "attributes", "vector")
         class AttributesEntry(_message.Message):
             __slots__ = ("key", "value")
             KEY_FIELD_NUMBER: _ClassVar[int]
@@ -517,15 +517,17 @@ class ChangeItemsRequest(_message.Message):
         IMAGE_URL_FIELD_NUMBER: _ClassVar[int]
         AVAILABLE_FIELD_NUMBER: _ClassVar[int]
         ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+        VECTOR_FIELD_NUMBER: _ClassVar[int]
         title: str
         category: str
         price: float
         image_url: str
         available: bool
         attributes: _containers.ScalarMap[str, str]
-        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ...) -> None: ...
+        vector: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ..., vector: _Optional[_Iterable[float]] = ...) -> None: ...
     class Patch(_message.Message):
-        __slots__ = ("title", "category", "price", "image_url", "available", "attributes", "clear", "clear_attributes")
+        __slots__ = ("title", "category", "price", "image_url", "available", "attributes", "clear", "clear_attributes", "vector")
         class AttributesEntry(_message.Message):
             __slots__ = ("key", "value")
             KEY_FIELD_NUMBER: _ClassVar[int]
@@ -541,6 +543,7 @@ class ChangeItemsRequest(_message.Message):
         ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
         CLEAR_FIELD_NUMBER: _ClassVar[int]
         CLEAR_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+        VECTOR_FIELD_NUMBER: _ClassVar[int]
         title: str
         category: str
         price: float
@@ -549,7 +552,8 @@ class ChangeItemsRequest(_message.Message):
         attributes: _containers.ScalarMap[str, str]
         clear: _containers.RepeatedScalarFieldContainer[str]
         clear_attributes: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ..., clear: _Optional[_Iterable[str]] = ..., clear_attributes: _Optional[_Iterable[str]] = ...) -> None: ...
+        vector: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ..., clear: _Optional[_Iterable[str]] = ..., clear_attributes: _Optional[_Iterable[str]] = ..., vector: _Optional[_Iterable[float]] = ...) -> None: ...
     class Delete(_message.Message):
         __slots__ = ()
         def __init__(self) -> None: ...

@@ -1,4 +1,4 @@
-"""One item, what is bought together with it and what is like it (`?item=…`, and `&user=…` when a user's list led here)."""
+"""One item and what goes with it or is like it (`?item=…`, and `&user=…` when a user's list led here)."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -35,7 +35,7 @@ def show_details(item: Item) -> None:
 
 
 def show_item(item_id: str, visitor: Visitor) -> None:
-    """The item, which is thereby viewed, then what is bought together with it, where anything is, and what is like it."""
+    """The item, which is thereby viewed, then what is bought together with it, if anything is, and what is like it."""
     item = gateway().item(item_id)
     if counting.is_on():
         shopping.viewed(item, visitor)
