@@ -165,7 +165,7 @@ def compare(source: Source, folder: Path) -> Comparison:
     available = on_sale(shop, window)
     popular = popularity(recent, n_users=len(window.train.user_ids))
     sold = OnSale(fitted.user, fitted.item, available)  # first what is on sale, then the blend of what is best there
-    blend = Blend.of(live, settings.artifact_dir)
+    blend = Blend.of(live, settings.artifact_dir, catalogue=shop.catalogue)
     scorer = blending.scorer(sold, window.train, blend, recent_days=settings.recent_days)
     if isinstance(scorer, Blended):
         scorer = only_on_sale(scorer, available)

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import serving_volume
 from recsys.artifact import layout, ranker
 from recsys.artifact.reader import Artifact, open_artifact
-from recsys.ranking_features import FEATURES, ITEM_FEATURES, features
+from recsys.ranking_features import FEATURES, HISTORY_ITEMS, ITEM_FEATURES, LIST_FEATURES, TakenUp, features
 from recsys.shop.sources import Source
 from reranker.ranker import Ranker
 from reranker.request import Proposed, RankRequest
@@ -84,16 +84,18 @@ def learned(n_items: int) -> ranker.Ranker:
     """A ranker with as many trees and leaves as the trainer's, and features for so many items."""
     rng = np.random.default_rng(0)
     items = rng.lognormal(1, 1, (n_items, len(ITEM_FEATURES))).astype(np.float32)
+    names = list(FEATURES[len(LIST_FEATURES) :])
     found = []
     for _ in range(_LISTS):
         personal = np.sort(rng.random(CANDIDATES, np.float32))[::-1]
         transitions = np.where(rng.random(CANDIDATES) < _TRANSITIONS / CANDIDATES, rng.random(CANDIDATES), 0)
         rows = items[rng.integers(n_items, size=CANDIDATES)]
-        blended = personal + transitions
-        found.append(features(blended=blended, personal=personal, transitions=transitions, items=rows))
-    liked = [each[:, FEATURES.index("blend")] + 0.1 * each[:, FEATURES.index("item_users_7_days")] for each in found]
+        blended, taste = personal + transitions, rng.random((CANDIDATES, len(names)), np.float32)
+        found.append(features(blended=blended, personal=personal, transitions=transitions, items=rows, taste=taste))
+    liked = [each[:, FEATURES.index("blend")] + 0.1 * each[:, FEATURES.index("item_users_7_days")]
+        + 0.1 * each[:, FEATURES.index("user_category_share")] for each in found]
     taken = [each + rng.gumbel(size=CANDIDATES) > 4 for each in liked]
-    of_lists = training.train(Lists.of(found, taken), base_weight=3.0, seed=0)
+    of_lists = training.train(Lists.of(list(FEATURES), found, taken), base_weight=3.0, seed=0)
     return ranker.Ranker(of_lists.info, of_lists.trees, items)
 
 
@@ -107,7 +109,10 @@ def _request(artifact: Artifact, rng: np.random.Generator) -> RankRequest:
     transitions = np.zeros(CANDIDATES, np.float32)
     transitions[leads_to] = rng.random(_TRANSITIONS, np.float32)
     user = np.asarray(artifact.user_embeddings[rng.integers(len(artifact.users))])
-    candidates = Proposed(rows, np.zeros(CANDIDATES, np.float32), sources, transitions=transitions)
+    history = TakenUp(rng.choice(n_items, HISTORY_ITEMS, replace=False), np.arange(HISTORY_ITEMS, 0, -1))
+    candidates = Proposed(
+        rows, np.zeros(CANDIDATES, np.float32), sources, transitions=transitions, history=history
+    )
     return RankRequest(candidates=candidates, count=COUNT, query_vector=user)
 
 

@@ -64,6 +64,7 @@ class Shop:
     bought_together: Transitions | None = None  # none: nothing is
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no vector
+    vectors: list[str | None] | None = None  # that the shop brings; none: the file has no column of them
     fold_in: FoldIn | None = None  # none: the plain sum of the items' vectors, each times its raw weight
 
 
@@ -157,7 +158,7 @@ def with_item_content(shop: Shop, sides: Mapping[str, Sequence[float]]) -> Shop:
     """The shop with a map from categories to vectors, which knows no other fact and nothing of other categories."""
     weights = np.zeros((COLUMNS, shop.item_embeddings.shape[1]), np.float32)
     for category, vector in sides.items():
-        columns, values = features(Item("", category=category), price_edges=[])
+        columns, values, _ = features(Item("", category=category), price_edges=[])
         weights[columns[-1]] = np.array(vector, np.float32) / values[-1]
     info = ItemContentInfo(features=list(KINDS), columns=COLUMNS, price_edges=[])
     return replace(shop, item_content=ItemContent(info, weights))
@@ -269,6 +270,7 @@ def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.u
             "price": pa.array(prices, pa.float64()),
             "image_url": pa.nulls(count, pa.large_string()),
             "available": pa.array(shop.available.tolist(), pa.bool_()),
+            **({"vector": pa.array(shop.vectors, pa.large_string())} if shop.vectors else {}),
             **{f"attr:{name}": pa.array(values, pa.large_string()) for name, values in shop.attributes.items()},
         }
     )

@@ -11,6 +11,7 @@ from benchmarks.served_recall import METRICS, Comparison, compare
 from benchmarks.shop_source import Source
 from candidate_gen.sources import SourceCounts
 from gateway.settings import Settings
+from recsys.ranking_features import CATEGORY_FEATURES, LIST_FEATURES, PRICE_FEATURES, USER_FEATURES
 from trainer.choosing import blending
 
 USERS, ITEMS, GROUPS, DAYS, EVENTS = 400, 300, 10, 150, 12_000
@@ -97,9 +98,12 @@ def catalogue(*, never_sold: int) -> pl.DataFrame:
     )
 
 
-def compared(events: pl.DataFrame, folder: Path, *, never_sold: int = 10) -> Comparison:
+def compared(
+    events: pl.DataFrame, folder: Path, *, never_sold: int = 10, items: pl.DataFrame | None = None
+) -> Comparison:
     events.write_parquet(folder / "events.parquet")
-    catalogue(never_sold=never_sold).write_parquet(folder / "items.parquet")
+    items = catalogue(never_sold=never_sold) if items is None else items
+    items.write_parquet(folder / "items.parquet")
     return compare(Source(events=folder / "events.parquet", catalogue=folder / "items.parquet"), folder)
 
 
@@ -134,8 +138,12 @@ def test_what_a_ranker_learned_is_served_as_the_trainer_ranks_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRAINER_LEARNED_RANKER", "true")
-    ranked = compared(shop_with_short_fashions(), tmp_path)
+    number = pl.col("item_id").cast(pl.Int64)
+    items = catalogue(never_sold=10).with_columns(category=number % 7, price=1.0 + number % 13)
+    ranked = compared(shop_with_short_fashions(), tmp_path, items=items.cast({"category": pl.String}))
     assert ranked.blend.ranker is not None, ranked.render()
+    of_user = set(ranked.blend.ranker.info.features) - set(LIST_FEATURES)
+    assert of_user == {*CATEGORY_FEATURES, *PRICE_FEATURES, *USER_FEATURES}
     assert ranked.same_list.mean() >= 0.99, ranked.render()
 
 

@@ -1,5 +1,6 @@
 """The ranker that learns: what it knows, what LightGBM says of its trees, and where it may not rank."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,19 +13,29 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from two_tastes import DAYS, START, two_tastes
 
-from recsys.ranking_features import FEATURES, ITEM_FEATURES
+from recsys.ranking_features import (
+    CATEGORY_FEATURES,
+    FEATURES,
+    ITEM_FEATURES,
+    LIST_FEATURES,
+    PRICE_FEATURES,
+    USER_FEATURES,
+    of_taste,
+)
 from recsys.trees import Trees
-from trainer.choosing import judging, learning
+from trainer.choosing import judging
 from trainer.choosing.blending import Blend
+from trainer.choosing.learning import Candidates
 from trainer.choosing.recipe import ALSRecipe, PopularityRecipe
 from trainer.evaluation import split as splits
 from trainer.evaluation.split import Split
 from trainer.models import als
 from trainer.models.als import ALSSettings
-from trainer.ranker import item_features, training
+from trainer.ranker import item_features, taste, training
 from trainer.ranker.training import Learned, Lists
 from trainer.settings import Settings
 from trainer.shop_data import interactions
+from trainer.shop_data.interactions import Interactions
 
 ROWS, CANDIDATES = 4_000, 40
 WEIGHTS = {"purchase": 5.0}
@@ -45,7 +56,7 @@ def lists(rows: NDArray[np.float32]) -> Lists:
     noise = np.random.default_rng(4).normal(size=ROWS)
     taken = rows[:, 0] * rows[:, 7] + noise > 1.5
     parts = ROWS // CANDIDATES
-    return Lists.of(np.split(rows, parts), np.split(taken, parts))
+    return Lists.of(list(FEATURES), np.split(rows, parts), np.split(taken, parts))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +106,7 @@ def test_the_same_lists_and_seed_teach_the_same_trees(lists: Lists) -> None:
 def test_lists_of_which_everything_or_nothing_was_taken_teach_nothing() -> None:
     features = [np.full((3, len(FEATURES)), number, np.float32) for number in range(3)]
     taken = [np.array(each) for each in ([False] * 3, [True] * 3, [False, True, False])]
-    lists = Lists.of(features, taken)
+    lists = Lists.of(list(FEATURES), features, taken)
     assert lists.sizes.tolist() == [3]
     assert (lists.features == 2).all()
 
@@ -122,7 +133,8 @@ def of_every_candidate(window: Split) -> Lists:
     taken = np.ones(window.test.shape, np.float32)
     taken[:, 7] = 0
     asked = replace(window, test=sp.csr_matrix(taken))
-    return learning.lists_of(RECIPE, fitted, asked, Blend(), settings=Settings())
+    catalogue = two_tastes().catalogue
+    return Candidates(RECIPE, fitted, asked, Blend(), Settings(), catalogue).lists()
 
 
 def test_no_feature_knows_the_future() -> None:
@@ -131,7 +143,9 @@ def test_no_feature_knows_the_future() -> None:
     assert (true.test != other.test).nnz > 100
     np.testing.assert_array_equal(item_features.of_items(true.train), item_features.of_items(other.train))
     lists = of_every_candidate(true)
+    assert lists.names == list(FEATURES)
     assert len(lists.sizes) > 50
+    assert (np.ptp(lists.features[:, len(LIST_FEATURES) :], axis=0) > 0).all()  # a taste that all share tests nothing
     np.testing.assert_array_equal(lists.features, of_every_candidate(other).features)
 
 
@@ -144,10 +158,46 @@ def test_features_of_all_events_would_know_the_future() -> None:
     assert (true != other).any()
 
 
+def test_a_taste_of_all_events_would_know_the_future() -> None:
+    events = two_tastes(n_users=120).events
+    true, other = (interactions.build(each, weights=WEIGHTS) for each in (events, with_another_future(events)))
+    shelf = taste.shelf_of(true, two_tastes().catalogue)
+    names, rows = taste.names_of(shelf), np.arange(len(true.item_ids))
+
+    def tastes(known: Interactions) -> NDArray[np.float32]:
+        now = int(known.last_seen.max())
+        had = taste.histories(known, np.arange(120))
+        return np.array([of_taste(names, rows, history=each, shelf=shelf, now=now) for each in had])
+
+    assert (tastes(true) != tastes(other)).any(axis=(0, 1)).all()  # each of the features
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["category", "price"], FEATURES),
+        (["category"], [*LIST_FEATURES, *CATEGORY_FEATURES, *USER_FEATURES]),
+        (["price"], [*LIST_FEATURES, *PRICE_FEATURES, *USER_FEATURES]),
+        ([], [*LIST_FEATURES, *USER_FEATURES]),
+    ],
+)
+def test_a_ranker_learns_of_a_taste_what_the_catalogue_has_facts_for(
+    columns: list[str], expected: Sequence[str]
+) -> None:
+    window = window_of(two_tastes().events)
+    fitted = als.fit(window.train, RECIPE.settings, seed=0)
+    catalogue = two_tastes().catalogue.with_columns(
+        pl.lit(None).alias(name) for name in ("category", "price") if name not in columns
+    )
+    lists = Candidates(RECIPE, fitted, window, Blend(), Settings(), catalogue).lists()
+    assert lists.names == list(expected)
+    assert lists.features.shape[1] == len(expected)
+
+
 def test_few_lists_teach_no_ranker() -> None:
     window = window_of(two_tastes().events)
     fitted = als.fit(window.train, RECIPE.settings, seed=0)
-    assert learning.learn(RECIPE, fitted, window, Blend(), settings=Settings()) is None
+    assert Candidates(RECIPE, fitted, window, Blend(), Settings()).learn() is None
 
 
 def unfitting(lists: Lists) -> Learned:

@@ -104,6 +104,20 @@ def activity() -> list[dict[str, Any]]:
     ]
 
 
+SPREAD = {"items": 1500, "on_sale": 1402, "gini": 0.541, "top_share": 0.118}
+COVERAGE = {"catalogue": 3684, "yesterday": SPREAD | {"on_sale": 921, "top_share": 0.2}, "week": SPREAD}
+DRIFT = {
+    "version": "<b>v2",
+    "items": {"events": 1180, "known": 1130},
+    "purchases": {"events": 100, "known": 93},
+    "users": {"events": 800, "known": 400},
+    "types": {"view": 900, "purchase": 100},
+    "trained_types": {"view": 700, "purchase": 200, "<b>wish": 100},
+    "head_items": 120,
+    "trained_head_share": 0.502,
+    "head_share": 0.47,
+}
+
 EXPERIMENT = {
     "name": "recency",
     "state": "running",
@@ -126,7 +140,7 @@ REPORT = EXPERIMENT | {
             "guardrails": [{"guardrail": "latency_ms", "difference": DIFFERENCE, "verdict": "kept"}],
         }
     ],
-    "split": {"verdict": "as configured"},
+    "split": {"verdict": "as configured", "reason": None},
 }
 
 
@@ -154,7 +168,11 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
             "/v1/runs": (200, {"runs": [RUN, RUN | OLDER], "last_reading": READING}),
-            "/v1/activity": (200, {"as_of": "2026-01-02T03:04:05Z", "age_s": 150.0, "days": activity()}),
+            "/v1/activity": (
+                200,
+                {"as_of": "2026-01-02T03:04:05Z", "age_s": 150.0, "days": activity()}
+                | {"coverage": COVERAGE, "drift": DRIFT},
+            ),
             "/v1/runs/v2/report": (200, VERSION | {"html": "<h1>What v2 measured</h1>"}),
             "/v1/model/activate": (200, VERSION | {"refusal": None}),
             "/v1/rules": (200, {"rules": [{"name": "gift first", "item_id": "GIFT", "pin_position": 1}]}),

@@ -257,6 +257,7 @@ def put_item(
     image_url: str | None = None,
     available: bool = True,
     attributes: Mapping[str, str] | None = None,
+    vector: Sequence[float] | None = None,
 ) -> Call[ItemChangesDone]:
     """Create an item, or say anew all that there is to say of it."""
     item = ItemPut(
@@ -266,6 +267,7 @@ def put_item(
         image_url=image_url,
         available=available,
         attributes=attributes or {},
+        vector=vector,
     )
     return Call(method="PUT", path=_item_path(item_id), answer=ItemChangesDone, body=encoded(item))
 
@@ -279,6 +281,7 @@ def patch_item(
     image_url: str | Unset | None = UNSET,
     available: bool | Unset = UNSET,
     attributes: Mapping[str, str | None] | None = None,
+    vector: Sequence[float] | Unset | None = UNSET,
 ) -> Call[ItemChangesDone]:
     """Change a part of an item: what is not given stays, none takes away. NotFoundError: it does not exist."""
     patch = ItemPatch(
@@ -288,6 +291,7 @@ def patch_item(
         image_url=image_url,
         available=available,
         attributes=attributes or {},
+        vector=vector,
     )
     return Call(method="PATCH", path=_item_path(item_id), answer=ItemChangesDone, body=encoded(patch))
 

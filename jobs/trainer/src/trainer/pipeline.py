@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -61,17 +61,19 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         held_out = windows.to_choose_and_judge(shop.events, weights=shop.weights, settings=settings)
         if not isinstance(recipe, LightGCNRecipe):  # which learns there how many epochs are enough for so many pairs
             held_out = sample.to_compare(held_out, settings=settings)
-    shown = None
+    shown = shown_before = None
     if shop.lake is not None and held_out:
         with step("read what was shown"):
             shown = exposures.in_window(shop.lake, held_out[-1])
+            if settings.learned_ranker and len(held_out) > 1:
+                shown_before = exposures.in_window(shop.lake, held_out[-2], until=held_out[-1].cut)
     with step("bought together"):
         of_window = baskets.of_window(shop.events, held_out[-1], seed=settings.seed) if held_out else None
         together = baskets.fit(shop.events, known.item_ids, of_window.info if of_window else None)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
-    facts = Facts.of(shop) if settings.item_content else None
+    facts = Facts.of(shop)
     shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
     decided = decision.decide(
         given,
@@ -82,8 +84,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         settings=settings,
         facts=facts,
         shown=shown,
+        shown_before=shown_before,
     )
-    del held_out, facts, shown
+    del held_out, facts, shown, shown_before
     version, verdict, spec = _fit_and_publish(
         shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
@@ -155,7 +158,13 @@ def _fit_and_publish(
         model=decided.recipe.model,
         metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
         training=publish.training_info(
-            decided.recipe, verdict, event_weights=shop.weights, data_until=data_until, force=force, settings=settings
+            decided.recipe,
+            verdict,
+            event_weights=shop.weights,
+            data_until=data_until,
+            force=force,
+            settings=settings,
+            recent_events=recent_events(shop.events, days=settings.recent_days),
         ),
     )
     with step("publish"):
@@ -235,6 +244,13 @@ def popularity_of(
         scaled = recipes.with_recency(fitted, known, recipe.recency_strength, recent_days=settings.recent_days)
         return np.ascontiguousarray(scaled.item[:, 0])
     return known.recent_users(recipes.recent_since(known, settings.recent_days))
+
+
+def recent_events(frame: pl.DataFrame, *, days: float) -> dict[str, int]:
+    """Events by type of the last so many days that there are events of."""
+    at = pl.col("timestamp")
+    counted = frame.filter(at > at.max() - timedelta(days=days)).group_by("event_type").len()
+    return dict(counted.with_columns(pl.col("event_type").cast(pl.String)).sort("event_type").iter_rows())
 
 
 def metric_values(evaluation: Judged, *, seed: int) -> dict[str, MetricValue]:

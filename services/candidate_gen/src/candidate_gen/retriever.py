@@ -19,7 +19,7 @@ from candidate_gen.comes_next import comes_next
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, seen_in_training
 from candidate_gen.known_user import KnownUser, known_user
-from candidate_gen.query.item_weights import LiveEvent
+from candidate_gen.query.item_weights import ItemWeights, LiveEvent
 from candidate_gen.query.query_vectors import QueryVector, QueryVectors, VectorOrigin
 from candidate_gen.search.index_check import check_indexes
 from candidate_gen.search.item_index import NONE, ItemIndex
@@ -40,6 +40,7 @@ from recsys.artifact.reader import Artifact
 from recsys.errors import EventsOmittedError, ItemNotFoundError
 from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import LATEST_EVENTS
+from recsys.ranking_features import HISTORY_ITEMS, NOTHING_TAKEN_UP, TakenUp
 from recsys.shop.catalogue import LiveCatalogue
 from recsys.shop.events import REMOVE
 from recsys.shop.filter import NO_FILTER, Filter
@@ -82,6 +83,7 @@ class Retrieved:
 
     candidates: Candidates
     transitions: NDArray[np.float32]  # [n] how much their history leads to each; empty: the version has none
+    taken_up: TakenUp  # by them, where the version has a ranker that asks for it
     query: QueryVector
     matching_items: int  # that pass the conditions
     nearest: int  # candidates that the index found
@@ -195,12 +197,18 @@ class Retriever:
         return Retrieved(
             candidates=candidates,
             transitions=following.of(candidates.rows if self.artifact.transitions else candidates.rows[:0]),
+            taken_up=self._taken_up(query.history),
             query=query,
             matching_items=items.rows.size,
             nearest=len(nearest.rows),
             others=others,
             dropped=_dropped(eligible, conditions, excluded) if explain else {},
         )
+
+    def _taken_up(self, history: ItemWeights) -> TakenUp:
+        if self.artifact.ranker is None or not self.artifact.ranker.of_user:
+            return NOTHING_TAKEN_UP
+        return TakenUp(history.rows[:HISTORY_ITEMS], history.times[:HISTORY_ITEMS])
 
     def items(self, conditions: Conditions, *, only_trained: bool = False) -> ItemsLeft:
         """The items of this moment that may be answers, to whoever asks; or of those, what the model knows."""

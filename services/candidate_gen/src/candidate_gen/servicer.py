@@ -59,6 +59,8 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         )
         put_candidates(response.candidates, retrieved.candidates)
         response.candidates.transitions = vector_to_wire(retrieved.transitions)
+        response.candidates.history_rows = retrieved.taken_up.rows.astype("<u4").tobytes()
+        response.candidates.history_times = retrieved.taken_up.times.astype("<i8").tobytes()
         if request.explain:
             _explain(response, retrieved, retriever)
         return response

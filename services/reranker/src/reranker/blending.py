@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from recsys.artifact.ranker import Ranker
 from recsys.blend import BlendWeights, blend, decayed_recency, log_popularity, scaled
-from recsys.ranking_features import FEATURES
+from recsys.ranking_features import Shelf, TakenUp
 from recsys.shop.sources import Source
-from recsys.trees import Trees
 from reranker.candidates import Candidates
 from reranker.request import RankRequest
 
@@ -61,15 +60,16 @@ class Learned:
 
     place_of: dict[int, int]  # index among all candidates → place
     terms: list[Term]  # the blend's, of these candidates alone
-    trees: Trees
-    features: NDArray[np.float32]  # [n, len(FEATURES)]
+    ranker: Ranker
+    features: NDArray[np.float32]  # [n, len(ranker.info.features)]
     constant: float  # what is added to every one of them
 
     def parts(self, place: int) -> list[tuple[str, float, float]]:
         """As `Blended.parts`: the blend's terms, what each feature adds, and under `ranker` what is added to all."""
         blend = [(term.name, float(term.counted[place]), term.weight) for term in self.terms]
-        *values, mean = self.trees.contributions(self.features[place], n_features=len(FEATURES)).tolist()
-        names = (f"ranker:{name}" for name in FEATURES)
+        features = self.ranker.info.features
+        *values, mean = self.ranker.trees.contributions(self.features[place], n_features=len(features)).tolist()
+        names = (f"ranker:{name}" for name in features)
         added = [(name, value, 1.0) for name, value in zip(names, values, strict=True) if value]
         return [*blend, *added, ("ranker", mean + self.constant, 1.0)]
 
@@ -88,12 +88,16 @@ def blended(
     weights = _weights(candidates, request)
     ranker = candidates.catalogue.artifact.ranker
     if ranker is not None and request.blend is None and request.query_vector is not None:
-        return _with_trees(ranker, personal, candidates, weights)
+        return _with_trees(ranker, personal, candidates, weights, request.candidates.history)
     return _blended(personal, candidates, weights, is_scaled=is_boosted)
 
 
 def _with_trees(
-    ranker: Ranker, personal: NDArray[np.float32], candidates: Candidates, weights: BlendWeights
+    ranker: Ranker,
+    personal: NDArray[np.float32],
+    candidates: Candidates,
+    weights: BlendWeights,
+    history: TakenUp,
 ) -> Blended:
     """The candidates of the sources that the ranker learned from, ranked by it; the others follow, by the blend.
 
@@ -106,11 +110,14 @@ def _with_trees(
         return blend
     at = known.nonzero()[0]
     own = _blended(personal[at], candidates.part(at), weights, is_scaled=True)
+    catalogue = candidates.catalogue
     ranked = ranker.ranked(
+        candidates.rows[at],
         blended=own.scores,
         personal=personal[at],
         transitions=candidates.transitions[at],
-        items=ranker.items[candidates.rows[at]],
+        history=history,
+        shelf=Shelf(catalogue.categories(), catalogue.prices()),
     )
     others = blend.scores - blend.scores.min()
     scores = others.copy()
@@ -121,7 +128,7 @@ def _with_trees(
     terms = [replace(term, weight=term.weight * factor) for term in own.terms]
     constant = raised - factor * float(own.scores.min())
     place_of = {index: place for place, index in enumerate(at.tolist())}
-    return Blended(scores, blend.terms, Learned(place_of, terms, ranker.trees, ranked.features, constant))
+    return Blended(scores, blend.terms, Learned(place_of, terms, ranker, ranked.features, constant))
 
 
 def _blended(

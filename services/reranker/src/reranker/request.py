@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.blend import BlendWeights
+from recsys.ranking_features import NOTHING_TAKEN_UP, TakenUp
 from recsys.shop.filter import NO_FILTER, Filter
 
 
@@ -33,6 +34,7 @@ class Proposed:
     new_item_ids: Sequence[str] = ()
     lists: Sequence[SourceList] = ()
     transitions: NDArray[np.float32] | None = None  # how much the history leads to each; none: 0 of each
+    history: TakenUp = NOTHING_TAKEN_UP  # by the user, of the version's items
 
 
 @dataclass(frozen=True, slots=True)

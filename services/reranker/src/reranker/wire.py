@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from recsys.blend import BlendWeights
 from recsys.errors import InvalidArgumentError, OtherReleaseError
+from recsys.ranking_features import NOTHING_TAKEN_UP, TakenUp
 from recsys.shop.filter import NO_FILTER, filter_from_wire
 from recsys.shop.item_wire import sources_to_wire
 from recsys.v1 import item_pb2
@@ -29,6 +30,7 @@ from reranker.request import Diversity, Exploration, HistoryVectors, Proposed, R
 
 _FLOAT32: Final = np.dtype("<f4")
 _UINT32: Final = np.dtype("<u4")
+_INT64: Final = np.dtype("<i8")
 ROW_BYTES: Final = _UINT32.itemsize
 
 # fields of the wire: their number and, in three bits, how their end is found: 1 after 8 bytes, 5 after 4, 2 by a length
@@ -80,9 +82,22 @@ def _proposed(wire: CandidateSet, *, with_lists: bool) -> Proposed:
         scores=scores,
         sources=sources,
         transitions=transitions,
+        history=_taken_up(wire),
         new_item_ids=list(wire.new_item_ids),
         lists=[SourceList(each.source, list(each.rows), list(each.scores)) for each in wire.lists if with_lists],
     )
+
+
+def _taken_up(wire: CandidateSet) -> TakenUp:
+    if not wire.history_rows:
+        return NOTHING_TAKEN_UP
+    rows = _values("candidates.history_rows", wire.history_rows, _UINT32)
+    times = _values("candidates.history_times", wire.history_times, _INT64)
+    if len(times) != len(rows):
+        raise InvalidArgumentError(
+            f"candidates.history_times: expected {len(rows)} values, one for each row, found {len(times)}"
+        )
+    return TakenUp(rows.astype(np.int64), times)
 
 
 def _vector(field: str, content: bytes) -> NDArray[np.float32]:
@@ -94,7 +109,7 @@ def _vector(field: str, content: bytes) -> NDArray[np.float32]:
 
 def _values(field: str, content: bytes, dtype: np.dtype[Value]) -> NDArray[Value]:
     if len(content) % dtype.itemsize:
-        raise InvalidArgumentError(f"{field}: expected {dtype.name} values of 4 bytes each, found {len(content)} bytes")
+        raise InvalidArgumentError(f"{field}: expected {dtype.name} values of {dtype.itemsize} bytes each, found {len(content)} bytes")
     return np.frombuffer(content, dtype)
 
 

@@ -6,7 +6,7 @@ popular ones; and where transitions count, also those that the user's last items
 transition, an order or who has both items, is chosen with the weights.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from recsys.artifact import layout
@@ -21,6 +22,7 @@ from recsys.artifact.manifest import BlendInfo, Manifest, TransitionsInfo
 from recsys.artifact.ranker import RankedByTrees, Ranker
 from recsys.artifact.reader import read_trees
 from recsys.blend import blend, decayed_recency, log_popularity
+from recsys.ranking_features import Shelf, TakenUp
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import Recipe
 from trainer.evaluation import bootstrap, metrics, ranking
@@ -30,6 +32,7 @@ from trainer.evaluation.split import Split
 from trainer.models import baselines, transitions
 from trainer.models.embeddings import Embeddings, Scorer
 from trainer.models.transitions import TransitionScores
+from trainer.ranker import taste
 from trainer.ranker.training import Learned
 from trainer.settings import Settings
 from trainer.shop_data.interactions import Interactions
@@ -52,11 +55,15 @@ class Blend:
     ranker: Learned | None = None  # what is added to the blend; none: nothing
 
     @classmethod
-    def of(cls, version: Manifest, volume: Path) -> "Blend":
-        """A published version's. Raises: ArtifactError (it has a ranker that cannot be read)."""
+    def of(cls, version: Manifest, volume: Path, *, catalogue: pl.DataFrame | None = None) -> "Blend":
+        """A published version's, for items of a catalogue.
+
+        Raises: ArtifactError (it has a ranker that cannot be read).
+        """
         trees = None
         if version.ranker is not None:
-            trees = Learned(version.ranker, read_trees(layout.version_dir(volume, version.version), version.ranker))
+            read = read_trees(layout.version_dir(volume, version.version), version.ranker)
+            trees = Learned(version.ranker, read, catalogue)
         return cls(version.blend, version.transitions, trees)
 
     @property
@@ -132,15 +139,19 @@ class Values:
         )
         return np.where(self.items >= 0, scores, -np.inf)
 
-    def ranked_by(self, ranker: Ranker, info: BlendInfo) -> Iterator[RankedByTrees]:
+    def ranked_by(
+        self, ranker: Ranker, info: BlendInfo, *, histories: Iterable[TakenUp], shelf: Shelf
+    ) -> Iterator[RankedByTrees]:
         """Each user's candidates by a ranker, without what stands for none."""
-        for row, blended in enumerate(self.blended(info)):
+        for row, (blended, history) in enumerate(zip(self.blended(info), histories, strict=True)):
             real = self.items[row] >= 0
             yield ranker.ranked(
+                self.items[row, real],
                 blended=blended[real],
                 personal=self.personal[row, real],
                 transitions=self.transitions[row, real],
-                items=ranker.items[self.items[row, real]],
+                history=history,
+                shelf=shelf,
             )
 
     def ranked(self, info: BlendInfo, k: int) -> NDArray[np.int32]:
@@ -159,13 +170,16 @@ class Blended:
     info: BlendInfo
     transitions: TransitionScores | None = None  # none: they do not count
     ranker: Ranker | None = None  # none: nothing is added
+    shelf: Shelf | None = None  # of the known items, where there is a ranker
 
     def scores(self, user_rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 [len(user_rows), n_items]"""
         values = self.values(user_rows)
         scores = np.full((len(user_rows), len(self.known.item_ids)), -np.inf, np.float32)
-        if self.ranker is not None:
-            for row, ranked in enumerate(values.ranked_by(self.ranker, self.info)):
+        if self.ranker is not None and self.shelf is not None:
+            histories = taste.histories(self.known, user_rows)
+            by_trees = values.ranked_by(self.ranker, self.info, histories=histories, shelf=self.shelf)
+            for row, ranked in enumerate(by_trees):
                 scores[row, values.items[row][values.items[row] >= 0]] = ranked.scores
             return scores
         rows, places = np.nonzero(values.items >= 0)
@@ -195,8 +209,10 @@ def blended(embeddings: Embeddings, known: Interactions, blend: Blend, *, recent
     """The same with its candidates, also where the personal score ranks them alone."""
     recent = known.recent_users(recipes.recent_since(known, recent_days))
     following = TransitionScores.fitted(known, blend.transitions) if blend.transitions else None
-    ranker = blend.ranker.over(known) if blend.ranker else None
-    return Blended(embeddings, known, recent, blend.info, following, ranker)
+    if blend.ranker is None:
+        return Blended(embeddings, known, recent, blend.info, following)
+    shelf = taste.shelf_of(known, blend.ranker.catalogue)
+    return Blended(embeddings, known, recent, blend.info, following, blend.ranker.over(known), shelf)
 
 
 def choose(recipe: Recipe, fitted: Embeddings, window: Split, *, settings: Settings) -> ChosenBlend:

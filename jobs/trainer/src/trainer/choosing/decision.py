@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
 from recsys.artifact.manifest import Manifest
 from trainer.choosing import judging, selection
 from trainer.choosing.blending import Blend
@@ -57,6 +59,7 @@ def decide(
     force: bool,
     settings: Settings,
     shown: Shown | None = None,
+    shown_before: Shown | None = None,
     facts: Facts | None = None,
 ) -> Decision:
     """Choose on windows before the newest (unless a recipe is given) and judge on the newest.
@@ -66,14 +69,23 @@ def decide(
         to_try: recipes to choose from, the safest first.
         force: what was chosen stays chosen, however it is judged.
         shown: the lists of the newest window, by which orders are estimated too.
-        facts: of the shop's items; none: new items are not judged.
+        shown_before: the lists of the window before it, which a ranker learns from.
+        facts: of the shop's items; none: nothing is known of them, and new ones are not judged.
     """
     users = windows[-1].judged_users if windows else 0
     if users < ENOUGH_USERS:
         _log.warning("not enough users to judge by", extra={"users": users, "needed": ENOUGH_USERS})
-        recipe, blend = _unjudged(given, live, volume=settings.artifact_dir)
+        catalogue = facts.catalogue if facts else None
+        recipe, blend = _unjudged(given, live, volume=settings.artifact_dir, catalogue=catalogue)
         return Decision(recipe, blend, None, None, users, live)
-    choice = selection.choose(given, windows[:-1], to_try, settings=settings)
+    choice = selection.choose(
+        given,
+        windows[:-1],
+        to_try,
+        settings=settings,
+        catalogue=facts.catalogue if facts else None,
+        shown=shown_before,
+    )
     judgement = judging.judge(
         choice.recipe,
         windows[-1],
@@ -90,9 +102,11 @@ def decide(
     return Decision(judgement.recipe, judgement.blend, choice, judgement, len(judgement.new.user_rows), live)
 
 
-def _unjudged(given: Recipe | None, live: Manifest | None, *, volume: Path) -> tuple[Recipe, Blend]:
+def _unjudged(
+    given: Recipe | None, live: Manifest | None, *, volume: Path, catalogue: pl.DataFrame | None
+) -> tuple[Recipe, Blend]:
     """What is fitted where nothing can be proved: what was asked for, what is live, or the baseline."""
     live_recipe = judging.recipe_of(live) if live else None
     if live and live_recipe and given in (None, live_recipe):
-        return live_recipe, Blend.of(live, volume)
+        return live_recipe, Blend.of(live, volume, catalogue=catalogue)
     return given or PopularityRecipe(), Blend()

@@ -127,14 +127,14 @@ def judge(
             blend, new = ranked, learned.evaluation
     orders = {f"the new version's order ({recipes.described(recipe)})": lists_of(embeddings, blend)}
     of_new_items = None
-    if facts is not None:
+    if facts is not None and settings.item_content:
         with step("judge new items"):
             of_new_items = new_items.judge(embeddings, window, facts, blend, settings=settings)
     live_recipe = recipe_of(live) if live else None
     of_live = None
     if live and live_recipe:
         is_same = live_recipe == recipe
-        of_blend = Blend.of(live, settings.artifact_dir)
+        of_blend = Blend.of(live, settings.artifact_dir, catalogue=facts.catalogue if facts else None)
         is_new = is_same and of_blend == blend
         with step("judge the live version's recipe"):
             lists_of_live = lists_of(embeddings if is_same else fit(live_recipe), of_blend)

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from recsys.artifact.manifest import AgeInfo
 from recsys.errors import InvalidArgumentError
-from trainer.choosing import blending, learning
+from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import NO_BLEND, ChosenBlend
 from trainer.choosing.fits import Fit, fresh
 from trainer.choosing.gate import METRIC
+from trainer.choosing.learning import Candidates
 from trainer.choosing.recipe import AgedRecipe, LightGCNRecipe, PopularityRecipe, Recipe, SASRecRecipe
 from trainer.evaluation import metrics, ranking
+from trainer.evaluation.exposures import Shown
 from trainer.evaluation.full_ranking import find_hits, judged_users
 from trainer.evaluation.split import Split
 from trainer.models.embeddings import Embeddings
@@ -79,6 +82,8 @@ def choose(
     *,
     settings: Settings,
     fit: Fit | None = None,
+    catalogue: pl.DataFrame | None = None,
+    shown: Shown | None = None,
 ) -> Choice:
     """The given recipe, or the best of `to_try` on the validation windows; and the blend that is best on the newest.
 
@@ -87,6 +92,8 @@ def choose(
 
     Args:
         fit: gives models without recency and age, where a caller has some fitted already; none: each is fitted here.
+        catalogue: of the items on their first day, which a ranker that learns knows tastes by; none: it knows none.
+        shown: lists of the newest window, which such a ranker learns from too; none: there is no log.
     """
     if not windows:
         return Choice(given or to_try[0])
@@ -110,7 +117,7 @@ def choose(
     ranker = None
     if settings.learned_ranker:
         with step("learn a ranker"):
-            ranker = learning.learn(recipe, fitted, newest, blend.blend, settings=settings)
+            ranker = Candidates(recipe, fitted, newest, blend.blend, settings, catalogue).learn(shown)
     return Choice(recipe, blend, ranker, PopularityRecipe(recency_strength=strength), curve, users)
 
 

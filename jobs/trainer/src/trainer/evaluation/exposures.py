@@ -5,6 +5,7 @@ Of users whom the models know: nobody else has an order of their own. `off_polic
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -59,8 +60,11 @@ class OffPolicy:
         return told
 
 
-def in_window(lake: Path, window: Split) -> Shown | None:
+def in_window(lake: Path, window: Split, *, until: datetime | None = None) -> Shown | None:
     """The lists of users of train that were shown after the cut; none where there are none, or no cut.
+
+    Args:
+        until: the end of the window, before which a list was shown and what it earned was done; none: the end of all.
 
     Raises: DataError (of the lake).
     """
@@ -72,7 +76,7 @@ def in_window(lake: Path, window: Split) -> Shown | None:
         for name, row, ids in (("user_id", "user", known.user_ids), ("item_id", "item", known.item_ids))
     )
     places = (
-        served.by_place(lake, since=window.cut).join(user_ids, on="user_id").join(item_ids, on="item_id", how="left")
+        served.by_place(lake, since=window.cut, until=until).join(user_ids, on="user_id").join(item_ids, on="item_id", how="left")
     )
     if places.is_empty():
         return None

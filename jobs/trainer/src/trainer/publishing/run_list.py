@@ -98,4 +98,5 @@ def _served(volume: Path, days: float) -> dict[str, "Served"]:
 
 
 def _brought(served: "Served") -> str:
-    return f"{served.lists:,} lists shown, {served.click_through:.2%} clicked, {served.conversion:.2%} bought from"
+    lists = "1 list" if served.lists == 1 else f"{served.lists:,} lists"
+    return f"{lists} shown, {served.click_through:.2%} clicked, {served.conversion:.2%} bought from"

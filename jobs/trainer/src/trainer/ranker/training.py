@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from recsys.artifact.manifest import RankerInfo
 from recsys.artifact.ranker import Ranker
-from recsys.ranking_features import FEATURES
+from recsys.ranking_features import LIST_FEATURES
 from recsys.trees import Trees
 from trainer.ranker import item_features
 from trainer.shop_data.interactions import Interactions
@@ -24,26 +25,46 @@ _ROUNDS: Final = 60
 _LEAVES: Final = 16
 _LEAST_ROWS_IN_A_LEAF: Final = 100
 _MOST_THREADS: Final = 4
-_BLEND: Final = FEATURES.index("blend")
+_BLEND: Final = LIST_FEATURES.index("blend")
 
 
 @dataclass(frozen=True)
 class Lists:
-    """Candidates of some users, one user after the other."""
+    """Candidates of some users, one list after the other."""
 
-    features: NDArray[np.float32]  # [n, len(FEATURES)]
+    names: list[str]  # of the features
+    features: NDArray[np.float32]  # [n, len(names)]
     taken: NDArray[np.bool_]  # [n] later, in the held-out window
-    sizes: NDArray[np.int64]  # candidates of each user
+    weights: NDArray[np.float64]  # [n] what each counts
+    sizes: NDArray[np.int64]  # candidates of each list
 
     @classmethod
-    def of(cls, features: Sequence[NDArray[np.float32]], taken: Sequence[NDArray[np.bool_]]) -> "Lists":
-        """Of those users of whose candidates some were taken and some were not: others teach nothing."""
+    def of(
+        cls,
+        names: list[str],
+        features: Sequence[NDArray[np.float32]],
+        taken: Sequence[NDArray[np.bool_]],
+        weights: Sequence[NDArray[np.float64]] | None = None,
+    ) -> "Lists":
+        """Of those lists of whose candidates some were taken and some were not: others teach nothing.
+
+        Args:
+            weights: what a candidate that was taken counts; none: 1, as one that was not.
+        """
         kept = [at for at, each in enumerate(taken) if each.any() and not each.all()]
+        counts = [np.ones(len(taken[at])) if weights is None else np.where(taken[at], weights[at], 1.0) for at in kept]
         return cls(
-            np.concatenate([np.empty((0, len(FEATURES)), np.float32), *(features[at] for at in kept)]),
+            names,
+            np.concatenate([np.empty((0, len(names)), np.float32), *(features[at] for at in kept)]),
             np.concatenate([np.empty(0, np.bool_), *(taken[at] for at in kept)]),
+            np.concatenate([np.empty(0), *counts]),
             np.array([len(taken[at]) for at in kept], np.int64),
         )
+
+    def and_of(self, other: "Lists") -> "Lists":
+        """These lists and others with the same features."""
+        parts = ((vars(self)[name], vars(other)[name]) for name in ("features", "taken", "weights", "sizes"))
+        return Lists(self.names, *map(np.concatenate, parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +73,12 @@ class Learned:
 
     info: RankerInfo
     trees: Trees = field(repr=False)
+    catalogue: pl.DataFrame | None = field(default=None, repr=False)  # of which a taste is; none: nobody knows
 
     def over(self, known: Interactions) -> Ranker:
         """With the features of the items as they are known."""
-        return Ranker(self.info, self.trees, item_features.of_items(known))
+        last = {"last_event_unix_s": int(known.last_seen.max(initial=0))}
+        return Ranker(self.info.model_copy(update=last), self.trees, item_features.of_items(known))
 
 
 def train(lists: Lists, *, base_weight: float, seed: int) -> Learned:
@@ -63,14 +86,15 @@ def train(lists: Lists, *, base_weight: float, seed: int) -> Learned:
     data = lgb.Dataset(
         lists.features,
         label=lists.taken.astype(np.int32),
+        weight=lists.weights,
         group=lists.sizes,
         init_score=base_weight * lists.features[:, _BLEND].astype(np.float64),
-        feature_name=list(FEATURES),
+        feature_name=lists.names,
     )
     booster = lgb.train(_settings(seed), data, num_boost_round=_ROUNDS)
     trees = trees_of(booster)
     n_trees, n_leaves = trees.leaves.shape
-    info = RankerInfo(features=list(FEATURES), trees=n_trees, leaves=n_leaves, base_weight=base_weight)
+    info = RankerInfo(features=lists.names, trees=n_trees, leaves=n_leaves, base_weight=base_weight)
     return Learned(info, trees)
 
 

@@ -44,8 +44,10 @@ def by_version(lake: Path, *, days: float, now: datetime) -> dict[str, Served]:
     return as_committed(lake, lambda committed: _of_commit(lake, committed, since))
 
 
-def by_place(lake: Path, *, since: datetime) -> pl.DataFrame:
+def by_place(lake: Path, *, since: datetime, until: datetime | None = None) -> pl.DataFrame:
     """The places of lists that users were shown from a moment on: of each list its first page, in the list's order.
+
+    What was shown or done at `until` or later is not known.
 
     Returns:
         Columns list_id, user_id, place (from 0), item_id, propensity, clicked and bought, as of `Served`, by item.
@@ -56,6 +58,9 @@ def by_place(lake: Path, *, since: datetime) -> pl.DataFrame:
 
     def read(committed: Committed) -> pl.DataFrame:
         shown, done = _read(lake, committed, day)
+        if until is not None:
+            is_before = pl.col("unix_ms") < until.timestamp() * 1000
+            shown, done = shown.filter(is_before), done.filter(is_before)
         of_users = shown.filter(pl.col("user_id").is_not_null() & (pl.col("unix_ms") >= since_ms))
         places = of_users.select(
             "list_id",

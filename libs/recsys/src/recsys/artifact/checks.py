@@ -24,7 +24,7 @@ from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError
 from recsys.item_features import COLUMNS, KINDS
-from recsys.ranking_features import FEATURES
+from recsys.ranking_features import LIST_FEATURES, OF_TASTE
 
 _BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
 _TYPES_IN_A_SET = 32
@@ -75,14 +75,16 @@ def check_transitions(
 
 def check_ranker(version_dir: Path, ranker: Ranker) -> None:
     """Features that this release has, trees whose every path ends at a leaf, finite numbers. Raises: ArtifactError."""
-    if ranker.info.features != list(FEATURES):
-        path = version_dir / layout.MANIFEST
-        raise ArtifactError(f"{path}: ranker.features: expected {list(FEATURES)}, found {ranker.info.features}")
+    names = ranker.info.features
+    if names != [*LIST_FEATURES, *(name for group in OF_TASTE if group[0] in names for name in group)]:
+        path, of_user = version_dir / layout.MANIFEST, " and any of ".join(str(list(group)) for group in OF_TASTE)
+        expected = f"{list(LIST_FEATURES)}, and any of {of_user}"
+        raise ArtifactError(f"{path}: ranker.features: expected {expected}, found {names}")
     trees = ranker.trees
     path = version_dir / layout.RANKER_SPLITS
     n_splits, n_leaves = trees.features.shape[1], trees.leaves.shape[1]
-    if (trees.features < -1).any() or (trees.features >= len(FEATURES)).any():
-        raise ArtifactError(f"{path}: expected features -1 to {len(FEATURES) - 1}, found others")
+    if (trees.features < -1).any() or (trees.features >= len(names)).any():
+        raise ArtifactError(f"{path}: expected features -1 to {len(names) - 1}, found others")
     is_split = trees.features >= 0
     parents, children = np.arange(n_splits)[None, :, None], trees.children
     is_leaf = (children < 0) & (children >= -n_leaves)

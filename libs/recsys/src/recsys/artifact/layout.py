@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Final
 
 CURRENT: Final = "CURRENT"
+LIVE: Final = "live"
+"""Where a volume has a folder of this name, `CURRENT` is kept there, and the one beside it is a link: who may write
+only this folder can make a version live, and change no version."""
 HELD: Final = "HELD"
 NEWEST: Final = "NEWEST.json"
 """Where a volume follows an object store: the manifest of the store's newest version, fetched or not."""

@@ -149,6 +149,8 @@ class RankerInfo(_Frozen):
     trees: int = Field(ge=1)
     leaves: int = Field(ge=2, le=32)  # of the largest tree
     base_weight: float = Field(gt=0, allow_inf_nan=False)  # of the blend, which lies between 0 and 1
+    # of the last event that the version knows, from which the days of its users are counted back; 0: not recorded
+    last_event_unix_s: int = Field(default=0, ge=0, exclude_if=lambda moment: moment == 0)
 
 
 class ItemContentInfo(_Frozen):
@@ -157,6 +159,8 @@ class ItemContentInfo(_Frozen):
     features: list[str]  # what is hashed into the columns: of a service that knows others it is refused
     columns: int = Field(ge=1)
     price_edges: list[float]  # ascending: where the next bucket of prices begins
+    # of the vectors that the shop brings of its items, whose weights follow those of the columns; 0: it brings none
+    vector_length: int = Field(default=0, ge=0, exclude_if=lambda length: length == 0)
 
 
 class GateInfo(_Open):
@@ -184,6 +188,7 @@ class TrainingInfo(_Open):
     recent_days: float | None = None  # of the window that popularity is counted over
     horizon_days: float | None = None  # of a held-out window
     data_until: str | None = None  # time of the newest event
+    recent_events: dict[str, int] = {}  # events by type of the `recent_days` before it; empty: not recorded
     seed: int | None = None
     gate: GateInfo | None = None
 

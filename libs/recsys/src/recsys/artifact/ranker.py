@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recsys.artifact.manifest import RankerInfo
 from recsys.blend import scaled
-from recsys.ranking_features import features
+from recsys.ranking_features import LIST_FEATURES, Shelf, TakenUp, features, of_taste
 from recsys.trees import Trees
 
 
@@ -19,16 +19,29 @@ class Ranker:
     trees: Trees
     items: NDArray[np.float32]  # [n_items, len(ITEM_FEATURES)]
 
+    @property
+    def of_user(self) -> list[str]:
+        """The features that a user's history is needed for; none: it is not."""
+        return self.info.features[len(LIST_FEATURES) :]
+
     def ranked(
         self,
+        rows: NDArray[np.integer],
         *,
         blended: NDArray[np.floating],
         personal: NDArray[np.floating],
         transitions: NDArray[np.floating],
-        items: NDArray[np.float32],
+        history: TakenUp,
+        shelf: Shelf,
     ) -> "RankedByTrees":
-        """Of one answer's candidates: arguments as of `recsys.ranking_features.features`."""
-        found = features(blended=blended, personal=personal, transitions=transitions, items=items)
+        """Of one answer's candidates, items of the version: the others as of `recsys.ranking_features`."""
+        found = features(
+            blended=blended,
+            personal=personal,
+            transitions=transitions,
+            items=self.items[rows],
+            taste=of_taste(self.of_user, rows, history=history, shelf=shelf, now=self.info.last_event_unix_s),
+        )
         base = scaled(blended) * self.info.base_weight
         return RankedByTrees(found, base + self.trees.scores(found))
 
@@ -37,5 +50,5 @@ class Ranker:
 class RankedByTrees:
     """The candidates of one answer."""
 
-    features: NDArray[np.float32]  # [n, len(FEATURES)]
+    features: NDArray[np.float32]  # [n, len(info.features)]
     scores: NDArray[np.float64]  # [n]

@@ -6,6 +6,7 @@ after that. One writer at a time: a lock on the volume keeps a second one waitin
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ class Contents:
     """What a version holds beside its manifest. Users and items are sorted by id (UTF-8 bytes)."""
 
     user_ids: list[str]
-    items: pa.Table  # columns of recsys.artifact.catalogue.SCHEMA, then any number of attributes (`attr:NAME`)
+    items: pa.Table  # as recsys.artifact.catalogue.schema_with has the columns
     user_embeddings: NDArray[np.float32]  # [n_users, dim]
     item_embeddings: NDArray[np.float32]  # [n_items, dim]
     history: History
@@ -110,10 +111,17 @@ def activate(volume: Path, version: str) -> None:
 
     Raises:
         VersionNotFoundError: the volume has no such version.
+        OSError: neither the volume nor its folder `live` can be written.
     """
     with _locked(volume):
         _expect_version(volume, version)
-        _replace_lines(volume / layout.CURRENT, [version])
+        pointer, kept = volume / layout.CURRENT, Path(layout.LIVE) / layout.CURRENT
+        if not os.access(volume / layout.LIVE, os.W_OK):
+            _replace_lines(pointer, [version])
+            return
+        _replace_lines(volume / kept, [version])
+        if not pointer.is_symlink():  # the first time: it names the version before until now
+            durable_file.replace_by_link(pointer, kept)
 
 
 def hold(volume: Path, version: str) -> None:
@@ -166,7 +174,8 @@ def _listed(versions: list[str]) -> str:
 @contextmanager
 def _locked(volume: Path) -> Iterator[None]:
     volume.mkdir(parents=True, exist_ok=True)
-    with (volume / _LOCK).open("w") as lock:
+    path = volume / _LOCK
+    with path.open("w" if os.access(path if path.exists() else volume, os.W_OK) else "r") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the kernel, also when the process is killed
         yield
 

@@ -81,20 +81,24 @@ class Filter(_message.Message):
     def __init__(self, categories: _Optional[_Iterable[str]] = ..., min_price: _Optional[float] = ..., max_price: _Optional[float] = ..., attributes: _Optional[_Mapping[str, str]] = ..., exclude_item_ids: _Optional[_Iterable[str]] = ..., exclude_categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CandidateSet(_message.Message):
-    __slots__ = ("rows", "scores", "sources", "transitions", "new_item_ids", "lists")
+    __slots__ = ("rows", "scores", "sources", "transitions", "history_rows", "history_times", "new_item_ids", "lists")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_ROWS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_TIMES_FIELD_NUMBER: _ClassVar[int]
     NEW_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
     LISTS_FIELD_NUMBER: _ClassVar[int]
     rows: bytes
     scores: bytes
     sources: bytes
     transitions: bytes
+    history_rows: bytes
+    history_times: bytes
     new_item_ids: _containers.RepeatedScalarFieldContainer[str]
     lists: _containers.RepeatedCompositeFieldContainer[SourceList]
-    def __init__(self, rows: _Optional[bytes] = ..., scores: _Optional[bytes] = ..., sources: _Optional[bytes] = ..., transitions: _Optional[bytes] = ..., new_item_ids: _Optional[_Iterable[str]] = ..., lists: _Optional[_Iterable[_Union[SourceList, _Mapping]]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[bytes] = ..., scores: _Optional[bytes] = ..., sources: _Optional[bytes] = ..., transitions: _Optional[bytes] = ..., history_rows: _Optional[bytes] = ..., history_times: _Optional[bytes] = ..., new_item_ids: _Optional[_Iterable[str]] = ..., lists: _Optional[_Iterable[_Union[SourceList, _Mapping]]] = ...) -> None: ...
 
 class SourceList(_message.Message):
     __slots__ = ("source", "rows", "scores")

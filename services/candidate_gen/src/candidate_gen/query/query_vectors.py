@@ -52,7 +52,8 @@ class QueryVectors:
     def __init__(self, artifact: Artifact, *, row_of: Callable[[str], int | None]) -> None:
         """`row_of` finds the rows of the version's items."""
         self._fold_in = artifact.fold_in
-        self._transitions = artifact.transitions
+        ranker = artifact.ranker
+        self._needs_history = artifact.transitions is not None or (ranker is not None and bool(ranker.of_user))
         self._row_of = row_of
         self._items = artifact.item_embeddings
         self._weights = EventWeights(artifact.manifest.training.event_weights)
@@ -71,7 +72,7 @@ class QueryVectors:
 
         Events up to the history's place in the stream are part of it already. Without later ones and without a cart,
         the embedding stays as trained, where the version has it; so it does in a version without fold-in.
-        Only with `explain`, or for transitions, is the history of a trained vector looked up.
+        Only with `explain`, or for transitions or a ranker, is the history of a trained vector looked up.
         """
         live = acts_since(
             events,
@@ -85,7 +86,7 @@ class QueryVectors:
             history = together(self._trained(user), live, self._weights)
             return _query(fold_in.vector(self._fold_in, self._items, history), VectorOrigin.FOLDED_IN, history)
         history = NO_WEIGHTS
-        if explain or self._transitions is not None:
+        if explain or self._needs_history:
             history = together(self._trained(user), live, self._weights)
         return _query(self._nobody if trained is None else trained, VectorOrigin.TRAINED, history)
 
