@@ -74,9 +74,17 @@ RUN = VERSION | {
     "users_judged": 1932,
     "refusal": None,
     "forced": False,
+    "earned": [{"order": "the new <order>", "outcome": "clicked", "value": 0.25, "low": 0.2, "high": 0.3}],
     "has_report": True,
 }
-OLDER = {"artifact_version": "v1", "state": "kept", "refusal": "ndcg@20 <b>worse", "has_report": False, "metrics": {}}
+OLDER = {
+    "artifact_version": "v1",
+    "state": "kept",
+    "refusal": "ndcg@20 <b>worse",
+    "has_report": False,
+    "metrics": {},
+    "earned": [],
+}
 READING = {
     "read_at": "2026-01-02T03:04:05Z",
     "files": [
