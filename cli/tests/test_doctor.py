@@ -26,7 +26,7 @@ def test_a_variable_that_nothing_reads_is_named_with_the_one_that_is_meant(monke
     assert [(each.level, each.found, each.mend) for each in found] == [
         ("warning", "nothing reads RECSYS_ULR", "is RECSYS_URL meant?"),
         ("warning", "nothing reads TRAINER_KEEP_VERSION", "is TRAINER_KEEP_VERSIONS meant?"),
-        ("good", "1 variables of RECSYS_… and TRAINER_… are set", ""),
+        ("good", "variables of RECSYS_… and TRAINER_… that are set: 1", ""),
     ]
     monkeypatch.setenv("TRAINER_KEEP_VERSIONS", "none")
     [finding] = environment.look({})

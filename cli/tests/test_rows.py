@@ -14,6 +14,7 @@ EVENTS = [
         "session_id": "s",
         "item_id": "ü",
         "type": "purchase",
+        "quantity": 6,
         "value": 2.5,
         "list_id": "l",
         "position": 3,

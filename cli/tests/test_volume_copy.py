@@ -42,6 +42,20 @@ def test_a_volume_is_restored_as_it_was(tmp_path: Path, volume: Path) -> None:
     assert not (new / "features.db").exists()
 
 
+def test_a_restore_goes_through_the_folder_of_the_pointer_where_there_is_one(tmp_path: Path, volume: Path) -> None:
+    (volume / layout.LIVE).mkdir()
+    writer.activate(volume, "v2")
+    assert volume_copy.take(volume, tmp_path / "copy") == ("v2", ["v1", "v2", "v3"])
+    writer.activate(volume, "v3")
+
+    volume_copy.clear(volume)
+    assert layout.current_version(volume) is None
+    volume_copy.restore(tmp_path / "copy", volume)
+
+    assert layout.current_version(volume) == "v2"
+    assert (volume / layout.LIVE / layout.CURRENT).read_text() == "v2\n"
+
+
 def test_a_version_that_the_trainer_removes_meanwhile_stays_out(
     tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

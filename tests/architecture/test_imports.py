@@ -25,7 +25,7 @@ FORBIDDEN = {
     "jobs/trainer": OURS - {"recsys", "trainer"} | {"recsys.rpc", "recsys.v1"},
     # the one deployable that builds on another: the trainer's code is what its workers run
     "jobs/trainer_spark": OURS - {"recsys", "trainer", "trainer_spark"} | {"recsys.rpc", "recsys.v1"},
-    "jobs/event_sink": OURS - {"recsys", "event_sink"} | {"recsys.artifact", "recsys.rpc", "recsys.v1"},
+    "jobs/event_sink": OURS - {"recsys", "event_sink"} | {"faiss", "recsys.rpc", "recsys.v1"},
     "jobs/feast_sync": OURS - {"recsys", "feast_sync"} | {"recsys.rpc", "recsys.v1"},
     "clients/python": OURS - {"recsys_client"},
     "clients/grpc": OURS - {"recsys"},

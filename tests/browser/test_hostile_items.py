@@ -90,6 +90,7 @@ def answers(texts: list[str]) -> dict[str, Any]:
         | {"level": text, "degraded": True},
         "history": {"items": items, "total": 99},
         "similar": ranking,
+        "bought-together": ranking,
         "items": {"items": items, "next_cursor": text or None},
         "item": items[0],
         "model": {"artifact_version": text, "model": text, "dim": 1, "user_count": 1, "item_count": 1}
@@ -112,7 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         last = urlsplit(self.path).path.removeprefix("/v1/").split("/")
-        name = last[-1] if last[-1] in ("history", "similar") else "item" if len(last) > 1 else last[0]
+        name = (
+            last[-1] if last[-1] in ("history", "similar", "bought-together") else "item" if len(last) > 1 else last[0]
+        )
         self._answer(200, name)
 
     def do_POST(self) -> None:

@@ -84,12 +84,17 @@ def ids_of(ranked: RankedItems) -> list[str]:
 def test_an_item_is_found_as_it_was_put_changed_and_deleted(client: Client) -> None:
     item_id = f"{somebody()}/a ?"
     client.put_item(
-        item_id, title="Blue Teapot", category="Kitchen", price=12.5, attributes={"brand": "A", "size": "L"}
+        item_id,
+        title="Blue Teapot",
+        category="Kitchen",
+        price=12.5,
+        attributes={"brand": "A", "size": "L"},
+        vector=[0.1, 0.2],
     )
     item = client.get_item(item_id)
     assert (item.title, item.category, item.price, item.image_url) == ("Blue Teapot", "Kitchen", 12.5, None)
     assert item.available
-    client.patch_item(item_id, price=None, available=False, attributes={"size": None})
+    client.patch_item(item_id, price=None, available=False, attributes={"size": None}, vector=None)
     item = client.get_item(item_id)
     assert (item.title, item.price, item.available, item.attributes) == ("Blue Teapot", None, False, {"brand": "A"})
     done = client.delete_item(item_id)
@@ -170,12 +175,14 @@ def test_events_are_accepted_one_by_one_and_count_once(client: Client) -> None:
     bad = Event(user_id=user_id, item_id="item-01", type="hover", event_id="bad")
     nobodys = Event(item_id="item-01", type="view", event_id="nobody's")
     unknown = Event(user_id=user_id, item_id=f"unknown-{user_id}", type="view")
-    outcome = client.post_events([good, bad, nobodys, unknown])
+    none = Event(user_id=user_id, item_id="item-01", type="cart", quantity=0, event_id="none")
+    outcome = client.post_events([good, bad, nobodys, unknown, none])
     assert (outcome.accepted, outcome.duplicates, outcome.unknown_items) == (2, 0, 1)
     assert outcome.event_ids == (good.event_id, unknown.event_id)
-    assert [(each.index, each.event_id) for each in outcome.rejected] == [(1, "bad"), (2, "nobody's")]
+    assert [(each.index, each.event_id) for each in outcome.rejected] == [(1, "bad"), (2, "nobody's"), (4, "none")]
     assert "view, cart, purchase, remove; found 'hover'" in outcome.rejected[0].reason
     assert "give user_id, session_id or both" in outcome.rejected[1].reason
+    assert outcome.rejected[2].reason == "quantity: Input should be greater than or equal to 1, found '0'"
     again = client.post_events([good])
     assert (again.accepted, again.duplicates) == (1, 1)
     assert client.get_history(user_id).total == 2
@@ -193,8 +200,8 @@ def test_if_no_event_is_good_all_reasons_are_told(client: Client) -> None:
 def test_a_history_has_each_item_once_the_latest_first_and_a_removal_takes_a_purchase_back(client: Client) -> None:
     user_id = somebody()
 
-    def did(item_id: str, what: str) -> EventOutcome:
-        return client.post_events([Event(user_id=user_id, item_id=item_id, type=what)])
+    def did(item_id: str, what: str, quantity: int = 1) -> EventOutcome:
+        return client.post_events([Event(user_id=user_id, item_id=item_id, type=what, quantity=quantity)])
 
     assert not client.get_history(user_id).user_known
     for item_id, what in (("item-01", "view"), ("item-02", "cart"), ("gone", "view"), ("item-01", "purchase")):
@@ -208,6 +215,10 @@ def test_a_history_has_each_item_once_the_latest_first_and_a_removal_takes_a_pur
     assert (history.items[0].title, history.items[1].title) == ("Item number 1", None)
     assert [item.available for item in history.items] == [True, False, True]
     did("item-01", "remove")
+    did("item-03", "purchase", 6)
+    did("item-03", "remove", 5)
+    assert client.get_history(user_id, count=1).items[0].item_id == "item-03"
+    did("item-03", "remove")
     history = client.get_history(user_id, count=1)
     assert [(item.item_id, item.event_type) for item in history.items] == [("gone", "view")]
 
@@ -234,7 +245,7 @@ def test_the_lists_of_a_page_share_no_item_and_each_has_its_own_id(client: Clien
     wanted = [
         WantedList(name="like this", kind="similar", item_id="item-01", count=3),
         WantedList(name="for you", count=3, filter=Filter(exclude_item_ids=["item-07"])),
-        WantedList(name="of one unknown", kind="similar", item_id=somebody(), count=3),
+        WantedList(name="of one unknown", kind="bought_together", item_id=somebody(), count=3),
     ]
     page = client.recommend_lists(wanted, session_id=somebody())
     shown = [item_id for each in page.lists for item_id in ids_of(each)]
@@ -310,8 +321,11 @@ def test_popular_and_similar_items_are_of_the_categories_asked_for(client: Clien
     similar = client.get_similar_items("item-01", category=["odd"], count=3)
     assert len(similar.items) == 3
     assert "item-01" not in ids_of(similar)
-    with pytest.raises(NotFoundError):
-        client.get_similar_items("nothing")
+    together = client.get_bought_together("item-01", category=["odd"], count=3)
+    assert ids_of(together) == ids_of(similar)  # nothing shares its baskets
+    for ask in (client.get_similar_items, client.get_bought_together):
+        with pytest.raises(NotFoundError):
+            ask("nothing")
 
 
 def test_a_preview_and_an_explanation_are_given_when_asked_for(client: Client) -> None:

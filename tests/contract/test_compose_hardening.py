@@ -123,6 +123,12 @@ def test_a_write_to_the_store_is_on_the_disk_before_it_is_answered() -> None:
             {"trainer", "trainer-schedule", "trainer-spark", "recsys"},
             {"candidate-gen", "reranker"},
         ),
+        # the page makes a version live through candidate-gen, which can change none
+        (
+            "live:/artifacts/live",
+            {"trainer", "trainer-schedule", "trainer-spark", "recsys", "candidate-gen"},
+            {"reranker"},
+        ),
         ("lake:/artifacts/lake", {"event-sink", "recsys"}, {"trainer", "trainer-schedule", "trainer-spark"}),
         ("spark-input:/input/demo", {"spark-data"}, {"spark-worker", "trainer-spark"}),
         ("features:/data", {"valkey"}, set()),

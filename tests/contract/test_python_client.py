@@ -124,6 +124,7 @@ def sample(parameter: inspect.Parameter, hint: Any) -> Any:
         not parameter.default,
         1.5,
         ["an id"],
+        [0.5, -1.0],
         {"brand": "A"},
         requests.Filter(categories=["a"]),
         requests.Blend(recency=0.5),
@@ -285,7 +286,7 @@ def test_everything_public_can_be_imported_from_the_package() -> None:
         (lambda new: new["Item"]["properties"].pop("title"), answers.Item),
         (lambda new: new["Fill"]["properties"].update(asked={"type": "number"}), answers.Fill),
         (lambda new: new["RankedItems"]["properties"]["level"]["enum"].append("stale"), answers.RankedItems),
-        (lambda new: new["EventIn"]["properties"].update(quantity={"type": "integer"}), requests.Event),
+        (lambda new: new["EventIn"]["properties"].update(colour={"type": "string"}), requests.Event),
     ],
 )
 def test_a_change_of_the_api_is_told(

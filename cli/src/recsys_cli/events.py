@@ -18,8 +18,10 @@ from recsys_cli.sending import in_batches
 
 group = typer.Typer(name="events", no_args_is_help=True, help="Events: import into the API, export from the lake.")
 
-_COLUMNS: Final = ("event_id", "user_id", "session_id", "item_id", "type", "timestamp", "value", "list_id", "position")
-_NUMBERS: Final = {"value": float, "timestamp": float, "position": int}
+_COLUMNS: Final = (
+    *("event_id", "user_id", "session_id", "item_id", "type", "timestamp", "quantity", "value", "list_id", "position"),
+)
+_NUMBERS: Final = {"quantity": int, "value": float, "timestamp": float, "position": int}
 _SHOWN: Final = 20  # rejected rows
 
 
@@ -78,7 +80,7 @@ def export_events(
     if as_json:
         print_json({"file": str(file), "events": count})
     else:
-        typer.echo(f"{count:,} events", err=True)
+        typer.echo(f"events: {count:,}", err=True)
 
 
 def add_to(app: typer.Typer) -> None:

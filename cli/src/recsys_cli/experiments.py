@@ -67,7 +67,8 @@ def report(name: NameArgument, as_json: JsonOption = False) -> None:
     print_table(
         ("arm", "", "verdict", "difference", "p"), [row for each in answer["comparisons"] for row in _rows(each)]
     )
-    typer.echo(f"\nsplit: {answer['split']['verdict']}")
+    split = answer["split"]
+    typer.echo(f"\nsplit: {split['verdict']}" + (f": {split['reason']}" if split["reason"] else ""))
 
 
 @group.command()

@@ -36,7 +36,7 @@ def import_items(
     if as_json:
         print_json({"changed": changed})
     else:
-        typer.echo(f"{changed:,} items")
+        typer.echo(f"items: {changed:,}")
 
 
 @group.command("export")
@@ -50,7 +50,7 @@ def export_items(
     if as_json:
         print_json({"file": str(file), "items": count})
     else:
-        typer.echo(f"{count:,} items", err=True)
+        typer.echo(f"items: {count:,}", err=True)
 
 
 def add_to(app: typer.Typer) -> None:

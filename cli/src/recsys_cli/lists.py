@@ -59,13 +59,15 @@ def similar(
     item_id: Annotated[str, typer.Argument(help="The item that others are like.")],
     count: CountOption = 10,
     category: Annotated[list[str] | None, typer.Option(help="Only of these categories; may be repeated.")] = None,
+    bought_together: Annotated[bool, typer.Option(help="Before them, what is bought together with the item.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Items like an item, most similar first."""
     from recsys_client import operations
 
+    ask = operations.get_bought_together if bought_together else operations.get_similar_items
     with api.connected() as client:
-        answer = api.asked(client, operations.get_similar_items(item_id, count=count, category=category or ()))
+        answer = api.asked(client, ask(item_id, count=count, category=category or ()))
     if as_json:
         print_json(answer)
         return

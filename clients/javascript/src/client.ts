@@ -93,6 +93,11 @@ export class Client {
     return this.#ask("/v1/items/{item_id}/similar", "get", { path: { item_id: itemId }, query });
   }
 
+  /** What is bought together with an item, and then items like it; 404: the model does not know it. */
+  getBoughtTogether(itemId: string, query: QueryOf<"/v1/items/{item_id}/bought-together"> = {}): Promise<RankedItems> {
+    return this.#ask("/v1/items/{item_id}/bought-together", "get", { path: { item_id: itemId }, query });
+  }
+
   /** The most popular items, the same for everyone. */
   getPopularItems(query: QueryOf<"/v1/items/popular"> = {}): Promise<RankedItems> {
     return this.#ask("/v1/items/popular", "get", { query });
@@ -239,7 +244,7 @@ type Expect<T extends true> = T;
 
 /** An id as one segment of a path. Throws: RangeError, where the path would mean something else. */
 function segment(id: string, path: string): string {
-  const isTaken = path === "/v1/items/{item_id}" && (id === "popular" || id === "trending" || id.endsWith("/similar"));
+  const isTaken = path === "/v1/items/{item_id}" && /^(popular|trending)$|\/(similar|bought-together)$/.test(id);
   if (isTaken || id === "" || id === "." || id === "..") {
     throw new RangeError(`${JSON.stringify(id)} cannot stand in ${path}: items have listItems({ids}) and changeItems`);
   }

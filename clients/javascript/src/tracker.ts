@@ -5,7 +5,8 @@
  *       <li data-recsys-item="ITEM_ID"> … </li>              an item: a click on it is a view of it, from this list
  *     </ul>
  *     <main data-recsys-view="ITEM_ID"> … </main>            the page of an item: it was viewed
- *     <button data-recsys-event="cart"> … </button>          inside either: a click is this event; data-recsys-value is money
+ *     <button data-recsys-event="cart"> … </button>          inside either: a click is this event; data-recsys-value is the
+ *                                                            money of one piece, data-recsys-quantity how many
  *
  * The gateway logs a list as shown when it gives it out, so ask for a list when it is shown (`recommendWhenVisible`).
  */
@@ -111,8 +112,12 @@ export class Tracker {
     if (!type) return; // somewhere on an item that is in no list
     const event_id = randomId();
     if (place) this.#memory.keep(itemId, { ...place, event_id, isFollowed: type !== "view", at: Date.now() });
-    const value = button?.dataset["recsysValue"];
-    void this.event(type, itemId, { ...(value === undefined ? {} : { value: Number(value) }), event_id });
+    const { recsysValue: value, recsysQuantity: quantity } = button?.dataset ?? {};
+    void this.event(type, itemId, {
+      ...(value === undefined ? {} : { value: Number(value) }),
+      ...(quantity === undefined ? {} : { quantity: Number(quantity) }),
+      event_id,
+    });
   }
 
   async #send(event: ShopEvent): Promise<void> {

@@ -103,7 +103,7 @@ test("an id travels as one segment of the path; one that cannot is told", async 
   const { asked, client } = scripted(good);
   for (const id of ["a/b", "?x=1#y", "日本語", "popular"]) await client().getSimilarItems(id);
   assert.deepEqual(asked.map((each) => decodeURIComponent(each.url.split("/")[5])), ["a/b", "?x=1#y", "日本語", "popular"]);
-  for (const id of ["", ".", "..", "popular", "x/similar"]) {
+  for (const id of ["", ".", "..", "popular", "x/similar", "x/bought-together"]) {
     await assert.rejects(client().getItem(id), RangeError);
   }
 });
@@ -136,14 +136,14 @@ test("a visitor's session is kept, and ends with signing out", async () => {
   await tracker.recommend({ count: 2 });
   tracker.signIn("u");
   await tracker.recommend({ count: 2 });
-  await tracker.event("purchase", "i", { value: 3 });
+  await tracker.event("purchase", "i", { value: 3, quantity: 6 });
   tracker.signOut();
   assert.notEqual(tracker.sessionId, session);
   const [anonymous, signedIn, bought] = asked.map((each) => each.body);
   assert.deepEqual(anonymous, { session_id: session, count: 2 });
   assert.deepEqual(signedIn, { user_id: "u", count: 2 });
   const [{ event_id, ...event }] = bought.events;
-  assert.deepEqual(event, { session_id: session, user_id: "u", type: "purchase", item_id: "i", value: 3 });
+  assert.deepEqual(event, { session_id: session, user_id: "u", type: "purchase", item_id: "i", value: 3, quantity: 6 });
   assert.ok(event_id);
 });
 

@@ -8,13 +8,14 @@ from recsys_client.testing import Exposure, FakeGateway
 
 def test_events_are_shown_once_with_all_their_fields() -> None:
     gateway = FakeGateway()
-    event = Event(session_id="s", item_id="a", type="view", list_id="l", position=2, value=1.5)
+    event = Event(session_id="s", item_id="a", type="view", list_id="l", position=2, quantity=6, value=1.5)
     with gateway.client() as client:
         client.post_events([event])
         client.post_events([event])
         client.merge_session("u", "s")
     (stored,) = gateway.events
-    expected = {"item_id": "a", "type": "view", "list_id": "l", "position": 2, "value": 1.5, "user_id": "u"}
+    answer = {"list_id": "l", "position": 2}
+    expected = {"item_id": "a", "type": "view", "quantity": 6, "value": 1.5, "user_id": "u"} | answer
     assert stored.items() >= expected.items()
     assert stored["event_id"] == event.event_id
 

@@ -15,10 +15,17 @@ FIRST, SECOND, LAST = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
 
 
 def did(
-    store: StreamInMemory, name: str, event_type: str, *, day: int = 0, list_id: str | None = None, value: float = 0
+    store: StreamInMemory,
+    name: str,
+    event_type: str,
+    *,
+    day: int = 0,
+    list_id: str | None = None,
+    value: float = 0,
+    quantity: int = 1,
 ) -> None:
     when = FIRST_DAY_MS + day * DAY_MS
-    store._append(Event(name, ANNA, "i", event_type, when, 1.0, value=value, list_id=list_id))
+    store._append(Event(name, ANNA, "i", event_type, when, 1.0, value=value, list_id=list_id, quantity=quantity))
 
 
 def shown(store: StreamInMemory, list_id: str, *, day: int = 0, level: str = "full") -> None:
@@ -42,6 +49,14 @@ def test_a_day_has_its_events_money_lists_and_clicks(lake: Lake, store: StreamIn
     assert first == Day(date="2026-01-01", events=events, money=15, lists=4, clicked_lists=2, levels=levels)
     assert second == Day(date="2026-01-02", events={"view": 1})
     assert last.date == "2026-01-03"
+
+
+def test_money_is_of_every_piece(lake: Lake, store: StreamInMemory) -> None:
+    did(store, "1", "purchase", value=2.5, quantity=6)
+    did(store, "2", "remove", value=2.5, quantity=2)
+    asyncio.run(lake.drain())
+    [day] = Days(lake.path).until(LAST)
+    assert (day.money, day.events) == (10, {"purchase": 1, "remove": 1})
 
 
 def test_days_before_the_last_sixty_and_after_today_are_left_out(lake: Lake, store: StreamInMemory) -> None:

@@ -31,6 +31,7 @@ def test_rows_say_everything_and_lie_in_the_part_of_their_day(lake: Lake, store:
         "request_id": None,
         "position": None,
         "list_id": None,
+        "quantity": 1,
     }
     shown = lake.rows("exposures").row(0, named=True)
     assert (shown["list_id"], shown["user_id"], shown["item_ids"], shown["propensities"]) == (

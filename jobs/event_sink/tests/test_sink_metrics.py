@@ -7,8 +7,9 @@ import pytest
 from lake_in_folder import StreamInMemory
 from prometheus_client import CollectorRegistry
 
+from event_sink.coverage import gini
 from event_sink.lake_writer import LakeWriter
-from event_sink.metrics import ShownLists, SinkMetrics, gini
+from event_sink.metrics import ShownLists, SinkMetrics
 from event_sink.sink import Sink
 
 

@@ -53,10 +53,11 @@ class Shop:
         does: str = "view",
         value: float | None = None,
         event_id: str | None = None,
+        quantity: int = 1,
     ) -> None:
         when = FIRST_DAY_MS + round(at * 1000)
         name = event_id or f"e{self.store.sequence}"
-        self.store._append(Event(name, who, item, does, when, 1.0, value, request_id, None, answers))
+        self.store._append(Event(name, who, item, does, when, 1.0, value, request_id, None, answers, quantity))
 
     def sums(self, *metrics: Metric, rules: Rules = RULES) -> ExperimentSums:
         asyncio.run(self.lake.drain())
@@ -168,6 +169,15 @@ def test_a_conversion_outside_of_its_window_does_not_count(shop: Shop) -> None:
     short, long = (Metric(name=f"{n}", measure="count", window_days=n) for n in (1, 3))
     metrics = shop.arm("a", short, long).metrics
     assert (metrics["1"].total, metrics["3"].total) == (0, 1)
+
+
+def test_money_is_of_every_piece_and_the_count_of_events(shop: Shop) -> None:
+    shop.shows("l")
+    shop.sees(does="purchase", value=2.5, quantity=6)
+    shop.sees(does="remove", value=2.5, quantity=2)
+    count, money = Metric(name="count", measure="count"), Metric(name="money", measure="money")
+    metrics = shop.arm("a", count, money).metrics
+    assert (metrics["money"].total, metrics["count"].total) == (10.0, 1.0)
 
 
 def test_returns_lower_the_money_and_not_the_count(shop: Shop) -> None:

@@ -98,7 +98,9 @@ def test_no_list_has_its_own_item_and_a_short_one_is_filled() -> None:
     assert popular.tolist() == [[1, 2, 3, -1], [0, 2, 3, -1], [0, 1, 3, -1], [0, 1, 2, -1]]
     together = basket_completion.together(transitions.fit(of_baskets, PLAIN))
     assert basket_completion.filled(together, popular)[:, :3].tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
-    assert basket_completion.similar(np.eye(4, dtype=np.float32)[[0, 1, 0, 1]])[:, 0].tolist() == [2, 3, 0, 1]
+    assert basket_completion.similar(np.eye(4, dtype=np.float32)[[0, 1, 0, 1]], np.arange(4, dtype=np.int32))[
+        :, 0
+    ].tolist() == [2, 3, 0, 1]
 
 
 def test_what_did_best_on_the_held_out_baskets_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,13 @@ EXPECTED = {  # folder and file → rows read, kept, rejected and ignored; event
         {"purchase": 3},
     ),
 }
+QUANTITIES = {  # folder → pieces of what was bought or given back, by item
+    "google_retail": [("sku-lamp", 1.0), ("sku-mug", 2.0)],
+    "ga4_bigquery": [("lamp-7", 1.0), ("mug-1", 1.0), ("mug-1", 2.0)],
+    "shopify_orders": [("LAMP-7-B", 1.0), ("MUG-1", 2.0)],
+    "woocommerce_orders": [("LAMP-7", 1.0), ("MUG-1", 2.0), ("RUG-2", 1.0)],
+    "semicolon_latin_1": [("L-07", 1.0), ("T-01", 2.0), ("V-99", 1.0)],
+}
 
 
 def load(folder: str, file: str, quarantine: Path) -> LoadedEvents:
@@ -95,6 +102,12 @@ def test_items_come_with_what_the_catalogues_say(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("sample", [one for one in EXPECTED if one[0] in QUANTITIES], ids=lambda one: one[0])
+def test_pieces_are_read_where_an_export_says_how_many(tmp_path: Path, sample: tuple[str, str]) -> None:
+    bought = load(*sample, tmp_path).frame.filter(pl.col("event_type").cast(pl.String).is_in(["purchase", "remove"]))
+    assert bought.sort("item_id", "quantity").select("item_id", "quantity").rows() == QUANTITIES[sample[0]]
+
+
 def test_what_a_visitor_did_before_signing_in_is_the_users(tmp_path: Path) -> None:
     for folder in ("google_retail", "ga4_bigquery"):
         frame = load(folder, "events.jsonl", tmp_path).frame
@@ -103,10 +116,10 @@ def test_what_a_visitor_did_before_signing_in_is_the_users(tmp_path: Path) -> No
 
 def test_the_german_export_has_whole_customers_and_prices(tmp_path: Path) -> None:
     loaded = load("semicolon_latin_1", "export.csv", tmp_path)
-    assert loaded.frame.select("user_id", "item_id", "value").rows() == [
-        ("4711", "L-07", 39.9),
-        ("4711", "T-01", 18.0),
-        ("4712", "V-99", 1234.5),
+    assert loaded.frame.select("user_id", "item_id", "quantity", "value").rows() == [
+        ("4711", "L-07", 1.0, 39.9),
+        ("4711", "T-01", 2.0, 9.0),
+        ("4712", "V-99", 1.0, 1234.5),
     ]
     assert loaded.catalogue.filter(pl.col("item_id") == "V-99")["title"].to_list() == ['Vitrine "Größe XL"']
 

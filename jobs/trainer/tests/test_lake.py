@@ -17,7 +17,7 @@ from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
 from trainer.models.als import ALSSettings
 from trainer.settings import Settings
-from trainer.shop_data import event_files, lake
+from trainer.shop_data import event_files, interactions, lake
 from trainer.shop_data.lake import LakeReport
 from trainer.shop_data.mapping import ColumnMapping, Timestamp
 from trainer.shop_data.shop import Shop
@@ -39,9 +39,17 @@ def test_events_of_the_lake_lie_among_those_of_the_files_by_time(tmp_path: Path)
     assert now.events["timestamp"].is_sorted()
     row = now.events.filter(pl.col("user_id") == "new").row(0, named=True)
     moment = datetime.fromtimestamp((MIDDAY_MS - 100 * DAY_MS) / 1000, UTC)
-    assert (row["event_type"], row["timestamp"], row["quantity"], row["value"]) == ("purchase", moment, None, 2.5)
+    assert (row["event_type"], row["timestamp"], row["quantity"], row["value"]) == ("purchase", moment, 1.0, 2.5)
     assert "i777" in now.catalogue["item_id"].to_list()
     assert (now.stream_sequence, report.sequence, report.rows.kept) == (2, 2, 2)
+
+
+def test_pieces_of_the_lake_are_taken_back_as_those_of_files(tmp_path: Path) -> None:
+    rows = [event(1, user_id="u", quantity=6), event(2, day=1, user_id="u", quantity=2, event_type="remove")]
+    write_lake(tmp_path, rows)
+    now, _ = added(tmp_path)
+    kept, _ = interactions.without_taken_back(now.events)
+    assert kept.select("quantity", "share").rows() == [(6.0, pytest.approx(4 / 6))]
 
 
 def test_rows_are_rejected_for_the_same_reasons_as_those_of_files(tmp_path: Path) -> None:

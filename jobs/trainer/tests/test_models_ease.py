@@ -1,6 +1,10 @@
 """EASE as embeddings against its closed form, and its fold-in."""
 
+from dataclasses import replace
+from unittest.mock import Mock
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from trainer.models import ease
@@ -47,3 +51,18 @@ def test_a_user_is_the_weighted_sum_of_the_items_that_they_had(long_tail: Intera
 
 def test_a_small_catalogue_gives_as_many_dimensions_as_it_has_items(long_tail: Interactions) -> None:
     assert ease.fit(long_tail, EASESettings(dim=512)).item.shape == (40, 40)
+
+
+def test_recipes_and_weights_share_one_decomposition(long_tail: Interactions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes nearly all of a fit's time, and a window is fitted with several settings and many ages."""
+    ease._gram_of.cache_clear()
+    decomposed = Mock(wraps=np.linalg.eigh)
+    monkeypatch.setattr(np.linalg, "eigh", decomposed)
+    doubled = replace(long_tail, weights=long_tail.weights * 2)
+    for dim, regularization in ((8, 20.0), (40, 0.5)):
+        ease.fit(long_tail, EASESettings(dim=dim, regularization=regularization))
+        ease.history_weights(doubled.weights, EASESettings(dim=dim, regularization=regularization))
+    assert decomposed.call_count == 1
+    fewer = long_tail.weights[:30].copy()
+    ease.history_weights(fewer, EASESettings())
+    assert decomposed.call_count == 2

@@ -12,8 +12,9 @@ from two_tastes import DAYS, START, two_tastes
 
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.artifact.item_content import ItemContent
-from recsys.artifact.manifest import BlendInfo
+from recsys.artifact.manifest import BlendInfo, ItemContentInfo
 from recsys.item_features import features
+from recsys.item_vector import packed
 from recsys.shop.item import Item
 from trainer.choosing import judging, new_items
 from trainer.choosing.blending import Blend, Values
@@ -76,15 +77,17 @@ def judged(shop: Shop, window: Split, fitted: Embeddings) -> JudgedNewItems:
     return found
 
 
-def dense(items: list[Item], price_edges: list[float]) -> NDArray[np.float64]:
-    rows = np.zeros((len(items), 4096))
+def dense(items: list[Item], info: ItemContentInfo) -> NDArray[np.float64]:
+    rows = np.zeros((len(items), info.columns + info.vector_length))
     for row, item in zip(rows, items, strict=True):
-        np.add.at(row, *features(item, price_edges=price_edges))
+        found = features(item, price_edges=info.price_edges, vector_length=info.vector_length)
+        np.add.at(row, found.columns, found.values)
+        row[info.columns :] = found.vector or 0
     return rows
 
 
-@pytest.mark.parametrize("n_items", [30, 400])
-def test_the_map_is_the_ridge_regression_that_its_docstring_states(n_items: int) -> None:
+@pytest.mark.parametrize(("n_items", "numbers"), [(30, 0), (400, 0), (30, 5), (400, 5)])
+def test_the_map_is_the_ridge_regression_that_its_docstring_states(n_items: int, numbers: int) -> None:
     rng = np.random.default_rng(2)
     words = rng.choice(["red", "blue", "lamp", "cup", "rug"], size=(n_items, 2))
     catalogue = pl.DataFrame(
@@ -96,12 +99,16 @@ def test_the_map_is_the_ridge_regression_that_its_docstring_states(n_items: int)
             f"{ATTRIBUTE}brand": rng.choice(["x", "y"], size=n_items),
         }
     )
+    if numbers:  # of one item another number of them, which does not count
+        vectors = [packed(rng.standard_normal(numbers + (row == 7)).tolist()) for row in range(n_items)]
+        catalogue = catalogue.with_columns(pl.Series("vector", vectors))
     embeddings = rng.standard_normal((n_items, 70)).astype(np.float32)
     users = rng.integers(0, 9, size=n_items)
     content = item_content.fit(embeddings, users, catalogue, catalogue["item_id"].to_list())
     assert content is not None
     items = item_content.items_of(catalogue, catalogue["item_id"].to_list())
-    hashed, weighing = dense(items, content.info.price_edges), np.diag(np.log1p(users))
+    assert content.info.vector_length == numbers
+    hashed, weighing = dense(items, content.info), np.diag(np.log1p(users))
     system = hashed.T @ weighing @ hashed + item_content.REGULARIZATION * np.eye(hashed.shape[1])
     expected = np.linalg.solve(system, hashed.T @ weighing @ embeddings)
     np.testing.assert_allclose(content.weights, expected, atol=1e-5)
@@ -124,6 +131,28 @@ def test_facts_find_the_people_and_the_other_orders_do_not(judged: JudgedNewItem
     assert max(value for name, value in means.items() if name != BY_CONTENT) < 0.55
     assert judged.wins
     assert judged.reason.startswith("new items have embeddings by content: recall@20 of new items +0.")
+
+
+def test_vectors_of_pictures_find_the_people_where_no_word_says_anything(
+    shop: Shop, window: Split, fitted: Embeddings, judged: JudgedNewItems
+) -> None:
+    """The taste is a direction of the vectors, under a much longer one that all items share."""
+    rng = np.random.default_rng(3)
+    mute = shop.catalogue.with_columns(category=pl.lit(None, pl.String), price=pl.lit(5.0), title=pl.lit("Thing"))
+    is_even = [int(item_id[1:]) % 2 == 0 if item_id[1:].isdecimal() else True for item_id in mute["item_id"]]
+    shared = rng.standard_normal(32) * 3
+    taste = rng.standard_normal(32)
+    seen = np.where(is_even, 1.0, -1.0)[:, None] * taste + shared + rng.standard_normal((len(is_even), 32))
+    vectors = pl.Series("vector", [packed(row.tolist()) for row in seen])
+
+    def recall(catalogue: pl.DataFrame) -> float:
+        facts = Facts.of(replace(shop, catalogue=catalogue))
+        found = new_items.judge(fitted, window, facts, Blend(), settings=SETTINGS)
+        assert found is not None
+        return float(found.recall[BY_CONTENT].mean())
+
+    assert recall(mute) < 0.55
+    assert recall(mute.with_columns(vectors)) > 0.7
 
 
 def test_what_does_not_help_or_costs_the_others_does_not_go_live(judged: JudgedNewItems) -> None:

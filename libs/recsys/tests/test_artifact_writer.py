@@ -25,7 +25,7 @@ def publish_and_die(volume, monkeypatch: pytest.MonkeyPatch, *, at_step: int) ->
     child = os.fork()
     if child == 0:
         steps = itertools.count()
-        for name in ("fsync", "replace", "rename", "mkdir"):
+        for name in ("fsync", "replace", "rename", "mkdir", "symlink"):
             monkeypatch.setattr(os, name, _killing(getattr(os, name), steps, at_step))
         volume.publish(SECOND, seed=1)
         os._exit(0)
@@ -42,11 +42,16 @@ def _killing(call: Callable[..., object], steps: Iterator[int], at_step: int) ->
     return wrapper
 
 
-def test_a_writer_killed_at_any_step_leaves_the_old_version_or_the_new_one_whole(new_volume, monkeypatch) -> None:
+@pytest.mark.parametrize("has_live_folder", [False, True], ids=["volume", "volume-with-live-folder"])
+def test_a_writer_killed_at_any_step_leaves_the_old_version_or_the_new_one_whole(
+    new_volume, monkeypatch, has_live_folder: bool
+) -> None:
     kills = 0
     while True:
         volume = new_volume(f"killed-at-{kills}")
         volume.publish(FIRST)
+        if has_live_folder:
+            (volume.path / layout.LIVE).mkdir()
         killed = publish_and_die(volume, monkeypatch, at_step=kills)
         assert layout.current_version(volume.path) in {FIRST, SECOND}
         for version in layout.list_versions(volume.path):
@@ -74,6 +79,18 @@ def test_only_a_version_that_exists_becomes_live(volume, name: str) -> None:
     with pytest.raises(ArtifactError, match=f"expected version {name!r}, found: {FIRST}"):
         writer.activate(volume.path, name)
     assert layout.current_version(volume.path) == FIRST
+
+
+def test_where_there_is_a_folder_for_it_the_pointer_is_kept_there_and_linked_to(volume) -> None:
+    volume.publish(FIRST)
+    volume.publish(SECOND)
+    (volume.path / "live").mkdir()
+    writer.activate(volume.path, FIRST)
+    assert (volume.path / "CURRENT").readlink() == Path("live/CURRENT")
+    writer.activate(volume.path, SECOND)
+    assert (volume.path / "live/CURRENT").read_text() == f"{SECOND}\n"
+    assert (volume.path / "CURRENT").is_symlink()
+    assert layout.current_version(volume.path) == SECOND
 
 
 def test_pruning_keeps_what_it_is_told_to_and_the_live_one(volume) -> None:

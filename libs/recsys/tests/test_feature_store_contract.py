@@ -66,11 +66,12 @@ def exposure(
 
 
 async def test_an_event_comes_back_as_it_was(store: FeatureStore) -> None:
-    whole = Event("ä|\n", ANNA, "i|\n🛒", "purchase", NOW_MS, 5.0, value=9.99, request_id="r", position=3, list_id="l")
+    answer = {"request_id": "r", "position": 3, "list_id": "l"}
+    whole = Event("ä|\n", ANNA, "i|\n🛒", "purchase", NOW_MS, 5.0, value=9.99, **answer, quantity=6)
     [appended] = await store.append([whole], now_ms=NOW_MS)
     assert not appended.is_duplicate
     profile = await store.profile(ANNA)
-    assert profile.recent == (RecentEvent(appended.sequence, "ä|\n", "i|\n🛒", "purchase", NOW_MS),)
+    assert profile.recent == (RecentEvent(appended.sequence, "ä|\n", "i|\n🛒", "purchase", NOW_MS, 6),)
     assert profile.seen == {"purchase": frozenset({"i|\n🛒"})}
     [entry] = await store.read_stream(after_sequence=0, limit=10)
     assert (entry.sequence, entry.entry) == (appended.sequence, whole)
@@ -170,6 +171,26 @@ async def test_a_removal_takes_back_one_purchase_and_the_last_one_is_as_if_never
     assert (await store.profile(ANNA)).seen == {"view": {"i"}, "purchase": {"i"}}
     await store.append([returned(6), returned(7)], now_ms=NOW_MS)
     assert (await store.profile(ANNA)).seen == {"view": {"i"}}
+
+
+async def test_a_removal_takes_back_as_many_pieces_as_it_says(store: FeatureStore) -> None:
+    six, four, five = (replace(made, quantity=n) for made, n in ((bought(1), 6), (returned(2), 4), (returned(4), 5)))
+    await store.append([event(0), six, four, returned(3)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).seen == {"view": {"i"}, "purchase": {"i"}}
+    await store.append([five], now_ms=NOW_MS)  # more than were left
+    assert (await store.profile(ANNA)).seen == {"view": {"i"}}
+    await store.append([bought(5)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).seen == {"view": {"i"}, "purchase": {"i"}}
+    assert [each.quantity for each in (await store.profile(ANNA)).recent] == [1, 5, 1, 4, 6, 1]
+
+
+async def test_pieces_of_a_session_are_its_users(store: FeatureStore) -> None:
+    await store.append([replace(bought(1, subject=GUEST), quantity=3), bought(2)], now_ms=NOW_MS)
+    await store.merge_session("guest", user_id="anna", now_ms=NOW_MS)
+    await store.append([replace(returned(3), quantity=3)], now_ms=NOW_MS)
+    assert (await store.profile(ANNA)).seen == {"purchase": {"i"}}
+    await store.append([returned(4)], now_ms=NOW_MS)
+    assert not (await store.profile(ANNA)).seen
 
 
 async def test_purchases_of_a_session_and_of_its_user_are_taken_back_one_by_one(store: FeatureStore) -> None:
@@ -517,8 +538,10 @@ async def test_a_text_is_kept_by_its_kind_in_place_of_the_one_before(store: Feat
         await store.write_text("documents", "sums", text)
     await store.write_text("experiment_states", "exp", "[]")
     await store.write_text("experiment_states", "other", "[1]")
+    await store.write_text("rules", "saved", "{}")
     assert await store.texts("documents") == {"sums": "new ä"}
     assert await store.texts("experiment_states") == {"exp": "[]", "other": "[1]"}
+    assert await store.texts("rules") == {"saved": "{}"}
 
 
 async def test_another_opener_sees_what_was_written(store: FeatureStore, store_url: str) -> None:  # noqa: F811

@@ -31,6 +31,7 @@ events = st.builds(
     unix_ms=st.integers(NOW_MS, NOW_MS + 3),
     weight=st.sampled_from([0.0, 1.0, 5.0]),
     value=st.none() | st.floats(0, 1e6),
+    quantity=st.integers(1, 3),
 )
 
 
@@ -41,7 +42,7 @@ class Model:
         self.stream: dict[str, Event] = {}  # by event id
         self.places: dict[str, int] = {}  # by event id
         self.owners: dict[str, Subject] = {}  # event id → who it belongs to by now
-        self.bought: dict[tuple[Subject, str], int] = {}  # owner and item → purchases not taken back
+        self.bought: dict[tuple[Subject, str], int] = {}  # owner and item → pieces not taken back
         self.users: dict[str, str] = {}  # session → user
         self.forgotten: set[str] = set()  # ids of events beyond the most recent ones
         self.erased: set[str] = set()  # ids of events of users who were erased: still known, for no second coming
@@ -95,7 +96,7 @@ class Model:
     def _note_purchase(self, owner: Subject, event: Event) -> None:
         before = self.bought.get((owner, event.item_id), 0)
         change = {"purchase": 1, "remove": -1}.get(event.event_type, 0)
-        self.bought[owner, event.item_id] = max(before + change, 0)
+        self.bought[owner, event.item_id] = max(before + change * event.quantity, 0)
 
     def _cap(self, subject: Subject) -> None:
         self.forgotten |= set(self.recent(subject)[RECENT:])
@@ -140,7 +141,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert [recent.event_id for recent in profile.recent] == self.model.recent(resolved)
         for sequence, event_id, *facts in profile.recent:
             event = self.model.stream[event_id]
-            assert (sequence, facts) == (self.model.places[event_id], [event.item_id, event.event_type, event.unix_ms])
+            assert sequence == self.model.places[event_id]
+            assert facts == [event.item_id, event.event_type, event.unix_ms, event.quantity]
         assert profile.seen == self.model.had(resolved)
 
     @invariant()

@@ -1,6 +1,7 @@
 """Vectors of items by their facts: the same facts give the same vector, and what nothing is known of has none."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from recsys.artifact.manifest import ItemContentInfo
 from recsys.artifact.reader import open_artifact
 from recsys.errors import ArtifactError
 from recsys.item_features import COLUMNS, KINDS, features
+from recsys.item_vector import packed
 from recsys.shop.item import Item
 
 SIDES = {"even": (1.0, 0.0), "odd": (0.0, 1.0)}
@@ -25,7 +27,7 @@ def shop() -> Shop:
 
 
 def test_facts_have_columns_each_kind_of_the_same_weight() -> None:
-    columns, values = features(TEAPOT, price_edges=[5.0, 10.0])
+    columns, values, _ = features(TEAPOT, price_edges=[5.0, 10.0])
     assert len(columns) == len(values) == 1 + 3 + 1 + 1 + 1  # any, two words and their pair, category, price, brand
     assert all(0 <= column < COLUMNS for column in columns)
     assert np.square(values).sum() == pytest.approx(5)
@@ -33,7 +35,7 @@ def test_facts_have_columns_each_kind_of_the_same_weight() -> None:
 
 def test_words_count_whatever_their_case_and_prices_by_their_bucket() -> None:
     def of(**facts: object) -> set[int]:
-        return set(features(Item("x", **facts), price_edges=[5.0, 10.0])[0])  # type: ignore[arg-type]
+        return set(features(Item("x", **facts), price_edges=[5.0, 10.0]).columns)  # type: ignore[arg-type]
 
     assert of(title="RED teapot!") == of(title="red Teapot")
     assert of(price=5.0) == of(price=9.99) != of(price=10.0)
@@ -52,9 +54,35 @@ def test_a_vector_does_not_depend_on_the_items_beside_it() -> None:
     content = ItemContent(ItemContentInfo(features=list(KINDS), columns=COLUMNS, price_edges=[5.0]), weights)
     items = [TEAPOT, Item("b", title="Lamp"), Item("c", price=3.0)]
     np.testing.assert_array_equal(content.vectors(items), np.stack([content.vector(item) for item in items]))
-    columns, values = features(TEAPOT, price_edges=[5.0])
+    columns, values, _ = features(TEAPOT, price_edges=[5.0])
     np.testing.assert_allclose(content.vector(TEAPOT), np.array(values) @ weights[columns], rtol=1e-5)
     assert content.vectors([]).shape == (0, 7)
+
+
+def test_the_vector_that_a_shop_brings_counts_beside_the_other_facts() -> None:
+    weights = np.random.default_rng(0).standard_normal((COLUMNS + 3, 7), dtype=np.float32)
+    info = ItemContentInfo(features=list(KINDS), columns=COLUMNS, price_edges=[], vector_length=3)
+    content = ItemContent(info, weights)
+    brought = replace(TEAPOT, vector=packed([3.0, 0.0, 4.0]))
+    of_vector = np.array([0.6, 0.0, 0.8]) @ weights[COLUMNS:]
+    np.testing.assert_allclose(content.vector(brought) - content.vector(TEAPOT), of_vector, atol=1e-2)
+    columns, values, vector = features(Item("bare", vector=brought.vector), price_edges=[], vector_length=3)
+    assert (len(columns), values, len(vector)) == (1, [1.0], 3)  # it is something to be known of an item
+
+
+@pytest.mark.parametrize("vector_length", [0, 2, 4])
+def test_a_vector_of_another_length_is_as_none(vector_length: int) -> None:
+    brought = Item("a", vector=packed([3.0, 0.0, 4.0]))
+    assert features(brought, price_edges=[], vector_length=vector_length) == ([], [], ())
+
+
+def test_a_version_has_vectors_of_items_where_its_file_has_the_column(tmp_path: Path, shop: Shop) -> None:
+    vectors = [packed([1.0, float(row)]) if row < 3 else None for row in range(len(shop.item_ids))]
+    catalogue = open_artifact(publish(replace(shop, vectors=vectors), tmp_path / "with")).catalogue
+    assert [catalogue.item(row).vector for row in (1, 3)] == [vectors[1], None]
+    assert (
+        catalogue.item(1).attributes == open_artifact(publish(shop, tmp_path / "without")).catalogue.item(1).attributes
+    )
 
 
 def test_a_version_has_the_map_or_no_word_of_it(tmp_path: Path, shop: Shop) -> None:

@@ -243,6 +243,20 @@ def test_a_split_of_units_that_came_in_several_ratios_is_not_checked() -> None:
     assert (split.p_value, split.e_value) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("shares", "verdict"), [((0.4, 0.4), "as configured"), ((0.1, 0.5), "not checked")], ids=["ramped", "another-ratio"]
+)
+def test_an_experiment_that_began_over_the_api_is_checked_by_the_shares_that_it_began_with(
+    shares: tuple[float, float], verdict: str
+) -> None:
+    begun = live(shares=(0.0, 0.0)).with_shares({"control": 0.2, "fresher": 0.2})
+    began = live(shares=(0.0, 0.0), state=begun)
+    now = live(shares=(0.0, 0.0), state=began.with_shares(dict(zip(("control", "fresher"), shares, strict=True))))
+
+    assert build(began, {"control": CONTROL, "fresher": CONTROL}).split.verdict == "as configured"
+    assert build(now, {"control": CONTROL, "fresher": CONTROL}).split.verdict == verdict
+
+
 def test_a_split_of_nothing_is_not_checked() -> None:
     assert build(live(shares=(0.0, 0.0)), {}).split.reason == "all shares are 0"
 

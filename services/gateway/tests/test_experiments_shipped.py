@@ -112,6 +112,8 @@ def test_a_state_of_an_older_gateway_is_read_and_one_without_a_shipped_arm_is_wr
     assert ExperimentState(5, {"a": 0.1}).to_text() == '[5, {"a": 0.1}]'
     shipped = ExperimentState(5, {}, "a")
     assert ExperimentState.from_text(shipped.to_text()) == shipped
+    begun = ExperimentState(None, {"a": 0.2}, None, {"a": 0.1})
+    assert ExperimentState.from_text(begun.to_text()) == begun
 
 
 async def test_an_edited_file_keeps_what_was_stopped_and_a_new_experiment_begins_with_the_next_look(

@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.message import Message
 
 from gateway.shop.live_shop import LiveShop
+from recsys.item_vector import packed
 from recsys.shop.item import ItemChange, ItemRecord
 from recsys.v1.catalog_service_pb2 import FindUnknownItemsRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
@@ -107,6 +108,9 @@ async def test_a_bulk_without_patches_asks_the_catalogue_nothing(
         ({"op": "put"}, "body.changes.0.put.item_id"),
         ({"op": "put", "item_id": "x", "price": -1}, "body.changes.0.put.price"),
         ({"op": "put", "item_id": "x", "attributes": {"a": None}}, "body.changes.0.put.attributes.a"),
+        ({"op": "put", "item_id": "x", "vector": []}, "body.changes.0.put.vector"),
+        ({"op": "put", "item_id": "x", "vector": [1.0] * 4097}, "body.changes.0.put.vector"),
+        ({"op": "patch", "item_id": "x", "vector": [1.0, "2"]}, "body.changes.0.patch.vector.1"),
         ({"op": "delete", "item_id": "x", "price": 1}, "body.changes.0.delete.price"),
         ({"op": "upsert", "item_id": "x"}, "body.changes.0"),
     ],
@@ -118,6 +122,30 @@ async def test_a_change_that_cannot_be_names_its_row_and_nothing_is_changed(
 
     assert response.status_code == 422
     assert [error["location"] for error in response.json()["errors"]] == [location]
+    assert live.store is not None
+    assert await live.store.item_changes(after_sequence=0, limit=10) == []
+
+
+async def test_a_vector_is_kept_and_in_no_answer(client: httpx.AsyncClient, live: LiveShop) -> None:
+    await client.put("/v1/items/x", json={"title": "T", "vector": [3, 0.0, 4e30]})
+    record = live.record("x")
+    assert record is not None
+    assert record.fields == {"title": "T", "vector": packed([3, 0.0, 4e30])}
+    assert "vector" not in (await client.get("/v1/items/x")).json()
+    for patch, vector in (({"price": 1.0}, record.fields["vector"]), ({"vector": None}, None)):
+        await client.patch("/v1/items/x", json=patch)
+        patched = live.record("x")
+        assert patched is not None
+        assert patched.fields["vector"] == vector
+
+
+async def test_vectors_of_one_request_are_of_one_length(client: httpx.AsyncClient, live: LiveShop) -> None:
+    lengths = {"a": 3, "b": 3, "c": 2}
+    changes = [{"op": "put", "item_id": name, "vector": [1.0] * length} for name, length in lengths.items()]
+    response = await client.post("/v1/items/bulk", json={"changes": [*changes, {"op": "put", "item_id": "d"}]})
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert error["message"].endswith("vector of item 'c': expected 3 numbers, as item 'a' has, found 2")
     assert live.store is not None
     assert await live.store.item_changes(after_sequence=0, limit=10) == []
 

@@ -66,19 +66,42 @@ async def test_a_batch_stores_the_good_rows_and_says_for_each_bad_one_why(
         "no event",
         VIEW | {"timestamp": "yesterday"},
         VIEW | {"surprise": 1},
+        VIEW | {"quantity": 0},
+        VIEW | {"quantity": -6},
+        VIEW | {"quantity": 1_000_001},
+        VIEW | {"quantity": 1.5},
+        VIEW | {"quantity": "6"},
+        VIEW | {"quantity": True},
     ]
     outcome = (await client.post("/v1/events", json={"events": rows})).json()
     assert (outcome["accepted"], outcome["duplicates"], outcome["event_ids"]) == (2, 1, ["a", "a"])
     reasons = {one["index"]: one["reason"] for one in outcome["rejected"]}
-    assert sorted(reasons) == [1, 2, 4, 5, 6, 7]
+    assert sorted(reasons) == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
     assert reasons[1] == "type: expected one of view, cart, purchase, remove; found 'hover'"
     assert reasons[2] == "Value error, give user_id, session_id or both"
     assert reasons[4].startswith("value: ")
     assert "'dear'" in reasons[4]
     assert reasons[6].startswith("timestamp: ")
     assert reasons[7].startswith("surprise: ")
+    assert reasons[9] == "quantity: Input should be greater than or equal to 1, found '-6'"
+    assert reasons[10] == "quantity: Input should be less than or equal to 1000000, found '1000001'"
+    assert all(reasons[index].startswith("quantity: ") for index in range(8, 14))
     assert live.store is not None
     assert len((await live.store.profile(Subject("user", "7"))).recent) == 1
+
+
+async def test_six_pieces_are_one_event_and_an_event_without_a_quantity_is_of_one(
+    client: httpx.AsyncClient, live: LiveShop
+) -> None:
+    bought = VIEW | {"type": "purchase", "value": 2.5}
+    for row in (bought | {"quantity": 6}, bought):
+        assert (await client.post("/v1/events", json=row)).json()["accepted"] == 1
+    assert live.store is not None
+    found = [one.entry for one in await live.store.read_stream(after_sequence=0, limit=10)]
+    assert [(one.quantity, one.value, one.weight) for one in found if isinstance(one, Event)] == [
+        (6, 2.5, 5.0),
+        (1, 2.5, 5.0),
+    ]
 
 
 async def test_a_request_of_bad_events_only_is_422_with_each_reason(client: httpx.AsyncClient) -> None:

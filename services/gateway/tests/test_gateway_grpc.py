@@ -28,7 +28,9 @@ from gateway.lists.popular_list import PopularList
 from gateway.rpc.operations import OPERATIONS
 from gateway.rpc.server import SERVICE, GrpcServer
 from gateway.settings import Settings
+from gateway.shop.live_shop import LiveShop
 from recsys.errors import InvalidArgumentError
+from recsys.item_vector import packed
 from recsys.v1 import item_pb2
 from recsys.v1 import recommendation_service_pb2 as api
 
@@ -120,6 +122,13 @@ READING: list[tuple[str, Message, str, str, Any]] = [
         "/v1/items?ids=popular&ids=missing&ids=item-01",
         None,
     ),
+    (
+        "ListBoughtTogether",
+        api.ListBoughtTogetherRequest(item_id="a/similar", count=3, categories=["Home"]),
+        "GET",
+        "/v1/items/a%2Fsimilar/bought-together?count=3&category=Home",
+        None,
+    ),
 ]
 REFUSED: list[tuple[str, Message, str, str, Any]] = [
     ("Recommend", api.RecommendRequest(count=0), "POST", "", {"count": 0}),
@@ -135,6 +144,13 @@ REFUSED: list[tuple[str, Message, str, str, Any]] = [
         {"filter": {"min_price": "NaN"}},
     ),
     ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="missing"), "GET", "/v1/items/missing/similar", None),
+    (
+        "ListBoughtTogether",
+        api.ListBoughtTogetherRequest(item_id="missing"),
+        "GET",
+        "/v1/items/missing/bought-together",
+        None,
+    ),
     ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="x" * 600), "GET", f"/v1/items/{'x' * 600}/similar", None),
     ("ListRecentlyViewed", api.ListRecentlyViewedRequest(), "GET", "/v1/recently-viewed", None),
     ("RecommendLists", api.RecommendListsRequest(), "POST", "/v1/lists", {"lists": []}),
@@ -142,6 +158,11 @@ REFUSED: list[tuple[str, Message, str, str, Any]] = [
     ("FindItems", api.FindItemsRequest(cursor="ä"), "GET", "/v1/items?cursor=%C3%A4", None),
     ("PostEvents", api.PostEventsRequest(), "POST", "/v1/events", {"events": []}),
     ("PostEvents", api.PostEventsRequest(events=[{"type": "x"}]), "POST", "/v1/events", {"events": [{"type": "x"}]}),
+    (
+        "PostEvents",
+        api.PostEventsRequest(events=[{"type": "x", "quantity": 6}]),
+        *("POST", "/v1/events", {"events": [{"type": "x", "quantity": 6}]}),
+    ),
     ("ChangeItems", CHANGES(), "POST", "/v1/items/bulk", {"changes": []}),
     (
         "ChangeItems",
@@ -313,6 +334,7 @@ async def test_a_refusal_says_what_rest_says(
     [
         ("Recommend", b"\xff", "expected the message RecommendRequest, found other bytes"),
         ("ListSimilarItems", api.ListSimilarItemsRequest(), "item_id: expected a value, found none"),
+        ("ListBoughtTogether", api.ListBoughtTogetherRequest(), "item_id: expected a value, found none"),
         ("EraseUser", api.EraseUserRequest(), "user_id: expected a value, found none"),
         ("LookUpItems", api.LookUpItemsRequest(), "item_ids: expected 1 or more, found 0"),
         (
@@ -378,8 +400,10 @@ async def test_a_session_becomes_its_user_s(over_grpc: Api) -> None:
     assert answer.subject.user_id == "new"
 
 
-async def test_items_change_over_grpc(over_grpc: Api, client: httpx.AsyncClient) -> None:
-    put = CHANGES.Put(title="New", category="Home", price=3, attributes={"brand": "A", "colour": "red"})
+async def test_items_change_over_grpc(over_grpc: Api, client: httpx.AsyncClient, live: LiveShop) -> None:
+    put = CHANGES.Put(
+        title="New", category="Home", price=3, attributes={"brand": "A", "colour": "red"}, vector=[0.5, -1]
+    )
     done = await over_grpc.call(
         "ChangeItems", CHANGES(changes=[{"item_id": "n", "put": put}, {"item_id": "item-01", "delete": {}}])
     )
@@ -387,6 +411,9 @@ async def test_items_change_over_grpc(over_grpc: Api, client: httpx.AsyncClient)
         ("n", False, True),
         ("item-01", True, True),
     ]
+    record = live.record("n")
+    assert record is not None
+    assert record.fields["vector"] == packed([0.5, -1])
     patch = CHANGES.Patch(price=2, available=False, clear=["category"], clear_attributes=["colour"])
     await over_grpc.call("ChangeItems", CHANGES(changes=[{"item_id": "n", "patch": patch}]))
     rest = (await client.get("/v1/items/n")).json()
@@ -409,6 +436,7 @@ SCOPES = {"PostEvents": EVENTS, "MergeSession": EVENTS, "ChangeItems": ADMIN, "E
 SMALL: dict[str, Message] = {
     "MergeSession": api.MergeSessionRequest(user_id="7", session_id="s"),
     "ListSimilarItems": api.ListSimilarItemsRequest(item_id="item-01"),
+    "ListBoughtTogether": api.ListBoughtTogetherRequest(item_id="item-01"),
     "ListHistory": api.ListHistoryRequest(user_id="7"),
     "LookUpItems": api.LookUpItemsRequest(item_ids=["item-01"]),
     "EraseUser": api.EraseUserRequest(user_id="7"),

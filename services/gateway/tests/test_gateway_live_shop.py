@@ -388,6 +388,14 @@ async def test_what_was_returned_or_never_bought_is_neither_in_the_history_nor_l
     assert history["total"] == 7 + 2
 
 
+async def test_what_was_returned_in_part_is_still_bought(client: httpx.AsyncClient) -> None:
+    for n, (act, pieces) in enumerate([("purchase", 6), ("remove", 5), ("remove", 1)], 10**9):
+        row = {"user_id": "new", "item_id": "mug", "type": act, "quantity": pieces, "timestamp": n}
+        await client.post("/v1/events", json=row)
+        bought = [one["item_id"] for one in (await client.get("/v1/users/new/history")).json()["items"]]
+        assert ("mug" in bought) == (n < 10**9 + 2)
+
+
 async def test_a_user_who_is_in_the_trained_history_and_live_has_each_item_once(client: httpx.AsyncClient) -> None:
     await client.post("/v1/events", json={"user_id": "7", "item_id": "item-04", "type": "view"})
     history = (await client.get("/v1/users/7/history", params={"count": 1})).json()

@@ -43,7 +43,21 @@ def asked(**more: object) -> RankRequest:
 def test_new_items_stand_by_their_facts_and_those_without_behind_all(ranker: Ranker) -> None:
     ranking = ranker.rank(asked(query_vector=EVEN))
     assert ids(ranking) == ["item-00", "item-06", "new-even", "item-08", "new-odd", "bare"]
-    np.testing.assert_allclose(scores_of(ranking), [1, 0.9, 0.9, 1 - 8 * 0.5 / 11, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(scores_of(ranking), [1, 0.9, 0.9, 1 - 8 * 0.5 / 11, 0, 0], rtol=1e-5, atol=1e-6)
+
+
+def test_what_the_model_and_the_map_know_nothing_of_stands_behind_what_fits_badly(tmp_path: Path) -> None:
+    shop = checkerboard()
+    vectors = shop.item_embeddings.copy()
+    vectors[4] = 0
+    ranker = ranker_of(replace(shop, item_embeddings=vectors), tmp_path, LiveState())
+    asked = RankRequest(candidates=proposed(4, 0, 8), count=3, query_vector=-EVEN, explain=True)
+    ranking = ranker.rank(asked)
+    assert ids(ranking) == ["item-08", "item-00", "item-04"]  # and not 0 above what is below 0
+    assert scores_of(ranking)[1:] == [pytest.approx(-1)] * 2
+    [*_, unknown] = ranking.items
+    assert unknown.explanation is not None
+    assert unknown.explanation.personal_score == 0
 
 
 def test_their_vectors_are_those_of_the_map(ranker: Ranker) -> None:

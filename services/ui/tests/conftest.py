@@ -28,7 +28,11 @@ ITEM = {
 }
 EXPLANATION = {
     "personal_score": 1.27,
-    "terms": [{"name": "personal", "value": 1.27, "weight": 1.0}],
+    "terms": [
+        {"name": "personal", "value": 1.27, "weight": 1.0},
+        {"name": "ranker:user_category_share", "value": 0.25, "weight": 1.0},
+        {"name": "ranker:<i>", "value": -0.5, "weight": 1.0},
+    ],
     "sources": [{"source": "ann", "rank": 2, "score": 1.2}],
     "rank_by_score": 1,
     "contributions": [{"item_id": "84879", "value": 1.0}, {"item_id": "<b>", "value": 0.25}],
@@ -37,6 +41,7 @@ EXPLANATION = {
 }
 RANKED = ITEM | {"score": 1.27, "sources": ["ann"], "propensity": 1.0, "explanation": EXPLANATION}
 SIMILAR = RANKED | {"item_id": "22423", "title": "Cake stand", "score": 0.9, "sources": ["similar"]}
+TOGETHER = SIMILAR | {"item_id": "84879", "title": "Bird ornament", "sources": ["bought_together"]}
 EVENT = ITEM | {"item_id": "84879", "title": "Bird ornament", "event_type": "purchase"}
 EVENT = EVENT | {"last_event_at": "2011-12-09T12:50:00Z"}
 VERSION = {"artifact_version": "v2"}
@@ -111,6 +116,20 @@ def activity() -> list[dict[str, Any]]:
     ]
 
 
+SPREAD = {"items": 1500, "on_sale": 1402, "gini": 0.541, "top_share": 0.118}
+COVERAGE = {"catalogue": 3684, "yesterday": SPREAD | {"on_sale": 921, "top_share": 0.2}, "week": SPREAD}
+DRIFT = {
+    "version": "<b>v2",
+    "items": {"events": 1180, "known": 1130},
+    "purchases": {"events": 100, "known": 93},
+    "users": {"events": 800, "known": 400},
+    "types": {"view": 900, "purchase": 100},
+    "trained_types": {"view": 700, "purchase": 200, "<b>wish": 100},
+    "head_items": 120,
+    "trained_head_share": 0.502,
+    "head_share": 0.47,
+}
+
 EXPERIMENT = {
     "name": "recency",
     "state": "running",
@@ -133,7 +152,7 @@ REPORT = EXPERIMENT | {
             "guardrails": [{"guardrail": "latency_ms", "difference": DIFFERENCE, "verdict": "kept"}],
         }
     ],
-    "split": {"verdict": "as configured"},
+    "split": {"verdict": "as configured", "reason": None},
 }
 
 
@@ -157,10 +176,15 @@ class FakeGateway(ThreadingHTTPServer):
             "/v1/users/13047/history": (200, VERSION | {"items": [EVENT], "total": 3, "user_known": True}),
             "/v1/items/85123A": (200, VERSION | ITEM),
             "/v1/items/85123A/similar": (200, VERSION | {"items": [SIMILAR]}),
+            "/v1/items/85123A/bought-together": (200, VERSION | {"items": [TOGETHER, SIMILAR]}),
             "/v1/items": (200, VERSION | {"items": [ITEM], "next_cursor": "page-2"}),
             "/v1/model": (200, MODEL),
             "/v1/runs": (200, {"runs": [RUN, RUN | OLDER], "last_reading": READING}),
-            "/v1/activity": (200, {"as_of": "2026-01-02T03:04:05Z", "age_s": 150.0, "days": activity()}),
+            "/v1/activity": (
+                200,
+                {"as_of": "2026-01-02T03:04:05Z", "age_s": 150.0, "days": activity()}
+                | {"coverage": COVERAGE, "drift": DRIFT},
+            ),
             "/v1/runs/v2/report": (200, VERSION | {"html": "<h1>What v2 measured</h1>"}),
             "/v1/model/activate": (200, VERSION | {"refusal": None}),
             "/v1/rules": (200, {"rules": [{"name": "gift first", "item_id": "GIFT", "pin_position": 1}]}),

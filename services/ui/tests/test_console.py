@@ -203,6 +203,56 @@ def test_the_data_page_has_events_by_day_and_type_and_why_rows_were_rejected(con
     assert "<b>wish" not in page
 
 
+def test_the_data_page_says_what_the_model_knows_of_the_week(console: AppTest) -> None:
+    page = html(open_page(console, DATA))
+    assert "The model knows 93% of what was bought in the last 7 days." in page
+    assert "<dt>Events on items it knows</dt><dd>96%<small>1,130 of 1,180</small></dd>" in page
+    assert "<dt>Events of customers it knows</dt><dd>50%<small>400 of 800</small></dd>" in page
+    assert "<dt>Its 120 most popular items</dt><dd>47%<small>of customers&#x27; interest; 50% when it was" in page
+    assert "<td>purchase</td><td>10.0%</td><td>20.0%</td><td>▼ 10.0 points</td>" in page
+    assert "<td>&lt;b&gt;wish</td><td>0.0%</td><td>10.0%</td>" in page
+    assert "version &lt;b&gt;v2 was" in page
+
+
+def test_the_data_page_says_how_much_of_the_catalogue_is_shown(console: AppTest) -> None:
+    page = html(open_page(console, DATA))
+    assert "<dt>Shown this week</dt><dd>38%<small>1,402 of 3,684 items on sale</small></dd>" in page
+    assert "<dt>Shown yesterday</dt><dd>25%<small>921 of 3,684 items on sale</small></dd>" in page
+    assert "<dd>12%<small>20% yesterday</small></dd>" in page
+    assert "<dt>Gini</dt><dd>0.54<small>" in page
+
+
+@pytest.mark.parametrize(
+    ("purchases", "events", "expected"),
+    [
+        ((10, 7), (20, 20), "knows 70% of what was bought in the last 7 days. The rest is new since"),
+        ((0, 0), (20, 19), "knows 95% of what happened in the last 7 days; nothing was bought."),
+        ((0, 0), (0, 0), "Nothing has happened in the last 7 days that the model could know."),
+    ],
+    ids=["little", "nothing-bought", "nothing"],
+)
+def test_what_the_model_knows_is_one_sentence(
+    console: AppTest, fake_gateway: FakeGateway, purchases: tuple[int, int], events: tuple[int, int], expected: str
+) -> None:
+    status, told = fake_gateway.answers["/v1/activity"]
+    counted = {"purchases": purchases, "items": events}
+    known = {name: {"events": one[0], "known": one[1]} for name, one in counted.items()}
+    fake_gateway.answers["/v1/activity"] = (status, told | {"drift": told["drift"] | known})
+    assert expected in html(open_page(console, DATA))
+
+
+def test_where_the_sink_does_not_see_the_models_the_data_page_says_so(
+    console: AppTest, fake_gateway: FakeGateway
+) -> None:
+    status, told = fake_gateway.answers["/v1/activity"]
+    shown = {"items": 1500, "on_sale": None, "gini": 0.5, "top_share": 0.1}
+    coverage = {"catalogue": None, "yesterday": shown | {"items": 0}, "week": shown}
+    fake_gateway.answers["/v1/activity"] = (status, told | {"drift": None, "coverage": coverage})
+    page = html(open_page(console, DATA))
+    assert "the event sink does not see the models" in page
+    assert "<dt>Shown this week</dt><dd>1,500 items<small>how many are on sale is not known here" in page
+
+
 def test_a_shop_without_files_and_without_events_is_told_so(console: AppTest, fake_gateway: FakeGateway) -> None:
     fake_gateway.answers["/v1/runs"] = (200, {"runs": [], "last_reading": None})
     fake_gateway.answers["/v1/activity"] = (200, {"as_of": None, "age_s": None, "days": []})

@@ -32,6 +32,7 @@ CALLS: dict[str, Call] = {
     ),
     "/v1/users/{user_id}/history": lambda client: client.history("13047", count=12),
     "/v1/items/{item_id}/similar": lambda client: client.similar("85123A", count=12),
+    "/v1/items/{item_id}/bought-together": lambda client: client.bought_together("85123A", count=6),
     "/v1/items": lambda client: client.search(query="heart", category="Home", page_size=24, cursor="MTAwMDI"),
     "/v1/items/{item_id}": lambda client: client.item("85123A"),
     "/v1/model": lambda client: client.model(),

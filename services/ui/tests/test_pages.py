@@ -84,13 +84,22 @@ def test_an_unknown_user_reads_why_the_items_are_popular_ones(app: AppTest, fake
     assert "No history yet." in html(app)
 
 
-def test_an_item_shows_its_details_and_similar_items_and_the_way_back(app: AppTest) -> None:
+def test_an_item_shows_its_details_and_two_lists_and_the_way_back(app: AppTest) -> None:
     open_page(app, ITEM, item="85123A", user="13047")
     assert "Heart holder</h1>" in html(app)
     assert "2.55" in html(app)
-    assert [header.value for header in app.header] == ["Similar items"]
+    assert [header.value for header in app.header] == ["Bought together", "Similar items"]
+    assert links(app)["Bird ornament"] == "item=84879&user=13047"
+    assert html(app).count('class="tile"') == 3  # of the item and of one in each list
     assert links(app)["Cake stand"] == "item=22423&user=13047"
     assert links(app)["Back to user ` 13047"] == "user=13047"
+
+
+def test_an_item_that_shares_no_basket_shows_no_such_list(app: AppTest, fake_gateway: FakeGateway) -> None:
+    path = "/v1/items/85123A/bought-together"
+    fake_gateway.answers[path] = fake_gateway.answers["/v1/items/85123A/similar"]
+    open_page(app, ITEM, item="85123A")
+    assert [header.value for header in app.header] == ["Similar items"]
 
 
 def test_an_item_page_without_an_item_says_where_to_find_one(app: AppTest) -> None:
@@ -126,7 +135,8 @@ def test_why_this_says_what_it_is_made_of_and_nothing_of_the_shops_is_markup(app
     assert "84879 (80%), &lt;b&gt; (20%)" in page
     assert "<dt>Taken up after or with</dt><dd>22423&lt;i&gt; (100%)</dd>" in page
     assert "for you #2" in page
-    assert "1.2700 = personal 1 × 1.270" in page
+    assert "1.2700 = personal 1 × 1.270 + what the learned ranker says of it -0.250" in page
+    assert "<dt>Learned ranker</dt><dd>&lt;i&gt; -0.500, user category share +0.250</dd>" in page
     assert "summer &lt;sale&gt;" in page
 
 
@@ -208,6 +218,7 @@ def test_the_model_page_says_why_a_version_was_refused(app: AppTest, fake_gatewa
         (HOME, {"user": "13047"}, "/v1/users/13047/history"),
         (ITEM, {"item": "85123A"}, "/v1/items/85123A"),
         (ITEM, {"item": "85123A"}, "/v1/items/85123A/similar"),
+        (ITEM, {"item": "85123A"}, "/v1/items/85123A/bought-together"),
         (CATALOGUE, {}, "/v1/items"),
         (MODEL, {}, "/v1/model"),
     ],

@@ -31,7 +31,7 @@ def backup(
         return
     typer.echo(
         f"{folder}: {len(taken.files):,} files, {taken.size / 1e6:,.1f} MB; store {taken.store} up to event "
-        f"{taken.position.stream:,}, {len(taken.versions)} versions, live: {taken.live_version or 'none'}"
+        f"{taken.position.stream:,}, versions: {len(taken.versions)}, live: {taken.live_version or 'none'}"
     )
 
 

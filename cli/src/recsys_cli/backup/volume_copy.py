@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from recsys import durable_file
-from recsys.artifact import layout
+from recsys.artifact import layout, writer
 from recsys.errors import ArtifactError
 
 _FOLDERS: Final = ("reports",)
@@ -48,9 +48,10 @@ def restore(folder: Path, volume: Path) -> None:
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
     _copy_rest(folder, volume)
-    for name in (layout.HELD, layout.CURRENT):
-        if (folder / name).is_file():
-            durable_file.replace(volume / name, (folder / name).read_bytes())
+    if (folder / layout.HELD).is_file():
+        durable_file.replace(volume / layout.HELD, (folder / layout.HELD).read_bytes())
+    if live := layout.current_version(folder):
+        writer.activate(volume, live)
 
 
 def clear(volume: Path) -> None:

@@ -31,4 +31,4 @@ def look(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     except InvalidArgumentError as error:
         yield wrong("environment", str(error), mend="the trainer ends with status 2 until it is right")
         return
-    yield good("environment", f"{len(set(given) & set(known))} variables of RECSYS_… and TRAINER_… are set")
+    yield good("environment", f"variables of RECSYS_… and TRAINER_… that are set: {len(set(given) & set(known))}")

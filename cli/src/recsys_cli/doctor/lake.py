@@ -30,7 +30,7 @@ def look(volume: Path) -> Iterator[Finding]:
     if lost:
         yield wrong("lake", f"{lake / lost[0]} is missing, and {len(lost) - 1} more", mend="recsys restore")
         return
-    yield good("lake", f"{lake}: {rows:,} rows up to event {committed.sequence if committed else 0:,}")
+    yield good("lake", f"{lake}: up to event {committed.sequence if committed else 0:,}; rows: {rows:,}")
     try:
         silent_s = time.time() - (lake / LOCK).stat().st_mtime
     except OSError:

@@ -47,11 +47,11 @@ def look_at_stream(url: str, *, moved: int) -> Iterator[Finding]:
     if waiting >= _MANY_ENTRIES:
         yield warning(
             "stream",
-            f"{waiting:,} entries or more are not in the lake",
+            f"entries that are not in the lake: {waiting:,} or more",
             mend="start event_sink; its log says what stops it",
         )
     else:
-        yield good("stream", f"{waiting:,} entries are not in the lake yet")
+        yield good("stream", f"entries that are not in the lake yet: {waiting:,}")
 
 
 async def _waiting(url: str, moved: int) -> int:

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Source = Literal["ann", "popular", "similar", "session", "trending", "new", "rule", "transitions", "content"]
+Source = Literal[
+    "ann",
+    "popular",
+    "similar",
+    "session",
+    "trending",
+    "new",
+    "rule",
+    "transitions",
+    "content",
+    "bought_together",
+]
 Level = Literal["full", "without_live_state", "without_rerank", "popular_in_category", "static"]
 
 

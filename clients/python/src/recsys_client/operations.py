@@ -159,6 +159,15 @@ def get_similar_items(item_id: str, *, count: int = 10, category: Sequence[str] 
     return Call(method="GET", path=f"/v1/items/{_segment(item_id)}/similar", answer=RankedItems, query=query)
 
 
+def get_bought_together(item_id: str, *, count: int = 10, category: Sequence[str] = ()) -> Call[RankedItems]:
+    """What is bought together with an item, of any of the categories, and then items like it, both best first.
+
+    NotFoundError: the model does not know it.
+    """
+    query = _given(count=count, category=category)
+    return Call(method="GET", path=f"/v1/items/{_segment(item_id)}/bought-together", answer=RankedItems, query=query)
+
+
 def get_popular_items(*, count: int = 10, category: Sequence[str] = ()) -> Call[RankedItems]:
     """The most popular items, of any of the categories, the same for everyone."""
     query = _given(count=count, category=category)
@@ -248,6 +257,7 @@ def put_item(
     image_url: str | None = None,
     available: bool = True,
     attributes: Mapping[str, str] | None = None,
+    vector: Sequence[float] | None = None,
 ) -> Call[ItemChangesDone]:
     """Create an item, or say anew all that there is to say of it."""
     item = ItemPut(
@@ -257,6 +267,7 @@ def put_item(
         image_url=image_url,
         available=available,
         attributes=attributes or {},
+        vector=vector,
     )
     return Call(method="PUT", path=_item_path(item_id), answer=ItemChangesDone, body=encoded(item))
 
@@ -270,6 +281,7 @@ def patch_item(
     image_url: str | Unset | None = UNSET,
     available: bool | Unset = UNSET,
     attributes: Mapping[str, str | None] | None = None,
+    vector: Sequence[float] | Unset | None = UNSET,
 ) -> Call[ItemChangesDone]:
     """Change a part of an item: what is not given stays, none takes away. NotFoundError: it does not exist."""
     patch = ItemPatch(
@@ -279,6 +291,7 @@ def patch_item(
         image_url=image_url,
         available=available,
         attributes=attributes or {},
+        vector=vector,
     )
     return Call(method="PATCH", path=_item_path(item_id), answer=ItemChangesDone, body=encoded(patch))
 
@@ -317,6 +330,6 @@ def _segment(external_id: str) -> str:
 
 
 def _item_path(item_id: str) -> str:
-    if item_id in ("popular", "trending") or item_id.endswith("/similar"):
+    if item_id in ("popular", "trending") or item_id.endswith(("/similar", "/bought-together")):
         raise ValueError(f"item {item_id!r} has no path of its own in the API: use get_items and change_items")
     return f"/v1/items/{_segment(item_id)}"

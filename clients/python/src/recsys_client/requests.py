@@ -25,7 +25,8 @@ class Event:
     Attributes:
         event_id: made here, so that an event that is sent twice counts once.
         timestamp: with a zone; none: when it arrives.
-        value: money.
+        quantity: pieces of the item, from 1.
+        value: money, of one piece.
         list_id, position: of the list that it answers, and the item's place there from 1: that makes it a click.
     """
 
@@ -35,6 +36,7 @@ class Event:
     session_id: str | None = None
     list_id: str | None = None
     position: int | None = None
+    quantity: int = 1
     value: float | None = None
     timestamp: datetime | float | None = None
     event_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -58,12 +60,12 @@ class WantedList:
 
     Attributes:
         name: of this list in the answer.
-        item_id: of similar items, which need it.
+        item_id: of similar and bought together items, which need it.
         item_ids: a cart, of recommended items only.
     """
 
     name: str
-    kind: Literal["recommended", "similar", "popular", "trending"] = "recommended"
+    kind: Literal["recommended", "similar", "bought_together", "popular", "trending"] = "recommended"
     item_id: str | None = None
     item_ids: Sequence[str] = ()
     count: int = 10
@@ -109,6 +111,7 @@ class ItemPut:
     image_url: str | None = None
     available: bool = True
     attributes: Mapping[str, str] = field(default_factory=dict)
+    vector: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,7 @@ class ItemPatch:
     image_url: str | Unset | None = UNSET
     available: bool | Unset = UNSET
     attributes: Mapping[str, str | None] = field(default_factory=dict)
+    vector: Sequence[float] | Unset | None = UNSET
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from recsys.activity import DAYS, Day
-from recsys.lake import LIST_ID, SCHEMAS, Committed, Table, as_committed, day_of, scan_part
+from recsys.lake import LIST_ID, MONEY, SCHEMAS, Committed, Table, as_committed, day_of, scan_part
 from recsys.shop.events import PURCHASE, REMOVE
 
 _UNKNOWN_LEVEL: Final = "unknown"  # of a list that an older release has shown
@@ -46,14 +46,13 @@ class Days:
 
     def _count(self, day: str, parts: _Parts) -> Day:
         of_day, exposures, of_next = parts
-        columns = ("event_id", "event_type", "value", LIST_ID)
+        columns = ("event_id", "event_type", MONEY, LIST_ID)
         events = self._rows("events", of_day, *columns).unique("event_id")
         shown = self._rows("exposures", exposures, LIST_ID, "level").unique("list_id")
         later = self._rows("events", of_next, *columns)
         answers = pl.concat([events, later]).filter(pl.col("event_type") != REMOVE)["list_id"].drop_nulls().unique()
-        value = pl.col("value").fill_null(0.0).fill_nan(0.0)
-        earned = events.filter(event_type=PURCHASE).select(value.sum()).item()
-        given_back = events.filter(event_type=REMOVE).select(value.abs().sum()).item()
+        earned = events.filter(event_type=PURCHASE)["money"].sum()
+        given_back = events.filter(event_type=REMOVE)["money"].abs().sum()
         return Day(
             date=day,
             events=dict(events.group_by("event_type").len().sort("event_type").iter_rows()),

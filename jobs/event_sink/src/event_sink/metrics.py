@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from event_sink.coverage import gini
 from recsys.errors import DataError
 from recsys.feature_store.interface import Erasure, Event, Exposure, Merge, StreamEntry
 from recsys.lake import COMMITTED, TABLES, Committed, read_committed
@@ -79,15 +80,6 @@ class ShownLists(Collector):
             "Gini coefficient of how often each of these items was shown: 0 all alike, near 1 a few get all",
             value=gini(counts),
         )
-
-
-def gini(ascending: Sequence[int]) -> float:
-    """Of positive counts, the least first; 0 where there are none."""
-    n, total = len(ascending), sum(ascending)
-    if total == 0:
-        return 0.0
-    weighted = sum(place * count for place, count in enumerate(ascending, start=1))
-    return 2 * weighted / (n * total) - (n + 1) / n
 
 
 class _Lake(Collector):

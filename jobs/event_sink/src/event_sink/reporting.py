@@ -12,9 +12,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from event_sink import sums
+from event_sink import live_version, sums
+from event_sink.coverage import coverage, items_on_sale
 from event_sink.days import Days
-from recsys.activity import ACTIVITY, Activity, Day
+from event_sink.drift import drift
+from event_sink.live_version import LiveVersion
+from event_sink.week import Week
+from recsys.activity import ACTIVITY, Activity
 from recsys.errors import DataError
 from recsys.experiments import (
     DAILY_SUMS,
@@ -28,6 +32,7 @@ from recsys.experiments import (
     Sums,
 )
 from recsys.feature_store.interface import FeatureStore
+from recsys.lake import read_items
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +40,7 @@ _PAUSES: Final = 9  # times as long as the work took
 
 
 class Reporting:
-    """Of one lake, into one store."""
+    """Of one lake, and the models beside it, into one store."""
 
     def __init__(self, store: FeatureStore, lake: Path, *, rules: sums.Rules, interval_s: float) -> None:
         self._store = store
@@ -43,6 +48,8 @@ class Reporting:
         self._rules = rules
         self._interval_s = interval_s
         self._days = Days(lake)
+        self._week = Week(lake)
+        self._live: LiveVersion | None = None
         self._noted_on = ""  # the day whose sums are kept
         self._next_s = 0.0  # monotonic
         self._made_of: tuple[int, dict[str, tuple[Metric, ...]]] | None = None
@@ -56,9 +63,9 @@ class Reporting:
         started_s = time.monotonic()
         if started_s < self._next_s:
             return
-        days: tuple[Day, ...] = ()
+        activity: Activity | None = None
         try:
-            days = self._days.until(datetime.now(UTC).date())
+            activity = self._activity(as_of_ms)
             defined = await metrics_in(self._store)
             if defined and self._made_of != (sequence, defined):
                 self._made = sums.of_lake(self._lake, defined, self._rules)
@@ -68,14 +75,26 @@ class Reporting:
             defined = {}
         took_s = time.monotonic() - started_s
         self._next_s = time.monotonic() + max(self._interval_s, _PAUSES * took_s)
-        if days:
-            activity = Activity(as_of_ms=as_of_ms, days=days)
+        if activity is not None and activity.days:
             await self._store.write_text("documents", ACTIVITY, activity.model_dump_json())
         if defined:
             made = Sums(as_of_ms=as_of_ms, experiments=self._made)
             await self._store.write_text("documents", SUMS, made.model_dump_json())
             await self._note_day(made)
             _log.debug("summed", extra={"experiments": len(defined), "seconds": round(took_s, 3)})
+
+    def _activity(self, as_of_ms: int) -> Activity:
+        """Raises: DataError (of the lake)."""
+        today = datetime.now(UTC).date()
+        days, week = self._days.until(today), self._week.until(today)
+        self._live = live = live_version.read(self._lake.parent, before=self._live)
+        on_sale = None if live is None else items_on_sale(live.items, read_items(self._lake))
+        return Activity(
+            as_of_ms=as_of_ms,
+            days=days,
+            coverage=coverage(week, on_sale),
+            drift=None if live is None else drift(week, live),
+        )
 
     async def _note_day(self, made: Sums) -> None:
         """Keep the first sums of each day, for the course of the experiments. Raises: StoreUnavailableError."""

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from recsys.experiments import ArmSums, ExperimentSums, Metric, MetricSums
-from recsys.lake import LIST_ID, Committed, as_committed, collect_parts, with_owners
+from recsys.lake import LIST_ID, MONEY, Committed, as_committed, collect_parts, with_owners
 from recsys.shop.events import REMOVE
 
 _ROWS_AT_ONCE: Final = 2_000_000  # of the lake, for each of which a few hundred bytes are held
@@ -131,7 +131,7 @@ def _units(shown: pl.DataFrame) -> pl.DataFrame:
 
 def _events(people: _People, units: pl.DataFrame, *, types: set[str], since: str) -> pl.DataFrame:
     """Events, each id once, of people who were shown something: those that name a list, and those of these types."""
-    columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", "value")
+    columns = ("sequence", "event_id", "person", "item_id", "event_type", "unix_ms", MONEY)
 
     def of_part(part: pl.LazyFrame) -> pl.LazyFrame:
         theirs = people.rows(part.filter(LIST_ID.is_not_null() | pl.col("event_type").is_in(types)))
@@ -189,7 +189,7 @@ def _by_metric(metric: Metric, units: pl.DataFrame, events: pl.DataFrame, rules:
     longest = metric.window_ms(click_days=rules.click_days)
     in_time = events.filter(pl.col("delay_ms").is_between(-rules.clock_skew_s * 1000, longest))
     counts, comes_back = pl.col("event_type").is_in(metric.types), pl.col("event_type").is_in(metric.returns)
-    money = pl.col("value").filter(counts).sum() - pl.col("value").filter(comes_back).abs().sum()
+    money = pl.col("money").filter(counts).sum() - pl.col("money").filter(comes_back).abs().sum()
     numbers = {"clicked": pl.len() > 0, "converted": counts.any(), "count": counts.sum(), "money": money}
     number, x = numbers[metric.measure], pl.col("x")
     of_units = in_time.group_by("experiment", "person").agg(x=number.cast(pl.Float64))

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError, InvalidArgumentError
 from recsys.exit_status import Status, ended_by_a_sentence
 from recsys.observability import logging as recsys_logging
-from trainer import engines, threads, version_commands
+from trainer import device, engines, threads, version_commands
 from trainer.engines import Engine, EngineName
 from trainer.publishing import outputs, store
 from trainer.settings import ModelName, Settings, ShopFiles
@@ -22,6 +23,7 @@ from trainer.version_commands import JsonOption, VolumeOption, print_json, setti
 
 # What learns takes seconds to import: each command imports what it works with, and within the limit of threads.
 if TYPE_CHECKING:
+    from trainer.choosing.baskets import OfWindow
     from trainer.evaluation.split import Split
     from trainer.outcome import Judgement, Outcome
     from trainer.report.table import Told
@@ -142,7 +144,7 @@ def tune(
 ) -> None:
     """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
     settings = settings_of(artifact_dir)
-    with outputs.replacing(out) as file, threads.limited(settings.threads):
+    with outputs.replacing(out) as file, threads.limited(settings.threads), device.used(settings.device):
         from trainer import pipeline
 
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
@@ -174,7 +176,8 @@ def evaluate(
 ) -> None:
     """Print a table of baselines and models on held-out data. Publishes nothing."""
     settings = settings_of(artifact_dir)
-    with threads.limited(settings.threads):
+    with threads.limited(settings.threads), device.used(settings.device):
+        from trainer.choosing import baskets
         from trainer.choosing import recipe as recipes
         from trainer.choosing.new_items import Facts
         from trainer.evaluation import split
@@ -191,6 +194,7 @@ def evaluate(
             return
         choose_by: list[Split] = []
         facts: Facts | None = None
+        of_baskets: dict[datetime, OfWindow] = {}
         if pair is not None:
             given = split.given_pair(*pair)
             splits = [*held_out_windows.of_train(given, seed=settings.seed), given] if recipe is None else [given]
@@ -201,13 +205,16 @@ def evaluate(
             else:
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
                 facts = Facts.of(shop)
+                of_baskets = baskets.of_windows(shop.events, splits, seed=settings.seed)
                 if recipe is None and len(splits) > 1:
                     choose_by = held_out_windows.to_choose_by(
                         shop.events, splits, weights=shop.weights, settings=settings
                     )
         if not splits:
             raise DataError("expected events that reach over a held-out window, found too few; see the log")
-        told = table.tables(splits, given_recipe, choose_by=choose_by, facts=facts, settings=settings)
+        told = table.tables(
+            splits, given_recipe, choose_by=choose_by, facts=facts, of_baskets=of_baskets, settings=settings
+        )
         _tell(told, as_json=as_json)
 
 
@@ -293,7 +300,7 @@ def _train(
     where: tuple[Engine, str] | None = None,
 ) -> "Outcome[Judgement]":
     """A run on this machine, or on another engine and its master."""
-    with threads.limited(settings.threads):
+    with threads.limited(settings.threads), device.used(settings.device):
         from trainer import pipeline, run_metrics
         from trainer.choosing import recipe as recipes
         from trainer.progress import step

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
+from recsys.artifact.transitions import Transitions
 from recsys.errors import ArtifactError, DataError
-from trainer.choosing import blending, decision, new_items, tuning
+from trainer.choosing import baskets, blending, decision, new_items, tuning
 from trainer.choosing import recipe as recipes
+from trainer.choosing.baskets import OfWindow
 from trainer.choosing.decision import Decision
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.gate import Judged, Verdict
@@ -65,6 +67,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
             shown = exposures.in_window(shop.lake, held_out[-1])
             if settings.learned_ranker and len(held_out) > 1:
                 shown_before = exposures.in_window(shop.lake, held_out[-2], until=held_out[-1].cut)
+    with step("bought together"):
+        of_window = baskets.of_window(shop.events, held_out[-1], seed=settings.seed) if held_out else None
+        together = baskets.fit(shop.events, known.item_ids, of_window.info if of_window else None)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
@@ -83,9 +88,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     )
     del held_out, facts, shown, shown_before
     version, verdict, spec = _fit_and_publish(
-        shop, known, decided, data_until=data_until, force=force, settings=settings
+        shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
-    path = _report(version, decided, spec, settings=settings)
+    path = _report(version, decided, spec, of_window, settings=settings)
     off_policy = decided.judgement.off_policy if decided.judgement else None
     return Outcome(
         version,
@@ -99,11 +104,19 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
 
 
 def _fit_and_publish(
-    shop: Shop, known: Interactions, decided: Decision, *, data_until: str | None, force: bool, settings: Settings
+    shop: Shop,
+    known: Interactions,
+    decided: Decision,
+    together: Transitions | None,
+    *,
+    data_until: str | None,
+    force: bool,
+    settings: Settings,
 ) -> tuple[str, Verdict, IndexSpec]:
     """Fit on everything, publish, and go live where the gate lets it: the version, the verdict, and what index it has.
 
     Args:
+        together: what is bought together.
         data_until: time of the last event, if there is one.
     """
     volume = settings.artifact_dir
@@ -134,6 +147,7 @@ def _fit_and_publish(
         embeddings=ready.embeddings,
         fold_in=ready.fold_in,
         transitions=following,
+        bought_together=together,
         ranker=decided.blend.ranker.over(known) if decided.blend.ranker else None,
         item_content=content,
         retrieval=retrieval,
@@ -144,7 +158,13 @@ def _fit_and_publish(
         model=decided.recipe.model,
         metrics=metric_values(decided.judgement.new, seed=settings.seed) if decided.judgement else {},
         training=publish.training_info(
-            decided.recipe, verdict, event_weights=shop.weights, data_until=data_until, force=force, settings=settings
+            decided.recipe,
+            verdict,
+            event_weights=shop.weights,
+            data_until=data_until,
+            force=force,
+            settings=settings,
+            recent_events=recent_events(shop.events, days=settings.recent_days),
         ),
     )
     with step("publish"):
@@ -160,7 +180,9 @@ def _fit_and_publish(
     return version, verdict, retrieval.spec
 
 
-def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Settings) -> Path | None:
+def _report(
+    version: str, decided: Decision, chosen: IndexSpec, of_window: OfWindow | None, *, settings: Settings
+) -> Path | None:
     """Write what was measured; none where nothing was."""
     if decided.judgement is None or decided.choice is None:
         return None
@@ -168,7 +190,9 @@ def _report(version: str, decided: Decision, chosen: IndexSpec, *, settings: Set
         path = runs.report_path(settings.artifact_dir, version)
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, chosen, settings=settings)
-        content = run_report.describe(version, decided.choice, decided.judgement, two_stage=serving, settings=settings)
+        content = run_report.describe(
+            version, decided.choice, decided.judgement, of_window, two_stage=serving, settings=settings
+        )
         page.write(content, path)
     return path
 
@@ -220,6 +244,13 @@ def popularity_of(
         scaled = recipes.with_recency(fitted, known, recipe.recency_strength, recent_days=settings.recent_days)
         return np.ascontiguousarray(scaled.item[:, 0])
     return known.recent_users(recipes.recent_since(known, settings.recent_days))
+
+
+def recent_events(frame: pl.DataFrame, *, days: float) -> dict[str, int]:
+    """Events by type of the last so many days that there are events of."""
+    at = pl.col("timestamp")
+    counted = frame.filter(at > at.max() - timedelta(days=days)).group_by("event_type").len()
+    return dict(counted.with_columns(pl.col("event_type").cast(pl.String)).sort("event_type").iter_rows())
 
 
 def metric_values(evaluation: Judged, *, seed: int) -> dict[str, MetricValue]:

@@ -33,6 +33,15 @@ def replace(path: Path, content: bytes | memoryview) -> None:
         file.write(content)
 
 
+def replace_by_link(path: Path, target: Path) -> None:
+    """A symbolic link in the path's place. Raises: OSError."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    beside.unlink(missing_ok=True)  # of a process of this number that was killed here: a container's is always 1
+    beside.symlink_to(target)
+    os.replace(beside, path)
+    flush_dir(path.parent)
+
+
 def flush(file: BinaryIO) -> None:
     """What was written so far is on disk."""
     file.flush()  # from Python's buffer to the kernel; fsync does the rest

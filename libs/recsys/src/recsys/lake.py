@@ -38,6 +38,7 @@ _WHO: Final = {"sequence": _INT, "user_id": _TEXT, "session_id": _TEXT}
 EVENTS: Final = pl.Schema(
     {**_WHO, "event_id": _TEXT, "item_id": _TEXT, "event_type": _TEXT, "unix_ms": _INT, "value": _FLOAT}
     | {"request_id": _TEXT, "position": _INT, "list_id": _TEXT}
+    | {"quantity": _INT}  # see `QUANTITY`
 )
 # A list that was shown before there were list_ids has its name in request_id.
 EXPOSURES: Final = pl.Schema(
@@ -47,6 +48,10 @@ EXPOSURES: Final = pl.Schema(
 )
 LIST_ID: Final = pl.coalesce("list_id", "request_id").alias("list_id")
 """Which list a row is of."""
+QUANTITY: Final = pl.col("quantity").fill_null(1)
+"""Pieces that an event is of; an older release wrote none."""
+MONEY: Final = (pl.col("value").fill_nan(None).fill_null(0.0) * QUANTITY).alias("money")
+"""Of an event: its value is that of one piece."""
 MERGES: Final = pl.Schema({**_WHO, "unix_ms": _INT})  # see `with_owners`
 SCHEMAS: Final[dict[Table, pl.Schema]] = {"events": EVENTS, "exposures": EXPOSURES, "merges": MERGES}
 # An ItemRecord. The sequence is that of the last change, in the items' own count; fields are a JSON object.

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.candidates import Candidates, Proposals, candidates_of
+from candidate_gen.candidates import Candidates, Proposals, candidates_of, ranked
 from candidate_gen.comes_next import comes_next
 from candidate_gen.eligible import EligibleItems
 from candidate_gen.excluded import NO_ROWS, NOT_SEEN, Excluded, Seen, rows_of, seen_in_training
@@ -26,7 +26,15 @@ from candidate_gen.search.item_index import NONE, ItemIndex
 from candidate_gen.search.item_set import ItemsLeft
 from candidate_gen.search.nearest import ExactScores, Space, few_of
 from candidate_gen.search.recall_sample import RecallSample
-from candidate_gen.sources import RECENT_ITEMS, Asked, SourceCounts, Sources, trending_in_rows, trending_items
+from candidate_gen.sources import (
+    RECENT_ITEMS,
+    Asked,
+    SourceCounts,
+    Sources,
+    share_baskets,
+    trending_in_rows,
+    trending_items,
+)
 from recsys.artifact.paging import spread
 from recsys.artifact.reader import Artifact
 from recsys.errors import EventsOmittedError, ItemNotFoundError
@@ -208,8 +216,9 @@ class Retriever:
         excluded = self._excluded(conditions, eligible).rows
         return eligible.matching(conditions.filter, only_trained=only_trained).without(excluded)
 
-    def similar(self, item_id: str, conditions: Conditions, *, count: int) -> Candidates:
-        """Items nearest to an item's embedding by cosine, without itself.
+    def similar(self, item_id: str, conditions: Conditions, *, count: int, bought_together: bool = False) -> Candidates:
+        """Items nearest to an item's embedding by cosine, without itself; before them, if asked for, what is bought
+        together with it, where the version has baskets.
 
         An item of which the model knows nothing is compared by what the catalogue says of it; where that is nothing
         too, or the version has no map, popular items of its category stand in.
@@ -224,6 +233,10 @@ class Retriever:
         if own is None:
             raise ItemNotFoundError(item_id)
         excluded = np.append(self._excluded(conditions, eligible).rows, own)
+        together = NONE
+        if bought_together and row is not None:
+            allowed = eligible.matching(conditions.filter).without(excluded)
+            together = share_baskets(self.artifact.bought_together, row, allowed.rows, count)
         query = self._similar.exact.embeddings[row] if row is not None else _NO_VECTOR
         if not query.any():
             item = eligible.catalogue.find(item_id)
@@ -232,13 +245,18 @@ class Retriever:
         if query.any():
             items = eligible.matching(conditions.filter, only_trained=True).without(excluded)
             found = self._similar.nearest(query, items, count)
-            return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
+            if not len(together.rows):
+                return candidates_of(Source.SIMILAR, found, [], n_items=eligible.n_items, new_ids=())
+            like_it = Proposals(Source.SIMILAR, ranked(found))
+            return candidates_of(Source.BOUGHT_TOGETHER, together, [like_it], n_items=eligible.n_items, new_ids=())
         listed = Proposals(Source.POPULAR, [])
         wanted = conditions.filter
         if item is not None and item.category and (not wanted.categories or item.category in wanted.categories):
             of_category = eligible.matching(replace(wanted, categories=(item.category,))).without(excluded)
             listed = Proposals(Source.POPULAR, self.sources.popular.first(of_category, count))
-        return candidates_of(Source.ANN, NONE, [listed], n_items=eligible.n_items, new_ids=eligible.new_ids)
+        return candidates_of(
+            Source.BOUGHT_TOGETHER, together, [listed], n_items=eligible.n_items, new_ids=eligible.new_ids
+        )
 
     def popular(self, conditions: Conditions, *, count: int, trending: bool = False) -> Candidates:
         """Items by popularity, the same for everyone; before them, if asked for, `count` by what trends."""

@@ -72,7 +72,9 @@ class CandidateGenServicer(CandidateGenServiceServicer):
         check_count("count", request.count, at_most=self._max_count)
         conditions = conditions_of(request.filter)
         retriever = self._watcher.get(request.artifact_version)
-        candidates = retriever.similar(request.item_id, conditions, count=request.count)
+        candidates = retriever.similar(
+            request.item_id, conditions, count=request.count, bought_together=request.bought_together
+        )
         response = GetSimilarItemsResponse(
             artifact_version=retriever.manifest.version,
             item_ids=item_ids_of(candidates, retriever) if request.with_item_ids else (),

@@ -20,6 +20,7 @@ from candidate_gen.eligible import EligibleItems
 from candidate_gen.search.item_index import NONE, Neighbours
 from candidate_gen.search.item_set import Head, ItemSet, ItemsLeft, RowSet, first_of
 from candidate_gen.search.nearest import Space, best
+from recsys.artifact.transitions import Transitions
 from recsys.feature_store.interface import TrendingItem
 from recsys.shop.sources import Source
 
@@ -168,6 +169,15 @@ def trending_items(trending: Neighbours, items: ItemsLeft, count: int) -> Ranked
         return Neighbours(trending.rows[listed], trending.scores[listed])
 
     return _first(items, Source.TRENDING, count, listed=trending, find=find)
+
+
+def share_baskets(baskets: Transitions | None, row: int, items: RowSet, count: int) -> Neighbours:
+    """The `count` items of a set that are most bought together with an item, best first; none without baskets."""
+    if baskets is None:
+        return NONE
+    rows, scores = baskets.of(row)
+    allowed = items.has(rows.astype(np.int64)).nonzero()[0][:count]
+    return Neighbours(rows[allowed].astype(np.int64), scores[allowed])
 
 
 def new_items(unknown_to_model: NDArray[np.int64], items: RowSet, count: int, *, user_id: str) -> Ranked:

@@ -38,7 +38,7 @@ async def serve(settings: Settings) -> None:
         go_live(settings) as live,
         guard(settings) as access,
         popular_list(clients, file=settings.static_list_file) as popular,
-        followed(settings.rules_file) as rules,
+        followed(settings.rules_file, live.store) as rules,
     ):
         app = create_app(settings, clients, live, guard=access, metrics=metrics, popular=popular, rules=rules)
         config = uvicorn.Config(

@@ -1,7 +1,5 @@
 """The application: routes, errors, request ids and the OpenAPI document, put together."""
 
-from typing import Final
-
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
@@ -47,8 +45,6 @@ Recommendations from a shop's own events.
 - `X-Request-ID` is accepted, or made, and returned; it stands in the log lines that a request caused.
 """
 
-_NO_RULES: Final = ShopRules()
-
 
 def create_app(
     settings: Settings,
@@ -58,9 +54,10 @@ def create_app(
     guard: Access,
     metrics: GatewayMetrics,
     popular: PopularList,
-    rules: ShopRules = _NO_RULES,
+    rules: ShopRules | None = None,
 ) -> FastAPI:
     """A stateless application; whoever made its parts lets them follow what they follow, and closes them."""
+    rules = rules or ShopRules()
     app = FastAPI(
         title="Recommendations",
         version="1",
@@ -83,7 +80,7 @@ def create_app(
         events=metrics.events,
     )
     metrics.follow(clients, live)
-    # Recommendations first: /v1/items/popular and …/similar would be ids to /v1/items/{item_id}.
+    # Recommendations first: /v1/items/popular, …/similar and …/bought-together would be ids to /v1/items/{item_id}.
     for routes in (
         recommendations,
         recently_viewed,

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from recsys.ids import MAX_ID_LENGTH
+from recsys.item_vector import MOST_NUMBERS
 
 MAX_COUNT: Final = 100
 """Of items in one answer. Part of the API, not a setting: callers read it in the OpenAPI document."""
@@ -18,6 +19,7 @@ MAX_LISTS: Final = 10
 
 MAX_EVENTS: Final = 1000
 MAX_ITEM_CHANGES: Final = 1000
+MAX_QUANTITY: Final = 1_000_000
 MAX_CURSOR_LENGTH: Final = 524_288
 
 _NO_NUL: Final = r"^[^\x00]*$"
@@ -28,6 +30,14 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
 Words = Annotated[str, StringConstraints(max_length=1000, pattern=_NO_NUL)]
 Attributes = dict[Name, Words]
+Vector = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]],
+    Field(
+        min_length=1,
+        max_length=MOST_NUMBERS,
+        description="That the shop made of the item's text or picture, each of the same length. In no answer.",
+    ),
+]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -141,18 +151,20 @@ class WantedList(_Request):
     """A list of a page: what it is called there, and what it holds."""
 
     name: Name = Field(description="Of this list in the answer; each another one.", examples=["for_you"])
-    kind: Literal["recommended", "similar", "popular", "trending"] = Field(
-        "recommended", description="For whom the page is, like `item_id`, or one of two that are the same for everyone."
+    kind: Literal["recommended", "similar", "bought_together", "popular", "trending"] = Field(
+        "recommended",
+        description="For whom the page is, like `item_id` or bought together with it, or one of two that are the same "
+        "for everyone.",
     )
-    item_id: Id | None = Field(None, description="Of similar items, and of no other kind.")
+    item_id: Id | None = Field(None, description="Of similar and bought together items, and of no other kind.")
     item_ids: list[Id] = Field([], max_length=MAX_COUNT, description="A cart, of recommended items only.")
     count: int = Field(10, ge=1, le=MAX_COUNT, description="How many to return at the most.")
     filter: Filter = Filter()
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "WantedList":
-        if (self.item_id is not None) != (self.kind == "similar"):
-            raise ValueError("item_id: expected for similar items, and for no other kind")
+        if (self.item_id is not None) != (self.kind in ("similar", "bought_together")):
+            raise ValueError("item_id: expected for similar items and those bought together, and for no other kind")
         if self.item_ids and self.kind != "recommended":
             raise ValueError("item_ids: expected for recommended items only")
         return self
@@ -187,7 +199,8 @@ class EventIn(_Request):
     item_id: Id = Field(examples=["85123A"])
     type: Name = Field(examples=["purchase"])
     timestamp: Moment | None = Field(None, description="ISO 8601 with a zone, or Unix seconds; without one: now.")
-    value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money.")
+    quantity: int = Field(1, ge=1, le=MAX_QUANTITY, description="Pieces of the item.")
+    value: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False, description="Money, of one piece.")
     list_id: str | None = Field(
         None, min_length=1, max_length=128, pattern=_NO_NUL, description="Of the recommendation that it answers."
     )
@@ -220,6 +233,7 @@ class _ItemFields(_Request):
     price: Price | None = None
     image_url: Words | None = None
     available: bool = Field(True, description="False: not on sale, in no list.")
+    vector: Vector | None = None
 
 
 class ItemPut(_ItemFields):
@@ -261,6 +275,16 @@ class ItemChanges(_Request):
     changes: list[Annotated[PutChange | PatchChange | DeleteChange, Field(discriminator="op")]] = Field(
         min_length=1, max_length=MAX_ITEM_CHANGES
     )
+
+    @model_validator(mode="after")
+    def _vectors_are_alike(self) -> "ItemChanges":
+        vectors = [(each.item_id, each.vector) for each in self.changes if not isinstance(each, DeleteChange)]
+        lengths = [(item_id, len(vector)) for item_id, vector in vectors if vector is not None]
+        for item_id, length in lengths:
+            if length != lengths[0][1]:
+                expected = f"expected {lengths[0][1]} numbers, as item {lengths[0][0]!r} has"
+                raise ValueError(f"vector of item {item_id!r}: {expected}, found {length}")
+        return self
 
 
 class SessionToMerge(_Request):

@@ -415,12 +415,58 @@ class DayOfActivity(_Schema):
     levels: dict[str, int] = Field(description="Lists by level.", examples=[{"full": 840}])
 
 
+class Shown(_Schema):
+    """How the places of some days' lists are spread over items."""
+
+    items: int = Field(description="Distinct items that were shown.")
+    on_sale: int | None = Field(description="Of them, on sale now; null: as of `catalogue`.")
+    gini: float = Field(description="Of how often each of them was shown: 0 all alike, near 1 a few get all.")
+    top_share: float = Field(description="Of all places, those of the most shown 1 % of them.")
+
+
+class Coverage(_Schema):
+    """How much of the catalogue was shown."""
+
+    catalogue: int | None = Field(description="Items on sale now; null: the event sink does not see the models.")
+    yesterday: Shown
+    week: Shown = Field(description="The last 7 days, with today.")
+
+
+class KnownEvents(_Schema):
+    """Events, and how many of them the model can place."""
+
+    events: int
+    known: int
+
+
+class Drift(_Schema):
+    """The last 7 days, with today, beside what the live model was trained on."""
+
+    version: str
+    items: KnownEvents = Field(description="Of all events; known: on an item that had events in training.")
+    purchases: KnownEvents = Field(description="Of purchases alone.")
+    users: KnownEvents | None = Field(
+        description="Of events of users, not sessions; known: of a trained user. null: the model holds no users."
+    )
+    types: dict[str, int] = Field(description="Events by type.")
+    trained_types: dict[str, int] = Field(
+        description="Those of the last weeks of the training (`TRAINER_RECENT_DAYS`); empty: not recorded."
+    )
+    head_items: int | None = Field(
+        description="The fewest items that had half of the people of these weeks; null: not counted."
+    )
+    trained_head_share: float | None = Field(description="How much they had, exactly.")
+    head_share: float | None = Field(description="How much of the last 7 days they have.")
+
+
 class Activity(_Schema):
     """What happened in the shop, day by day."""
 
     as_of: datetime | None = Field(description="What was recorded up to then counts; null: nothing was counted yet.")
     age_s: float | None = Field(description="How long ago that was.")
     days: list[DayOfActivity] = Field(description="Oldest first, without days on which nothing happened; 60 at most.")
+    coverage: Coverage | None = Field(description="null: nothing was counted, or by an earlier release.")
+    drift: Drift | None = Field(description="null: nothing is live, or the event sink does not see the models.")
 
 
 class Health(_Schema):

@@ -58,7 +58,7 @@ class Explanation:
 def explain(index: int, scored: Scored, pins: Pins, request: RankRequest) -> Explanation:
     """Why a candidate stands where it stands."""
     candidates, history = scored.candidates, request.history
-    is_fitted = not request.is_for_nobody and (index not in candidates.new_items or candidates.vectors[index].any())
+    is_fitted = not request.is_for_nobody and candidates.vectors[index].any()
     pinned_by = [pins.name_of[index]] if index in pins.name_of else []
     return Explanation(
         personal_score=float(scored.fit[index]) if is_fitted else 0.0,

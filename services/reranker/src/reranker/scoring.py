@@ -65,8 +65,8 @@ def fit_of(
     candidates: Candidates, request: RankRequest, *, query_item: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """float32 [n]: dot products with the query vector, or cosines with the query item; where there is neither, what
-    stands for the candidates' own order. An item that is not of the model, and without facts that the version maps to
-    a vector, gets the lowest of the others.
+    stands for the candidates' own order. An item of which the model knows nothing, and whose facts the version maps to
+    no vector, fits a little worse than any other.
 
     Args:
         query_item: float32 [dim], the vector of the item that others are asked to be like.
@@ -81,11 +81,11 @@ def fit_of(
     else:
         # scores of different sources do not compare: a later one never lifts its item above an earlier candidate
         return np.minimum.accumulate(candidates.scores)
-    if len(candidates.new_at):
-        unknown = candidates.new_at[~candidates.vectors[candidates.new_at].any(axis=1)]
-        if 0 < len(unknown) < len(candidates):
-            fit[unknown] = np.inf
-            fit[unknown] = np.minimum.reduce(fit)
+    unknown = candidates.without_vector()
+    unknown = unknown[~candidates.vectors[unknown].any(axis=1)]
+    if 0 < len(unknown) < len(candidates):
+        fit[unknown] = np.inf
+        fit[unknown] = np.nextafter(np.minimum.reduce(fit), np.float32(-np.inf))
     return fit
 
 

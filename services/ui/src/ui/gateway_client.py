@@ -112,6 +112,10 @@ class GatewayClient:
         """Items like this one."""
         return self._get(Ranking, f"/v1/items/{_segment(item_id)}/similar", count=count)
 
+    def bought_together(self, item_id: str, *, count: int) -> Ranking:
+        """What is bought together with this item, and then items like it."""
+        return self._get(Ranking, f"/v1/items/{_segment(item_id)}/bought-together", count=count)
+
     def search(self, *, query: str, category: str, page_size: int, cursor: str) -> ItemPage:
         """Items by words of the title and by exact category; an empty string means any, or the first page."""
         return self._get(ItemPage, "/v1/items", query=query, category=category, page_size=page_size, cursor=cursor)

@@ -77,7 +77,7 @@ class HistoryItem(Item):
 
 
 class Ranking(Answer):
-    """Similar or popular items, best first."""
+    """Similar, bought together or popular items, best first."""
 
     artifact_version: str
     items: tuple[RankedItem, ...]
@@ -281,12 +281,57 @@ class DayOfActivity(Answer):
     levels: dict[str, int] = {}
 
 
+class Shown(Answer):
+    """How the places of some days' lists are spread over items."""
+
+    items: int
+    on_sale: int | None
+    gini: float
+    top_share: float
+
+
+class Coverage(Answer):
+    """How much of the catalogue was shown."""
+
+    catalogue: int | None
+    yesterday: Shown
+    week: Shown
+
+
+class KnownEvents(Answer):
+    """Events, and how many of them the model can place."""
+
+    events: int
+    known: int
+
+    @property
+    def share(self) -> float | None:
+        """None where there was no event."""
+        return self.known / self.events if self.events else None
+
+
+class Drift(Answer):
+    """The last seven days beside what the live model was trained on."""
+
+    version: str
+    items: KnownEvents
+    purchases: KnownEvents
+    users: KnownEvents | None
+    types: dict[str, int]
+    trained_types: dict[str, int]
+    head_items: int | None
+    trained_head_share: float | None
+    head_share: float | None
+
+
 class Activity(Answer):
     """What happened in the shop, oldest day first; a day without anything is not there."""
 
     as_of: datetime | None
     age_s: float | None
     days: tuple[DayOfActivity, ...]
+    coverage: Coverage | None = None
+    drift: Drift | None = None
 
 
 class ItemsChanged(Answer):
@@ -379,6 +424,7 @@ class SplitCheck(Answer):
     """Whether people came in the ratio of the shares."""
 
     verdict: str
+    reason: str | None  # why it was not checked
 
 
 class ExperimentReport(Experiment):

@@ -29,6 +29,7 @@ class FakeOperations:
             ("GET", "/v1/items/popular", self._popular),
             ("GET", "/v1/items/trending", self._popular),
             ("GET", "/v1/items/([^/]+)/similar", self._similar),
+            ("GET", "/v1/items/([^/]+)/bought-together", self._similar),  # as of a shop that has no baskets
             ("GET", "/v1/recently-viewed", self._recently_viewed),
             ("POST", "/v1/events", lambda body: shop.take_events(body["events"])),
             ("GET", "/v1/items", self._list_items),

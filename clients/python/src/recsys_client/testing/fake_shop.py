@@ -132,7 +132,10 @@ class FakeShop:
             return "Value error, give user_id, session_id or both"
         if row["type"] not in self.weights:
             return f"type: expected one of {', '.join(self.weights)}; found {row['type']!r}"
-        return "" if row["item_id"] else "item_id: String should have at least 1 character"
+        if not row["item_id"]:
+            return "item_id: String should have at least 1 character"
+        quantity = row.get("quantity", 1)
+        return "" if quantity >= 1 else f"quantity: Input should be greater than or equal to 1, found '{quantity}'"
 
     def _keep(self, row: Json) -> bool:
         """False: an event with this id is known already."""
@@ -142,24 +145,26 @@ class FakeShop:
         if user_id is not None and session_id is not None:
             self.merge(session_id, user_id)
         user_id = user_id or self.user_of_session.get(session_id or "")
-        missing = dict.fromkeys(("value", "list_id", "position"))
+        missing = dict.fromkeys(("value", "list_id", "position")) | {"quantity": 1}
         self.events.append(missing | row | {"user_id": user_id, "session_id": session_id, "at": _now()})
         return True
 
     # lists
 
     def seen_by(self, user_id: str | None, session_id: str | None) -> list[Json]:
-        """Their events, most recent first, without removals and the purchases that these take back."""
+        """Their events, most recent first, without removals and purchases of which these take back every piece."""
         user_id = user_id or self.user_of_session.get(session_id or "")
         name, value = ("session_id", session_id) if user_id is None else ("user_id", user_id)
         removals: Counter[str] = Counter()
         seen = []
         for each in reversed([each for each in self.events if value is not None and each[name] == value]):
+            item_id, pieces = each["item_id"], each["quantity"]
             if each["type"] == _REMOVE:
-                removals[each["item_id"]] += 1
-            elif each["type"] == "purchase" and removals[each["item_id"]]:
-                removals[each["item_id"]] -= 1
-            else:
+                removals[item_id] += pieces
+                continue
+            taken_back = min(removals[item_id], pieces) if each["type"] == "purchase" else 0
+            removals[item_id] -= taken_back
+            if taken_back < pieces:
                 seen.append(each)
         return seen
 

@@ -14,9 +14,11 @@ from zlib import crc32
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from recsys.artifact.catalogue import VECTOR
 from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import BlendInfo
 from recsys.blend import blend as blended_scores
@@ -59,8 +61,10 @@ class Facts:
 
     @classmethod
     def of(cls, shop: Shop) -> "Facts":
-        """As events first told it: nothing that came later, by which an item is known in no window."""
+        """As events first told it: nothing that came later, by which an item is known in no window. Vectors as they are."""
         told = shop.catalogue if shop.first_told is None else shop.first_told
+        vectors = shop.catalogue.select("item_id", cs.by_name(VECTOR, require_all=False))
+        told = told.drop(VECTOR, strict=False).join(vectors, on="item_id", how="left")
         later = shop.catalogue.join(told, on="item_id", how="anti")
         catalogue = pl.concat([told, later], how="diagonal_relaxed")
         sold = shop.events.select(pl.col("item_id").unique())
@@ -259,6 +263,7 @@ class _Lists:
             embeddings, window.train, replace(blend, ranker=None), recent_days=settings.recent_days
         )
         turns = _today(window.train, new)
+        has_facts = vectors.any(axis=1)  # of any other the reranker knows no fit either
         is_launched = new.first_seen > 0  # an item that the API brings has a day; one of the catalogue has none
         mapped: list[NDArray[np.int32]] = []
         today: list[NDArray[np.int32]] = []
@@ -268,7 +273,7 @@ class _Lists:
             of_turn = ranking.top_k(turns.scores(rows), min(_OF_TURN, len(is_launched)))
             lowest = np.broadcast_to(values.personal.min(axis=1, keepdims=True), (len(rows), len(is_launched)))
             today.append(_ranked_with(of_turn, lowest, is_launched, values, blend.info))
-            of_new = embeddings.user[rows] @ vectors.T
+            of_new = np.where(has_facts, embeddings.user[rows] @ vectors.T, lowest)
             best = ranking.top_k(of_new, min(PROPOSED, len(is_launched)))
             proposed = blending.each_once([best, of_turn])
             mapped.append(

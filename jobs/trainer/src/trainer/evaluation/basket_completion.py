@@ -7,8 +7,10 @@ bootstrap draws.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
+import faiss
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from trainer.shop_data.interactions import Interactions
 
 K: Final = 10
 _NO_ITEM: Final = -1
-_ROWS_AT_ONCE: Final = 1_024
+_MOST_BASKETS: Final = 2_000  # that are asked for: the interval is narrow enough
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,24 @@ class HeldOutBaskets:
     def of(cls, held: Interactions, before: Interactions) -> "HeldOutBaskets":
         """Those of `held`, without items that no basket of `before` has; the columns of both are the same."""
         bought = before.weights.getnnz(axis=0) > 0
-        of_each = np.split(held.weights.indices, held.weights.indptr[1:-1])
+        of_each = (held.weights.indices[start:end] for start, end in pairwise(held.weights.indptr))
         known = [rows[bought[rows]] for rows in of_each]
         pairs = [
             (rows, bought_together.buyer(one)) for rows, one in zip(known, held.user_ids, strict=True) if len(rows) > 1
         ]
         return cls([rows for rows, _ in pairs], [one for _, one in pairs])
+
+    @property
+    def asked(self) -> NDArray[np.int32]:
+        """Rows of the items that are given, each once, ascending."""
+        return np.unique(np.concatenate([np.empty(0, np.int32), *self.items]))
+
+    def sampled(self, *, seed: int) -> "HeldOutBaskets":
+        """A seeded sample of them; themselves, where they are not many."""
+        if len(self.items) <= _MOST_BASKETS:
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self.items), _MOST_BASKETS, replace=False)
+        return HeldOutBaskets([self.items[at] for at in drawn], [self.buyers[at] for at in drawn])
 
     def recall(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
         """Recall@k of each buyer, sorted by id: float64 [n_buyers].
@@ -88,15 +102,14 @@ def popular(of_baskets: Interactions) -> NDArray[np.int32]:
     return _without_itself(np.tile(best, (len(counts), 1)))
 
 
-def similar(item_embeddings: NDArray[np.float32]) -> NDArray[np.int32]:
-    """For each item the nearest of all others by cosine: int32 [n_items, K]."""
+def similar(item_embeddings: NDArray[np.float32], asked: NDArray[np.int32]) -> NDArray[np.int32]:
+    """For the items in some rows the nearest of all others by cosine: int32 [n_items, K], -1 for other items."""
     norms = np.linalg.norm(item_embeddings, axis=1, keepdims=True)
-    unit = item_embeddings / np.where(norms == 0, 1, norms)
-    parts = [
-        np.argsort(-(unit[start : start + _ROWS_AT_ONCE] @ unit.T), axis=1, kind="stable")[:, : K + 1]
-        for start in range(0, len(unit), _ROWS_AT_ONCE)
-    ]
-    return _without_itself(np.concatenate(parts).astype(np.int32))
+    unit = np.ascontiguousarray(item_embeddings / np.where(norms == 0, 1, norms), dtype=np.float32)
+    _, nearest = faiss.knn(unit[asked], unit, K + 1, metric=faiss.METRIC_INNER_PRODUCT)
+    lists = np.full((len(unit), K + 1), _NO_ITEM, np.int32)
+    lists[asked] = nearest
+    return _without_itself(lists)
 
 
 def filled(lists: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -44,7 +44,7 @@ def held_out(frame: pl.DataFrame, *, weights: Mapping[str, float], settings: Set
     """
     if frame.is_empty():
         return []
-    if not _has_times(frame):
+    if not has_times(frame):
         return _without_times(frame, weights=weights, settings=settings, most=most)
     days = horizon_days(partial(_quantile, frame["timestamp"]), settings)
     for windows in range(most, 0, -1):
@@ -63,7 +63,7 @@ def to_choose_and_judge(frame: pl.DataFrame, *, weights: Mapping[str, float], se
     Those to choose by are no longer than the horizon: where few users are, several that leave much to learn from choose
     better than one that does not. One that leaves less than a quarter of what the newest does is left out.
     """
-    if not frame.is_empty() and not _has_times(frame):
+    if not frame.is_empty() and not has_times(frame):
         return _without_times(frame, weights=weights, settings=settings)
     judged = held_out(frame, weights=weights, settings=settings, most=1)
     if not judged:
@@ -144,7 +144,7 @@ def rolling(
     return splits[::-1]
 
 
-def _has_times(frame: pl.DataFrame) -> bool:
+def has_times(frame: pl.DataFrame) -> bool:
     """Whether the bulk of the events spans any time."""
     first, last = (_quantile(frame["timestamp"], share) for share in CENTRE)
     return first < last

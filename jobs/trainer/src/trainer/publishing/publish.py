@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.artifact import writer
-from recsys.artifact.catalogue import schema_with
+from recsys.artifact.catalogue import VECTOR, schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.item_content import ItemContent
@@ -59,6 +59,7 @@ class Fitted:
     model: str
     metrics: dict[str, MetricValue]
     training: TrainingInfo
+    bought_together: Transitions | None = None  # none: nothing is, or nobody counted
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no embedding
     many_users: ManyUsers | None = None
@@ -73,11 +74,13 @@ def training_info(
     data_until: str | None,
     force: bool,
     settings: Settings,
+    recent_events: Mapping[str, int] | None = None,
 ) -> TrainingInfo:
     """What the manifest says of a run.
 
     Args:
         data_until: time of the last event, if there is one.
+        recent_events: by type, of the `recent_days` before; none: not counted.
     """
     return TrainingInfo(
         recipe=recipe.model_dump(mode="json"),
@@ -85,6 +88,7 @@ def training_info(
         recent_days=settings.recent_days,
         horizon_days=settings.horizon_days,
         data_until=data_until,
+        recent_events=dict(recent_events or {}),
         seed=settings.seed,
         gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
     )
@@ -143,7 +147,13 @@ def history_of(known: Interactions) -> History:
 def _contents(fitted: Fitted) -> writer.Contents:
     rows = pl.DataFrame({"item_id": fitted.known.item_ids}, schema={"item_id": pl.String})
     items = rows.join(fitted.catalogue, on="item_id", how="left", maintain_order="left")
-    items = items.with_columns(pl.col("available").fill_null(True)).select(schema_with(items.columns).names)
+    items = items.with_columns(pl.col("available").fill_null(True))
+    if fitted.item_content is None or not fitted.item_content.info.vector_length:
+        items = items.drop(VECTOR, strict=False)
+    else:
+        is_unknown = pl.Series(~fitted.embeddings.item.any(axis=1))
+        items = items.with_columns(pl.when(is_unknown).then(VECTOR))
+    items = items.select(schema_with(items.columns).names)
     return writer.Contents(
         user_ids=fitted.known.user_ids,
         items=items.to_arrow(),
@@ -154,6 +164,7 @@ def _contents(fitted: Fitted) -> writer.Contents:
         first_seen=fitted.known.first_seen,
         fold_in=fitted.fold_in,
         transitions=fitted.transitions,
+        bought_together=fitted.bought_together,
         ranker=fitted.ranker,
         item_content=fitted.item_content,
         retrieval_index=faiss.serialize_index(fitted.retrieval.index),

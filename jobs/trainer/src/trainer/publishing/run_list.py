@@ -66,11 +66,8 @@ class Row:
             "click_through": self.served.click_through,
             "conversion": self.served.conversion,
         }
-        return (
-            told
-            | {"state": self.state, "held": self.is_held, "served": served}
-            | {"earned": [each.model_dump() for each in self.earned]}
-        )
+        earned = [each.model_dump() for each in self.earned]
+        return told | {"state": self.state, "held": self.is_held, "served": served, "earned": earned}
 
 
 def rows(known: Known, manifest_of: Callable[[str], Manifest], volume: Path, *, days: float) -> list[Row]:
@@ -105,7 +102,8 @@ def _served(volume: Path, days: float) -> dict[str, "Served"]:
 
 
 def _brought(served: "Served") -> str:
-    return f"{served.lists:,} lists shown, {served.click_through:.2%} clicked, {served.conversion:.2%} bought from"
+    lists = "1 list" if served.lists == 1 else f"{served.lists:,} lists"
+    return f"{lists} shown, {served.click_through:.2%} clicked, {served.conversion:.2%} bought from"
 
 
 def _earned(earned: Sequence[Earned]) -> str:

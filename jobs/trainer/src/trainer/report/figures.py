@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.choosing import new_items
+from trainer.choosing.baskets import JudgedBaskets
 from trainer.choosing.new_items import JudgedNewItems
-from trainer.evaluation import bootstrap, metrics
+from trainer.evaluation import basket_completion, bootstrap, metrics
 from trainer.evaluation.bootstrap import Interval, PairedDifference
 from trainer.evaluation.exposures import OffPolicy
 from trainer.evaluation.full_ranking import Evaluation
@@ -82,6 +83,18 @@ class NewItemsFigures:
 
 
 @dataclass(frozen=True)
+class BoughtTogetherFigures:
+    """Given one item of a held-out basket, how many of the others each list for it has."""
+
+    baskets: int
+    buyers: int
+    k: int
+    recall: dict[str, Interval]  # of the others, by each list
+    gain: PairedDifference  # of what is bought together, over similar items; of a model without any, over popular ones
+    counted: dict[str, float]  # what was chosen
+
+
+@dataclass(frozen=True)
 class TrainingCurve:
     """What a model that learns in epochs was worth on the way."""
 
@@ -116,6 +129,7 @@ class RunReport:
     settings: dict[str, str | int | float | bool | None]
     off_policy: OffPolicy | None = None  # none: no list was shown in the window
     new_items: NewItemsFigures | None = None
+    bought_together: BoughtTogetherFigures | None = None  # none: no basket was held out
 
 
 def figures_of(
@@ -166,6 +180,18 @@ def new_items_figures(judged: JudgedNewItems) -> NewItemsFigures:
         share=judged.share,
         share_today=judged.share_today,
         reason=judged.reason,
+    )
+
+
+def bought_together_figures(judged: JudgedBaskets) -> BoughtTogetherFigures:
+    """Summarise a judgement of what is bought together."""
+    return BoughtTogetherFigures(
+        baskets=judged.baskets,
+        buyers=judged.buyers,
+        k=basket_completion.K,
+        recall=judged.intervals(),
+        gain=judged.gain,
+        counted=judged.counted,
     )
 
 

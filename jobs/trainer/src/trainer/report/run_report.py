@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from trainer.choosing import baskets
+from trainer.choosing.baskets import OfWindow
 from trainer.choosing.blending import ChosenBlend
 from trainer.choosing.gate import METRIC, with_interval
 from trainer.choosing.judging import Judgement
@@ -12,12 +14,14 @@ from trainer.evaluation import bootstrap, hard_negatives
 from trainer.evaluation.full_ranking import Evaluation
 from trainer.models.epochs import Epoch
 from trainer.report.figures import (
+    BoughtTogetherFigures,
     Comparison,
     HardNegativeFigures,
     ModelFigures,
     RunReport,
     TrainingCurve,
     TwoStageFigures,
+    bought_together_figures,
     figures_of,
     hard_negative_figures,
     new_items_figures,
@@ -28,7 +32,13 @@ _ASKED_USERS = 2_000  # of the hard negatives
 
 
 def describe(
-    version: str, choice: Choice, judgement: Judgement, *, two_stage: TwoStageFigures | None, settings: Settings
+    version: str,
+    choice: Choice,
+    judgement: Judgement,
+    of_baskets: OfWindow | None = None,
+    *,
+    two_stage: TwoStageFigures | None,
+    settings: Settings,
 ) -> RunReport:
     """Everything that the run measured on its newest window."""
     window, recipe = judgement.window, judgement.recipe
@@ -78,7 +88,14 @@ def describe(
         },
         off_policy=judgement.off_policy,
         new_items=new_items_figures(judgement.new_items) if judgement.new_items else None,
+        bought_together=_bought_together(of_baskets, judgement, settings=settings) if of_baskets else None,
     )
+
+
+def _bought_together(of_baskets: OfWindow, judgement: Judgement, *, settings: Settings) -> BoughtTogetherFigures:
+    """Beside items that are alike by the judged model, where it has embeddings that tell."""
+    embeddings = None if isinstance(judgement.recipe, PopularityRecipe) else judgement.embeddings.item
+    return bought_together_figures(baskets.judge(of_baskets, embeddings, seed=settings.seed))
 
 
 def _blend(chosen: ChosenBlend) -> dict[str, str | float]:

@@ -5,13 +5,14 @@ or as JSON.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from trainer.choosing import blending, judging, new_items, selection
+from trainer.choosing import baskets, blending, judging, new_items, selection
 from trainer.choosing import recipe as recipes
+from trainer.choosing.baskets import JudgedBaskets, OfWindow
 from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import default_recipes
 from trainer.choosing.fits import KeptFits
@@ -19,7 +20,7 @@ from trainer.choosing.gate import METRIC, Judged, with_interval
 from trainer.choosing.new_items import ORDERS, Facts, JudgedNewItems
 from trainer.choosing.recipe import AgedRecipe, PopularityRecipe, Recipe
 from trainer.choosing.selection import Choice
-from trainer.evaluation import bootstrap, sample
+from trainer.evaluation import basket_completion, bootstrap, sample
 from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.full_ranking import evaluate
 from trainer.evaluation.split import Split
@@ -35,6 +36,10 @@ HEADER: Final = (
 NEW_ITEMS_HEADER: Final = (
     f"| window from | new items | users | {' | '.join(ORDERS)} | all items, minus today's lists | live |\n"
     f"|{'---|' * (len(ORDERS) + 5)}"
+)
+BASKETS_HEADER: Final = (
+    f"| window from | baskets | people | {' | '.join(baskets.LISTS)} | bought together over similar items |\n"
+    f"|{'---|' * (len(baskets.LISTS) + 4)}"
 )
 
 _SHOWN_STRENGTHS: Final = (0.0, 1.0)  # of recency; all that are tried count for the choice
@@ -100,12 +105,35 @@ class NewItemsRow:
 
 
 @dataclass(frozen=True)
+class BasketsRow:
+    """What is bought together in one window: recall of the rest of a basket, by each list for one of its items."""
+
+    judged: JudgedBaskets
+
+    def line(self) -> str:
+        """The row as Markdown."""
+        of, found = self.judged, self.judged.intervals()
+        recalls = (found[name].told() if name in found else "–" for name in baskets.LISTS)
+        return f"| {of.cut:%Y-%m-%d} | {of.baskets} | {of.buyers} | {' | '.join(recalls)} | {with_interval(of.gain)} |"
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for a program."""
+        return {
+            "from": self.judged.cut.isoformat(),
+            "baskets": self.judged.baskets,
+            "counted": self.judged.counted,
+            f"recall@{basket_completion.K}": {name: asdict(one) for name, one in self.judged.intervals().items()},
+            "gain": asdict(self.judged.gain),
+        }
+
+
+@dataclass(frozen=True)
 class Heading:
     """What the rows after it are of."""
 
     text: str
-    # all models; what `train` would have chosen; popular items instead; items that the window brought
-    of: Literal["window", "choice", "stand_in", "new_items"]
+    # all models; what `train` would have chosen; popular items instead; items that the window brought; its baskets
+    of: Literal["window", "choice", "stand_in", "new_items", "bought_together"]
     users: int  # who judged the rows; of a choice, who chose
     facts: dict[str, Any] = field(default_factory=dict)
     head: str = HEADER
@@ -119,7 +147,7 @@ class Heading:
         return {"of": self.of, "text": self.text, "users": self.users, **self.facts, "rows": []}
 
 
-Told = Heading | Row | NewItemsRow
+Told = Heading | Row | NewItemsRow | BasketsRow
 
 
 def as_json(told: Iterable[Told]) -> list[dict[str, Any]]:
@@ -206,15 +234,17 @@ def tables(
     *,
     choose_by: Sequence[Split] = (),
     facts: Facts | None = None,
+    of_baskets: Mapping[datetime, OfWindow] | None = None,
     settings: Settings,
 ) -> Iterator[Told]:
     """A table for each window: the baselines, and the recipe; none: every default recipe.
 
     Of the default recipes also what `train` would have chosen by the windows before, where there are some. And, of what
-    was given or chosen, how it does on items that the window brought.
+    was given or chosen, how it does on items that the window brought, and beside what is bought together.
 
     Args:
         facts: of the shop's items; none: new ones are not judged.
+        of_baskets: what is bought together, by the window's beginning.
         choose_by: those that `train` chooses by before it judges on the newest; none: as of the other windows.
     """
     compared = sample.to_compare(windows, settings=settings)
@@ -226,8 +256,9 @@ def tables(
         else heading(one, f"users with about {sample.COMPARED_PAIRS:,} pairs, as `train` has them")
         for one, of_all in zip(compared, windows, strict=True)
     ]
+    of_baskets = of_baskets or {}
     if recipe is None:
-        yield from _of_defaults(compared, headings, by, facts, settings=settings)
+        yield from _of_defaults(compared, headings, by, facts, of_baskets, settings=settings)
         return
     for window, begun in zip(compared, headings, strict=True):
         fits = KeptFits(settings.seed)
@@ -235,6 +266,7 @@ def tables(
         yield from of_baselines(window, recent_days=settings.recent_days)
         yield of_recipe(recipe, window, recent_days=settings.recent_days, fits=fits)
         yield from _first_days(recipe, Blend(), window, facts, fits=fits, settings=settings)
+        yield from _bought_together(recipe, window, of_baskets, fits=fits, settings=settings)
 
 
 def _of_defaults(
@@ -242,6 +274,7 @@ def _of_defaults(
     headings: Sequence[Heading],
     choose_by: Sequence[Split],
     facts: Facts | None,
+    of_baskets: Mapping[datetime, OfWindow],
     *,
     settings: Settings,
 ) -> Iterator[Told]:
@@ -256,17 +289,18 @@ def _of_defaults(
         yield headings[number]
         yield from of_baselines(window, recent_days=settings.recent_days)
         of_choice: list[Row] = []
-        of_new: list[Told] = []
+        beside: list[Told] = []
         for one in to_try:
             yield from _shown(one, window, fits=fits, settings=settings)
             if choice and recipes.without_recency_and_age(choice.recipe) == one:
                 of_choice.append(served(choice, window, recent_days=settings.recent_days, fits=fits))
-                of_new += _first_days(choice.recipe, choice.blend.blend, window, facts, fits=fits, settings=settings)
+                beside += _first_days(choice.recipe, choice.blend.blend, window, facts, fits=fits, settings=settings)
+                beside += _bought_together(choice.recipe, window, of_baskets, fits=fits, settings=settings)
             if is_newest:
                 fits.keep_only([])
         if choice:
             yield from _chosen(choice, of_choice[0], by, window, settings=settings)
-            yield from of_new
+            yield from beside
 
 
 def _shown(recipe: Recipe, window: Split, *, fits: KeptFits, settings: Settings) -> list[Row]:
@@ -314,6 +348,24 @@ def _first_days(
             head=NEW_ITEMS_HEADER,
         )
         yield NewItemsRow(window.cut, found)
+
+
+def _bought_together(
+    recipe: Recipe, window: Split, of_baskets: Mapping[datetime, OfWindow], *, fits: KeptFits, settings: Settings
+) -> Iterator[Told]:
+    """The table of a window's baskets, where some were held out."""
+    found = of_baskets.get(window.cut) if window.cut else None
+    if found is None:
+        return
+    embeddings = None if isinstance(recipe, PopularityRecipe) else fits.of(recipe, window).item
+    judged = baskets.judge(found, embeddings, seed=settings.seed)
+    yield Heading(
+        f"Of a basket one item is given, Recall@{basket_completion.K} of the others by the list for it:",
+        "bought_together",
+        judged.buyers,
+        head=BASKETS_HEADER,
+    )
+    yield BasketsRow(judged)
 
 
 def heading(window: Split, *notes: str) -> Heading:

@@ -14,6 +14,7 @@ import polars as pl
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
+from trainer.shop_data import odd_ids
 from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
 from trainer.shop_data.mapping import ColumnMapping, EventColumns, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
@@ -73,7 +74,7 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
     """Our names → the file's names, of the columns that it has; `attr:NAME` are those of attributes.
 
     A column that is required, or that the mapping names, must be there; any other may be missing. An attribute is one
-    that the mapping names or that has our name already.
+    that the mapping names or that has our name already. A vector alone may be a whole list of Parquet.
 
     Raises:
         DataError: it is not there.
@@ -84,6 +85,8 @@ def columns_in(source: Source, table: EventColumns | ItemColumns, *, required: t
     for ours, named in wanted.items():
         columns: tuple[str, ...] = named if isinstance(named, tuple) else (named,)
         lacking = [one for one in columns if not (source.shows(one) or (ours not in required and source.has(one)))]
+        if ours == "vector" and named in source.nested:
+            lacking = []
         if not lacking:
             present[ours] = joined_name(columns)
         elif ours in required or ours in table.model_fields_set:
@@ -164,7 +167,7 @@ def identifier(column: str | None, numbers: Numbers, *, whole: bool) -> pl.Expr:
     """A column of ids as text; whole numbers without their decimals where that is asked for."""
     if not whole:
         return text(column)
-    return text(column).str.replace(rf"^(-?\d+){re.escape(numbers.decimal)}0+$", "${1}")
+    return text(column).str.replace(odd_ids.decimals_pattern(numbers.decimal), "${1}")
 
 
 def numbers_of(source: Source, mapping: ColumnMapping) -> Numbers:

@@ -155,7 +155,7 @@ def _funnel(
                 "event_type": pl.Series([name], dtype=pl.String).new_from_index(0, int(chosen.sum())),
                 "timestamp": (int(begin) + at_us[chosen] + after_us).astype("datetime64[us]"),
                 "quantity": quantity[chosen] if name == "purchase" else np.ones(int(chosen.sum())),
-                "value": price[item[chosen]] * quantity[chosen] if name == "purchase" else np.nan,
+                "value": price[item[chosen]] if name == "purchase" else np.nan,
             }
         )
         for name, chosen, after_us in parts

@@ -25,7 +25,7 @@ from trainer.shop_data.quarantine import LoadReport
 _log = logging.getLogger(__name__)
 
 CACHE: Final = "cache"
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 _OF_ITEMS: Final = (".items.parquet", ".first.parquet")
 _report: Final = TypeAdapter(LoadReport)
 

@@ -2,7 +2,8 @@
 
 Item facts come from a separate catalogue file, or from columns of the events file that repeat with every event
 (then: the most frequent text, the latest price). Where both speak, the catalogue file is right. A shop's own
-attributes are columns `attr:NAME` of text behind those of `SCHEMA`.
+attributes are columns `attr:NAME` of text behind those of `SCHEMA`; `vector`, where a file has any, is one as
+`recsys.item_vector` has it.
 """
 
 from collections.abc import Iterable
@@ -12,8 +13,8 @@ from typing import Literal
 
 import polars as pl
 
-from recsys.artifact.catalogue import ATTRIBUTE
-from trainer.shop_data import not_rows, shaping
+from recsys.artifact.catalogue import ATTRIBUTE, VECTOR
+from trainer.shop_data import item_vectors, not_rows, shaping
 from trainer.shop_data.checks import (
     Checked,
     Numbers,
@@ -99,9 +100,9 @@ def merge(item_ids: pl.Series, *, from_events: pl.DataFrame, from_file: pl.DataF
         from_file: columns of `SCHEMA` and attributes, one row an item; may be empty.
 
     Returns:
-        Columns of `SCHEMA`, then the attributes of both, the file's first.
+        Columns of `SCHEMA`, then the attributes of both, the file's first, among them its vectors.
     """
-    named = [name for name in (*from_file.columns, *from_events.columns) if name.startswith(ATTRIBUTE)]
+    named = [name for name in (*from_file.columns, *from_events.columns) if name not in SCHEMA]
     attributes = list(dict.fromkeys(named))
     from_file, from_events = (  # with the columns of the other
         pl.concat([one, other.clear()], how="diagonal")
@@ -122,13 +123,14 @@ def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantin
     """Read the separate catalogue. Of an item that stands there several times, the last row counts.
 
     Returns:
-        Columns of `SCHEMA` and the files' attributes, one row an item; empty without files.
+        Columns of `SCHEMA` and the files' attributes and vectors, one row an item; empty without files.
 
     Raises:
         DataError: a file cannot be read or lacks a column that the mapping names.
     """
     named = [columns_in(source, mapping.catalogue, required=("item_id",)) for source in files]
-    attributes = list(dict.fromkeys(name for one in named for name in one if name.startswith(ATTRIBUTE)))
+    found = (name for one in named for name in one)
+    attributes = list(dict.fromkeys(name for name in found if name == VECTOR or name.startswith(ATTRIBUTE)))
     checked = []
     for source, theirs in zip(files, named, strict=True):
         numbers = numbers_of(source, mapping)
@@ -136,10 +138,14 @@ def load(files: list[Source], *, mapping: ColumnMapping, tally: Tally, quarantin
             ours = checked_items(
                 batch.frame, theirs, attributes=attributes, numbers=numbers, whole_ids=mapping.whole_ids
             )
+            if VECTOR in theirs:  # as text it takes more room than all else
+                batch = replace(batch, frame=batch.frame.drop(theirs[VECTOR]))
             checked.append(Checked(source, theirs, batch, ours))
     if not checked:
         return SCHEMA.to_frame()
     everything = pl.concat(part.ours for part in checked)
+    if VECTOR in attributes:
+        everything = everything.with_columns(pl.coalesce(REASON, item_vectors.other_length()).alias(REASON))
     kept = pl.col(REASON).is_null()
     overruled = kept & ~pl.col("item_id").is_last_distinct().over(kept)
     judged = everything.with_columns(
@@ -158,13 +164,16 @@ def checked_items(
     Args:
         frame: the shop's columns.
         columns: our names → the shop's.
-        attributes: names of the columns `attr:NAME` to have.
+        attributes: names of the columns `attr:NAME`, and VECTOR, to have.
     """
     raw = frame.select(
         identifier(columns["item_id"], numbers, whole=whole_ids).alias("item_id"),
         *(text(columns.get(name)).alias(name) for name in (*SCHEMA.names()[1:], "hidden", *attributes)),
         not_rows.reasons(frame, [columns["item_id"]]).alias(REASON),
     )
+    if VECTOR in attributes:
+        vectors = item_vectors.taken(raw[VECTOR], numbers)
+        raw = raw.with_columns(vectors[VECTOR], pl.coalesce(REASON, vectors[REASON]).alias(REASON))
     says = _yes_or_no("available")
     available = pl.when(_yes_or_no("hidden")).then(False).otherwise(says)
     price = numbers.read(pl.col("price"))

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from recsys.artifact.catalogue import ATTRIBUTE
+from recsys.artifact.catalogue import ATTRIBUTE, VECTOR
 from recsys.ids import user_hash
-from recsys.lake import read_erasures, read_items, read_table, with_owners
+from recsys.lake import QUANTITY, read_erasures, read_items, read_table, with_owners
 from recsys.shop.item import Item, ItemRecord
 from trainer.shop_data import event_files, item_table, sessions, timestamps
 from trainer.shop_data.checks import Times, first_reason
@@ -103,7 +103,7 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         records: columns of `recsys.lake.ITEMS`.
 
     Returns:
-        Columns of `item_table.SCHEMA` and the attributes of both, one row an item, sorted by item_id.
+        Columns of `item_table.SCHEMA`, the attributes and the vectors of both, one row an item, sorted by item_id.
     """
     if records.is_empty():
         return listed
@@ -111,9 +111,10 @@ def with_changes(listed: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     trained = {row["item_id"]: _item(row) for row in listed.join(changed, on="item_id").rows(named=True)}
     changes = [ItemRecord(**(row | {"fields": json.loads(row["fields"])})) for row in records.rows(named=True)]
     now = [change.over(trained.get(change.item_id)) for change in changes]
-    new = sorted({f"{ATTRIBUTE}{name}" for item in now for name in item.attributes} - set(listed.columns))
+    changed_to = [_row(item) for item in now]
+    new = sorted({name for row in changed_to for name in row} - set(listed.columns))
     schema = {**listed.schema, **dict.fromkeys(new, pl.String())}
-    rows = pl.DataFrame([_row(item) for item in now], schema=schema)
+    rows = pl.DataFrame(changed_to, schema=schema)
     unchanged = listed.join(changed, on="item_id", how="anti")
     return pl.concat([unchanged, rows], how="diagonal").select(list(schema)).sort("item_id")
 
@@ -133,7 +134,7 @@ def _checked(
         "item_id",
         pl.when(known_type).then("event_type").cast(pl.Categorical).alias("event_type"),
         moment.cast(event_files.SCHEMA["timestamp"]).alias("timestamp"),
-        pl.lit(None, pl.Float64).alias("quantity"),
+        QUANTITY.cast(pl.Float64),
         "value",
         "unix_ms",
         type_of_event="event_type",
@@ -167,10 +168,13 @@ def _warn_of_unknown_types(counts: RowCounts) -> None:
 
 def _item(row: dict[str, Any]) -> Item:
     facts = {name: row[name] for name in item_table.SCHEMA.names()}
-    told = {name.removeprefix(ATTRIBUTE): value for name, value in row.items() if name not in facts}
-    return Item(**facts, attributes={name: value for name, value in told.items() if value is not None})
+    told = {name.removeprefix(ATTRIBUTE): value for name, value in row.items() if name.startswith(ATTRIBUTE)}
+    attributes = {name: value for name, value in told.items() if value is not None}
+    return Item(**facts, attributes=attributes, vector=row.get(VECTOR))
 
 
 def _row(item: Item) -> dict[str, Any]:
     facts = {name: item.value(name) for name in item_table.SCHEMA.names()}
+    if item.vector is not None:
+        facts[VECTOR] = item.vector
     return facts | {f"{ATTRIBUTE}{name}": value for name, value in item.attributes.items()}

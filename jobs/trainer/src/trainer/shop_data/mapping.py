@@ -88,6 +88,7 @@ class CatalogueColumns(ItemColumns):
     item_id: ColumnName = "item_id"
     available: ColumnName = "available"
     hidden: ColumnName | None = None  # a column that says the opposite of available, and counts beside it
+    vector: ColumnName = "vector"  # of numbers that the shop made of the item's text or picture
 
 
 class TypeRule(_Table):

@@ -13,6 +13,7 @@ from recsys.errors import DataError
 from trainer.shop_data import timestamps
 
 _BATCH_ROWS: Final = 1_000_000
+_BATCH_VECTORS: Final = 10_000  # which become a hundred megabytes of text
 _UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)  # a panic is no Exception
 
 
@@ -36,11 +37,13 @@ def height(path: Path) -> int:
 
 
 def frames(path: Path, names: list[str], *, first: int, most: int | None) -> Iterator[pl.DataFrame]:
-    """The rows from the first (from 0) on, `most` of them or all, in order, a million at a time. Raises: DataError."""
+    """The rows from the first (from 0) on, `most` of them or all, in order, many at a time. Raises: DataError."""
     rows = pl.scan_parquet(path, glob=False).select(names)
     start, left = first, most
+    schema = pl.read_parquet_schema(path)
+    at_once = _BATCH_VECTORS if any(_is_vector(schema[name]) for name in names) else _BATCH_ROWS
     while left is None or left > 0:
-        size = _BATCH_ROWS if left is None else min(_BATCH_ROWS, left)
+        size = at_once if left is None else min(at_once, left)
         try:
             frame = rows.slice(start, size).collect()
         except _UNREADABLE as error:
@@ -50,6 +53,10 @@ def frames(path: Path, names: list[str], *, first: int, most: int | None) -> Ite
         yield frame.select(_plain(column) for column in frame)
         start += frame.height
         left = None if left is None else left - frame.height
+
+
+def _is_vector(kind: pl.DataType) -> bool:
+    return isinstance(kind, pl.List | pl.Array) and kind.inner.is_float()
 
 
 def _plain(column: pl.Series) -> pl.Series:

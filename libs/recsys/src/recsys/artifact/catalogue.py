@@ -29,6 +29,10 @@ SCHEMA: Final = pa.schema(
 ATTRIBUTE: Final = "attr:"
 """A column `attr:NAME` (large_string) after those of `SCHEMA` holds the items' attribute NAME, null where none."""
 
+VECTOR: Final = "vector"
+"""A column of this name (large_string) after those of `SCHEMA` holds vectors of items as `recsys.item_vector` has them:
+of items that the model knows nothing of, since of others nobody asks."""
+
 NO_TEXT: Final = -1
 """The code of no text."""
 
@@ -37,9 +41,9 @@ _SEARCH_BLOCK: Final = 65_536
 
 
 def schema_with(columns: Iterable[str]) -> pa.Schema:
-    """`SCHEMA`, and after it the attribute columns among these, in their order."""
-    attributes = [pa.field(name, pa.large_string()) for name in columns if name.startswith(ATTRIBUTE)]
-    return pa.schema([*SCHEMA, *attributes])
+    """`SCHEMA`, and after it vectors and attributes as far as they are among these, in their order."""
+    more = [name for name in columns if name == VECTOR or name.startswith(ATTRIBUTE)]
+    return pa.schema([*SCHEMA, *(pa.field(name, pa.large_string()) for name in more)])
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Catalogue:
             for name in batch.schema.names
             if name.startswith(ATTRIBUTE)
         }
+        self._vectors = batch.column(VECTOR) if VECTOR in batch.schema.names else None
         self._columns = dict(zip(SCHEMA.names, self._facts, strict=True))
         self._columns |= {f"{ATTRIBUTES}{name}": column for name, column in self._attributes.items()}
         self._texts: dict[str, Texts] = {}
@@ -86,7 +91,7 @@ class Catalogue:
         told = ((name, column[row].as_py()) for name, column in self._attributes.items())
         facts: list[Any] = [column[row].as_py() for column in self._facts]
         facts.append({name: value for name, value in told if value is not None})
-        return Item(*facts)
+        return Item(*facts, vector=None if self._vectors is None else self._vectors[row].as_py())
 
     def value(self, field: str, row: int) -> JsonScalar:
         """A field of a row; none where the version does not have it."""

@@ -62,13 +62,15 @@ def check_history(version_dir: Path, history: History, *, n_items: int, throttle
         raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {most:#x}")
 
 
-def check_transitions(version_dir: Path, transitions: Transitions, *, n_items: int, throttled: bool) -> None:
-    """Every transition leads from an item to one that exists, with a score above 0. Raises: ArtifactError."""
-    items = transitions.items
-    _check_indptr(version_dir / layout.TRANSITIONS_INDPTR, transitions.indptr, size=len(items))
-    if len(items):
-        _check_rows(version_dir / layout.TRANSITIONS_ITEMS, items, n_items=n_items, throttled=throttled)
-        _check_above_0(version_dir / layout.TRANSITIONS_SCORES, transitions.scores, throttled=throttled)
+def check_transitions(
+    version_dir: Path, names: tuple[str, str, str], transitions: Transitions, *, n_items: int, throttled: bool
+) -> None:
+    """Each leads from an item to one that exists, with a score above 0; in files of `names`. Raises: ArtifactError."""
+    of_indptr, of_items, of_scores = (version_dir / name for name in names)
+    _check_indptr(of_indptr, transitions.indptr, size=len(transitions.items))
+    if len(transitions.items):
+        _check_rows(of_items, transitions.items, n_items=n_items, throttled=throttled)
+        _check_above_0(of_scores, transitions.scores, throttled=throttled)
 
 
 def check_ranker(version_dir: Path, ranker: Ranker) -> None:

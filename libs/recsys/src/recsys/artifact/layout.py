@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Final
 
 CURRENT: Final = "CURRENT"
+LIVE: Final = "live"
+"""Where a volume has a folder of this name, `CURRENT` is kept there, and the one beside it is a link: who may write
+only this folder can make a version live, and change no version."""
 HELD: Final = "HELD"
 NEWEST: Final = "NEWEST.json"
 """Where a volume follows an object store: the manifest of the store's newest version, fetched or not."""
@@ -32,6 +35,9 @@ FOLD_IN_SPECTRUM: Final = "fold_in_spectrum.npy"
 TRANSITIONS_INDPTR: Final = "transitions_indptr.npy"
 TRANSITIONS_ITEMS: Final = "transitions_items.npy"
 TRANSITIONS_SCORES: Final = "transitions_scores.npy"
+BOUGHT_TOGETHER_INDPTR: Final = "bought_together_indptr.npy"
+BOUGHT_TOGETHER_ITEMS: Final = "bought_together_items.npy"
+BOUGHT_TOGETHER_SCORES: Final = "bought_together_scores.npy"
 RANKER_SPLITS: Final = "ranker_splits.npy"
 RANKER_THRESHOLDS: Final = "ranker_thresholds.npy"
 RANKER_LEAVES: Final = "ranker_leaves.npy"
@@ -63,6 +69,11 @@ DATA_FILES: Final = (
     FOLD_IN_SPECTRUM,
 )
 TRANSITIONS: Final = (TRANSITIONS_INDPTR, TRANSITIONS_ITEMS, TRANSITIONS_SCORES)  # of a version that has transitions
+BOUGHT_TOGETHER: Final = (
+    BOUGHT_TOGETHER_INDPTR,
+    BOUGHT_TOGETHER_ITEMS,
+    BOUGHT_TOGETHER_SCORES,
+)  # of one that has baskets
 RANKER: Final = (RANKER_SPLITS, RANKER_THRESHOLDS, RANKER_LEAVES, RANKER_ITEMS)  # of a version that has a ranker
 USER_FILES: Final = (
     USER_EMBEDDINGS,

@@ -159,6 +159,8 @@ class ItemContentInfo(_Frozen):
     features: list[str]  # what is hashed into the columns: of a service that knows others it is refused
     columns: int = Field(ge=1)
     price_edges: list[float]  # ascending: where the next bucket of prices begins
+    # of the vectors that the shop brings of its items, whose weights follow those of the columns; 0: it brings none
+    vector_length: int = Field(default=0, ge=0, exclude_if=lambda length: length == 0)
 
 
 class GateInfo(_Open):
@@ -186,6 +188,7 @@ class TrainingInfo(_Open):
     recent_days: float | None = None  # of the window that popularity is counted over
     horizon_days: float | None = None  # of a held-out window
     data_until: str | None = None  # time of the newest event
+    recent_events: dict[str, int] = {}  # events by type of the `recent_days` before it; empty: not recorded
     seed: int | None = None
     gate: GateInfo | None = None
 
@@ -206,6 +209,8 @@ class Manifest(_Frozen):
     blend: BlendInfo = BlendInfo()
     # none: the version has none, and no files of them
     transitions: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
+    # of baskets; none: no two items were bought together, and there are no files of them
+    bought_together: TransitionsInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     # none: the blend alone ranks, and there are no files of one
     ranker: RankerInfo | None = Field(default=None, exclude_if=lambda info: info is None)
     # none: of an item without events nothing is known, and there is no file of a map

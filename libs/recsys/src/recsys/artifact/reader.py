@@ -20,7 +20,7 @@ from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History, empty_history
 from recsys.artifact.item_content import ItemContent
-from recsys.artifact.manifest import FORMAT_VERSION, Manifest, RankerInfo, SequenceFoldIn
+from recsys.artifact.manifest import FORMAT_VERSION, Manifest, RankerInfo, SequenceFoldIn, TransitionsInfo
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.sorted_ids import SortedIds
 from recsys.artifact.transitions import Transitions
@@ -48,6 +48,7 @@ class Artifact:
     first_seen: NDArray[np.int64]  # [n_items] Unix seconds of the item's first event; 0: none, or of format 1
     fold_in: FoldIn | None  # none: of format 1
     transitions: Transitions | None  # none: the version has none
+    bought_together: Transitions | None  # of baskets; none: the version has none
     ranker: Ranker | None  # none: the blend alone ranks
     item_content: ItemContent | None  # none: items without events have no vector
     retrieval_index_path: Path
@@ -63,6 +64,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
     manifest = read_manifest(version_dir)
     needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None, holds_users=manifest.holds_users)
     needed += layout.TRANSITIONS if manifest.transitions is not None else ()
+    needed += layout.BOUGHT_TOGETHER if manifest.bought_together is not None else ()
     needed += layout.RANKER if manifest.ranker is not None else ()
     needed += (layout.ITEM_CONTENT,) if manifest.item_content is not None else ()
     checks.check_listed(version_dir, manifest.files, needed=needed)
@@ -82,7 +84,8 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         if manifest.format_version == 1
         else _read_array(version_dir / layout.FIRST_SEEN, np.int64, (n_items,)),
         fold_in=_read_fold_in(version_dir, manifest),
-        transitions=_read_transitions(version_dir, manifest),
+        transitions=_read_transitions(version_dir, manifest, manifest.transitions, layout.TRANSITIONS),
+        bought_together=_read_transitions(version_dir, manifest, manifest.bought_together, layout.BOUGHT_TOGETHER),
         ranker=_read_ranker(version_dir, manifest),
         item_content=_read_item_content(version_dir, manifest),
         retrieval_index_path=version_dir / layout.RETRIEVAL_INDEX,
@@ -157,6 +160,8 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
         }
     if artifact.transitions is not None:
         floats[layout.TRANSITIONS_SCORES] = artifact.transitions.scores
+    if artifact.bought_together is not None:
+        floats[layout.BOUGHT_TOGETHER_SCORES] = artifact.bought_together.scores
     if artifact.ranker is not None:
         floats[layout.RANKER_ITEMS] = artifact.ranker.items
         checks.check_ranker(version_dir, artifact.ranker)
@@ -168,10 +173,14 @@ def _check(version_dir: Path, artifact: Artifact, *, throttled: bool) -> None:
     checks.check_first_seen(version_dir / layout.FIRST_SEEN, artifact.first_seen)
     if artifact.fold_in is not None:
         checks.check_fold_in(version_dir, artifact.fold_in)
-    if artifact.transitions is not None:
-        checks.check_transitions(
-            version_dir, artifact.transitions, n_items=artifact.manifest.item_count, throttled=throttled
-        )
+    for names, found in (
+        (layout.TRANSITIONS, artifact.transitions),
+        (layout.BOUGHT_TOGETHER, artifact.bought_together),
+    ):
+        if found is not None:
+            checks.check_transitions(
+                version_dir, names, found, n_items=artifact.manifest.item_count, throttled=throttled
+            )
 
 
 def _read_users(version_dir: Path, manifest: Manifest) -> pa.RecordBatch:
@@ -226,16 +235,19 @@ def _read_fold_in(version_dir: Path, manifest: Manifest) -> FoldIn | None:
     )
 
 
-def _read_transitions(version_dir: Path, manifest: Manifest) -> Transitions | None:
-    if manifest.transitions is None:
+def _read_transitions(
+    version_dir: Path, manifest: Manifest, info: TransitionsInfo | None, names: tuple[str, str, str]
+) -> Transitions | None:
+    if info is None:
         return None
-    indptr = _read_array(version_dir / layout.TRANSITIONS_INDPTR, np.int64, (manifest.item_count + 1,))
+    of_indptr, of_items, of_scores = names
+    indptr = _read_array(version_dir / of_indptr, np.int64, (manifest.item_count + 1,))
     nnz = (int(indptr[-1]),)
     return Transitions(
-        info=manifest.transitions,
+        info=info,
         indptr=indptr,
-        items=_read_array(version_dir / layout.TRANSITIONS_ITEMS, np.int32, nnz),
-        scores=_read_array(version_dir / layout.TRANSITIONS_SCORES, np.float32, nnz),
+        items=_read_array(version_dir / of_items, np.int32, nnz),
+        scores=_read_array(version_dir / of_scores, np.float32, nnz),
     )
 
 
@@ -265,7 +277,9 @@ def _read_item_content(version_dir: Path, manifest: Manifest) -> ItemContent | N
     info = manifest.item_content
     if info is None:
         return None
-    weights = _read_array(version_dir / layout.ITEM_CONTENT, np.float32, (info.columns, manifest.dim))
+    weights = _read_array(
+        version_dir / layout.ITEM_CONTENT, np.float32, (info.columns + info.vector_length, manifest.dim)
+    )
     return ItemContent(info, weights)
 
 

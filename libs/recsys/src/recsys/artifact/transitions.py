@@ -45,5 +45,10 @@ class Transitions:
 
     def score(self, source: int, row: int) -> float:
         """Of the transition from one item to another; 0 where there is none."""
+        items, scores = self.of(source)
+        return float(scores[items == row].sum())
+
+    def of(self, source: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """What one item leads to, the best first: rows of items, and their scores."""
         part = slice(int(self.indptr[source]), int(self.indptr[source + 1]))
-        return float(self.scores[part][self.items[part] == row].sum())
+        return self.items[part], self.scores[part]

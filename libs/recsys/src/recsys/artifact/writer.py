@@ -6,6 +6,7 @@ after that. One writer at a time: a lock on the volume keeps a second one waitin
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ class Contents:
     """What a version holds beside its manifest. Users and items are sorted by id (UTF-8 bytes)."""
 
     user_ids: list[str]
-    items: pa.Table  # columns of recsys.artifact.catalogue.SCHEMA, then any number of attributes (`attr:NAME`)
+    items: pa.Table  # as recsys.artifact.catalogue.schema_with has the columns
     user_embeddings: NDArray[np.float32]  # [n_users, dim]
     item_embeddings: NDArray[np.float32]  # [n_items, dim]
     history: History
@@ -49,6 +50,7 @@ class Contents:
     retrieval_index: NDArray[np.uint8]  # faiss.serialize_index
     similar_index: NDArray[np.uint8]  # faiss.serialize_index
     transitions: Transitions | None = None  # none: they do not count
+    bought_together: Transitions | None = None  # of baskets; none: no two items were bought together
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no vector
     more_users: Iterable[UserPart] = ()  # behind `user_ids`: in parts, where nobody holds all of them
@@ -64,8 +66,8 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
 
     Where `manifest.users_in` is the feature store, the contents' users are left out.
 
-    Of the manifest, `files`, `fold_in`, `transitions`, `ranker` and `item_content` are filled in here, from the
-    contents.
+    Of the manifest, `files`, `fold_in`, `transitions`, `bought_together`, `ranker` and `item_content` are filled in
+    here, from the contents.
 
     Raises:
         ArtifactError: the volume has this version already, ids are not sorted, or users and pairs are not as many as
@@ -87,12 +89,14 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
         _write_files(incomplete, contents)
         names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
         names += () if contents.transitions is None else layout.TRANSITIONS
+        names += () if contents.bought_together is None else layout.BOUGHT_TOGETHER
         names += () if contents.ranker is None else layout.RANKER
         names += () if contents.item_content is None else (layout.ITEM_CONTENT,)
         of_contents = {
             "files": {name: _entry(incomplete / name) for name in names},
             "fold_in": contents.fold_in.info,
             "transitions": None if contents.transitions is None else contents.transitions.info,
+            "bought_together": None if contents.bought_together is None else contents.bought_together.info,
             "ranker": None if contents.ranker is None else contents.ranker.info,
             "item_content": None if contents.item_content is None else contents.item_content.info,
         }
@@ -107,10 +111,17 @@ def activate(volume: Path, version: str) -> None:
 
     Raises:
         VersionNotFoundError: the volume has no such version.
+        OSError: neither the volume nor its folder `live` can be written.
     """
     with _locked(volume):
         _expect_version(volume, version)
-        _replace_lines(volume / layout.CURRENT, [version])
+        pointer, kept = volume / layout.CURRENT, Path(layout.LIVE) / layout.CURRENT
+        if not os.access(volume / layout.LIVE, os.W_OK):
+            _replace_lines(pointer, [version])
+            return
+        _replace_lines(volume / kept, [version])
+        if not pointer.is_symlink():  # the first time: it names the version before until now
+            durable_file.replace_by_link(pointer, kept)
 
 
 def hold(volume: Path, version: str) -> None:
@@ -163,7 +174,8 @@ def _listed(versions: list[str]) -> str:
 @contextmanager
 def _locked(volume: Path) -> Iterator[None]:
     volume.mkdir(parents=True, exist_ok=True)
-    with (volume / _LOCK).open("w") as lock:
+    path = volume / _LOCK
+    with path.open("w" if os.access(path if path.exists() else volume, os.W_OK) else "r") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the kernel, also when the process is killed
         yield
 
@@ -182,12 +194,12 @@ def _write_files(directory: Path, contents: Contents) -> None:
         layout.FOLD_IN_ITEM_SCALE: contents.fold_in.item_scale,
         layout.FOLD_IN_SPECTRUM: contents.fold_in.spectrum,
     }
-    if contents.transitions is not None:
-        arrays |= {
-            layout.TRANSITIONS_INDPTR: contents.transitions.indptr,
-            layout.TRANSITIONS_ITEMS: contents.transitions.items,
-            layout.TRANSITIONS_SCORES: contents.transitions.scores,
-        }
+    for names, found in (
+        (layout.TRANSITIONS, contents.transitions),
+        (layout.BOUGHT_TOGETHER, contents.bought_together),
+    ):
+        if found is not None:
+            arrays |= zip(names, (found.indptr, found.items, found.scores), strict=True)
     if contents.ranker is not None:
         trees = contents.ranker.trees
         arrays |= {

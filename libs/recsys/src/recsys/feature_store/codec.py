@@ -22,7 +22,8 @@ from recsys.ids import user_hash
 # In this order an entry is kept, without its subject and its sequence, which stand beside it; more may come at the end.
 _FACTS: Final = {
     Event: attrgetter(
-        *("event_id", "item_id", "event_type", "unix_ms", "weight", "value", "request_id", "position", "list_id")
+        *("event_id", "item_id", "event_type", "unix_ms", "weight", "value", "request_id", "position", "list_id"),
+        "quantity",
     ),
     Exposure: attrgetter(
         *("list_id", "unix_ms", "item_ids", "propensities", "artifact_version", "experiment", "arm", "latency_ms"),
@@ -34,6 +35,7 @@ _FACTS: Final = {
 json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=dict).encode
 """Compact JSON of a value."""
 
+_QUANTITY: Final = 9  # its place among an event's facts
 _KINDS: Final[dict[str, Literal["user", "session"]]] = {"u": "user", "s": "session"}
 _TIME_AND_PLACE: Final = attrgetter("unix_ms", "sequence")
 _HALF_LIFE_MS: Final = HALF_LIFE_S * 1000
@@ -62,7 +64,7 @@ def to_text(entry: Event | Exposure | Merge | Erasure) -> str:
 
 def event_from_text(text: str, subject: Subject) -> Event:
     """The event again."""
-    event_id, *rest = json.loads(text)  # without a list_id: written by an older version
+    event_id, *rest = json.loads(text)  # without a list_id, or a quantity: written by an older version
     return Event(event_id, subject, *rest)
 
 
@@ -101,7 +103,7 @@ def recent_from_text(text: str) -> tuple[RecentEvent, ...]:
 
     At the same millisecond, the one that came later is first.
     """
-    events = (RecentEvent(sequence, *facts[:4]) for sequence, facts in json.loads(text))
+    events = (RecentEvent(sequence, *facts[:4], *facts[_QUANTITY:]) for sequence, facts in json.loads(text))
     return tuple(sorted(events, key=_TIME_AND_PLACE, reverse=True))
 
 

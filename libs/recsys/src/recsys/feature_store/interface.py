@@ -39,10 +39,11 @@ class Event:
     event_type: str
     unix_ms: int  # when it happened, as far as the shop's clock is trusted
     weight: float  # what it adds to the trending counters; 0: nothing
-    value: float | None = None  # money
+    value: float | None = None  # money, of one piece
     request_id: str | None = None  # of the recommendation that it answers, from callers that do not name the list
     position: int | None = None  # of the item in that recommendation, from 1
     list_id: str | None = None  # of the recommendation that it answers
+    quantity: int = 1  # pieces of the item
 
 
 class RecentEvent(NamedTuple):
@@ -53,6 +54,7 @@ class RecentEvent(NamedTuple):
     item_id: str
     event_type: str
     unix_ms: int
+    quantity: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,9 @@ class StreamEntry:
     entry: Event | Exposure | Merge | Erasure
 
 
-TextKind = Literal["experiment_states", "documents"]
-"""Of small texts that gateway and sink keep here for each other, see `recsys.experiments`."""
+TextKind = Literal["experiment_states", "documents", "rules"]
+"""Of small texts: `documents` gateway and sink keep here for each other, see `recsys.experiments`; the others are what
+was changed over the API of what files say, for every gateway."""
 
 
 class FeatureStore(Protocol):
@@ -152,9 +155,9 @@ class FeatureStore(Protocol):
 
         Each event is stored whole or not at all. When it raises, the first events of the batch may be stored, or all
         of them, and some may yet be: whoever sends the same ids again has each once in the end. Also in one batch the
-        second of two equal ids is the duplicate. An event of a merged session is its user's. A `remove` takes back one
-        purchase of the same item that came in before it, and changes nothing where there is none. `now_ms` is also
-        the clock by which sessions are forgotten.
+        second of two equal ids is the duplicate. An event of a merged session is its user's. A `remove` takes back as
+        many pieces of the same item as its quantity, of purchases that came in before it, and changes nothing where
+        there is none. `now_ms` is also the clock by which sessions are forgotten.
         """
 
     async def profile(self, subject: Subject, *, after_sequence: int = 0) -> Profile:

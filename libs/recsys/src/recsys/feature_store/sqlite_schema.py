@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 # Keys of subjects are those of `codec.key_of`. Counters live in `meta`, so that they go on after a trim. `sessions`:
 # whose a session is by now; `pasts`: whose its entries in stream and lake are from before it was anybody's.
-# `bought_again`: purchases of an item that `had` has, beyond the first. `session_times`: last event, list or merge.
+# `bought_again`: pieces bought of an item that `had` has, beyond the first. `session_times`: last event, list or merge.
 # `counters`: of items, see `codec.counter_of`. `erased`: keys with the id hashed. Exposures, arms and units were
 # counted here once; the sink does that now.
 _SCHEMA: Final = """
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS assignments (
   PRIMARY KEY (subject, experiment)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS experiment_states (experiment TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rules (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 DROP TABLE IF EXISTS exposures;
 DROP TABLE IF EXISTS arms;
 DROP TABLE IF EXISTS units;

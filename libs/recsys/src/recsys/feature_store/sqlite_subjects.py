@@ -1,7 +1,7 @@
 """What the embedded feature store keeps of users and sessions. Writes are inside a transaction.
 
 `key` is that of a resolved subject: a session that was merged counts as its user. An item that was bought has its row
-in `had`, and in `bought_again` how many times more; a removal takes one back.
+in `had`, and in `bought_again` how many pieces more; a removal takes back its own.
 """
 
 import json
@@ -67,15 +67,17 @@ def note_seen(connection: sqlite3.Connection, event: Event, *, key: str) -> None
     row = {"key": key, "type": event.event_type, "item": event.item_id, "purchase": PURCHASE}
     if event.event_type != REMOVE:
         is_new = connection.execute("INSERT OR IGNORE INTO had VALUES (:key, :type, :item)", row).rowcount
-        if event.event_type == PURCHASE and not is_new:
-            connection.execute(f"INSERT INTO bought_again VALUES (:key, :item, 1) {_BUY_AGAIN}", row)
+        more = row | {"pieces": event.quantity - is_new}
+        if event.event_type == PURCHASE and more["pieces"]:
+            connection.execute(f"INSERT INTO bought_again VALUES (:key, :item, :pieces) {_BUY_AGAIN}", more)
         return
     again = connection.execute(
-        "UPDATE bought_again SET times = times - 1 WHERE subject = :key AND item_id = :item RETURNING times", row
+        "UPDATE bought_again SET times = times - :pieces WHERE subject = :key AND item_id = :item RETURNING times",
+        row | {"pieces": event.quantity},
     ).fetchone()
-    if again is None:
+    if again is None or again[0] < 0:
         connection.execute("DELETE FROM had WHERE subject = :key AND event_type = :purchase AND item_id = :item", row)
-    elif again[0] == 0:
+    if again is not None and again[0] <= 0:
         connection.execute("DELETE FROM bought_again WHERE subject = :key AND item_id = :item", row)
 
 

@@ -55,7 +55,7 @@ TRIES: Final = 20
 """Of a change that somebody else came before."""
 _EVENTS_AT_ONCE: Final = 50  # that one script appends, in some milliseconds: reads wait for it
 _STREAM_PART: Final = 1_000  # entries looked at in one go, in some milliseconds
-_TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents"}
+_TEXTS: Final[dict[TextKind, str]] = {"experiment_states": "experiments", "documents": "documents", "rules": "rules"}
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 
 
@@ -255,7 +255,7 @@ def facts_of_event(event: Event) -> list[str | int]:
     """What the scripts that append take of an event."""
     counter = repr(codec.counter_of(event)) if event.weight else ""
     who = [event.event_id, codec.key_of(event.subject), event.item_id, event.event_type]
-    return [*who, event.unix_ms, counter, codec.to_text(event)]
+    return [*who, event.unix_ms, counter, event.quantity, codec.to_text(event)]
 
 
 def facts_of_exposure(exposure: Exposure) -> list[str | int]:

@@ -105,7 +105,8 @@ class ValkeyClusterStore(ValkeyStore):
     async def _note(self, key: str, placed: Sequence[tuple[int, Event]]) -> None:
         arguments: list[str | int] = [RECENT_EVENTS]
         for sequence, event in placed:
-            arguments += [sequence, event.unix_ms, event.item_id, event.event_type, codec.to_text(event)]
+            facts = [event.item_id, event.event_type, event.quantity, codec.to_text(event)]
+            arguments += [sequence, event.unix_ms, *facts]
         await self._forwarded(key, scripts.NOTE, *arguments)
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:

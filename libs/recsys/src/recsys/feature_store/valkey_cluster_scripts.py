@@ -41,8 +41,8 @@ LOG: Final = (
     + COUNT
     + """
 local outcomes = {}
-for at = 5, #ARGV, 7 do
-  local id, key, item, event_type, unix_ms, counter, text = unpack(ARGV, at, at + 6)
+for at = 5, #ARGV, 8 do
+  local id, key, item, event_type, unix_ms, counter, _, text = unpack(ARGV, at, at + 7)
   local known = redis.call("GET", "id:" .. id)
   if known then
     outcomes[#outcomes + 1] = {tonumber(known), 1, redis.call("HGET", "pending", known) or ""}
@@ -78,8 +78,8 @@ end
 return redis.status_reply("OK")
 """
 
-# Of a subject's slot. ARGV: most recent, then 5 an event: sequence, unix_ms, item, type, text. Returns K of the user
-# whose the events are by now, or "". Again it changes nothing.
+# Of a subject's slot. ARGV: most recent, then 6 an event: sequence, unix_ms, item, type, pieces, text. Returns K of the
+# user whose the events are by now, or "". Again it changes nothing.
 NOTE: Final = (
     COMMON
     + NOTE_SEEN
@@ -87,12 +87,12 @@ NOTE: Final = (
 local to = redis.call("GET", "forward")
 if to then return to end
 local erased = tonumber(redis.call("GET", "erased") or 0)
-for at = 2, #ARGV, 5 do
-  local sequence, unix_ms, item, event_type, text = unpack(ARGV, at, at + 4)
+for at = 2, #ARGV, 6 do
+  local sequence, unix_ms, item, event_type, pieces, text = unpack(ARGV, at, at + 5)
   local member = string.format("%016d|", sequence) .. text
   if tonumber(sequence) > erased and not redis.call("ZSCORE", "recent:", member) then
     redis.call("ZADD", "recent:", unix_ms, member)
-    note_seen("", event_type, item)
+    note_seen("", event_type, item, pieces)
   end
 end
 cap("", ARGV[1])

@@ -5,7 +5,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     sequence:stream, sequence:items   counters
     id:EVENT_ID                       the event's sequence, for EVENT_ID_DAYS
     recent:K                          sorted set: "SEQUENCE|EVENT" by time, capped
-    had:K, again:K                    set of "EVENT_TYPE\\0ITEM_ID"; hash item → purchases beyond the first
+    had:K, again:K                    set of "EVENT_TYPE\\0ITEM_ID"; hash item → pieces bought beyond the first
     times:sessions                    sorted set of session ids by their last event, list or merge
     times:marking                     how far keys were looked through for sessions without a time, see `mark_sessions`
     session:ID, sessions:USER_ID      whose a merged session is by now; a user's sessions
@@ -67,22 +67,22 @@ end
 """Adds to the trending counters."""
 
 NOTE_SEEN: Final = """
-local function note_seen(key, event_type, item)
+local function note_seen(key, event_type, item, pieces)
   if event_type == "remove" then
-    if redis.call("HEXISTS", "again:" .. key, item) == 0 then
-      redis.call("SREM", "had:" .. key, "purchase\\0" .. item)
-    elseif redis.call("HINCRBY", "again:" .. key, item, -1) == 0 then
-      redis.call("HDEL", "again:" .. key, item)
-    end
-  elseif redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item) == 0 and event_type == "purchase" then
-    redis.call("HINCRBY", "again:" .. key, item, 1)
+    local again = tonumber(redis.call("HGET", "again:" .. key, item) or 0) - pieces
+    if again < 0 then redis.call("SREM", "had:" .. key, "purchase\\0" .. item) end
+    redis.call("HDEL", "again:" .. key, item)
+    if again > 0 then redis.call("HSET", "again:" .. key, item, again) end
+  else
+    local again = pieces - redis.call("SADD", "had:" .. key, event_type .. "\\0" .. item)
+    if event_type == "purchase" and again > 0 then redis.call("HINCRBY", "again:" .. key, item, again) end
   end
 end
 """
 """Keeps what a subject has seen."""
 
-# ARGV: id seconds, most recent, most trending, now, since when a session must have been heard of (unix_ms both), then 7
-# an event: id, subject key, item, type, unix_ms, counter or "", text. Returns {sequence, is duplicate} pairs.
+# ARGV: id seconds, most recent, most trending, now, since when a session must have been heard of (unix_ms both), then 8
+# an event: id, subject key, item, type, unix_ms, counter or "", pieces, text. Returns {sequence, is duplicate} pairs.
 APPEND: Final = (
     COMMON
     + COUNT
@@ -115,8 +115,8 @@ local function mark_sessions(now_ms)
 end
 
 local outcomes, touched = {}, {}
-for at = 6, #ARGV, 7 do
-  local id, key, item, event_type, unix_ms, counter, text = unpack(ARGV, at, at + 6)
+for at = 6, #ARGV, 8 do
+  local id, key, item, event_type, unix_ms, counter, pieces, text = unpack(ARGV, at, at + 7)
   local known = redis.call("GET", "id:" .. id)
   if known then
     outcomes[#outcomes + 1] = {tonumber(known), 1}
@@ -127,7 +127,7 @@ for at = 6, #ARGV, 7 do
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("ZADD", "recent:" .. key, unix_ms, string.format("%016d|", sequence) .. text)
     touched[key] = true
-    note_seen(key, event_type, item)
+    note_seen(key, event_type, item, pieces)
     if counter ~= "" then count(item, tonumber(counter)) end
     outcomes[#outcomes + 1] = {sequence, 0}
   end

@@ -21,6 +21,7 @@ class Item:
     image_url: str | None = None
     available: bool = True
     attributes: Mapping[str, str] = field(default_factory=dict)
+    vector: str | None = None  # of its text or picture, as `recsys.item_vector` has it; in no answer
 
     def value(self, field: str) -> JsonScalar:
         """What it says of a field, as records name it; none: nothing."""

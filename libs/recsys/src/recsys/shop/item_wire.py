@@ -13,7 +13,7 @@ from recsys.shop.item import Item
 from recsys.v1 import item_pb2
 
 _MOST_SETS: Final = 256
-_FIELDS: Final = [field.name for field in fields(Item)]  # the message's are called alike
+_FIELDS: Final = [field.name for field in fields(Item) if field.name != "vector"]  # the message's are called alike
 
 
 def item_to_wire(item: Item) -> item_pb2.Item:

@@ -16,6 +16,7 @@ class Source(IntEnum):
     RULE = 7  # put there by a pin
     TRANSITIONS = 8
     CONTENT = 9
+    BOUGHT_TOGETHER = 10
 
     @property
     def label(self) -> str:

@@ -104,18 +104,20 @@ class HistoryVectors(_message.Message):
     def __init__(self, item_ids: _Optional[_Iterable[str]] = ..., vectors: _Optional[bytes] = ..., transition_factors: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GetSimilarItemsRequest(_message.Message):
-    __slots__ = ("item_id", "count", "artifact_version", "filter", "with_item_ids")
+    __slots__ = ("item_id", "count", "artifact_version", "filter", "with_item_ids", "bought_together")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     WITH_ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    BOUGHT_TOGETHER_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     count: int
     artifact_version: str
     filter: _item_pb2.Filter
     with_item_ids: bool
-    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ...) -> None: ...
+    bought_together: bool
+    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., artifact_version: _Optional[str] = ..., filter: _Optional[_Union[_item_pb2.Filter, _Mapping]] = ..., with_item_ids: _Optional[bool] = ..., bought_together: _Optional[bool] = ...) -> None: ...
 
 class GetSimilarItemsResponse(_message.Message):
     __slots__ = ("artifact_version", "candidates", "item_ids")

@@ -19,6 +19,7 @@ class CandidateSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CANDIDATE_SOURCE_RULE: _ClassVar[CandidateSource]
     CANDIDATE_SOURCE_TRANSITIONS: _ClassVar[CandidateSource]
     CANDIDATE_SOURCE_CONTENT: _ClassVar[CandidateSource]
+    CANDIDATE_SOURCE_BOUGHT_TOGETHER: _ClassVar[CandidateSource]
 CANDIDATE_SOURCE_UNSPECIFIED: CandidateSource
 CANDIDATE_SOURCE_ANN: CandidateSource
 CANDIDATE_SOURCE_POPULAR: CandidateSource
@@ -29,6 +30,7 @@ CANDIDATE_SOURCE_NEW: CandidateSource
 CANDIDATE_SOURCE_RULE: CandidateSource
 CANDIDATE_SOURCE_TRANSITIONS: CandidateSource
 CANDIDATE_SOURCE_CONTENT: CandidateSource
+CANDIDATE_SOURCE_BOUGHT_TOGETHER: CandidateSource
 
 class Item(_message.Message):
     __slots__ = ("item_id", "title", "category", "price", "image_url", "available", "attributes")

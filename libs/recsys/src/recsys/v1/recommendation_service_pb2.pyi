@@ -212,6 +212,16 @@ class ListSimilarItemsRequest(_message.Message):
     categories: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ListBoughtTogetherRequest(_message.Message):
+    __slots__ = ("item_id", "count", "categories")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    count: int
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, item_id: _Optional[str] = ..., count: _Optional[int] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ListPopularItemsRequest(_message.Message):
     __slots__ = ("count", "categories")
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -293,7 +303,7 @@ class ItemList(_message.Message):
     def __init__(self, artifact_version: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ListedItem, _Mapping]]] = ..., level: _Optional[str] = ..., degraded: _Optional[bool] = ...) -> None: ...
 
 class ShopEvent(_message.Message):
-    __slots__ = ("event_id", "user_id", "session_id", "item_id", "type", "timestamp", "value", "list_id", "position")
+    __slots__ = ("event_id", "user_id", "session_id", "item_id", "type", "timestamp", "value", "list_id", "position", "quantity")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -303,6 +313,7 @@ class ShopEvent(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     LIST_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     user_id: str
     session_id: str
@@ -312,7 +323,8 @@ class ShopEvent(_message.Message):
     value: float
     list_id: str
     position: int
-    def __init__(self, event_id: _Optional[str] = ..., user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., item_id: _Optional[str] = ..., type: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., value: _Optional[float] = ..., list_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
+    quantity: int
+    def __init__(self, event_id: _Optional[str] = ..., user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., item_id: _Optional[str] = ..., type: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., value: _Optional[float] = ..., list_id: _Optional[str] = ..., position: _Optional[int] = ..., quantity: _Optional[int] = ...) -> None: ...
 
 class PostEventsRequest(_message.Message):
     __slots__ = ("events",)
@@ -491,7 +503,7 @@ class ItemPage(_message.Message):
 class ChangeItemsRequest(_message.Message):
     __slots__ = ("changes",)
     class Put(_message.Message):
-        __slots__ = ("title", "category", "price", "image_url", "available", "attributes")
+        __slots__ = ("title", "category", "price", "image_url", "available", "attributes", "vector")
         class AttributesEntry(_message.Message):
             __slots__ = ("key", "value")
             KEY_FIELD_NUMBER: _ClassVar[int]
@@ -505,15 +517,17 @@ class ChangeItemsRequest(_message.Message):
         IMAGE_URL_FIELD_NUMBER: _ClassVar[int]
         AVAILABLE_FIELD_NUMBER: _ClassVar[int]
         ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+        VECTOR_FIELD_NUMBER: _ClassVar[int]
         title: str
         category: str
         price: float
         image_url: str
         available: bool
         attributes: _containers.ScalarMap[str, str]
-        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ...) -> None: ...
+        vector: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ..., vector: _Optional[_Iterable[float]] = ...) -> None: ...
     class Patch(_message.Message):
-        __slots__ = ("title", "category", "price", "image_url", "available", "attributes", "clear", "clear_attributes")
+        __slots__ = ("title", "category", "price", "image_url", "available", "attributes", "clear", "clear_attributes", "vector")
         class AttributesEntry(_message.Message):
             __slots__ = ("key", "value")
             KEY_FIELD_NUMBER: _ClassVar[int]
@@ -529,6 +543,7 @@ class ChangeItemsRequest(_message.Message):
         ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
         CLEAR_FIELD_NUMBER: _ClassVar[int]
         CLEAR_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+        VECTOR_FIELD_NUMBER: _ClassVar[int]
         title: str
         category: str
         price: float
@@ -537,7 +552,8 @@ class ChangeItemsRequest(_message.Message):
         attributes: _containers.ScalarMap[str, str]
         clear: _containers.RepeatedScalarFieldContainer[str]
         clear_attributes: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ..., clear: _Optional[_Iterable[str]] = ..., clear_attributes: _Optional[_Iterable[str]] = ...) -> None: ...
+        vector: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, title: _Optional[str] = ..., category: _Optional[str] = ..., price: _Optional[float] = ..., image_url: _Optional[str] = ..., available: _Optional[bool] = ..., attributes: _Optional[_Mapping[str, str]] = ..., clear: _Optional[_Iterable[str]] = ..., clear_attributes: _Optional[_Iterable[str]] = ..., vector: _Optional[_Iterable[float]] = ...) -> None: ...
     class Delete(_message.Message):
         __slots__ = ()
         def __init__(self) -> None: ...

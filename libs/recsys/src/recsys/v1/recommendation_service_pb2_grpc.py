@@ -55,6 +55,11 @@ class RecommendationServiceStub:
                 request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListSimilarItemsRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
                 _registered_method=True)
+        self.ListBoughtTogether = channel.unary_unary(
+                '/recsys.v1.RecommendationService/ListBoughtTogether',
+                request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListBoughtTogetherRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
+                _registered_method=True)
         self.ListPopularItems = channel.unary_unary(
                 '/recsys.v1.RecommendationService/ListPopularItems',
                 request_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ListPopularItemsRequest.SerializeToString,
@@ -145,6 +150,14 @@ class RecommendationServiceServicer:
 
     def ListSimilarItems(self, request, context):
         """Items like an item, most similar first, without itself. NOT_FOUND: the model does not know it. Scope: read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBoughtTogether(self, request, context):
+        """What is bought together with an item, and then items like it, without itself. NOT_FOUND: the model does not know it.
+        Scope: read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +266,11 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
             'ListSimilarItems': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSimilarItems,
                     request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListSimilarItemsRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.SerializeToString,
+            ),
+            'ListBoughtTogether': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBoughtTogether,
+                    request_deserializer=recsys_dot_v1_dot_recommendation__service__pb2.ListBoughtTogetherRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_recommendation__service__pb2.ItemList.SerializeToString,
             ),
             'ListPopularItems': grpc.unary_unary_rpc_method_handler(
@@ -385,6 +403,33 @@ class RecommendationService:
             target,
             '/recsys.v1.RecommendationService/ListSimilarItems',
             recsys_dot_v1_dot_recommendation__service__pb2.ListSimilarItemsRequest.SerializeToString,
+            recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBoughtTogether(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.RecommendationService/ListBoughtTogether',
+            recsys_dot_v1_dot_recommendation__service__pb2.ListBoughtTogetherRequest.SerializeToString,
             recsys_dot_v1_dot_recommendation__service__pb2.ItemList.FromString,
             options,
             channel_credentials,

@@ -41,6 +41,7 @@ class ExperimentState:
     stopped_ms: int | None = None
     shares: Mapping[str, float] = field(default_factory=dict)  # arm → share; an arm not named keeps the file's
     shipped_arm: str | None = None  # whose settings are everybody's since it was stopped
+    begun_with: Mapping[str, float] = field(default_factory=dict)  # the first shares, where the file's are all 0
 
     @classmethod
     def from_text(cls, text: str) -> "ExperimentState":
@@ -49,8 +50,10 @@ class ExperimentState:
 
     def to_text(self) -> str:
         """JSON, as the feature store keeps it."""
-        shipped = [] if self.shipped_arm is None else [self.shipped_arm]  # an older gateway knows none
-        return json.dumps([self.stopped_ms, dict(self.shares), *shipped])
+        later = [self.shipped_arm, dict(self.begun_with)]  # an older gateway knows neither
+        while later and not later[-1]:
+            later.pop()
+        return json.dumps([self.stopped_ms, dict(self.shares), *later])
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class LiveExperiment:
     def shipped(self) -> Arm | None:
         """The arm whose settings are everybody's; none also where an edited file has it no more."""
         return next((arm for arm in self.definition.arms if arm.name == self.state.shipped_arm), None)
+
+    @property
+    def first_shares(self) -> Mapping[str, float]:
+        """Arm → share of the first units: the file's, or where these are all 0 what it was started with."""
+        return self.definition.shares if any(self.definition.shares.values()) else self.state.begun_with
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -102,7 +110,8 @@ class LiveExperiment:
             check_sum(changed.values())
         except ValueError as error:
             raise InvalidArgumentError(f"experiment {name!r}: {error}") from error
-        return replace(self.state, shares=changed)
+        begun = self.state.begun_with or ({} if any(self.definition.shares.values()) else changed)
+        return replace(self.state, shares=changed, begun_with=begun)
 
 
 class Experiments:

@@ -168,7 +168,7 @@ def _empty_share(arm: ArmSums) -> float:
 def _split(live: LiveExperiment, of_arm: Mapping[str, ArmSums]) -> schemas.SplitCheck:
     """Units against the ratio of the shares; it is the same before and after all arms were ramped up alike."""
     expected = _parts(live.shares)
-    was = _parts(live.definition.shares)
+    was = _parts(live.first_shares)
     units = {name: arm.units for name, arm in of_arm.items()}
     whole = sum(units.values())
     observed = {arm: count / whole if whole else None for arm, count in units.items()}
@@ -177,7 +177,7 @@ def _split(live: LiveExperiment, of_arm: Mapping[str, ArmSums]) -> schemas.Split
     verdict: Literal["as configured", "mismatch", "not checked"] = "not checked"
     if not compared:
         reason = "all shares are 0"
-    elif any(not math.isclose(expected[arm], was[arm], abs_tol=1e-9) for arm in expected):
+    elif any(not math.isclose(expected[arm], was.get(arm, 0.0), abs_tol=1e-9) for arm in expected):
         reason = _RATIO_CHANGED
     else:
         evidence = statistics.log_split_evidence([units[arm] for arm in compared], [expected[arm] for arm in compared])

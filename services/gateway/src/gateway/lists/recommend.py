@@ -126,14 +126,19 @@ class Recommender:
         matching = len(ranked.items) + len(ranked.remainder.item_ids)
         return first_stage.GetCandidatesResponse(matching_items=matching), ranked
 
-    async def similar_to(self, item_id: str, *, count: int, only: Filter, deadline: Deadline) -> RankedList:
-        """Items like an item."""
+    async def similar_to(
+        self, item_id: str, *, count: int, only: Filter, deadline: Deadline, bought_together: bool = False
+    ) -> RankedList:
+        """Items like an item; or what is bought together with it and then those, in the first stage's own order."""
         request = first_stage.GetSimilarItemsRequest(
             item_id=item_id,
             count=max(count, self.settings.candidates),
             filter=stage_requests.filter_of(only),
+            bought_together=bought_together,
         )
-        to_rank = second_stage.RerankRequest(item_id=item_id, blend=stage_requests.PERSONAL_ALONE)
+        to_rank = second_stage.RerankRequest(
+            item_id=None if bought_together else item_id, blend=stage_requests.PERSONAL_ALONE
+        )
         ask = self.clients.candidate_gen.get_similar_items
         try:
             return (await self._both_stages(ask, request, to_rank, count=count, deadline=deadline))[1]

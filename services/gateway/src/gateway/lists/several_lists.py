@@ -58,10 +58,16 @@ async def _page(
 async def _same_for_everyone(
     wanted: WantedList, left: Filter, *, recommender: Recommender, deadline: Deadline
 ) -> RankedList:
-    """Like an item, trending or popular; popular too where the shop does not have the item."""
+    """Like an item or bought together with it, trending or popular; popular too where the shop lacks the item."""
     if wanted.item_id is not None:
         try:
-            return await recommender.similar_to(wanted.item_id, count=wanted.count, only=left, deadline=deadline)
+            return await recommender.similar_to(
+                wanted.item_id,
+                count=wanted.count,
+                only=left,
+                deadline=deadline,
+                bought_together=wanted.kind == "bought_together",
+            )
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise

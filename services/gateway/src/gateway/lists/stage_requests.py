@@ -22,7 +22,7 @@ Found: TypeAlias = (
 """Candidates of the first stage."""
 
 PERSONAL_ALONE: Final = second_stage.BlendWeights(personal=1.0)
-"""Similar and popular items keep the order of their own scores, whatever a version's blend."""
+"""Similar, bought together and popular items keep the order of their own scores, whatever a version's blend."""
 
 
 def subject_of(asked: RecommendationRequest) -> Subject | None:

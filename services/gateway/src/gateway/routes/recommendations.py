@@ -1,4 +1,4 @@
-"""Ranked lists: for somebody, like an item, popular. Each goes through both stages."""
+"""Ranked lists: for somebody, like an item, bought together, popular. Each goes through both stages."""
 
 import time
 from dataclasses import replace
@@ -41,7 +41,8 @@ async def recommend(request: Request, asked: RecommendationRequest) -> Response:
 async def recommend_lists(request: Request, asked: ListsRequest, parts: TheParts) -> Response:
     """Several lists for one page, of which none repeats an item: each chooses out of what those before it left.
 
-    Each list is an exposure of its own. Similar items of an item that the shop does not have are popular ones.
+    Each list is an exposure of its own. Of an item that the shop does not have, popular items stand in for those that
+    are like it or bought together with it.
     """
     started_s = time.perf_counter()
     if only_looks(request.scope):
@@ -102,6 +103,22 @@ async def get_similar_items(
     only = Filter(categories=list(categories))
     recommender = parts.recommender
     ranked = await recommender.similar_to(item_id, count=count, only=only, deadline=recommender.deadline())
+    return _ranked_items(request, ranked, count=count)
+
+
+@router.get(
+    "/items/{item_id:id}/bought-together",
+    response_model=schemas.RankedItems,
+    responses=documented(HTTPStatus.NOT_FOUND),
+    openapi_extra=needs("read"),
+)
+async def get_bought_together(
+    request: Request, item_id: ItemId, parts: TheParts, categories: Categories = (), count: Count = 10
+) -> Response:
+    """What is bought together with an item, and then items like it, both best first; without itself."""
+    recommender, only = parts.recommender, Filter(categories=list(categories))
+    deadline = recommender.deadline()
+    ranked = await recommender.similar_to(item_id, count=count, only=only, deadline=deadline, bought_together=True)
     return _ranked_items(request, ranked, count=count)
 
 

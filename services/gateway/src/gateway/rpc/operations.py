@@ -56,6 +56,11 @@ def _similar(request: api.ListSimilarItemsRequest) -> Asked:
     return Asked("GET", f"/v1/items/{item_id}/similar", [*_count(request), *_categories(request.categories)])
 
 
+def _bought_together(request: api.ListBoughtTogetherRequest) -> Asked:
+    item_id = _given("item_id", request.item_id)
+    return Asked("GET", f"/v1/items/{item_id}/bought-together", [*_count(request), *_categories(request.categories)])
+
+
 def _popular(request: api.ListPopularItemsRequest) -> Asked:
     return Asked("GET", "/v1/items/popular", [*_count(request), *_categories(request.categories)])
 
@@ -158,6 +163,7 @@ def _categories(found: Iterable[str]) -> list[tuple[str, str]]:
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "Recommend": Operation(api.RecommendRequest, api.RecommendResponse, _recommend),
     "ListSimilarItems": Operation(api.ListSimilarItemsRequest, api.ItemList, _similar),
+    "ListBoughtTogether": Operation(api.ListBoughtTogetherRequest, api.ItemList, _bought_together),
     "ListPopularItems": Operation(api.ListPopularItemsRequest, api.ItemList, _popular),
     "ListTrendingItems": Operation(api.ListTrendingItemsRequest, api.ItemList, _trending),
     "RecommendLists": Operation(api.RecommendListsRequest, api.RecommendListsResponse, _lists),

@@ -120,6 +120,7 @@ def _checked(row: EventIn, *, arrived_ms: int, settings: Settings) -> _Row:
         request_id=row.request_id,
         position=row.position,
         list_id=row.list_id,
+        quantity=row.quantity,
     )
     return _Row(event, session_id=row.session_id if row.user_id is not None else None, is_skewed=is_skewed)
 

@@ -115,15 +115,16 @@ def _described(item: Item, seen: _SeenItem) -> schemas.HistoryItem:
 
 
 def _kept(recent: Iterable[RecentEvent]) -> list[RecentEvent]:
-    """Without removals, and without the purchases that each takes back: the latest of the item before it."""
+    """Without removals, and without the purchases of which they take back every piece: the latest before them."""
     kept: list[RecentEvent] = []
     removals: Counter[str] = Counter()
     for event in recent:  # most recent first
         if event.event_type == REMOVE:
-            removals[event.item_id] += 1
-        elif event.event_type == PURCHASE and removals[event.item_id]:
-            removals[event.item_id] -= 1
-        else:
+            removals[event.item_id] += event.quantity
+            continue
+        taken_back = min(removals[event.item_id], event.quantity) if event.event_type == PURCHASE else 0
+        removals[event.item_id] -= taken_back
+        if taken_back < event.quantity:
             kept.append(event)
     return kept
 

@@ -13,6 +13,7 @@ from gateway.requests import DeleteChange, ItemPatch, ItemPut
 from gateway.schemas import ChangedItem, ItemChangesDone
 from gateway.shop.live_shop import LiveShop, now_ms
 from recsys.feature_store.interface import FeatureStore
+from recsys.item_vector import packed
 from recsys.shop.item import ATTRIBUTES, ItemChange, ItemRecord, JsonScalar
 from recsys.shop.item_wire import item_from_wire, item_to_wire
 from recsys.v1 import item_pb2
@@ -24,7 +25,10 @@ def change_of(item_id: str, body: ItemPut | ItemPatch | DeleteChange) -> ItemCha
     """What was given, in the feature store's names; of a patch, no more than that."""
     if isinstance(body, DeleteChange):
         return ItemChange(item_id, "delete")
-    given: dict[str, JsonScalar] = body.model_dump(exclude={"op", "item_id", "attributes"}, exclude_unset=True)
+    told = {"op", "item_id", "attributes", "vector"}
+    given: dict[str, JsonScalar] = body.model_dump(exclude=told, exclude_unset=True)
+    if "vector" in body.model_fields_set:
+        given["vector"] = None if body.vector is None else packed(body.vector)
     fields = given | {f"{ATTRIBUTES}{name}": value for name, value in body.attributes.items()}
     return ItemChange(item_id, "put" if isinstance(body, ItemPut) else "patch", fields)
 

@@ -1,11 +1,11 @@
-"""Data: events a day by type, the last week of each type beside the one before, and rows that were rejected."""
+"""Data: events a day by type, weeks beside each other, what the model knows of it, coverage, and rejected rows."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from ui import activity, cards
+from ui import activity, cards, coverage, drift
 from ui.activity import Week
 from ui.gateway_client import gateway
 from ui.models import DayOfActivity, FileRows, Reading
@@ -71,8 +71,18 @@ def show_events() -> None:
     st.header("By type", anchor=False)
     now, before = activity.this_and_last(found, today=today)
     st.html(types_html(now, before))
+    st.header("What the model knows of it", anchor=False)
+    if found.drift is None:
+        cards.notice("Nothing is live yet, or the event sink does not see the models.")
+    else:
+        cards.notice(drift.sentence(found.drift))
+        st.html(drift.drift_html(found.drift))
+        st.html(f'<p class="facts">Beside what version {html_text(found.drift.version)} was trained on.</p>')
+    if found.coverage is not None and (shown := coverage.coverage_html(found.coverage)):
+        st.header("Catalogue in lists", anchor=False)
+        st.html(shown)
     if found.as_of is not None:
-        st.html(f'<p class="facts">As of {found.as_of:%d %b %Y, %H:%M} UTC; days are of UTC.</p>')
+        st.html(f'<p class="facts">As of {found.as_of:%d %b %Y, %H:%M} UTC; days are of UTC, weeks with today.</p>')
 
 
 def show_reading(reading: Reading | None) -> None:

@@ -24,7 +24,8 @@ def show_experiment(experiment: Experiment) -> None:
         if report.comparisons:
             st.html(comparisons_html(report))
         since = f"as of {report.as_of:%d %b %Y, %H:%M} UTC" if report.as_of else "nothing is summed yet"
-        st.html(f'<p class="facts">Split: {html_text(report.split.verdict)} · {since}</p>')
+        split = ": ".join(part for part in (report.split.verdict, report.split.reason) if part)
+        st.html(f'<p class="facts">Split: {html_text(split)} · {since}</p>')
         if st.toggle("Day by day", key=f"days-{experiment.name}"):
             show_days(experiment.name)
         with st.container(horizontal=True, gap="small"):

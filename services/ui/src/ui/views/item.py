@@ -1,4 +1,4 @@
-"""One item and what is like it (`?item=…`, and `&user=…` when a user's list led here)."""
+"""One item and what goes with it or is like it (`?item=…`, and `&user=…` when a user's list led here)."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -12,6 +12,7 @@ from ui.shop_text import html_text
 from ui.visitor import Visitor, current
 
 SIMILAR_SHOWN = 12
+TOGETHER_SHOWN = 6
 
 
 def show_details(item: Item) -> None:
@@ -34,7 +35,7 @@ def show_details(item: Item) -> None:
 
 
 def show_item(item_id: str, visitor: Visitor) -> None:
-    """The item, which is thereby viewed, then the items like it."""
+    """The item, which is thereby viewed, then what is bought together with it, if anything is, and what is like it."""
     item = gateway().item(item_id)
     if counting.is_on():
         shopping.viewed(item, visitor)
@@ -42,22 +43,26 @@ def show_item(item_id: str, visitor: Visitor) -> None:
     if counting.is_on():
         with st.container(key="actions-item", horizontal=True, gap="small"):
             shopping.buttons(item, visitor, name="item", list_id=st.query_params.get("list"))
-    st.header("Similar items", anchor=False)
-    cards.grid(similar_items(item_id), name="similar", visitor=visitor)
-
-
-def similar_items(item_id: str) -> Sequence[Item]:
-    """What is like the item; none of one that was added since the training, which is said."""
     try:
-        found = gateway().similar(item_id, count=SIMILAR_SHOWN).items
+        together, similar = bought_together(item_id), gateway().similar(item_id, count=SIMILAR_SHOWN).items
     except GatewayError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         cards.notice("The model does not know this item yet; the next training may learn it.")
-        return ()
-    if not found:
+        return
+    if together:
+        st.header("Bought together", anchor=False)
+        cards.grid(together, name="together", visitor=visitor)
+    st.header("Similar items", anchor=False)
+    if not similar:
         cards.notice("The model knows nothing like this item.")
-    return found
+    cards.grid(similar, name="similar", visitor=visitor)
+
+
+def bought_together(item_id: str) -> Sequence[Item]:
+    """What shares baskets with the item; none of the items like it, by which the list is filled and which follow."""
+    found = gateway().bought_together(item_id, count=TOGETHER_SHOWN).items
+    return [item for item in found if "bought_together" in item.sources]
 
 
 item_id = st.query_params.get("item")

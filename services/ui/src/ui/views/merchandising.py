@@ -1,6 +1,5 @@
 """Merchandising: take items off sale and put them back, and try a rule on a customer's list before it is saved."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 
@@ -111,9 +110,6 @@ def show_rule(saved: Sequence[Rule]) -> None:
     with right:
         st.html(list_html("With the rule", after, other=before))
     save_button("Save the rule for every list", [*saved, rule], said=f"{rule.name} holds", name="save-rule")
-    with st.expander("As a line of rules.yaml, where the gateway may not write that file"):
-        line = json.dumps(rule.model_dump(exclude_none=True), ensure_ascii=False)
-        st.code(f"  - {line}", language="yaml", wrap_lines=True)
 
 
 def say_difference(before: Sequence[RankedItem], after: Sequence[RankedItem]) -> None:

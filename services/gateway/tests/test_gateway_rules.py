@@ -1,8 +1,6 @@
-"""The file of shop-wide rules: what it says reaches every list; what it says wrongly is named by file and key."""
+"""Shop-wide rules: what the file says, or what was put since, reaches every list; a wrong file is named by its key."""
 
 import asyncio
-import errno
-import os
 from pathlib import Path
 
 import httpx
@@ -16,8 +14,9 @@ from gateway.lists import rules
 from gateway.lists.popular_list import PopularList
 from gateway.requests import Rule
 from gateway.settings import Settings
-from recsys import durable_file, watched_file
-from recsys.errors import DataError
+from gateway.shop.live_shop import LiveShop
+from recsys import watched_file
+from recsys.errors import DataError, StoreUnavailableError
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
 GOOD = """
@@ -108,7 +107,7 @@ async def test_rules_are_read_again_when_the_file_changes_and_a_bad_file_changes
     monkeypatch.setattr(watched_file, "LOOK_EVERY_S", 0.0)
     path.write_text(GOOD)
     shop = rules.ShopRules(path)
-    following = asyncio.create_task(shop.follow())
+    following = asyncio.create_task(shop.follow_file())
     assert [rule.name for rule in shop.on_the_wire] == ["summer sale", "gift card first"]
     path.write_text("rules:\n  - {name: only one, item_id: GIFT, pin_position: 1}\n")
     await turns()
@@ -121,9 +120,15 @@ async def test_rules_are_read_again_when_the_file_changes_and_a_bad_file_changes
 
 
 @pytest.fixture
-def with_rules(app: FastAPI, path: Path) -> FastAPI:
-    """The application with the file of rules."""
+def shop(path: Path) -> rules.ShopRules:
+    """The rules of the file."""
     path.write_text(GOOD)
+    return rules.ShopRules(path)
+
+
+@pytest.fixture
+def with_rules(app: FastAPI, shop: rules.ShopRules) -> FastAPI:
+    """The application with the file of rules."""
     return create_app(
         app.state.parts.settings,
         app.state.parts.clients,
@@ -131,7 +136,7 @@ def with_rules(app: FastAPI, path: Path) -> FastAPI:
         guard=app.state.access,
         metrics=GatewayMetrics(),
         popular=PopularList(),
-        rules=rules.ShopRules(path),
+        rules=shop,
     )
 
 
@@ -139,11 +144,15 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
+def names(shop: rules.ShopRules) -> list[str]:
+    return [rule.name for rule in shop.on_the_wire]
+
+
 NEW = {"rules": [{"name": "Größe", "category": "Home: & Garden", "boost": 1.5}]}
 
 
 @pytest.mark.anyio
-async def test_rules_that_are_put_are_in_the_file_and_in_the_next_list(
+async def test_rules_that_are_put_are_in_the_next_list_and_the_file_stays_as_it_is(
     with_rules: FastAPI, path: Path, received: list[Message]
 ) -> None:
     async with client_of(with_rules) as client:
@@ -154,41 +163,86 @@ async def test_rules_that_are_put_are_in_the_file_and_in_the_next_list(
         assert (await client.get("/v1/rules")).json() == answer.json()
         assert (await client.get("/v1/users/7/recommendations")).status_code == 200
 
-    assert rules.read(path) == (Rule(name="Größe", category="Home: & Garden", boost=1.5),)
-    assert not list(path.parent.glob("rules.yml.*"))
+    assert path.read_text() == GOOD
     [asked] = [request for request in received if isinstance(request, RerankRequest)]
     assert [rule.name for rule in asked.rules] == ["Größe"]
 
 
 @pytest.mark.anyio
-async def test_rules_that_cannot_be_written_change_nothing_and_the_answer_says_why(
-    with_rules: FastAPI, path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_another_gateway_and_one_that_starts_later_go_by_what_was_put(
+    with_rules: FastAPI, path: Path, live: LiveShop
 ) -> None:
-    def read_only(*_: object) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    assert live.store is not None
+    other = rules.ShopRules(path)
+    await other.refresh(live.store)
+    assert names(other) == ["summer sale", "gift card first"]
 
-    monkeypatch.setattr(durable_file, "replace", read_only)
     async with client_of(with_rules) as client:
-        answer = await client.put("/v1/rules", json=NEW)
-        held = (await client.get("/v1/rules")).json()["rules"]
+        await client.put("/v1/rules", json=NEW)
+    await other.refresh(live.store)
 
-    assert answer.status_code == 409
-    assert answer.json()["detail"].startswith(f"{path}: cannot be written: Read-only file system; edit the file")
+    assert names(other) == ["Größe"]
+
+
+@pytest.mark.anyio
+async def test_all_rules_can_be_taken_away(with_rules: FastAPI, shop: rules.ShopRules, live: LiveShop) -> None:
+    assert live.store is not None
+    async with client_of(with_rules) as client:
+        assert (await client.put("/v1/rules", json={"rules": []})).json() == {"rules": []}
+    await shop.refresh(live.store)
+    assert names(shop) == []
+
+
+@pytest.mark.anyio
+async def test_an_edit_of_the_file_overrules_what_was_put_before(
+    path: Path, live: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched_file, "LOOK_EVERY_S", 0.0)
+    assert live.store is not None
+    path.write_text(GOOD)
+    shop = rules.ShopRules(path)
+    await shop.save([Rule(name="put", category="a", boost=2.0)], live.store)
+    following = asyncio.create_task(shop.follow_file())
+    path.write_text(f"# a remark changes no rule{GOOD}")
+    await turns()
+    assert names(shop) == ["put"]
+    path.write_text("rules: [{name: edited, category: a, boost: 3}]")
+    await turns()
+    following.cancel()
+
+    await shop.refresh(live.store)
+    assert names(shop) == ["edited"]
+    await shop.save([], live.store)
+    await shop.refresh(live.store)
+    assert names(shop) == []
+
+
+@pytest.mark.anyio
+async def test_while_the_store_is_unavailable_nothing_is_put_and_what_holds_stays(
+    with_rules: FastAPI, live: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_: object) -> None:
+        raise StoreUnavailableError("gone")
+
+    assert live.store is not None
+    monkeypatch.setattr(live.store, "write_text", unavailable)
+    async with client_of(with_rules) as client:
+        assert (await client.put("/v1/rules", json=NEW)).status_code == 503
+        held = (await client.get("/v1/rules")).json()["rules"]
     assert [rule["name"] for rule in held] == ["summer sale", "gift card first"]
 
 
 @pytest.mark.anyio
-async def test_a_wrong_rule_is_refused_and_the_file_stays(with_rules: FastAPI, path: Path) -> None:
+async def test_a_wrong_rule_is_refused(with_rules: FastAPI, shop: rules.ShopRules) -> None:
     async with client_of(with_rules) as client:
         answer = await client.put("/v1/rules", json={"rules": [{"name": "x", "category": "a"}]})
     assert answer.status_code == 422
-    assert path.read_text() == GOOD
+    assert names(shop) == ["summer sale", "gift card first"]
 
 
 @pytest.mark.anyio
-async def test_without_a_file_there_are_no_rules_to_put(app: FastAPI) -> None:
+async def test_without_a_file_there_are_no_rules_until_some_are_put(app: FastAPI) -> None:
     async with client_of(app) as client:
         assert (await client.get("/v1/rules")).json() == {"rules": []}
-        answer = await client.put("/v1/rules", json=NEW)
-    assert answer.status_code == 409
-    assert "set GATEWAY_RULES_FILE" in answer.json()["detail"]
+        assert (await client.put("/v1/rules", json=NEW)).status_code == 200
+        assert (await client.get("/v1/rules")).json()["rules"][0]["name"] == "Größe"
