@@ -76,7 +76,9 @@ def in_window(lake: Path, window: Split, *, until: datetime | None = None) -> Sh
         for name, row, ids in (("user_id", "user", known.user_ids), ("item_id", "item", known.item_ids))
     )
     places = (
-        served.by_place(lake, since=window.cut, until=until).join(user_ids, on="user_id").join(item_ids, on="item_id", how="left")
+        served.by_place(lake, since=window.cut, until=until)
+        .join(user_ids, on="user_id")
+        .join(item_ids, on="item_id", how="left")
     )
     if places.is_empty():
         return None

@@ -1,5 +1,4 @@
-"""What the last items of users say of their taste: interactions and a catalogue in, what `recsys.ranking_features` asks.
-"""
+"""What the last items of users say of their taste: interactions and a catalogue in, what `recsys.ranking_features` asks."""
 
 from collections.abc import Iterator
 
