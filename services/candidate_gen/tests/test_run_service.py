@@ -62,6 +62,24 @@ def test_runs_come_newest_first_with_what_became_of_them(volume: Path) -> None:
         RunServicer(volume).ListRuns(ListRunsRequest(), CONTEXT)
 
 
+def test_what_lists_earned_by_the_log_stands_beside_their_run(volume: Path) -> None:
+    clicked, bought = ({"value": value, "low": 0.0, "high": 1.0} for value in (0.5, 0.25))
+    known = {"ips": bought, "snips": bought, "dr": clicked, "is_enough": True}
+    orders = {"its own": {"clicked": known, "bought": known | {"is_enough": False}}}
+    told = {"served": {"clicked": clicked, "bought": bought}, "orders": orders}
+    (volume / runs.REPORTS / "v2.json").write_text(json.dumps({"off_policy": told}))
+    (volume / runs.REPORTS / "v1.json").write_text(json.dumps({"off_policy": None}))
+    (volume / runs.REPORTS / "v0.json").write_text(json.dumps({"off_policy": {"served": 1}}))  # of another release
+    found = RunServicer(volume).ListRuns(ListRunsRequest(count=10), CONTEXT).runs
+    assert [(one.order, one.outcome, one.value) for one in found[0].earned] == [
+        (runs.AS_SERVED, "clicked", 0.5),
+        (runs.AS_SERVED, "bought", 0.25),
+        ("its own", "clicked", 0.5),
+    ]
+    assert not found[1].earned
+    assert not found[2].earned
+
+
 def test_the_models_of_a_report_stand_beside_its_run(volume: Path) -> None:
     figures = {"recall@20": {"value": 0.125, "low": 0.1, "high": 0.2}}
     rows = [{"name": "als", "metrics": figures}, {"name": "popularity", "metrics": figures}]

@@ -151,6 +151,7 @@ def test_the_model_page_has_every_training_with_baselines_and_why_it_was_refused
     assert "<b>0.0712</b><small>–</small>" in page
     assert '<small class="refusal">ndcg@20 &lt;b&gt;worse</small>' in page
     assert "<td>not judged</td>" in page
+    assert page.count("A list, by what was shown: clicked the new &lt;order&gt; 0.250 [0.200, 0.300]") == 1
 
 
 def test_a_kept_version_is_made_live_after_what_the_gate_said_was_read(

@@ -18,6 +18,7 @@ from recsys.v1.run_service_pb2 import (
     RUN_STATE_REMOVED,
     ActivateVersionRequest,
     ActivateVersionResponse,
+    EarnedByList,
     FileRows,
     GetReportRequest,
     GetReportResponse,
@@ -106,6 +107,7 @@ class RunServicer(RunServiceServicer):
             users_judged=run.users_judged,
             refusal=run.refusal,
             forced=run.forced,
+            earned=[EarnedByList(**each.model_dump()) for each in runs.earned(self._volume, run.version)],
             has_report=runs.report_path(self._volume, run.version).is_file(),
         )
         told.trained_at.FromDatetime(run.trained_at)

@@ -1,5 +1,4 @@
-"""What the last items of users say of their taste: interactions and a catalogue in, what `recsys.ranking_features` asks.
-"""
+"""What users took up last, and what it is a taste of: interactions and a catalogue in, histories and a shelf out."""
 
 from collections.abc import Iterator
 

@@ -128,6 +128,60 @@ def compared_with(volume: Path, version: str) -> list[Baseline]:
         return []
 
 
+class _Interval(BaseModel):
+    value: float
+    low: float  # of 95 %
+    high: float
+
+
+class Earned(_Interval):
+    """What lists earned by the log of what was shown in the run's newest window, or would have earned, a list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order: str  # of the lists
+    outcome: str  # clicked or bought
+
+
+class _Estimate(BaseModel):
+    dr: _Interval
+    is_enough: bool
+
+
+class _OffPolicy(BaseModel):
+    """What a report has of it."""
+
+    served: dict[str, _Interval]  # by outcome
+    orders: dict[str, dict[str, _Estimate]]
+
+
+AS_SERVED: Final = "as it was served"
+
+
+def earned(volume: Path, version: str) -> list[Earned]:
+    """What the run's report says of the lists as they were shown, then of its own orders by the doubly robust estimate.
+
+    Nothing where no list was shown. An order that has too little in common with them to tell is left out.
+
+    Raises: OSError.
+    """
+    try:
+        told = _OffPolicy.model_validate(
+            json.loads(report_path(volume, version).with_suffix(".json").read_bytes())["off_policy"]
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # nothing was shown, of another release, or cut off
+        return []
+    orders = {
+        order: {outcome: each.dr for outcome, each in estimates.items() if each.is_enough}
+        for order, estimates in told.orders.items()
+    }
+    return [
+        Earned(order=order, outcome=outcome, **dict(found))
+        for order, outcomes in {AS_SERVED: told.served, **orders}.items()
+        for outcome, found in outcomes.items()
+    ]
+
+
 def _means(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
     return {name: metrics[name]["value"] for name in FIGURES if name in metrics}
 
