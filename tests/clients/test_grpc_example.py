@@ -88,11 +88,6 @@ def test_what_is_bought_together_comes_in_its_order_through_both_stages_and_then
 ) -> None:
     found = httpx.get(f"{stack.gateway_url}/v1/items/item-02/bought-together?count=5", timeout=20).json()
     assert [item["item_id"] for item in found["items"]][:3] == ["item-09", "item-03", "item-06"]
-    assert [item["sources"] for item in found["items"]] == [
-        ["bought_together"],
-        ["bought_together"],
-        ["similar", "bought_together"],
-        ["similar"],
-        ["similar"],
-    ]
+    assert ["bought_together" in item["sources"] for item in found["items"]] == [True] * 3 + [False] * 2
+    assert found["items"][3]["sources"] == ["similar"]
     assert found["level"] == "full"

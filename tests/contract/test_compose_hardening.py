@@ -121,13 +121,13 @@ def test_a_write_to_the_store_is_on_the_disk_before_it_is_answered() -> None:
         (
             "models:/artifacts",
             {"trainer", "trainer-schedule", "trainer-spark", "recsys"},
-            {"candidate-gen", "reranker"},
+            {"candidate-gen", "reranker", "event-sink"},
         ),
         # the page makes a version live through candidate-gen, which can change none
         (
             "live:/artifacts/live",
             {"trainer", "trainer-schedule", "trainer-spark", "recsys", "candidate-gen"},
-            {"reranker"},
+            {"reranker", "event-sink"},
         ),
         ("lake:/artifacts/lake", {"event-sink", "recsys"}, {"trainer", "trainer-schedule", "trainer-spark"}),
         ("spark-input:/input/demo", {"spark-data"}, {"spark-worker", "trainer-spark"}),

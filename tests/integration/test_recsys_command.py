@@ -98,7 +98,7 @@ def test_lists_are_those_of_the_api(system: System) -> None:
     assert SHOP.item_ids[0] not in [item_id for item_id, _ in items_of(similar)]
     together = system.json("similar", SHOP.item_ids[0], "--bought-together")
     assert [item_id for item_id, _ in items_of(together)][:2] == [SHOP.item_ids[5], SHOP.item_ids[8]]
-    assert [item["sources"] for item in together["items"]][:2] == [["bought_together"], ["similar", "bought_together"]]
+    assert ["bought_together" in item["sources"] for item in together["items"]] == [True] * 2 + [False] * 8
 
 
 def test_what_is_not_there_is_status_4(system: System) -> None:

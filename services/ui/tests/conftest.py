@@ -117,7 +117,7 @@ def activity() -> list[dict[str, Any]]:
 
 
 SPREAD = {"items": 1500, "on_sale": 1402, "gini": 0.541, "top_share": 0.118}
-COVERAGE = {"catalogue": 3684, "yesterday": SPREAD | {"on_sale": 921, "top_share": 0.2}, "week": SPREAD}
+COVERAGE = {"catalogue": 3684, "yesterday": SPREAD | {"on_sale": 921}, "week": SPREAD}
 DRIFT = {
     "version": "<b>v2",
     "items": {"events": 1180, "known": 1130},

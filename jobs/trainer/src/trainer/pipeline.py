@@ -129,9 +129,15 @@ def _fit_and_publish(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
     content = None
-    if decided.judgement and decided.judgement.new_items and decided.judgement.new_items.wins:
+    of_new_items = decided.judgement.new_items if decided.judgement else None
+    if of_new_items and of_new_items.wins:
         with step("item content"):
-            content = new_items.fit(ready.embeddings, known, shop.catalogue)
+            content = new_items.fit(ready.embeddings, known, shop.catalogue, scale=of_new_items.scale)
+            if content is not None and of_new_items.few is not None:
+                drawn = new_items.shrunk_to(
+                    ready.embeddings, known, shop.catalogue, content, strength=of_new_items.few.strength
+                )
+                ready = replace(ready, embeddings=drawn)
     popularity = popularity_of(decided.recipe, fitted_model, known, settings=settings)
     del fitted_model
     with step("index"):

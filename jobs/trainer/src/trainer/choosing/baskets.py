@@ -126,5 +126,5 @@ def judge(of: OfWindow, item_embeddings: NDArray[np.float32] | None, *, seed: in
     if item_embeddings is not None:
         lists[SIMILAR] = basket_completion.similar(item_embeddings, of.held.asked)
         lists[FILLED] = basket_completion.filled(of.together, lists[SIMILAR])
-    recall = {name: of.held.recall(lists[name]) for name in LISTS if name in lists}
+    recall: dict[str, NDArray[np.float64]] = {name: of.held.recall(lists[name]) for name in LISTS if name in lists}
     return JudgedBaskets(of.cut, of.info, len(of.held.items), recall, seed)
