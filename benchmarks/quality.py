@@ -175,10 +175,11 @@ def online_retail(data: Path, *, seeds: int) -> None:
     shop = online_retail_shop(data)
     windows = rolling(shop.events, weights=shop.weights, windows=5, horizon_days=RECENT_DAYS)
     to_try = default_recipes(windows[-1].train)
+    known = Facts.of(shop).catalogue
     fits = KeptFits(0)
     for number, window in enumerate(windows):
         before = windows[number - 1 : number]
-        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of)
+        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of, catalogue=known)
         fits.keep_only([window])
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
