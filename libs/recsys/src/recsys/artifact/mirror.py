@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from recsys import durable_file
-from recsys.artifact import checks, layout, writer
+from recsys.artifact import checks, layout, runs, writer
 from recsys.artifact.manifest import FileEntry
 from recsys.artifact.object_store import Listing, ObjectStore
 from recsys.artifact.reader import parsed_manifest
@@ -34,6 +34,7 @@ _LOCK: Final = ".mirror-lock"
 _PREVIOUS: Final = "PREVIOUS"  # the version that was live before, which stays to go back to
 _ENDS_WITHIN_S: Final = 5.0
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
+_MOST_RUNS: Final = 100  # of the newest: as many as the API tells
 _HASHED_AT_ONCE: Final = 256 * 1024  # as `checks`: between two of them requests have the processor
 
 
@@ -94,6 +95,7 @@ class Mirror:
                 self._activate(version)
             if version in listing.held and version not in layout.held_versions(self._volume):
                 writer.hold(self._volume, version)
+        self._follow_runs(listing)
         if refused:
             raise refused[0]
 
@@ -193,6 +195,19 @@ class Mirror:
         if newest not in ("", self._newest):
             durable_file.replace(self._volume / layout.NEWEST, self._store.manifest_text(newest))
         self._newest = newest
+
+    def _follow_runs(self, listing: Listing) -> None:
+        """Have what the runs left, wherever they ran: the run itself last, so that nothing of it is missing then."""
+        folder = self._volume / runs.REPORTS
+        told = (name for name in listing.reports if name.endswith(runs.OF_ELSEWHERE) and layout.is_version_name(name))
+        lacking = [name for name in sorted(told)[-_MOST_RUNS:] if not (folder / name).exists()]
+        if not lacking:
+            return
+        folder.mkdir(exist_ok=True)
+        for name in lacking:
+            left = {*runs.report_files(name.removesuffix(runs.OF_ELSEWHERE)), runs.ROWS.name} & listing.reports
+            for one in (*sorted(left), name):
+                durable_file.replace(folder / one, self._store.report(one))
 
     def _let_go(self) -> None:
         """Remove every version but the live one, those held and the one before; and what was not fetched to its end."""
