@@ -50,7 +50,8 @@ class RunServicer(RunServiceServicer):
     def ListRuns(self, request: ListRunsRequest, context: grpc.ServicerContext) -> ListRunsResponse:  # noqa: N802
         check_count("count", request.count, at_most=_MOST_RUNS)
         known = {run.version: run for run in runs.read(self._volume)}
-        kept = self._kept()
+        stored = layout.stored_versions(self._volume) if self._opened_store() is not None else []
+        kept = {*layout.list_versions(self._volume), *stored}
         for version in layout.list_versions(self._volume):
             if version not in known and (run := _run_of(self._volume, version)):  # of a trainer of earlier days
                 known[version] = run
@@ -80,18 +81,6 @@ class RunServicer(RunServiceServicer):
             )
             raise NotActivatedError(version[:_LONGEST_NAME], reason) from error
         return ActivateVersionResponse(artifact_version=version, refusal=refusal)
-
-    def _kept(self) -> set[str]:
-        """The versions that there are; of the object store those fetched, where it does not answer."""
-        kept = set(layout.list_versions(self._volume))
-        store = self._opened_store()
-        if store is None:
-            return kept
-        try:
-            return kept | set(store.listing().versions)
-        except ObjectStoreError as error:
-            _log.warning("versions of the object store are not known", extra={"reason": str(error)})
-            return kept
 
     def _activate(self, version: str) -> str:
         """Why the gate had refused it."""

@@ -82,6 +82,8 @@ class Mirror:
     def _follow(self) -> None:
         current, listing = self._store.current(), self._store.listing()
         self._follow_newest(listing)
+        if listing.versions != layout.stored_versions(self._volume):
+            writer.note_stored(self._volume, listing.versions)
         for version in set(layout.held_versions(self._volume)) - set(listing.held):
             writer.release(self._volume, version)
         refused: list[ArtifactError] = []
@@ -204,10 +206,9 @@ class Mirror:
         if not lacking:
             return
         folder.mkdir(exist_ok=True)
-        for name in lacking:
-            left = {*runs.report_files(name.removesuffix(runs.OF_ELSEWHERE)), runs.ROWS.name} & listing.reports
-            for one in (*sorted(left), name):
-                durable_file.replace(folder / one, self._store.report(one))
+        left = [file for name in lacking for file in runs.report_files(name.removesuffix(runs.OF_ELSEWHERE))]
+        for name in (*(file for file in (*left, runs.ROWS.name) if file in listing.reports), *lacking):
+            durable_file.replace(folder / name, self._store.report(name))
 
     def _let_go(self) -> None:
         """Remove every version but the live one, those held and the one before; and what was not fetched to its end."""
