@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from two_tastes import DAYS, START, two_tastes
 
@@ -162,6 +163,66 @@ def test_what_does_not_help_or_costs_the_others_does_not_go_live(judged: JudgedN
     assert [each.wins for each in (no_better, too_dear, few)] == [False] * 3
     assert no_better.reason.startswith("new items have no embeddings: recall@20 of new items +0.0000")
     assert few.reason == "new items have no embeddings: 29 users took any up, 30 are needed"
+
+
+def test_short_vectors_are_lengthened_where_that_is_surely_better_for_all(
+    shop: Shop, window: Split, fitted: Embeddings, judged: JudgedNewItems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_items, "SCALES", (1.0,))
+    as_they_are = new_items.judge(fitted, window, Facts.of(shop), Blend(), settings=SETTINGS)
+    assert as_they_are is not None
+    assert judged.scale > as_they_are.scale == 1
+    assert judged.lists.mean() > as_they_are.lists.mean()
+    assert f", with vectors {judged.scale:g} times as long" in judged.reason
+    np.testing.assert_array_equal(judged.lists_today, as_they_are.lists_today)
+    short, long = (new_items.fit(fitted, window.train, shop.catalogue, scale=scale) for scale in (1.0, 3.0))
+    assert short is not None
+    assert long is not None
+    np.testing.assert_allclose(long.weights, 3 * short.weights, atol=1e-5)
+
+
+def test_items_with_few_users_are_drawn_towards_what_their_facts_say(
+    shop: Shop, window: Split, fitted: Embeddings
+) -> None:
+    content = new_items.fit(fitted, window.train, shop.catalogue)
+    assert content is not None
+    pairs = window.train.weights.tocoo()
+    kept = (pairs.col != 0) | (np.cumsum(pairs.col == 0) <= 2)  # of the first item two users are left
+    weights = sp.csr_matrix((pairs.data[kept], (pairs.row[kept], pairs.col[kept])), pairs.shape)
+    known = replace(window.train, weights=weights)
+    drawn = new_items.shrunk_to(fitted, known, shop.catalogue, content, scale=1.5, strength=6.0)
+    [first] = content.vectors(item_content.items_of(shop.catalogue, known.item_ids[:1]))
+    np.testing.assert_allclose(drawn.item[0], 0.25 * fitted.item[0] + 0.75 * 1.5 * first, rtol=1e-4)
+    np.testing.assert_array_equal(drawn.item[1:], fitted.item[1:])
+    np.testing.assert_array_equal(drawn.user, fitted.user)
+
+
+def test_they_are_judged_by_who_takes_them_up_and_by_all(shop: Shop) -> None:
+    """Items that three bought before the cut, and nine others of their taste after it."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for item in range(NEW):
+        buyers = rng.permutation(np.arange(item % 2, 120, 2))[:12]
+        for place, user in enumerate(buyers.tolist()):
+            moment = CUT + timedelta(days=-20 if place < 3 else 1, minutes=int(rng.integers(10_000)))
+            rows.append((f"u{user:03}", f"f{item:03}", "purchase", moment, 1.0, None))
+    others = shop.events.filter(pl.col("item_id") < "n006")  # few new ones, which take no places from these
+    events = pl.concat([others, pl.DataFrame(rows, schema=shop.events.schema, orient="row")]).sort("timestamp")
+    of_few = shop.catalogue.filter(pl.col("item_id").str.starts_with("n"))
+    of_few = of_few.filter(pl.col("item_id") != "never").with_columns(pl.col("item_id").str.replace("n", "f"))
+    listed = shop.catalogue.filter(pl.col("item_id") < "n006")
+    longer = Shop(events, pl.concat([listed, of_few]), WEIGHTS)
+    window = splits.temporal(events, weights=WEIGHTS, cut=CUT, horizon_days=41)
+    fitted = als.fit(window.train, RECIPE.settings, seed=0)
+    judged = new_items.judge(fitted, window, Facts.of(longer), Blend(), settings=SETTINGS)
+    assert judged is not None
+    assert judged.few is not None
+    assert judged.few.users > 100
+    assert judged.few.gain.low > 0
+    assert judged.few.change.value >= 0
+    assert judged.few.reason.startswith("items with up to 5 users are drawn towards theirs by content")
+    worse = replace(judged.few.change, value=-0.001)
+    assert not replace(judged.few, change=worse).wins
 
 
 def test_lists_are_those_of_the_reranker(window: Split, fitted: Embeddings) -> None:

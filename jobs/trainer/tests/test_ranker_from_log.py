@@ -105,7 +105,10 @@ def test_of_the_candidates_that_were_shown_those_taken_then_teach_the_ranker(
         shown_on(DAYS - 5, "in the window that judges", unseen),
     ]
     when = shown[0]["unix_ms"] + 60_000
-    done = [click("in the window", "u002", unseen[1]) | {"unix_ms": when}, click(shown[1]["list_id"], "u002", unseen[0])]
+    done = [
+        click("in the window", "u002", unseen[1]) | {"unix_ms": when},
+        click(shown[1]["list_id"], "u002", unseen[0]),
+    ]
 
     found = exposures.in_window(lake_of(tmp_path, shown, done), before, until=held_out[-1].cut)
     assert found is not None

@@ -80,7 +80,9 @@ def test_a_version_has_vectors_of_items_where_its_file_has_the_column(tmp_path: 
     vectors = [packed([1.0, float(row)]) if row < 3 else None for row in range(len(shop.item_ids))]
     catalogue = open_artifact(publish(replace(shop, vectors=vectors), tmp_path / "with")).catalogue
     assert [catalogue.item(row).vector for row in (1, 3)] == [vectors[1], None]
-    assert catalogue.item(1).attributes == open_artifact(publish(shop, tmp_path / "without")).catalogue.item(1).attributes
+    assert (
+        catalogue.item(1).attributes == open_artifact(publish(shop, tmp_path / "without")).catalogue.item(1).attributes
+    )
 
 
 def test_a_version_has_the_map_or_no_word_of_it(tmp_path: Path, shop: Shop) -> None:

@@ -31,7 +31,7 @@ from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import foldable, going_live, histories, index, publish, two_stage
+from trainer.publishing import foldable, going_live, histories, index, publish, store, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -91,6 +91,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
     path = _report(version, decided, spec, of_window, settings=settings)
+    store.publish_run(settings, version)
     off_policy = decided.judgement.off_policy if decided.judgement else None
     return Outcome(
         version,
@@ -129,9 +130,15 @@ def _fit_and_publish(
             decided.recipe, fitted_model, known, recent_days=settings.recent_days, seed=settings.seed
         )
     content = None
-    if decided.judgement and decided.judgement.new_items and decided.judgement.new_items.wins:
+    of_new_items = decided.judgement.new_items if decided.judgement else None
+    if of_new_items and of_new_items.wins:
         with step("item content"):
-            content = new_items.fit(ready.embeddings, known, shop.catalogue)
+            content = new_items.fit(ready.embeddings, known, shop.catalogue, scale=of_new_items.scale)
+            if content is not None and of_new_items.few is not None:
+                drawn = new_items.shrunk_to(
+                    ready.embeddings, known, shop.catalogue, content, strength=of_new_items.few.strength
+                )
+                ready = replace(ready, embeddings=drawn)
     popularity = popularity_of(decided.recipe, fitted_model, known, settings=settings)
     del fitted_model
     with step("index"):

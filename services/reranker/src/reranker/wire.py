@@ -109,7 +109,9 @@ def _vector(field: str, content: bytes) -> NDArray[np.float32]:
 
 def _values(field: str, content: bytes, dtype: np.dtype[Value]) -> NDArray[Value]:
     if len(content) % dtype.itemsize:
-        raise InvalidArgumentError(f"{field}: expected {dtype.name} values of {dtype.itemsize} bytes each, found {len(content)} bytes")
+        raise InvalidArgumentError(
+            f"{field}: expected {dtype.name} values of {dtype.itemsize} bytes each, found {len(content)} bytes"
+        )
     return np.frombuffer(content, dtype)
 
 

@@ -6,9 +6,9 @@ among all items, in the lists that would be served: what they take from the othe
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 from zlib import crc32
 
@@ -43,6 +43,15 @@ K: Final = 20
 _OF_TURN: Final = 10  # and those by turn
 PROPOSED: Final = 20  # new items among the candidates of an answer, as candidate_gen has them unless told otherwise
 MOST_LOST: Final = 0.005  # of Recall@20 of all items, by the interval's lower end
+FEW: Final = 5
+"""An item with no more users is drawn towards what its facts say."""
+
+STRENGTHS: Final = (2.0, 5.0, 10.0)
+"""Of the map, in users: of an item with as many, half is what was learnt."""
+
+SCALES: Final = (1.0, 1.5, 2.0, 3.0)
+"""Of the map. Regression shortens vectors, and dot products let the long ones stand first."""
+
 BY_CONTENT: Final = "by content"
 TODAY: Final = "the latest first, each user's turn begins elsewhere"
 OF_CATEGORIES: Final = "popular categories first"
@@ -61,7 +70,8 @@ class Facts:
 
     @classmethod
     def of(cls, shop: Shop) -> "Facts":
-        """As events first told it: nothing that came later, by which an item is known in no window. Vectors as they are."""
+        """As events first told it: nothing that came later, by which an item is known in no window. Of vectors nobody
+        says what they were."""
         told = shop.catalogue if shop.first_told is None else shop.first_told
         vectors = shop.catalogue.select("item_id", cs.by_name(VECTOR, require_all=False))
         told = told.drop(VECTOR, strict=False).join(vectors, on="item_id", how="left")
@@ -72,16 +82,39 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class JudgedFew:
+    """Embeddings of items with few users, drawn towards the map: n / (n + strength) of what was learnt of n users."""
+
+    strength: float  # of `STRENGTHS`
+    users: int  # who took some of these items up
+    gain: PairedDifference  # of Recall@20 of these items, in the lists that would be served
+    change: PairedDifference  # of Recall@20 of all items
+
+    @property
+    def wins(self) -> bool:
+        """Whether they reach more of those who take them, by more than noise, and the rest stays as good."""
+        return self.gain.low > 0 and self.change.value >= 0 and self.change.low > -MOST_LOST
+
+    @property
+    def reason(self) -> str:
+        """By how much they are drawn, and why."""
+        told = f"recall@{K} of them {with_interval(self.gain)}, of all items {with_interval(self.change)}"
+        return f"items with up to {FEW} users are drawn towards theirs by content ({self.strength:g}): {told}"
+
+
+@dataclass(frozen=True)
 class JudgedNewItems:
     """What the map from facts to embeddings is worth on a window. It goes live only where it wins."""
 
     items: int  # without an event before the window
     recall: dict[str, NDArray[np.float64]]  # name of the order → Recall@20 of new items alone, [n_users]
+    scale: float  # of `SCALES`, by which their vectors are lengthened
     lists: NDArray[np.float64]  # Recall@20 of all items in the lists that would be served, [n_judged users]
     lists_today: NDArray[np.float64]  # the same users' in those of today: new items by turn, and with no fit
     share: float  # of the places of these lists that new items take
     share_today: float
     seed: int
+    few: "JudgedFew | None" = None  # items with few users, shrunk towards the map; none: it gains nothing
 
     @property
     def users(self) -> int:
@@ -110,7 +143,9 @@ class JudgedNewItems:
             return f"new items have no embeddings: {self.users} users took any up, {ENOUGH_USERS} are needed"
         has = "have embeddings by content" if self.wins else "have no embeddings"
         told = f"recall@{K} of new items {with_interval(self.gain)} over today's order"
-        return f"new items {has}: {told}, of all items {with_interval(self.change)}"
+        lengthened = "" if self.scale == 1 else f", with vectors {self.scale:g} times as long"
+        few = f"; {self.few.reason}" if self.wins and self.few else ""
+        return f"new items {has}: {told}, of all items {with_interval(self.change)}{lengthened}{few}"
 
     def intervals(self) -> dict[str, Interval]:
         """Recall@20 of new items, by each order."""
@@ -134,24 +169,62 @@ def judge(
     if content is None:
         return None
     vectors = content.vectors(item_content.items_of(facts.catalogue, new.item_ids))
-    lists = _Lists.of(embeddings, window, new, vectors, blend, settings=settings)
+    lists_of = partial(_lists, window=window, new=new, vectors=vectors, blend=blend, settings=settings)
+    lists = lists_of(embeddings, scales=SCALES)
+    scale = _surest(lists, seed=settings.seed)
+    few = None
+    if not blend.ranker:
+
+        def lists_shrunk(strength: float) -> _Lists:
+            shrunk = shrunk_to(embeddings, window.train, facts.catalogue, content, scale=scale, strength=strength)
+            return lists_of(shrunk, scales=(scale,))[scale]
+
+        few = _few(window, lists[scale], lists_shrunk, settings=settings)
     judged = JudgedNewItems(
         items=len(new.item_ids),
         recall=_recall_of_new(embeddings, window.train, new, vectors, facts, settings=settings),
-        lists=lists.recall,
-        lists_today=lists.recall_today,
-        share=lists.share,
-        share_today=lists.share_today,
+        scale=scale,
+        few=few,
+        lists=lists[scale].recall,
+        lists_today=lists[0.0].recall,
+        share=lists[scale].share,
+        share_today=lists[0.0].share,
         seed=settings.seed,
     )
     _log.info(judged.reason)
     return judged
 
 
-def fit(embeddings: Embeddings, known: Interactions, catalogue: pl.DataFrame) -> ItemContent | None:
-    """The map to the embeddings of a model of these interactions; none where no item of them has facts."""
+def fit(
+    embeddings: Embeddings, known: Interactions, catalogue: pl.DataFrame, *, scale: float = 1.0
+) -> ItemContent | None:
+    """The map to the embeddings of a model of these interactions; none where no item of them has facts.
+
+    Args:
+        scale: by which every vector of it is lengthened.
+    """
     users = np.bincount(known.weights.indices, minlength=len(known.item_ids))
-    return item_content.fit(embeddings.item, users, catalogue, known.item_ids)
+    return item_content.fit(embeddings.item * np.float32(scale), users, catalogue, known.item_ids)
+
+
+def shrunk_to(
+    embeddings: Embeddings,
+    known: Interactions,
+    catalogue: pl.DataFrame,
+    content: ItemContent,
+    *,
+    scale: float = 1.0,
+    strength: float,
+) -> Embeddings:
+    """Items with few users between what was learnt and `scale` times the map; all others, and users, as they are."""
+    users = np.bincount(known.weights.indices, minlength=len(known.item_ids))
+    rows = np.flatnonzero((users > 0) & (users <= FEW))
+    mapped = scale * content.vectors(item_content.items_of(catalogue, [known.item_ids[row] for row in rows]))
+    rows, mapped = rows[mapped.any(axis=1)], mapped[mapped.any(axis=1)]
+    learnt = (users[rows] / (users[rows] + strength))[:, None]
+    item = embeddings.item.copy()
+    item[rows] = learnt * item[rows] + (1 - learnt) * mapped
+    return replace(embeddings, item=item)
 
 
 def _with_never_sold(window: Split, facts: Facts) -> NewItems | None:
@@ -239,55 +312,91 @@ def _of_categories(train: Interactions, new: NewItems, facts: Facts, *, settings
 
 @dataclass(frozen=True)
 class _Lists:
-    """Recall@20 of all items, of the lists that would be served: with the map, and as today."""
+    """Of some users: those that would be served, and what was taken of them."""
 
-    recall: NDArray[np.float64]  # [n_judged]
-    recall_today: NDArray[np.float64]
-    share: float  # of the places that new items take with the map
-    share_today: float
+    items: NDArray[np.int32]  # [n_judged, K] rows; new items follow those of the window
+    recall: NDArray[np.float64]  # [n_judged] Recall@20 of all items
+    share: float  # of the places that new items take
 
-    @classmethod
-    def of(
-        cls,
-        embeddings: Embeddings,
-        window: Split,
-        new: NewItems,
-        vectors: NDArray[np.float32],
-        blend: Blend,
-        *,
-        settings: Settings,
-    ) -> "_Lists":
-        """Where a ranker has trees, new items stand behind all that it ranks: nothing changes."""
-        users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
-        served = blending.blended(
-            embeddings, window.train, replace(blend, ranker=None), recent_days=settings.recent_days
-        )
-        turns = _today(window.train, new)
-        has_facts = vectors.any(axis=1)  # of any other the reranker knows no fit either
-        is_launched = new.first_seen > 0  # an item that the API brings has a day; one of the catalogue has none
-        mapped: list[NDArray[np.int32]] = []
-        today: list[NDArray[np.int32]] = []
-        for start in range(0, len(users), _USERS_AT_ONCE):
-            rows = users[start : start + _USERS_AT_ONCE]
-            values = served.values(rows)
-            of_turn = ranking.top_k(turns.scores(rows), min(_OF_TURN, len(is_launched)))
-            lowest = np.broadcast_to(values.personal.min(axis=1, keepdims=True), (len(rows), len(is_launched)))
-            today.append(_ranked_with(of_turn, lowest, is_launched, values, blend.info))
-            of_new = np.where(has_facts, embeddings.user[rows] @ vectors.T, lowest)
-            best = ranking.top_k(of_new, min(PROPOSED, len(is_launched)))
-            proposed = blending.each_once([best, of_turn])
-            mapped.append(
-                today[-1] if blend.ranker else _ranked_with(proposed, of_new, is_launched, values, blend.info)
-            )
-        # new items are rows below -1: -2 is the first of them
-        lists = [
-            np.where(each < -1, window.test.shape[1] - 2 - each, each) for each in map(np.concatenate, (mapped, today))
-        ]
-        test = sp.hstack([window.test, new.test], format="csr")[users]
-        relevant = np.diff(test.indptr)
-        recall, recall_today = (metrics.recall(find_hits(each, test), relevant, K) for each in lists)
-        share, share_today = (float((each >= window.test.shape[1]).mean()) for each in lists)
-        return cls(recall, recall_today, share, share_today)
+
+def _lists(
+    embeddings: Embeddings,
+    window: Split,
+    new: NewItems,
+    vectors: NDArray[np.float32],
+    blend: Blend,
+    *,
+    scales: Sequence[float],
+    settings: Settings,
+) -> dict[float, _Lists]:
+    """With the map times each of the scales; and those of today, under 0.
+
+    Where a ranker has trees, new items stand behind all that it ranks: nothing changes.
+    """
+    users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
+    served = blending.blended(embeddings, window.train, replace(blend, ranker=None), recent_days=settings.recent_days)
+    turns = _today(window.train, new)
+    has_facts = vectors.any(axis=1)  # of any other the reranker knows no fit either
+    is_launched = new.first_seen > 0  # an item that the API brings has a day; one of the catalogue has none
+    made: dict[float, list[NDArray[np.int32]]] = {scale: [] for scale in (0.0, *scales)}
+    for start in range(0, len(users), _USERS_AT_ONCE):
+        rows = users[start : start + _USERS_AT_ONCE]
+        values = served.values(rows)
+        of_turn = ranking.top_k(turns.scores(rows), min(_OF_TURN, len(is_launched)))
+        lowest = np.broadcast_to(values.personal.min(axis=1, keepdims=True), (len(rows), len(is_launched)))
+        made[0.0].append(_ranked_with(of_turn, lowest, is_launched, values, blend.info))
+        of_new = embeddings.user[rows] @ vectors.T
+        for scale in scales:
+            if blend.ranker:
+                made[scale].append(made[0.0][-1])
+                continue
+            fit = np.where(has_facts, scale * of_new, lowest).astype(np.float32)
+            best = ranking.top_k(fit, min(PROPOSED, len(is_launched)))
+            made[scale].append(_ranked_with(blending.each_once([best, of_turn]), fit, is_launched, values, blend.info))
+    test = sp.hstack([window.test, new.test], format="csr")[users]
+    n_items, relevant = window.test.shape[1], np.diff(test.indptr)
+    found = {}
+    for scale, parts in made.items():
+        items = np.concatenate(parts)
+        items = np.where(items < -1, n_items - 2 - items, items)  # new items are rows below -1: -2 is the first of them
+        recall = metrics.recall(find_hits(items, test), relevant, K)
+        found[scale] = _Lists(items, recall, float((items >= n_items).mean()))
+    return found
+
+
+def _surest(lists: Mapping[float, _Lists], *, seed: int) -> float:
+    """The scale whose gain over the map as it is has the highest lower end; 1 where none has one above 0."""
+    as_it_is = lists[1.0].recall
+    longer = {scale: bootstrap.paired(lists[scale].recall, as_it_is, seed=seed).low for scale in lists if scale > 1}
+    low = {1.0: 0.0} | longer
+    return max(low, key=lambda scale: low[scale])
+
+
+def _few(
+    window: Split, as_it_is: _Lists, lists_shrunk: Callable[[float], _Lists], *, settings: Settings
+) -> JudgedFew | None:
+    """Of the strengths that win, the one whose gain is surest; none where none wins, or few users can tell."""
+    users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
+    of_train = np.bincount(window.train.weights.indices, minlength=window.test.shape[1])
+    test = sp.csr_matrix(window.test[users].multiply((of_train > 0) & (of_train <= FEW)))
+    test.eliminate_zeros()
+    took = np.flatnonzero(np.diff(test.indptr))
+    if len(took) < ENOUGH_USERS:
+        return None
+    test, relevant = test[took], np.diff(test[took].indptr)
+
+    def recall(lists: _Lists) -> NDArray[np.float64]:
+        known = np.where(lists.items[took] < test.shape[1], lists.items[took], -1)
+        return metrics.recall(find_hits(known, test), relevant, K)
+
+    def judged(strength: float) -> JudgedFew:
+        lists = lists_shrunk(strength)
+        gain = bootstrap.paired(recall(lists), recall(as_it_is), seed=settings.seed)
+        change = bootstrap.paired(lists.recall, as_it_is.recall, seed=settings.seed)
+        return JudgedFew(strength, len(took), gain, change)
+
+    winning = [each for each in map(judged, STRENGTHS) if each.wins]
+    return max(winning, key=lambda each: each.gain.low, default=None)
 
 
 def _ranked_with(

@@ -1,7 +1,8 @@
 """Item embeddings and what the catalogue says of the items in, a map from the second to the first out.
 
-Ridge regression on hashed features and the vectors that the shop brings: W = (XᵀCX + λI)⁻¹ XᵀCY, where C weighs each item by log(1 + its users), since an
-embedding says the more the more people it is made of. Items without users have no embedding to learn from.
+Ridge regression on hashed features and the vectors that the shop brings: W = (XᵀCX + λI)⁻¹ XᵀCY, where C weighs each
+item by log(1 + its users), since an embedding says the more the more people it is made of. Items without users have no
+embedding to learn from.
 """
 
 import logging
@@ -125,8 +126,9 @@ def _solved(
     rows: NDArray[np.int64],
     weighing: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Weights of the used columns and of the vectors, float64 [n_used + length, dim]: by the smaller of the two squares,
-    a few dimensions at once.
+    """Weights of the used columns, then of the vectors, float64 [n_used + length, dim].
+
+    By the smaller of the two squares, a few dimensions at once.
 
     Args:
         hashed: [n, n_used]; these, the vectors [n, length] and the embeddings of `rows` are times `weighing` [n, 1].

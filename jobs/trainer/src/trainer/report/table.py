@@ -34,8 +34,8 @@ HEADER: Final = (
     "| model | dim | Recall@20 | NDCG@20 | Recall@10 | NDCG@10 | fit | settings |\n|---|---|---|---|---|---|---|---|"
 )
 NEW_ITEMS_HEADER: Final = (
-    f"| window from | new items | users | {' | '.join(ORDERS)} | all items, minus today's lists | live |\n"
-    f"|{'---|' * (len(ORDERS) + 5)}"
+    f"| window from | new items | users | {' | '.join(ORDERS)} | length | all items, minus today's lists | live |\n"
+    f"|{'---|' * (len(ORDERS) + 6)}"
 )
 BASKETS_HEADER: Final = (
     f"| window from | baskets | people | {' | '.join(baskets.LISTS)} | bought together over similar items |\n"
@@ -88,7 +88,8 @@ class NewItemsRow:
         recalls = (found.told() for found in of.intervals().values())
         change = f"{with_interval(of.change)}, {of.share:.1%} of the places"
         return (
-            f"| {self.cut:%Y-%m-%d} | {of.items} | {of.users} | {' | '.join(recalls)} | {change} | "
+            f"| {self.cut:%Y-%m-%d} | {of.items} | {of.users} | {' | '.join(recalls)} | "
+            f"× {of.scale:g} | {change} | "
             f"{'yes' if of.wins else 'no'} |"
         )
 
@@ -98,6 +99,7 @@ class NewItemsRow:
             "from": self.cut.isoformat(),
             "new_items": self.judged.items,
             f"recall@{new_items.K}": {order: asdict(found) for order, found in self.judged.intervals().items()},
+            "scale": self.judged.scale,
             "change_of_all": asdict(self.judged.change),
             "share_of_places": self.judged.share,
             "wins": self.judged.wins,

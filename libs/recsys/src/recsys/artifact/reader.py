@@ -277,7 +277,9 @@ def _read_item_content(version_dir: Path, manifest: Manifest) -> ItemContent | N
     info = manifest.item_content
     if info is None:
         return None
-    weights = _read_array(version_dir / layout.ITEM_CONTENT, np.float32, (info.columns + info.vector_length, manifest.dim))
+    weights = _read_array(
+        version_dir / layout.ITEM_CONTENT, np.float32, (info.columns + info.vector_length, manifest.dim)
+    )
     return ItemContent(info, weights)
 
 
