@@ -92,8 +92,12 @@ def learned(n_items: int) -> ranker.Ranker:
         rows = items[rng.integers(n_items, size=CANDIDATES)]
         blended, taste = personal + transitions, rng.random((CANDIDATES, len(names)), np.float32)
         found.append(features(blended=blended, personal=personal, transitions=transitions, items=rows, taste=taste))
-    liked = [each[:, FEATURES.index("blend")] + 0.1 * each[:, FEATURES.index("item_users_7_days")]
-        + 0.1 * each[:, FEATURES.index("user_category_share")] for each in found]
+    liked = [
+        each[:, FEATURES.index("blend")]
+        + 0.1 * each[:, FEATURES.index("item_users_7_days")]
+        + 0.1 * each[:, FEATURES.index("user_category_share")]
+        for each in found
+    ]
     taken = [each + rng.gumbel(size=CANDIDATES) > 4 for each in liked]
     of_lists = training.train(Lists.of(list(FEATURES), found, taken), base_weight=3.0, seed=0)
     return ranker.Ranker(of_lists.info, of_lists.trees, items)
@@ -110,9 +114,7 @@ def _request(artifact: Artifact, rng: np.random.Generator) -> RankRequest:
     transitions[leads_to] = rng.random(_TRANSITIONS, np.float32)
     user = np.asarray(artifact.user_embeddings[rng.integers(len(artifact.users))])
     history = TakenUp(rng.choice(n_items, HISTORY_ITEMS, replace=False), np.arange(HISTORY_ITEMS, 0, -1))
-    candidates = Proposed(
-        rows, np.zeros(CANDIDATES, np.float32), sources, transitions=transitions, history=history
-    )
+    candidates = Proposed(rows, np.zeros(CANDIDATES, np.float32), sources, transitions=transitions, history=history)
     return RankRequest(candidates=candidates, count=COUNT, query_vector=user)
 
 
