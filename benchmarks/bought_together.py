@@ -28,7 +28,7 @@ def main() -> None:
         if window.cut in of_windows:
             fitted = recipes.fit_model(IALSRecipe(), window.train, seed=0)
             judged = baskets.judge(of_windows[window.cut], fitted.item, seed=0)
-            print(BasketsRow(judged).line(), judged.info.model_dump_json(), flush=True)
+            print(BasketsRow(judged).line(), judged.counted, flush=True)
 
 
 if __name__ == "__main__":

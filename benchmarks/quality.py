@@ -11,6 +11,7 @@ import argparse
 import gzip
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.shop_source import Source
-from trainer.choosing import new_items, selection
+from trainer.choosing import gate, new_items, selection
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
 from trainer.choosing.default_recipes import affordable_epochs, default_recipes
@@ -77,6 +78,7 @@ GOWALLA: tuple[Recipe, ...] = (
     SpectralRecipe(settings=SpectralSettings(dim=768)),
 )  # beside the default recipes
 
+RANKER_SEEDS = (1, 2, 3)  # of the demo shop
 FIRST_DAYS: tuple[Recipe, ...] = (
     EASERecipe(settings=EASESettings(dim=256, regularization=6)),
     ALSRecipe(settings=ALSSettings(dim=64, alpha=2, regularization=1)),
@@ -177,10 +179,11 @@ def online_retail(data: Path, *, seeds: int) -> None:
     shop = online_retail_shop(data)
     windows = rolling(shop.events, weights=shop.weights, windows=5, horizon_days=RECENT_DAYS)
     to_try = default_recipes(windows[-1].train)
+    known = Facts.of(shop).catalogue
     fits = KeptFits(0)
     for number, window in enumerate(windows):
         before = windows[number - 1 : number]
-        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of)
+        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of, catalogue=known)
         fits.keep_only([window])
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]
@@ -226,6 +229,50 @@ def learned_ranker(choice: Choice, window: Split, *, fits: KeptFits, metric: str
     compare(*rows, metric=metric)
 
 
+def rankers(data: Path, of: Sequence[str]) -> None:
+    """What a learned ranker does on shops and windows that its settings were not chosen by, each with one recipe."""
+    print("\n| shop, window | lists judged | Recall@20 without | with | NDCG@20, with minus without | it ranks |")
+    print("|---|---|---|---|---|---|")
+    ease, als = FIRST_DAYS
+    if "demo" in of:
+        for seed in RANKER_SEEDS:
+            frame, catalogue = demo_shop.generate(seed=seed)
+            shop = Shop(frame, catalogue, ColumnMapping().event_weights)
+            _rankers_of(f"demo shop, seed {seed}", shop, als, judged=1)
+    if "online-retail" in of:
+        _rankers_of("Online Retail", online_retail_shop(data), ease, judged=2)
+    if "gowalla" in of:
+        whole = split.given_pair(data / "gowalla/train.txt.gz", data / "gowalla/test.txt.gz")
+        _ranker_row("Gowalla", of_train(whole, seed=0)[-1], whole, GOWALLA[0], catalogue=None)
+
+
+def _rankers_of(name: str, shop: Shop, recipe: Recipe, *, judged: int) -> None:
+    """The newest windows of a shop, in each of which a ranker is judged that learned on the one before."""
+    windows = rolling(shop.events, weights=shop.weights, windows=judged + 1, horizon_days=RECENT_DAYS)
+    for before, window in pairwise(windows):
+        told = f"{name}, from {window.cut:%Y-%m-%d}"
+        _ranker_row(told, before, window, recipe, catalogue=Facts.of(shop).catalogue)
+
+
+def _ranker_row(name: str, before: Split, window: Split, recipe: Recipe, *, catalogue: pl.DataFrame | None) -> None:
+    fits = KeptFits(0)
+    choice = selection.choose(None, [before], [recipe], settings=WITH_RANKER, fit=fits.of, catalogue=catalogue)
+    if choice.ranker is None:
+        print(f"| {name} | too few lists to learn from |", flush=True)
+        return
+    found = choice.blend.blend
+    ranked = replace(choice, blend=replace(choice.blend, blend=replace(found, ranker=choice.ranker)))
+    with_it, without = (
+        table.served(each, window, recent_days=RECENT_DAYS, fits=fits).evaluation for each in (ranked, choice)
+    )
+    gain = bootstrap.paired(with_it.per_user["ndcg@20"], without.per_user["ndcg@20"])
+    print(
+        f"| {name} | {len(with_it.per_user[METRIC]):,} | {without.mean(METRIC):.4f} | "
+        f"{with_it.mean(METRIC):.4f} | {gate.with_interval(gain)} | {'yes' if gain.low > 0 else 'no'} |",
+        flush=True,
+    )
+
+
 def without_sequences(of: Sequence[Recipe]) -> list[Recipe]:
     """All but the models that `of_order` prints."""
     return [one for one in of if not isinstance(one, SASRecRecipe)]
@@ -248,7 +295,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--lightgcn-epochs", type=int, default=40, help="0: without LightGCN")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", choices=["beauty", "gowalla", "online-retail", "new-items"])
+    parser.add_argument("--only", choices=["beauty", "gowalla", "online-retail", "new-items", "ranker"])
+    parser.add_argument("--ranker-of", nargs="+", default=["demo", "online-retail", "gowalla"])
     arguments = parser.parse_args()
     if arguments.only in (None, "beauty"):
         beauty(arguments.data)
@@ -256,6 +304,8 @@ def main() -> None:
         online_retail(arguments.data, seeds=arguments.seeds)
     if arguments.only in (None, "new-items"):
         first_days(arguments.data)
+    if arguments.only in (None, "ranker"):
+        rankers(arguments.data, arguments.ranker_of)
     if arguments.only in (None, "gowalla"):
         gowalla(arguments.data, lightgcn_epochs=arguments.lightgcn_epochs)
 

@@ -3,11 +3,11 @@
     make benchmark-spark      # or: python -m benchmarks.spark [--events 0.3 1 3] [--workers 1 2] [--memory 2048]
 
 Each run is the trainer's command on a made-up shop (`training_shop`: a user for every 20 events, 40,000 items, 64
-dimensions, 10 iterations), with executors as processes of their own (`local-cluster`, one core each). A step has its
-time, and the processor time of all processes together, which is the same whatever else the machine does. Memory is the
-most resident at one moment of the driver's Python, of its Java, and of the worker processes together; the network is
-what Spark's event log says was written to be fetched by others. The model of cost is taken from the first two sizes on
-one worker, and foretells the processor time of the other runs (docs/scale.md).
+dimensions, 10 iterations), with executors as processes of their own (`local-cluster`, one core each). A step, told on
+stderr as it ends, has its time, and the processor time of all processes together, which is the same whatever else the
+machine does. Memory is the most resident at one moment of the driver's Python, of its Java, and of the worker processes
+together; the network is what Spark's event log says was written to be fetched by others. The model of cost is taken
+from the first two sizes on one worker, and foretells the processor time of the other runs (docs/scale.md).
 """
 
 import argparse
@@ -33,7 +33,7 @@ DIM: Final = 64
 _ITEMS: Final = 40_000
 _EVENTS_A_USER: Final = 20
 _GB: Final = 1e9
-_SAMPLE_S: Final = 0.5
+_SAMPLE_S: Final = 2
 
 
 @dataclass
@@ -130,6 +130,7 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, run: R
             if told.get("message") == "step done":
                 name = str(told["step"])
                 run.seconds[name], run.cpu_s[name] = float(str(told["seconds"])), cpu.since_last()
+                print(f"{name}: {run.seconds[name]:,.0f} s · {run.cpu_s[name]:,.0f} CPU s", file=sys.stderr, flush=True)
         process.wait()
         ended.set()
         sampler.join()

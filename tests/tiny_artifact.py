@@ -61,6 +61,7 @@ class Shop:
     attributes: dict[str, list[str | None]] = field(default_factory=dict)  # name → value of each item
     first_seen: NDArray[np.int64] | None = None  # none: zeros
     transitions: Transitions | None = None  # none: nothing comes next
+    bought_together: Transitions | None = None  # none: nothing is
     ranker: Ranker | None = None  # none: the blend alone ranks
     item_content: ItemContent | None = None  # none: items without events have no vector
     vectors: list[str | None] | None = None  # that the shop brings; none: the file has no column of them
@@ -109,15 +110,24 @@ def off_sale(shop: Shop, *item_rows: int) -> Shop:
 
 def with_transitions(shop: Shop, leads_to: Mapping[int, Mapping[int, float]], *, step_decay: float = 0.5) -> Shop:
     """The shop with transitions: item row → the rows that come after it → how often."""
+    info = TransitionsInfo(age=AgeInfo(step_decay=step_decay))
+    return replace(shop, transitions=_leading_to(shop, leads_to, info))
+
+
+def with_baskets(shop: Shop, share: Mapping[int, Mapping[int, float]]) -> Shop:
+    """The shop with what is bought together: item row → the rows that share its baskets → how often."""
+    return replace(shop, bought_together=_leading_to(shop, share, TransitionsInfo(counted="together")))
+
+
+def _leading_to(shop: Shop, leads_to: Mapping[int, Mapping[int, float]], info: TransitionsInfo) -> Transitions:
     parts = [sorted(leads_to.get(row, {}).items(), key=lambda pair: -pair[1]) for row in range(len(shop.item_ids))]
     found = [pair for part in parts for pair in part]
-    transitions = Transitions(
-        info=TransitionsInfo(age=AgeInfo(step_decay=step_decay)),
+    return Transitions(
+        info=info,
         indptr=np.cumsum([0, *map(len, parts)], dtype=np.int64),
         items=np.array([row for row, _ in found], np.int32),
         scores=np.array([score for _, score in found], np.float32),
     )
-    return replace(shop, transitions=transitions)
 
 
 def with_ranker(shop: Shop) -> Shop:
@@ -274,6 +284,7 @@ def _contents(shop: Shop, *, retrieval: NDArray[np.uint8], similar: NDArray[np.u
         first_seen=np.zeros(count, np.int64) if shop.first_seen is None else shop.first_seen,
         fold_in=shop.fold_in or _plain_sum(shop),
         transitions=shop.transitions,
+        bought_together=shop.bought_together,
         ranker=shop.ranker,
         item_content=shop.item_content,
         retrieval_index=retrieval,

@@ -116,6 +116,8 @@ def main(
     try:
         named = {option: path for option, path in files.items() if path is not None}
         served = shop_of(named, name=shop, root=root, starts_empty=empty)
+        if not served.data:  # the generated shop, where a learned ranker wins (docs/evaluation.md)
+            os.environ.setdefault("TRAINER_LEARNED_RANKER", "true")
         if command == "train":
             train(served, if_needed=False, force=force)
         else:

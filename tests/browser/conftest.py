@@ -39,7 +39,12 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     # the page and the test ask separately, and must get the same list; what the visitor clicks counts
     as_tested = {"GATEWAY_EXPLORATION": "0", "UI_COUNT_CLICKS": "true"}
     with LocalStack(
-        folder / "volume", ports=Ports.free(), with_ui=True, log_dir=folder / "logs", environment=as_tested
+        folder / "volume",
+        ports=Ports.free(),
+        with_ui=True,
+        jobs={"event_sink": []},
+        log_dir=folder / "logs",
+        environment=as_tested,
     ) as stack:
         yield Addresses(ui=stack.ui_url, gateway=stack.gateway_url)
 

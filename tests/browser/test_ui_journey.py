@@ -1,6 +1,7 @@
 """What a visitor does, in a browser over a running system. What should be on the screen is asked of the REST API."""
 
 import re
+import time
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -191,6 +192,31 @@ def test_a_manager_tries_a_rule_on_a_customer_before_it_is_saved(laptop: Page, u
     changed = laptop.locator("ol.compared").nth(1)
     expect(changed.locator("li").first).to_contain_text(listed[4]["title"])
     expect(laptop.get_by_text("The rule changes 5 of 10 places.")).to_be_visible()
+
+
+def test_a_manager_sees_what_the_model_knows_of_the_week_and_how_much_is_shown(
+    phone: Page, ui_url: str, gateway_url: str
+) -> None:
+    [item] = ask(gateway_url, "/v1/items", page_size=1)["items"]
+    user = ask(gateway_url, "/v1/users", page_size=1)["users"][0]["user_id"]
+    ask(gateway_url, f"/v1/users/{quote(user, safe='')}/recommendations")
+    events = [{"user_id": user, "item_id": one, "type": "purchase"} for one in (item["item_id"], "brand-new")]
+    before = (ask(gateway_url, "/v1/activity")["drift"] or {"purchases": {"events": 0}})["purchases"]["events"]
+    httpx.post(f"{gateway_url}/v1/events", json={"events": events}).raise_for_status()
+    deadline = time.monotonic() + 60
+    while (told := ask(gateway_url, "/v1/activity"))["drift"] is None or (
+        told["drift"]["purchases"]["events"] < before + 2 or not told["coverage"]["week"]["items"]
+    ):
+        assert time.monotonic() < deadline, told
+        time.sleep(0.5)
+    bought, coverage = told["drift"]["purchases"], told["coverage"]
+    assert 0 < bought["known"] < bought["events"]
+    phone.goto(f"{ui_url}/data")
+    share = f"{bought['known'] / bought['events']:.0%}"
+    expect(phone.get_by_text(f"The model knows {share} of what was bought in the last 7 days.")).to_be_visible()
+    shown = phone.locator("dl.figures div").filter(has_text="Shown this week")
+    expect(shown).to_contain_text(f"{coverage['week']['on_sale']:,} of {coverage['catalogue']:,} items on sale")
+    assert phone.get_by_test_id("stMain").evaluate(BEYOND_THE_EDGE) == []
 
 
 def test_a_manager_reads_the_report_of_a_training_in_the_page(laptop: Page, ui_url: str, gateway_url: str) -> None:

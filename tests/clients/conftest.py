@@ -21,7 +21,7 @@ from tools.local_stack import LocalStack, Ports
 
 ROOT: Final = Path(__file__).parents[2]
 JAVASCRIPT: Final = ROOT / "clients/javascript"
-SHOP: Final = tiny_artifact.checkerboard()
+SHOP: Final = tiny_artifact.with_baskets(tiny_artifact.checkerboard(), {2: {9: 3.0, 3: 2.0, 6: 1.0}})
 PATIENT: Final = {"GATEWAY_EXPLORATION": "0", "GATEWAY_TIMEOUT_S": "10", "GATEWAY_STORE_TIMEOUT_S": "5"}
 SHOP_KEY: Final = "rk_the-shops-own"
 

@@ -245,7 +245,7 @@ def test_the_lists_of_a_page_share_no_item_and_each_has_its_own_id(client: Clien
     wanted = [
         WantedList(name="like this", kind="similar", item_id="item-01", count=3),
         WantedList(name="for you", count=3, filter=Filter(exclude_item_ids=["item-07"])),
-        WantedList(name="of one unknown", kind="similar", item_id=somebody(), count=3),
+        WantedList(name="of one unknown", kind="bought_together", item_id=somebody(), count=3),
     ]
     page = client.recommend_lists(wanted, session_id=somebody())
     shown = [item_id for each in page.lists for item_id in ids_of(each)]
@@ -321,8 +321,11 @@ def test_popular_and_similar_items_are_of_the_categories_asked_for(client: Clien
     similar = client.get_similar_items("item-01", category=["odd"], count=3)
     assert len(similar.items) == 3
     assert "item-01" not in ids_of(similar)
-    with pytest.raises(NotFoundError):
-        client.get_similar_items("nothing")
+    together = client.get_bought_together("item-01", category=["odd"], count=3)
+    assert ids_of(together) == ids_of(similar)  # nothing shares its baskets
+    for ask in (client.get_similar_items, client.get_bought_together):
+        with pytest.raises(NotFoundError):
+            ask("nothing")
 
 
 def test_a_preview_and_an_explanation_are_given_when_asked_for(client: Client) -> None:

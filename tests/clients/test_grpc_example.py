@@ -52,6 +52,13 @@ def test_a_user_gets_a_list_over_grpc_buys_and_gets_another_one(stack: LocalStac
             {"session_id": "s", "item_ids": ["item-01", "item-03"], "explain": True},
         ),
         ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="item-02"), "GET", "/v1/items/item-02/similar", None),
+        (
+            "ListBoughtTogether",
+            api.ListBoughtTogetherRequest(item_id="item-02"),
+            "GET",
+            "/v1/items/item-02/bought-together",
+            None,
+        ),
         ("ListPopularItems", api.ListPopularItemsRequest(count=5), "GET", "/v1/items/popular?count=5", None),
         ("ListHistory", api.ListHistoryRequest(user_id="user-00"), "GET", "/v1/users/user-00/history", None),
         ("FindItems", api.FindItemsRequest(page_size=4), "GET", "/v1/items?page_size=4", None),
@@ -74,3 +81,13 @@ def test_both_apis_of_a_running_system_give_the_same_items(
     expected = rest.json()
     assert [item.item_id for item in listed.items] == [item["item_id"] for item in expected["items"]] != []
     assert listed.artifact_version == expected["artifact_version"]
+
+
+def test_what_is_bought_together_comes_in_its_order_through_both_stages_and_then_what_is_similar(
+    stack: LocalStack,
+) -> None:
+    found = httpx.get(f"{stack.gateway_url}/v1/items/item-02/bought-together?count=5", timeout=20).json()
+    assert [item["item_id"] for item in found["items"]][:3] == ["item-09", "item-03", "item-06"]
+    assert ["bought_together" in item["sources"] for item in found["items"]] == [True] * 3 + [False] * 2
+    assert found["items"][3]["sources"] == ["similar"]
+    assert found["level"] == "full"

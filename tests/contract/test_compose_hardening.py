@@ -83,6 +83,14 @@ def test_a_file_of_the_gateway_is_mounted_read_only_where_its_setting_says(name:
     assert mounts[0]["target"].startswith(f"/input/${{{name}:-no-")
 
 
+@pytest.mark.parametrize("name", ["trainer", "trainer-schedule", "trainer-spark", "recsys"])
+def test_whoever_may_be_told_to_train_finds_the_shops_files(name: str) -> None:
+    mounts = {mount["target"]: mount for mount in SERVICES[name]["volumes"] if isinstance(mount, dict)}
+    for file in ("EVENTS", "MAPPING", "CATALOGUE"):
+        mount = mounts[f"/input/${{{file}_FILE:-no-{file.lower()}}}"]
+        assert (mount["source"], mount["read_only"]) == (f"${{{file}_FILE:-/dev/null}}", True)
+
+
 def test_the_compose_file_holds_no_secret() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     secrets = re.findall(r"\w*(?:_KEY|PASSWORD|TOKEN|SECRET): *(\S*)", text)
@@ -121,13 +129,13 @@ def test_a_write_to_the_store_is_on_the_disk_before_it_is_answered() -> None:
         (
             "models:/artifacts",
             {"trainer", "trainer-schedule", "trainer-spark", "recsys"},
-            {"candidate-gen", "reranker"},
+            {"candidate-gen", "reranker", "event-sink"},
         ),
         # the page makes a version live through candidate-gen, which can change none
         (
             "live:/artifacts/live",
             {"trainer", "trainer-schedule", "trainer-spark", "recsys", "candidate-gen"},
-            {"reranker"},
+            {"reranker", "event-sink"},
         ),
         ("lake:/artifacts/lake", {"event-sink", "recsys"}, {"trainer", "trainer-schedule", "trainer-spark"}),
         ("spark-input:/input/demo", {"spark-data"}, {"spark-worker", "trainer-spark"}),

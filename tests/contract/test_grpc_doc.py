@@ -25,7 +25,7 @@ def test_every_method_is_served_and_in_the_table() -> None:
 
 def test_the_requests_of_the_grpcurl_lines_are_those_of_the_methods() -> None:
     lines = re.findall(r"^grpcurl -plaintext -d '(.+)' 127\.0\.0\.1:50050 recsys\.v1\.(\w+)/(\w+)$", TEXT, re.MULTILINE)
-    assert len(lines) == 6
+    assert len(lines) == 7
     for body, service, method in lines:
         assert service == SERVICE.name
         ParseDict(json.loads(body), OPERATIONS[method].request())  # raises where a field is not there

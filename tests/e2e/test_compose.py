@@ -1,6 +1,7 @@
 """The system in containers: what it answers over REST and plain gRPC, and what its processes may do."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -96,12 +97,26 @@ def test_a_service_is_not_root_and_can_write_nothing_but_tmp_and_what_is_its_own
     compose: DockerCompose, service: str
 ) -> None:
     assert run_in(compose, service, "id", "-u").stdout.strip() not in ("", "0")
-    own = {"trainer-schedule": "/artifacts", "event-sink": "/artifacts/lake", "valkey": "/data"}.get(service)
-    for folder in ("/app", "/venv", "/var/tmp", "/artifacts", "/artifacts/lake", "/data"):
-        if folder != own:
+    own = {
+        "trainer-schedule": ["/artifacts", "/artifacts/versions", "/artifacts/live"],
+        "candidate-gen": ["/artifacts/live"],
+        "event-sink": ["/artifacts/lake"],
+        "valkey": ["/data"],
+    }.get(service, [])
+    shared = ("/artifacts", "/artifacts/versions", "/artifacts/live", "/artifacts/lake", "/data")
+    for folder in ("/app", "/venv", "/var/tmp", "/config", *shared):
+        if folder not in own:
             assert run_in(compose, service, "touch", f"{folder}/x").returncode != 0, folder
     assert run_in(compose, service, "touch", "/tmp/x").returncode == 0
     assert "CapEff:\t0000000000000000" in run_in(compose, service, "cat", "/proc/self/status").stdout
+
+
+def test_a_version_is_made_live_over_the_api(compose: DockerCompose, rest: httpx.Client) -> None:
+    version = recommendations(rest, USER)["artifact_version"]
+    answer = rest.post("/v1/model/activate", json={"artifact_version": version}, timeout=30)
+    assert (answer.status_code, answer.json()["artifact_version"]) == (200, version), answer.text
+    assert run_in(compose, "candidate-gen", "readlink", "/artifacts/CURRENT").stdout.strip() == "live/CURRENT"
+    assert run_in(compose, "reranker", "cat", "/artifacts/CURRENT").stdout.strip() == version
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -122,3 +137,19 @@ def test_starting_again_trains_no_second_model(compose: DockerCompose) -> None:
     assert versions(compose) == before
     assert len(before) == 1
     assert before[0].startswith("*")
+
+
+def test_rules_that_are_saved_hold_when_the_gateway_is_started_anew(compose: DockerCompose, rest: httpx.Client) -> None:
+    shown = [item["item_id"] for item in recommendations(rest, "nobody", count=5)["items"]]
+    rules = {"rules": [{"name": "first", "item_id": shown[3], "pin_position": 1}]}
+    assert rest.put("/v1/rules", json=rules).status_code == 200
+    subprocess.run([*compose.docker_compose_command(), "restart", "gateway"], cwd=compose.context, check=True)
+    compose.start()
+    again = httpx.Client(base_url=f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}", timeout=10)
+    for _ in range(50):
+        pinned = recommendations(again, "nobody", count=5)["items"]
+        if pinned[0]["item_id"] == shown[3]:
+            break
+        time.sleep(0.1)
+    assert pinned[0]["item_id"] == shown[3]
+    assert again.put("/v1/rules", json={"rules": []}).json() == {"rules": []}

@@ -15,7 +15,7 @@ import tiny_artifact
 
 from tools.local_stack import PYTHON, LocalStack, Ports
 
-SHOP: Final = tiny_artifact.checkerboard()
+SHOP: Final = tiny_artifact.with_baskets(tiny_artifact.checkerboard(), {0: {5: 2.0, 8: 1.0}})
 SETTINGS: Final = {
     "GATEWAY_EXPLORATION": "0",
     "GATEWAY_TIMEOUT_S": "10",
@@ -96,6 +96,9 @@ def test_lists_are_those_of_the_api(system: System) -> None:
         httpx.get(f"{system.stack.gateway_url}/v1/items/{SHOP.item_ids[0]}/similar").json()
     )
     assert SHOP.item_ids[0] not in [item_id for item_id, _ in items_of(similar)]
+    together = system.json("similar", SHOP.item_ids[0], "--bought-together")
+    assert [item_id for item_id, _ in items_of(together)][:2] == [SHOP.item_ids[5], SHOP.item_ids[8]]
+    assert ["bought_together" in item["sources"] for item in together["items"]] == [True] * 2 + [False] * 8
 
 
 def test_what_is_not_there_is_status_4(system: System) -> None:

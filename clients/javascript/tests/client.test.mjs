@@ -103,7 +103,7 @@ test("an id travels as one segment of the path; one that cannot is told", async 
   const { asked, client } = scripted(good);
   for (const id of ["a/b", "?x=1#y", "日本語", "popular"]) await client().getSimilarItems(id);
   assert.deepEqual(asked.map((each) => decodeURIComponent(each.url.split("/")[5])), ["a/b", "?x=1#y", "日本語", "popular"]);
-  for (const id of ["", ".", "..", "popular", "x/similar"]) {
+  for (const id of ["", ".", "..", "popular", "x/similar", "x/bought-together"]) {
     await assert.rejects(client().getItem(id), RangeError);
   }
 });

@@ -196,7 +196,7 @@ def test_an_id_travels_as_one_segment_of_the_path(item_id: str) -> None:
     assert script.requests[0].url.path == f"/v1/items/{item_id}/similar"
 
 
-@pytest.mark.parametrize("item_id", ["popular", "x/similar", ""])
+@pytest.mark.parametrize("item_id", ["popular", "x/similar", "x/bought-together", ""])
 def test_an_id_without_a_path_of_its_own_is_told_before_it_is_sent(item_id: str) -> None:
     script = Script(good())
     with pytest.raises(ValueError, match=r"item|id"):

@@ -79,6 +79,34 @@ def test_validate_proposes_what_the_file_itself_tells_and_that_reads_it(shop: Sh
     assert shop.load(path, shop.mapping(proposed)).report.events.kept == 2
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        (
+            "StockCode,InvoiceDate,CustomerID,Country",
+            "85123A,2010-12-01 08:26:00,17850.0,France",
+            ['user_id = "CustomerID"', 'item_id = "StockCode"', 'timestamp = "InvoiceDate"'],
+        ),
+        (
+            "SKU,Tag,Uhrzeit,Kundennr",
+            "85123A,2010-12-01,08:26,17850",
+            ['user_id = "Kundennr"', 'item_id = "SKU"', 'timestamp = ["Tag", "Uhrzeit"]'],
+        ),
+        (
+            "item_id,timestamp,customer_id,User No",
+            "i,2010-12-01,c,u",
+            ['# user_id = "…"  # which of "customer_id", "User No"?'],
+        ),
+    ],
+    ids=["online-retail", "date-and-time-apart", "two-that-could-be-the-customer"],
+)
+def test_columns_are_proposed_by_what_they_are_called_and_dates_by_how_they_look(
+    shop: Shop, header: str, row: str, expected: list[str]
+) -> None:
+    path = shop.file("e.csv", f"{header}\n{row}\n")
+    assert proposal.lines(path, ColumnMapping()) == ["", "[columns]", *expected]
+
+
 def test_nothing_is_proposed_where_the_mapping_reads_the_file(shop: Shop) -> None:
     path = shop.file("export.csv", GERMAN)
     assert proposal.lines(path, shop.mapping(GERMAN_MAPPING)) == []
@@ -123,6 +151,17 @@ def test_a_line_that_begins_like_a_total_and_lacks_what_rows_need_is_called_one(
 def test_a_header_in_the_middle_is_called_one(shop: Shop) -> None:
     shop.load(shop.file("e.csv", f"{HEADER}u,i,2024-05-01\n{HEADER}u,j,2024-05-01\n"))
     assert shop.rejected() == [(3, "the header again, not a row")]
+
+
+@pytest.mark.parametrize("decimals", [",0", ",00", ".0"])
+def test_ids_with_decimals_are_noticed_and_mended_beside_a_decimal_comma_too(shop: Shop, decimals: str) -> None:
+    rows = f"12748{decimals};22.000;2024-05-01;1,5\n13047{decimals};22.000;2024-05-01;2,5\n"
+    path = shop.file("e.csv", f"user_id;item_id;timestamp;value\n{rows}")
+    german = 'separator = ";"\ndecimal = ","\nthousands = "."\n'
+    assert "whole_ids = true" in shop.load(path, shop.mapping(german)).report.render()
+    loaded = shop.load(path, shop.mapping(f"whole_ids = true\n{german}"))
+    assert loaded.frame["user_id"].to_list() == ["12748", "13047"]
+    assert loaded.frame["item_id"].to_list() == ["22.000"] * 2  # parts thousands here
 
 
 def test_ids_with_decimals_are_whole_numbers_in_events_and_items_where_the_mapping_says_so(shop: Shop) -> None:

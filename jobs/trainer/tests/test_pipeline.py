@@ -2,6 +2,7 @@
 
 import weakref
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,18 @@ def test_the_manifest_tells_how_the_version_was_made(tmp_path: Path) -> None:
     recall = manifest.metrics["recall@20"]
     assert recall.low <= recall.value <= recall.high
     assert recall.value > 0.5
+
+
+def test_recent_events_are_of_the_last_days_that_there_are_events_of() -> None:
+    days = {"view": [0, 15, 30], "purchase": [40]}
+    rows = [
+        (name, datetime(2024, 5, 1, tzinfo=UTC) + timedelta(days=day))
+        for name, all_of in days.items()
+        for day in all_of
+    ]
+    frame = pl.DataFrame(rows, schema=["event_type", "timestamp"], orient="row")
+    assert pipeline.recent_events(frame, days=30) == {"purchase": 1, "view": 2}
+    assert pipeline.recent_events(frame.clear(), days=30) == {}
 
 
 def test_what_is_published_folds_in_and_tells_of_types_first_events_attributes_and_the_stream(tmp_path: Path) -> None:

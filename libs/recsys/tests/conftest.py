@@ -65,6 +65,12 @@ def small_contents(*, seed: int = 0) -> writer.Contents:
             items=np.array([1, 3, 0], np.int32),
             scores=np.array([2, 1, 4], np.float32),
         ),
+        bought_together=Transitions(
+            info=TransitionsInfo(counted="together", shrinkage=3),
+            indptr=np.array([0, 1, 2, 2, 2], np.int64),
+            items=np.array([1, 0], np.int32),
+            scores=np.array([1, 1], np.float32),
+        ),
     )
 
 

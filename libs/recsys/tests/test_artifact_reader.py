@@ -301,6 +301,16 @@ def test_contents_that_cannot_be_served_are_refused(volume, contents_with, chang
         ("transitions", "items", np.array([1, 4, 0], np.int32), "transitions_items.npy: expected rows 0 to 3"),
         ("transitions", "scores", np.array([1, 0, 1], np.float32), "transitions_scores.npy: expected values above 0"),
         ("transitions", "scores", np.array([1, np.nan, 1], np.float32), "transitions_scores.npy: expected finite"),
+        ("bought_together", "indptr", np.array([0, 2, 1, 2, 2]), "bought_together_indptr.npy: expected to rise from 0"),
+        ("bought_together", "indptr", np.array([0, 1, 1, 1, 1]), "bought_together_items.npy: expected int32 .1."),
+        ("bought_together", "items", np.array([1, 4], np.int32), "bought_together_items.npy: expected rows 0 to 3"),
+        (
+            "bought_together",
+            "scores",
+            np.array([1, 0], np.float32),
+            "bought_together_scores.npy: expected values above",
+        ),
+        ("bought_together", "scores", np.array([1, np.nan], np.float32), "bought_together_scores.npy: expected finite"),
     ],
 )
 def test_what_is_known_of_histories_that_cannot_be_used_is_refused(
@@ -318,17 +328,22 @@ def test_what_is_known_of_histories_that_cannot_be_used_is_refused(
         open_artifact(volume.path / "versions" / version)
 
 
-def test_a_version_without_transitions_has_no_files_of_them(volume, contents_with) -> None:
+@pytest.mark.parametrize(
+    ("part", "names"), [("transitions", layout.TRANSITIONS), ("bought_together", layout.BOUGHT_TOGETHER)]
+)
+def test_a_version_without_transitions_has_no_files_of_them(
+    volume, contents_with, part: str, names: tuple[str, ...]
+) -> None:
     version = volume.publish().name + "b"
     manifest = open_artifact(volume.path / "versions" / version[:-1]).manifest
     writer.write_version(
-        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(transitions=None)
+        volume.path, manifest=manifest.model_copy(update={"version": version}), contents=contents_with(**{part: None})
     )
     artifact = open_artifact(volume.path / "versions" / version)
-    assert artifact.transitions is None
-    assert not set(layout.TRANSITIONS) & set(artifact.manifest.files)
-    # and its manifest is one that services of before transitions read: they refuse a key that they do not know
-    assert "transitions" not in json.loads((volume.path / "versions" / version / layout.MANIFEST).read_text())
+    assert getattr(artifact, part) is None
+    assert not set(names) & set(artifact.manifest.files)
+    # and its manifest is one that services of before them read: they refuse a key that they do not know
+    assert part not in json.loads((volume.path / "versions" / version / layout.MANIFEST).read_text())
 
 
 def test_unsorted_ids_are_never_written(volume, contents_with) -> None:

@@ -56,6 +56,11 @@ def test_a_version_of_what_comes_next_is_written_as_before_so_that_earlier_servi
     }
 
 
+def test_what_one_item_leads_to_stands_in_its_order() -> None:
+    assert [part.tolist() for part in TRANSITIONS.of(0)] == [[1, 3], [2, 1]]
+    assert [part.tolist() for part in TRANSITIONS.of(3)] == [[], []]
+
+
 def test_a_score_is_the_sum_over_the_last_items_of_factor_times_transition() -> None:
     rows, times = [0, 1, 2], np.array([9, 7, 5])
     factors = TRANSITIONS.factors(times)

@@ -1,17 +1,19 @@
 """What comes next: a source of candidates, and a value of every candidate whoever proposed it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from live_shop import Did
-from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish, with_transitions
+from tiny_artifact import FIRST_EVENT_UNIX_S, checkerboard, publish, with_ranker, with_transitions
 
 from candidate_gen.excluded import Seen
 from candidate_gen.retriever import Asker, Conditions, Retrieved, Retriever
 from candidate_gen.sources import SourceCounts
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
+from recsys.ranking_features import LIST_FEATURES
 from recsys.shop.filter import Filter
 from recsys.shop.sources import Source
 
@@ -81,6 +83,20 @@ def test_what_was_seen_comes_next_only_where_it_may_be_shown_again(tmp_path: Pat
 
 def test_of_somebody_without_a_history_nothing_is_known(board: Retriever) -> None:
     assert values(ask(board, user_id="nobody")) == {}
+
+
+def test_the_last_items_of_a_history_go_to_a_ranker_that_asks_for_them(tmp_path: Path) -> None:
+    shop = with_ranker(checkerboard())
+    asking = Retriever(open_artifact(publish(shop, tmp_path / "a")), live=LiveState(), counts=SourceCounts())
+    found = ask(asking, Did("item-08")).taken_up
+    assert found.rows.tolist() == [8, 3, 5, 7, 9, 11]
+    assert found.times.tolist() == sorted(found.times.tolist(), reverse=True)
+    assert shop.ranker is not None
+    info = shop.ranker.info.model_copy(update={"features": list(LIST_FEATURES)})
+    before = replace(shop, ranker=replace(shop.ranker, info=info))
+    old = Retriever(open_artifact(publish(before, tmp_path / "b")), live=LiveState(), counts=SourceCounts())
+    assert not len(ask(old).taken_up.rows)
+    assert not len(ask(retriever_of(tmp_path / "c", LEADS_TO)).taken_up.rows)
 
 
 def test_a_version_without_transitions_says_nothing_of_them(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from candidate_gen.run_servicer import RunServicer
 from candidate_gen.settings import Settings
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import GateInfo
+from recsys.artifact.mirror import Mirror
+from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.runs import FileRows, Reading, Rejected, Run
 from recsys.errors import InvalidArgumentError, NotActivatedError
 from recsys.feature_store.follower import LiveState
@@ -62,6 +64,24 @@ def test_runs_come_newest_first_with_what_became_of_them(volume: Path) -> None:
         RunServicer(volume).ListRuns(ListRunsRequest(), CONTEXT)
 
 
+def test_what_lists_earned_by_the_log_stands_beside_their_run(volume: Path) -> None:
+    clicked, bought = ({"value": value, "low": 0.0, "high": 1.0} for value in (0.5, 0.25))
+    known = {"ips": bought, "snips": bought, "dr": clicked, "is_enough": True}
+    orders = {"its own": {"clicked": known, "bought": known | {"is_enough": False}}}
+    told = {"served": {"clicked": clicked, "bought": bought}, "orders": orders}
+    (volume / runs.REPORTS / "v2.json").write_text(json.dumps({"off_policy": told}))
+    (volume / runs.REPORTS / "v1.json").write_text(json.dumps({"off_policy": None}))
+    (volume / runs.REPORTS / "v0.json").write_text(json.dumps({"off_policy": {"served": 1}}))  # of another release
+    found = RunServicer(volume).ListRuns(ListRunsRequest(count=10), CONTEXT).runs
+    assert [(one.order, one.outcome, one.value) for one in found[0].earned] == [
+        (runs.AS_SERVED, "clicked", 0.5),
+        (runs.AS_SERVED, "bought", 0.25),
+        ("its own", "clicked", 0.5),
+    ]
+    assert not found[1].earned
+    assert not found[2].earned
+
+
 def test_the_models_of_a_report_stand_beside_its_run(volume: Path) -> None:
     figures = {"recall@20": {"value": 0.125, "low": 0.1, "high": 0.2}}
     rows = [{"name": "als", "metrics": figures}, {"name": "popularity", "metrics": figures}]
@@ -92,6 +112,23 @@ def test_what_the_gate_had_refused_is_said_when_it_is_activated(volume: Path) ->
     assert (
         RunServicer(volume).ActivateVersion(ActivateVersionRequest(artifact_version="v3"), CONTEXT).refusal == "worse"
     )
+
+
+def test_runs_of_a_store_are_told_and_which_of_their_versions_it_keeps(volume: Path, tmp_path: Path) -> None:
+    store = ObjectStore(f"file://{tmp_path}/store", writes=True)
+    for version in ("v1", "v2"):
+        runs.note(volume, version)
+        store.upload(volume, version)
+        store.upload_run(volume, version)
+    store.activate("v2")
+    elsewhere = tmp_path / "elsewhere"
+    Mirror(store, elsewhere).follow()
+
+    told = RunServicer(elsewhere, opened_store=lambda: store).ListRuns(ListRunsRequest(count=10), CONTEXT)
+
+    assert layout.list_versions(elsewhere) == ["v2"]
+    states = [(run.artifact_version, run.state) for run in told.runs]
+    assert states == [("v2", RUN_STATE_LIVE), ("v1", RUN_STATE_KEPT)]
 
 
 def test_a_version_that_services_would_refuse_stays_out_and_no_path_is_told(volume: Path) -> None:

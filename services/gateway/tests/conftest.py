@@ -264,6 +264,7 @@ class FakeRuns:
             metrics={"recall@20": 0.1},
             baselines=[baseline],
             users_judged=77,
+            earned=[run_service_pb2.EarnedByList(order="served", outcome="bought", value=0.5, low=0.25, high=0.75)],
             has_report=False,
         )
         gone = run_service_pb2.Run(artifact_version="v1", state=run_service_pb2.RUN_STATE_REMOVED, refusal="worse")

@@ -122,6 +122,13 @@ READING: list[tuple[str, Message, str, str, Any]] = [
         "/v1/items?ids=popular&ids=missing&ids=item-01",
         None,
     ),
+    (
+        "ListBoughtTogether",
+        api.ListBoughtTogetherRequest(item_id="a/similar", count=3, categories=["Home"]),
+        "GET",
+        "/v1/items/a%2Fsimilar/bought-together?count=3&category=Home",
+        None,
+    ),
 ]
 REFUSED: list[tuple[str, Message, str, str, Any]] = [
     ("Recommend", api.RecommendRequest(count=0), "POST", "", {"count": 0}),
@@ -137,6 +144,13 @@ REFUSED: list[tuple[str, Message, str, str, Any]] = [
         {"filter": {"min_price": "NaN"}},
     ),
     ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="missing"), "GET", "/v1/items/missing/similar", None),
+    (
+        "ListBoughtTogether",
+        api.ListBoughtTogetherRequest(item_id="missing"),
+        "GET",
+        "/v1/items/missing/bought-together",
+        None,
+    ),
     ("ListSimilarItems", api.ListSimilarItemsRequest(item_id="x" * 600), "GET", f"/v1/items/{'x' * 600}/similar", None),
     ("ListRecentlyViewed", api.ListRecentlyViewedRequest(), "GET", "/v1/recently-viewed", None),
     ("RecommendLists", api.RecommendListsRequest(), "POST", "/v1/lists", {"lists": []}),
@@ -320,6 +334,7 @@ async def test_a_refusal_says_what_rest_says(
     [
         ("Recommend", b"\xff", "expected the message RecommendRequest, found other bytes"),
         ("ListSimilarItems", api.ListSimilarItemsRequest(), "item_id: expected a value, found none"),
+        ("ListBoughtTogether", api.ListBoughtTogetherRequest(), "item_id: expected a value, found none"),
         ("EraseUser", api.EraseUserRequest(), "user_id: expected a value, found none"),
         ("LookUpItems", api.LookUpItemsRequest(), "item_ids: expected 1 or more, found 0"),
         (
@@ -421,6 +436,7 @@ SCOPES = {"PostEvents": EVENTS, "MergeSession": EVENTS, "ChangeItems": ADMIN, "E
 SMALL: dict[str, Message] = {
     "MergeSession": api.MergeSessionRequest(user_id="7", session_id="s"),
     "ListSimilarItems": api.ListSimilarItemsRequest(item_id="item-01"),
+    "ListBoughtTogether": api.ListBoughtTogetherRequest(item_id="item-01"),
     "ListHistory": api.ListHistoryRequest(user_id="7"),
     "LookUpItems": api.LookUpItemsRequest(item_ids=["item-01"]),
     "EraseUser": api.EraseUserRequest(user_id="7"),

@@ -40,6 +40,7 @@ AWKWARD = [
     "x/recommendations",
     "history/history",
     "x/similar",
+    "x/bought-together",
     ".hidden",
     "...",
     "a/../b",
@@ -75,15 +76,22 @@ async def test_any_item_id_reaches_the_services_unchanged(
     similar = await client.get(path("/v1/items/{}/similar", item_id))
     listed = await client.get("/v1/items", params={"ids": item_id})
 
-    assert similar.status_code == 200
+    together = await client.get(path("/v1/items/{}/bought-together", item_id))
+
+    assert (similar.status_code, together.status_code) == (200, 200)
     assert received[0] == GetSimilarItemsRequest(item_id=item_id, count=20)
     assert received[2] == GetItemsRequest(item_ids=[item_id])
+    assert received[3] == GetSimilarItemsRequest(item_id=item_id, count=20, bought_together=True)
     assert listed.json()["items"][0]["item_id"] == item_id
 
 
 @pytest.mark.parametrize(
     "item_id",
-    [item_id for item_id in AWKWARD if item_id not in ("popular", "trending") and not item_id.endswith("/similar")],
+    [
+        item_id
+        for item_id in AWKWARD
+        if item_id not in ("popular", "trending") and not item_id.endswith(("/similar", "/bought-together"))
+    ],
 )
 async def test_an_item_is_found_by_its_id(client: httpx.AsyncClient, item_id: str) -> None:
     response = await client.get(path("/v1/items/{}", item_id))

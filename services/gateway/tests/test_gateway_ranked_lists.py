@@ -82,8 +82,21 @@ async def test_similar_items_are_ranked_for_the_item(client: httpx.AsyncClient, 
     assert [item["sources"] for item in response.json()["items"]] == [["similar"], ["similar"]]
 
 
-async def test_an_item_that_the_model_does_not_know_has_no_similar_ones(client: httpx.AsyncClient) -> None:
-    response = await client.get("/v1/items/missing/similar")
+async def test_what_is_bought_together_is_asked_for_first_and_keeps_the_first_stage_s_order(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    await client.get("/v1/items/item-04/bought-together", params={"count": 2, "category": "Home"})
+
+    first, second = received
+    only = Filter(categories=["Home"])
+    assert first == GetSimilarItemsRequest(item_id="item-04", count=20, filter=only, bought_together=True)
+    assert isinstance(second, RerankRequest)
+    assert second.WhichOneof("query") is None
+
+
+@pytest.mark.parametrize("name", ["similar", "bought-together"])
+async def test_an_item_that_the_model_does_not_know_has_no_list(client: httpx.AsyncClient, name: str) -> None:
+    response = await client.get(f"/v1/items/missing/{name}")
 
     assert response.status_code == 404
     assert response.json()["detail"] == "no item 'missing' in the model"
@@ -114,6 +127,7 @@ async def test_trending_items_are_asked_for_by_category_before_popular_ones(
     [
         ("/v1/users/7/recommendations", schemas.Recommendations),
         ("/v1/items/item-04/similar", schemas.RankedItems),
+        ("/v1/items/item-04/bought-together", schemas.RankedItems),
         ("/v1/items/popular", schemas.RankedItems),
         ("/v1/items/trending", schemas.RankedItems),
     ],
@@ -133,7 +147,15 @@ async def test_what_is_sent_is_exactly_what_the_schema_promises(
         pytest.param(["v1", "v0"], ["v2", "v1"], "v1", id="the reranker is ahead"),
     ],
 )
-@pytest.mark.parametrize("path", ["/v1/users/7/recommendations", "/v1/items/item-04/similar", "/v1/items/popular"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/users/7/recommendations",
+        "/v1/items/item-04/similar",
+        "/v1/items/item-04/bought-together",
+        "/v1/items/popular",
+    ],
+)
 async def test_a_model_swap_between_the_stages_is_answered_from_a_version_that_both_hold(
     client: httpx.AsyncClient,
     held: dict[str, list[str]],

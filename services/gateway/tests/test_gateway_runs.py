@@ -25,6 +25,7 @@ async def test_runs_have_figures_with_baselines_beside_them_and_what_became_of_t
         "users_judged": 77,
         "refusal": None,
         "forced": False,
+        "earned": [{"order": "served", "outcome": "bought", "value": 0.5, "low": 0.25, "high": 0.75}],
         "has_report": False,
     }
     assert (gone["state"], gone["refusal"], gone["users_judged"]) == ("removed", "worse", None)

@@ -45,6 +45,17 @@ async def test_each_list_is_asked_for_without_what_the_lists_before_it_show(
     assert asked == [[], ["item-09", *shown[0]], [*shown[0], *shown[1]]]
 
 
+async def test_a_list_of_what_is_bought_together_leaves_out_what_stands_before_it_too(
+    client: httpx.AsyncClient, received: list[Message]
+) -> None:
+    together = {"name": "with it", "kind": "bought_together", "item_id": "item-29", "count": 2}
+    answer = (await client.post("/v1/lists", json={"lists": [PAGE["lists"][0], together]})).json()
+
+    similar, asked = first_stage(received)
+    assert (similar.bought_together, asked.bought_together) == (False, True)
+    assert list(asked.filter.exclude_item_ids) == [item["item_id"] for item in answer["lists"][0]["items"]]
+
+
 async def test_each_list_is_an_exposure_of_its_own_to_whom_the_page_is_for(
     client: httpx.AsyncClient, live: LiveShop
 ) -> None:
@@ -111,6 +122,7 @@ async def test_a_list_that_cannot_be_answered_is_the_error_of_the_page(
         ({"lists": [{"name": "a"}] * 2}, "expected each name once, found a, a"),
         ({"lists": [{"name": "a", "kind": "similar"}]}, "item_id: expected for similar items"),
         ({"lists": [{"name": "a", "item_id": "item-01"}]}, "item_id: expected for similar items"),
+        ({"lists": [{"name": "a", "kind": "bought_together"}]}, "item_id: expected for similar items"),
         ({"lists": [{"name": "a", "kind": "popular", "item_ids": ["b"]}]}, "item_ids: expected for recommended"),
         ({"lists": [{"name": str(number)} for number in range(11)]}, "at most 10 items"),
     ],

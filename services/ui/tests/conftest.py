@@ -28,7 +28,11 @@ ITEM = {
 }
 EXPLANATION = {
     "personal_score": 1.27,
-    "terms": [{"name": "personal", "value": 1.27, "weight": 1.0}],
+    "terms": [
+        {"name": "personal", "value": 1.27, "weight": 1.0},
+        {"name": "ranker:user_category_share", "value": 0.25, "weight": 1.0},
+        {"name": "ranker:<i>", "value": -0.5, "weight": 1.0},
+    ],
     "sources": [{"source": "ann", "rank": 2, "score": 1.2}],
     "rank_by_score": 1,
     "contributions": [{"item_id": "84879", "value": 1.0}, {"item_id": "<b>", "value": 0.25}],
@@ -75,9 +79,17 @@ RUN = VERSION | {
     "users_judged": 1932,
     "refusal": None,
     "forced": False,
+    "earned": [{"order": "the new <order>", "outcome": "clicked", "value": 0.25, "low": 0.2, "high": 0.3}],
     "has_report": True,
 }
-OLDER = {"artifact_version": "v1", "state": "kept", "refusal": "ndcg@20 <b>worse", "has_report": False, "metrics": {}}
+OLDER = {
+    "artifact_version": "v1",
+    "state": "kept",
+    "refusal": "ndcg@20 <b>worse",
+    "has_report": False,
+    "metrics": {},
+    "earned": [],
+}
 READING = {
     "read_at": "2026-01-02T03:04:05Z",
     "files": [
@@ -105,7 +117,7 @@ def activity() -> list[dict[str, Any]]:
 
 
 SPREAD = {"items": 1500, "on_sale": 1402, "gini": 0.541, "top_share": 0.118}
-COVERAGE = {"catalogue": 3684, "yesterday": SPREAD | {"on_sale": 921, "top_share": 0.2}, "week": SPREAD}
+COVERAGE = {"catalogue": 3684, "yesterday": SPREAD | {"on_sale": 921}, "week": SPREAD}
 DRIFT = {
     "version": "<b>v2",
     "items": {"events": 1180, "known": 1130},

@@ -151,6 +151,7 @@ def test_the_model_page_has_every_training_with_baselines_and_why_it_was_refused
     assert "<b>0.0712</b><small>–</small>" in page
     assert '<small class="refusal">ndcg@20 &lt;b&gt;worse</small>' in page
     assert "<td>not judged</td>" in page
+    assert page.count("A list, by what was shown: clicked the new &lt;order&gt; 0.250 [0.200, 0.300]") == 1
 
 
 def test_a_kept_version_is_made_live_after_what_the_gate_said_was_read(
@@ -217,7 +218,7 @@ def test_the_data_page_says_how_much_of_the_catalogue_is_shown(console: AppTest)
     page = html(open_page(console, DATA))
     assert "<dt>Shown this week</dt><dd>38%<small>1,402 of 3,684 items on sale</small></dd>" in page
     assert "<dt>Shown yesterday</dt><dd>25%<small>921 of 3,684 items on sale</small></dd>" in page
-    assert "<dd>12%<small>20% yesterday</small></dd>" in page
+    assert "<dt>The most shown 1 %</dt><dd>12%<small>of all places this week</small></dd>" in page
     assert "<dt>Gini</dt><dd>0.54<small>" in page
 
 

@@ -135,7 +135,8 @@ def test_why_this_says_what_it_is_made_of_and_nothing_of_the_shops_is_markup(app
     assert "84879 (80%), &lt;b&gt; (20%)" in page
     assert "<dt>Taken up after or with</dt><dd>22423&lt;i&gt; (100%)</dd>" in page
     assert "for you #2" in page
-    assert "1.2700 = personal 1 × 1.270" in page
+    assert "1.2700 = personal 1 × 1.270 + what the learned ranker says of it -0.250" in page
+    assert "<dt>Learned ranker</dt><dd>&lt;i&gt; -0.500, user category share +0.250</dd>" in page
     assert "summer &lt;sale&gt;" in page
 
 

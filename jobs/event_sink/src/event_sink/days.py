@@ -51,8 +51,9 @@ class Days:
         shown = self._rows("exposures", exposures, LIST_ID, "level").unique("list_id")
         later = self._rows("events", of_next, *columns)
         answers = pl.concat([events, later]).filter(pl.col("event_type") != REMOVE)["list_id"].drop_nulls().unique()
-        earned = events.filter(event_type=PURCHASE)["money"].sum()
-        given_back = events.filter(event_type=REMOVE)["money"].abs().sum()
+        money = pl.col("money")
+        earned = events.filter(event_type=PURCHASE).select(money.sum()).item()
+        given_back = events.filter(event_type=REMOVE).select(money.abs().sum()).item()
         return Day(
             date=day,
             events=dict(events.group_by("event_type").len().sort("event_type").iter_rows()),

@@ -13,7 +13,7 @@ def drift(counts: Counts, live: LiveVersion) -> Drift:
     events = counts.events.join(live.items.select("item_id", "is_trained"), on="item_id", how="left")
     by_type = events.group_by("event_type").agg(pl.col("events").sum()).sort("event_type")
     people = counts.people.join(live.items.select("item_id", "is_head"), on="item_id", how="left")
-    everybody = people["people"].sum()
+    everybody, of_head = (some.select(pl.col("people").sum()).item() for some in (people, people.filter("is_head")))
     return Drift(
         version=live.name,
         items=_known(events, pl.col("is_trained")),
@@ -23,7 +23,7 @@ def drift(counts: Counts, live: LiveVersion) -> Drift:
         trained_types=live.recent_events,
         head_items=None if live.head_share is None else live.items["is_head"].sum(),
         trained_head_share=live.head_share,
-        head_share=people.filter("is_head")["people"].sum() / everybody if live.head_share and everybody else None,
+        head_share=of_head / everybody if live.head_share and everybody else None,
     )
 
 

@@ -15,7 +15,7 @@ from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError, InvalidArgumentError
 from recsys.exit_status import Status, ended_by_a_sentence
 from recsys.observability import logging as recsys_logging
-from trainer import engines, threads, version_commands
+from trainer import device, engines, threads, version_commands
 from trainer.engines import Engine, EngineName
 from trainer.publishing import outputs, store
 from trainer.settings import ModelName, Settings, ShopFiles
@@ -144,7 +144,7 @@ def tune(
 ) -> None:
     """Search hyper-parameters on held-out time windows before the newest one, which stays unseen for judging."""
     settings = settings_of(artifact_dir)
-    with outputs.replacing(out) as file, threads.limited(settings.threads):
+    with outputs.replacing(out) as file, threads.limited(settings.threads), device.used(settings.device):
         from trainer import pipeline
 
         shop = _read_shop(ShopFiles(events_path, mapping_path, catalogue_path, lake_path), settings)
@@ -176,7 +176,7 @@ def evaluate(
 ) -> None:
     """Print a table of baselines and models on held-out data. Publishes nothing."""
     settings = settings_of(artifact_dir)
-    with threads.limited(settings.threads):
+    with threads.limited(settings.threads), device.used(settings.device):
         from trainer.choosing import baskets
         from trainer.choosing import recipe as recipes
         from trainer.choosing.new_items import Facts
@@ -300,7 +300,7 @@ def _train(
     where: tuple[Engine, str] | None = None,
 ) -> "Outcome[Judgement]":
     """A run on this machine, or on another engine and its master."""
-    with threads.limited(settings.threads):
+    with threads.limited(settings.threads), device.used(settings.device):
         from trainer import pipeline, run_metrics
         from trainer.choosing import recipe as recipes
         from trainer.progress import step

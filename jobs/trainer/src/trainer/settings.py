@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     learned_ranker: bool = False  # train a ranker on held-out lists, and use it where it beats the blend
     item_content: bool = True  # embeddings of new items by their facts, where a window proves them; see ADR 21
     threads: int = Field(default=0, ge=0)  # 0: all cores
+    device: Literal["cpu", "cuda"] = "cpu"  # where LightGCN and SASRec are trained
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @model_validator(mode="after")

@@ -176,7 +176,7 @@ def share_baskets(baskets: Transitions | None, row: int, items: RowSet, count: i
     if baskets is None:
         return NONE
     rows, scores = baskets.of(row)
-    allowed = items.has(rows).nonzero()[0][:count]
+    allowed = items.has(rows.astype(np.int64)).nonzero()[0][:count]
     return Neighbours(rows[allowed].astype(np.int64), scores[allowed])
 
 

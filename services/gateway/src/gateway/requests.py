@@ -164,7 +164,7 @@ class WantedList(_Request):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "WantedList":
         if (self.item_id is not None) != (self.kind in ("similar", "bought_together")):
-            raise ValueError("item_id: expected for similar and bought together items, and for no other kind")
+            raise ValueError("item_id: expected for similar items and those bought together, and for no other kind")
         if self.item_ids and self.kind != "recommended":
             raise ValueError("item_ids: expected for recommended items only")
         return self

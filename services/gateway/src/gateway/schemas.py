@@ -325,6 +325,16 @@ class RunBaseline(_Schema):
     metrics: dict[str, float] = Field(description="Means.", examples=[{"recall@20": 0.08, "ndcg@20": 0.05}])
 
 
+class EarnedByList(_Schema):
+    """What lists earned, or would have earned in another order: doubly robust, with a 95 % interval."""
+
+    order: str = Field(description="Whose, or as the lists were served.", examples=["as it was served"])
+    outcome: str = Field(examples=["clicked", "bought"])
+    value: float = Field(description="A list.", examples=[0.21])
+    low: float
+    high: float
+
+
 class Run(_Schema):
     """A run of the trainer, and what became of its version."""
 
@@ -339,6 +349,10 @@ class Run(_Schema):
     users_judged: int | None = Field(description="How many users it was judged by; null: not recorded.")
     refusal: str | None = Field(description="Why the gate refused it; null: it did not.")
     forced: bool = Field(description="It went live all the same.")
+    earned: list[EarnedByList] = Field(
+        description="By the log of what was shown in the newest window; empty: nothing was. An order that has too "
+        "little in common with it is left out."
+    )
     has_report: bool
 
 

@@ -23,6 +23,8 @@ CATALOGUE_PAGE = "views/catalogue.py"
 CLIPPED_FROM = 40  # in two rows of the history
 CLIPPED_IN_CARD_FROM = 60  # in four rows of a card
 MOST_NAMES = 100  # asked for at once
+_LEARNED = "ranker:"  # terms of a learned ranker begin so
+_MOST_LEARNED = 5  # of them, the largest
 LONGEST_NOTICE = 2_000  # characters; the reasons of a refusal are some
 
 SOURCE_LABELS = {
@@ -97,7 +99,14 @@ def why_html(item: RankedItem, why: Explanation, *, names: Mapping[str, str]) ->
         lines.append(f"<dt>Taken up after or with</dt><dd>{_shares(why.comes_after, names)}</dd>")
     places = [f"{html_text(SOURCE_LABELS.get(one.source, (one.source,))[0])} #{one.rank}" for one in why.sources]
     lines.append(f"<dt>Proposed by</dt><dd>{', '.join(places) or 'a rule of the shop'}</dd>")
-    terms = [f"{html_text(one.name)} {one.weight:g} × {one.value:.3f}" for one in why.terms]
+    learned = [one for one in why.terms if one.name.startswith(_LEARNED)]
+    others = [one for one in why.terms if one not in learned]
+    terms = [f"{html_text(one.name)} {one.weight:g} × {one.value:.3f}" for one in others]
+    if learned:
+        terms.append(f"what the learned ranker says of it {sum(one.weight * one.value for one in learned):.3f}")
+        most = sorted(learned, key=lambda one: -abs(one.weight * one.value))[:_MOST_LEARNED]
+        parts = [f"{html_text(_learned_name(one.name))} {one.weight * one.value:+.3f}" for one in most]
+        lines.append(f"<dt>Learned ranker</dt><dd>{', '.join(parts)}</dd>")
     lines.append(f"<dt>Score</dt><dd>{item.score:.4f} = {' + '.join(terms)}</dd>")
     lines.append(f"<dt>Personal score</dt><dd>{why.personal_score:.4f}, rank {why.rank_by_score} by score</dd>")
     if why.rules:
@@ -105,6 +114,11 @@ def why_html(item: RankedItem, why: Explanation, *, names: Mapping[str, str]) ->
     if item.propensity < 1:
         lines.append(f"<dt>Exploration</dt><dd>stands here in {item.propensity:.2%} of draws</dd>")
     return f'<dl class="why">{"".join(lines)}</dl>'
+
+
+def _learned_name(term: str) -> str:
+    """`ranker:user_price_ratio` as words."""
+    return term.removeprefix(_LEARNED).replace("_", " ")
 
 
 def _shares(of: Sequence[Contribution], names: Mapping[str, str]) -> str:

@@ -13,13 +13,13 @@ def coverage_html(coverage: Coverage) -> str:
         {
             "Shown this week": _shown(week, coverage.catalogue),
             "Shown yesterday": _shown(yesterday, coverage.catalogue),
-            "Places of the most shown 1 %": f"{week.top_share:.0%}",
+            "The most shown 1 %": f"{week.top_share:.0%}",
             "Gini": f"{week.gini:.2f}",
         },
         below={
             "Shown this week": _of_how_many(week, coverage.catalogue),
             "Shown yesterday": _of_how_many(yesterday, coverage.catalogue),
-            "Places of the most shown 1 %": f"{yesterday.top_share:.0%} yesterday" if yesterday.items else "this week",
+            "The most shown 1 %": "of all places this week",
             "Gini": "0: each item as often, 1: one has all",
         },
     )

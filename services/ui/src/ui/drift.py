@@ -35,18 +35,10 @@ def drift_html(drift: Drift) -> str:
         name = f"Its {drift.head_items:,} most popular items" if drift.head_items > 1 else "Its most popular item"
         figures[name] = "–" if drift.head_share is None else f"{drift.head_share:.0%}"
         below[name] = f"of customers' interest; {drift.trained_head_share:.0%} when it was trained"
-    return cards.figures_html(figures, below=below) + _types_html(drift)
+    return cards.figures_html(figures, below=below)
 
 
-def _share(known: KnownEvents | None) -> tuple[str, str]:
-    if known is None:
-        return "–", "its users are in the feature store"
-    if known.share is None:
-        return "–", "none in the last 7 days"
-    return f"{known.share:.0%}", f"{known.known:,} of {known.events:,}"
-
-
-def _types_html(drift: Drift) -> str:
+def types_html(drift: Drift) -> str:
     """Each type's share of the events, beside its share in training; empty where one of both is not known."""
     now, trained = sum(drift.types.values()), sum(drift.trained_types.values())
     if not now or not trained:
@@ -62,6 +54,14 @@ def _types_html(drift: Drift) -> str:
         '<div class="scrolled"><table class="plain"><thead><tr><th>Share of events</th><th>Last 7 days</th>'
         f"<th>In training</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _share(known: KnownEvents | None) -> tuple[str, str]:
+    if known is None:
+        return "–", "its users are in the feature store"
+    if known.share is None:
+        return "–", "none in the last 7 days"
+    return f"{known.share:.0%}", f"{known.known:,} of {known.events:,}"
 
 
 def _points(difference: float) -> str:

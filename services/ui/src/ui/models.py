@@ -198,6 +198,16 @@ class RunBaseline(Answer):
     metrics: dict[str, float]
 
 
+class EarnedByList(Answer):
+    """What lists earned, or would have earned in another order."""
+
+    order: str
+    outcome: str
+    value: float
+    low: float
+    high: float
+
+
 class Run(Answer):
     """A run of the trainer, and what became of its version."""
 
@@ -212,6 +222,7 @@ class Run(Answer):
     users_judged: int | None
     refusal: str | None
     forced: bool
+    earned: tuple[EarnedByList, ...] = ()  # a gateway of before does not tell
     has_report: bool
 
 

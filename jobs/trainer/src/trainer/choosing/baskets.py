@@ -56,6 +56,16 @@ class JudgedBaskets:
         """Whose baskets they are."""
         return len(self.recall[TOGETHER])
 
+    @property
+    def counted(self) -> dict[str, float]:
+        """What was chosen of what is worth trying."""
+        info = self.info
+        return {
+            "user_exponent": info.user_exponent,
+            "target_exponent": info.target_exponent,
+            "shrinkage": info.shrinkage,
+        }
+
     @cached_property
     def gain(self) -> PairedDifference:
         """Of what is bought together, over items that are alike; without a model, over popular ones."""
@@ -112,9 +122,9 @@ def of_windows(frame: pl.DataFrame, held_out: Sequence[Split], *, seed: int) -> 
 
 def judge(of: OfWindow, item_embeddings: NDArray[np.float32] | None, *, seed: int) -> JudgedBaskets:
     """Compare with items that are alike by a model of the same window; none: it has no embeddings."""
-    lists = {POPULAR: of.popular, TOGETHER: of.together}
+    lists: dict[str, NDArray[np.int32]] = {POPULAR: of.popular, TOGETHER: of.together}
     if item_embeddings is not None:
         lists[SIMILAR] = basket_completion.similar(item_embeddings, of.held.asked)
         lists[FILLED] = basket_completion.filled(of.together, lists[SIMILAR])
-    recall = {name: of.held.recall(lists[name]) for name in LISTS if name in lists}
+    recall: dict[str, NDArray[np.float64]] = {name: of.held.recall(lists[name]) for name in LISTS if name in lists}
     return JudgedBaskets(of.cut, of.info, len(of.held.items), recall, seed)

@@ -1,8 +1,8 @@
 """A held-out window in, a ranker that learned from it out: which candidates were taken, by what was known before.
 
-Of the lists that were shown in the window, where a log has them, it learns too: there a candidate that was not taken was
-seen, the more likely the higher it stood, so what was taken counts by how often its place is looked at. The ranker is
-judged on a later window, and used only where it beats the blend there: `trainer.choosing.judging`.
+It learns from the lists that were shown in the window too, where a log has them: what was taken counts the more, the
+less often its place is looked at. It is judged on a later window, and used only where it beats the blend there:
+`trainer.choosing.judging`.
 """
 
 import logging

@@ -12,13 +12,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, RootModel
 
 from recsys import settings_file
 from recsys.age import age_factors
 from recsys.artifact.manifest import AgeInfo
+from trainer import device
 from trainer.choosing import recency
 from trainer.models import als, baselines, ease, ials, lightgcn_training, sasrec_training, spectral
 from trainer.models.als import ALSSettings
@@ -133,7 +133,7 @@ def fit_model(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_dir:
                 seed=seed,
                 checkpoint=_checkpoint(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir),
                 on_epoch=log_epoch,
-                device=_device(),
+                device=device.chosen(),
             )
         case PopularityRecipe():
             return baselines.fit(known)
@@ -158,7 +158,7 @@ def fit_lightgcn(
         validate=validate,
         checkpoint=_checkpoint(recipe, known, seed=seed, checkpoint_dir=checkpoint_dir),
         on_epoch=on_epoch,
-        device=_device(),
+        device=device.chosen(),
     )
 
 
@@ -174,10 +174,6 @@ def _checkpoint(recipe: Recipe, known: Interactions, *, seed: int, checkpoint_di
     checkpoint_dir.mkdir(parents=True, exist_ok=True)
     of = hashlib.sha256(f"{recipe.model_dump_json()} {seed} {known.fingerprint()}".encode()).hexdigest()[:16]
     return checkpoint_dir / f"{recipe.model}-{of}.pt"
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def with_age_and_recency(

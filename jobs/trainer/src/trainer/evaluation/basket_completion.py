@@ -7,6 +7,7 @@ bootstrap draws.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 import faiss
@@ -35,7 +36,7 @@ class HeldOutBaskets:
     def of(cls, held: Interactions, before: Interactions) -> "HeldOutBaskets":
         """Those of `held`, without items that no basket of `before` has; the columns of both are the same."""
         bought = before.weights.getnnz(axis=0) > 0
-        of_each = np.split(held.weights.indices, held.weights.indptr[1:-1])
+        of_each = (held.weights.indices[start:end] for start, end in pairwise(held.weights.indptr))
         known = [rows[bought[rows]] for rows in of_each]
         pairs = [
             (rows, bought_together.buyer(one)) for rows, one in zip(known, held.user_ids, strict=True) if len(rows) > 1

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys.artifact.runs import AS_SERVED
 from trainer.evaluation import off_policy, ranking
 from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.off_policy import Estimate, Log
@@ -22,7 +23,6 @@ from trainer.shop_data import served
 from trainer.shop_data.interactions import Interactions
 
 OUTCOMES: Final = ("clicked", "bought")
-SERVED: Final = "as it was served"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class OffPolicy:
         """For a terminal."""
         head = f"{self.lists:,} lists of the window were shown, of {self.explored_lists:,} chance could change a place"
         served = "; ".join(f"{outcome} {self.served[outcome].told()}" for outcome in OUTCOMES)
-        told = [f"{head}; {SERVED}, a list: {served}", *([self.reason] if self.reason else [])]
+        told = [f"{head}; {AS_SERVED}, a list: {served}", *([self.reason] if self.reason else [])]
         for name, estimates in self.orders.items():
             found = "; ".join(_line(outcome, estimates[outcome]) for outcome in OUTCOMES)
             told.append(f"{name}, doubly robust: {found}")

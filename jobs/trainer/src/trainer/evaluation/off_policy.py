@@ -55,12 +55,8 @@ class Estimate:
     dr: Interval
     supported: float  # share of the places at which the log has the order's item
     effective_places: float  # (Σ w)² / Σ w²
+    is_enough: bool  # whether these are more than a handful
     clipped: int  # weights that were cut
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether it rests on more than a handful of places."""
-        return self.effective_places >= ENOUGH_PLACES
 
 
 def served(log: Log, *, seed: int) -> Interval:
@@ -97,12 +93,14 @@ def estimate(log: Log, order: NDArray[np.int32], *, seed: int) -> Estimate:
         return np.asarray((rates * sums[:, stood]).sum(axis=1) / sums[:, 0])
 
     squares = float(weights @ weights)
+    effective = float(weights.sum()) ** 2 / squares if squares else 0.0
     return Estimate(
         ips=bootstrap.of_sums(sums, lambda sums: sums[:, earned].sum(axis=1) / sums[:, 0], seed=seed),
         snips=bootstrap.of_sums(sums, self_normalised, seed=seed),
         dr=bootstrap.of_sums(sums, lambda sums: sums[:, -1] / sums[:, 0], seed=seed),
         supported=float(is_same.mean()),
-        effective_places=float(weights.sum()) ** 2 / squares if squares else 0.0,
+        effective_places=effective,
+        is_enough=effective >= ENOUGH_PLACES,
         clipped=int(np.count_nonzero(raw > MOST_WEIGHT)),
     )
 
@@ -110,9 +108,9 @@ def estimate(log: Log, order: NDArray[np.int32], *, seed: int) -> Estimate:
 def looked_at(log: Log) -> NDArray[np.float64]:
     """How often each place is looked at, the first place's times 1, as far as what it earned tells: float64 [n_places].
 
-    A place earns what it is looked at times what its item is worth wherever it stands, which items that stood at several
-    places tell apart (the position-based model of Craswell et al. 2008, fitted in turns). What an item is worth to one
-    user and not to another stays with the place where those users saw it.
+    A place earns what it is looked at times what its item is worth wherever it stands, and items that stood at several
+    places tell the two apart (the position-based model of Craswell et al. 2008, fitted in turns). What an item is worth
+    to one user and not to another stays with the place where those users saw it.
     """
     n_places, n_items = int(log.places.max(initial=-1)) + 1, int(log.items.max(initial=-1)) + 1
     rates, factors = _rates_and_factors(log, np.ones(len(log.places), np.bool_), n_items)

@@ -1,14 +1,14 @@
 """The list of runs: versions that there are, runs whose version is gone, and what the lists of each have brought."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from recsys.artifact import runs
 from recsys.artifact.manifest import Manifest
-from recsys.artifact.runs import Run
+from recsys.artifact.runs import Earned, Run
 from recsys.errors import ArtifactError
 
 if TYPE_CHECKING:  # reads the lake, which a volume may not have
@@ -36,6 +36,7 @@ class Row:
     run: Run | None  # none: the version cannot be read
     is_held: bool = False
     served: "Served | None" = None  # none: no list of it was shown lately
+    earned: Sequence[Earned] = ()  # by the lists that were shown in its newest window; nothing: there were none
     problem: str = ""  # why it cannot be read
 
     def line(self) -> str:
@@ -52,6 +53,7 @@ class Row:
                 *([f"judged by {run.users_judged:,} users"] if run.users_judged is not None else []),
                 *([f"refused: {run.refusal}"] if run.refusal else []),
                 *([_brought(self.served)] if self.served else []),
+                *([_earned(self.earned)] if self.earned else []),
                 *(["held"] if self.is_held else []),
             ]
         )
@@ -64,7 +66,8 @@ class Row:
             "click_through": self.served.click_through,
             "conversion": self.served.conversion,
         }
-        return told | {"state": self.state, "held": self.is_held, "served": served}
+        earned = [each.model_dump() for each in self.earned]
+        return told | {"state": self.state, "held": self.is_held, "served": served, "earned": earned}
 
 
 def rows(known: Known, manifest_of: Callable[[str], Manifest], volume: Path, *, days: float) -> list[Row]:
@@ -76,7 +79,8 @@ def rows(known: Known, manifest_of: Callable[[str], Manifest], volume: Path, *, 
         for run in runs.read(volume)
         if run.version not in known.versions
     ]
-    return sorted([*gone, *there], key=lambda row: row.version)
+    with_log = (replace(row, earned=runs.earned(volume, row.version)) for row in [*gone, *there])
+    return sorted(with_log, key=lambda row: row.version)
 
 
 def _row(version: str, known: Known, manifest_of: Callable[[str], Manifest], served: Mapping[str, "Served"]) -> Row:
@@ -100,3 +104,8 @@ def _served(volume: Path, days: float) -> dict[str, "Served"]:
 def _brought(served: "Served") -> str:
     lists = "1 list" if served.lists == 1 else f"{served.lists:,} lists"
     return f"{lists} shown, {served.click_through:.2%} clicked, {served.conversion:.2%} bought from"
+
+
+def _earned(earned: Sequence[Earned]) -> str:
+    told = (f"{each.order}: {each.outcome} {each.value:.3f} [{each.low:.3f}, {each.high:.3f}]" for each in earned)
+    return "a list of the window " + ", ".join(told)

@@ -191,7 +191,7 @@ def bought_together_figures(judged: JudgedBaskets) -> BoughtTogetherFigures:
         k=basket_completion.K,
         recall=judged.intervals(),
         gain=judged.gain,
-        counted=judged.info.model_dump(include={"user_exponent", "target_exponent", "shrinkage"}),
+        counted=judged.counted,
     )
 
 

@@ -123,7 +123,7 @@ class BasketsRow:
         return {
             "from": self.judged.cut.isoformat(),
             "baskets": self.judged.baskets,
-            "counted": self.judged.info.model_dump(include={"user_exponent", "target_exponent", "shrinkage"}),
+            "counted": self.judged.counted,
             f"recall@{basket_completion.K}": {name: asdict(one) for name, one in self.judged.intervals().items()},
             "gain": asdict(self.judged.gain),
         }

@@ -14,6 +14,7 @@ import polars as pl
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.errors import DataError
 from recsys.ids import MAX_ID_LENGTH
+from trainer.shop_data import odd_ids
 from trainer.shop_data.hints import FAR_BEFORE, UNREADABLE_TIMESTAMP
 from trainer.shop_data.mapping import ColumnMapping, EventColumns, ItemColumns
 from trainer.shop_data.quarantine import FILE, RAW, REASON, ROW, Quarantine, Tally
@@ -166,7 +167,7 @@ def identifier(column: str | None, numbers: Numbers, *, whole: bool) -> pl.Expr:
     """A column of ids as text; whole numbers without their decimals where that is asked for."""
     if not whole:
         return text(column)
-    return text(column).str.replace(rf"^(-?\d+){re.escape(numbers.decimal)}0+$", "${1}")
+    return text(column).str.replace(odd_ids.decimals_pattern(numbers.decimal), "${1}")
 
 
 def numbers_of(source: Source, mapping: ColumnMapping) -> Numbers:

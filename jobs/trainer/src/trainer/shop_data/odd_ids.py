@@ -10,8 +10,11 @@ WHOLE_IDS: Final = "whole_ids = true in the mapping reads 12748.0 as 12748"
 
 
 def decimals_pattern(decimal: str) -> str:
-    """What a whole number with decimals looks like; its group is the number. `decimal` parts whole and fraction."""
-    return rf"^(-?\d+){re.escape(decimal)}0+$"
+    """What a whole number with decimals looks like; its group is the number. `decimal` parts whole and fraction.
+
+    A program's own .0 is one beside a decimal comma too: ids are often written without regard to it.
+    """
+    return rf"^(-?\d+)(?:{re.escape(decimal)}0+|\.0)$"
 
 
 def rounded_pattern(decimal: str) -> str:

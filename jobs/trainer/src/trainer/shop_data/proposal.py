@@ -1,7 +1,7 @@
 """The first lines of a CSV file in, the lines of a mapping that would read them out, as far as the file tells.
 
-Told are separator, encoding, decimal comma, thousands, and the columns and format of times that do not begin with the
-year: what cannot be told, such as which column is the customer, is left to whoever knows.
+Told are separator, encoding, decimal comma, thousands, the columns and format of times, and the columns of customers
+and items where one alone is called so; else they are left to whoever knows.
 """
 
 import csv
@@ -24,6 +24,12 @@ _MOST: Final = 0.9  # of the values of a column that must look like what it is t
 _COMMA: Final = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 _COMMA_FOR_SURE: Final = re.compile(r".*,(\d{1,2}|\d{4,})")
 _NUMBER: Final = re.compile(r"[+-]?[\d.]+(,\d+)?")
+_YEAR_FIRST: Final = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?")
+_NUMBERED: Final = r"[ _-]?(id|no|nr|number|nummer|code)"
+_CALLED: Final = {
+    "user_id": re.compile(rf"(user|customer|client|visitor|member|buyer|shopper|kunden?){_NUMBERED}", re.IGNORECASE),
+    "item_id": re.compile(rf"(item|product|stock|article|artikel|produkt){_NUMBERED}|sku|asin", re.IGNORECASE),
+}
 _CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
 
@@ -112,30 +118,40 @@ def _marks(columns: dict[str, list[str]]) -> dict[str, str]:
 
 
 def _to_name(header: list[str], mapping: ColumnMapping) -> list[str]:
-    """Keys to fill in, of columns that every row needs and that are not there."""
+    """Keys of the columns that every row needs and that are not there: as they are called, or to be filled in."""
     named = {"user_id": mapping.columns.user_id, "item_id": mapping.columns.item_id}
-    choice = ", ".join(_toml(name) for name in header)
-    return [f'# {ours} = "…"  # which of {choice}?' for ours, theirs in named.items() if theirs not in header]
+    return [_named(ours, header) for ours, theirs in named.items() if theirs not in header]
+
+
+def _named(ours: str, header: list[str]) -> str:
+    called = [name for name in header if _CALLED[ours].fullmatch(name.strip())]
+    if len(called) == 1:
+        return f"{ours} = {_toml(called[0])}"
+    return f'# {ours} = "…"  # which of {", ".join(map(_toml, called or header))}?'
 
 
 def _times(columns: dict[str, list[str]], mapping: ColumnMapping) -> tuple[list[str], list[str]]:
-    """Lines that name the columns of dates and times of day, and a line with their format."""
+    """Lines that name the columns of dates and times of day, and a line with their format where they need one."""
     if mapping.timestamp.format != "auto":
         return [], []
     named = [name for name in mapping.columns.timestamp if name in columns]
     dates = [name for name in (named or columns) if _are(columns[name], hints.A_DATE)]
     formats = hints.date_formats(columns[dates[0]]) if dates else None
-    if formats is None:
+    if formats is None:  # those that begin with the year are read as they are
+        dates = [] if named else [name for name in columns if _are(columns[name], _YEAR_FIRST)]
+    if not dates:
         return [], []
     found, time = dates[:1], ""
     clocks = [name for name, values in columns.items() if _are(values, _CLOCK)]
     if clocks and ":" not in columns[found[0]][0]:
         found = [*found, clocks[0]]
         time = " %H:%M:%S" if columns[clocks[0]][0].count(":") == 2 else " %H:%M"
+    names = [f"timestamp = {_toml(found if len(found) > 1 else found[0])}"]
+    if formats is None:
+        return names, []
     day, month = (one.strip('"') + time for one in (formats.day, formats.month))
     chosen = month if formats.first == ("month",) else day
     other = f"  # or {_toml(month)}, if the month comes first" if not formats.first else ""
-    names = [f"timestamp = {_toml(found if len(found) > 1 else found[0])}"]
     return [] if found == named else names, [f"format = {_toml(chosen)}{other}"]
 
 

@@ -65,7 +65,7 @@ def check_history(version_dir: Path, history: History, *, n_items: int, throttle
 def check_transitions(
     version_dir: Path, names: tuple[str, str, str], transitions: Transitions, *, n_items: int, throttled: bool
 ) -> None:
-    """Each leads from an item to one that exists, with a score above 0. `names`: of the files. Raises: ArtifactError."""
+    """Each leads from an item to one that exists, with a score above 0; in files of `names`. Raises: ArtifactError."""
     of_indptr, of_items, of_scores = (version_dir / name for name in names)
     _check_indptr(of_indptr, transitions.indptr, size=len(transitions.items))
     if len(transitions.items):

@@ -3,6 +3,7 @@
     <volume>/reports/runs.jsonl         a line each run, see `Run`
     <volume>/reports/<version>.html     what the run measured, for people; `.json`: the same
     <volume>/reports/rows.json          of the rows of the shop's files, read last: see `Reading`
+    <volume>/reports/<version>.run.json a run of a trainer elsewhere, which came by the object store
 
 The trainer writes them; candidate_gen reads them for the API.
 """
@@ -24,6 +25,7 @@ from recsys.errors import DataError
 REPORTS: Final = "reports"
 FILE: Final = Path(REPORTS) / "runs.jsonl"
 ROWS: Final = Path(REPORTS) / "rows.json"
+OF_ELSEWHERE: Final = ".run.json"
 FIGURES: Final = ("recall@20", "ndcg@20")
 """What is told of a run; its report has the others."""
 
@@ -80,8 +82,17 @@ def read(volume: Path) -> list[Run]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return []
-    return list(_runs(path, lines))
+        lines = []
+    known = {run.version: run for run in (*_runs(path, lines), *_of_elsewhere(volume))}
+    return sorted(known.values(), key=lambda run: run.version)
+
+
+def _of_elsewhere(volume: Path) -> Iterator[Run]:
+    for path in (volume / REPORTS).glob(f"*{OF_ELSEWHERE}"):
+        try:
+            yield Run.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise DataError(f"{path}: expected a run as JSON: {error}") from error
 
 
 def _runs(path: Path, lines: list[str]) -> Iterator[Run]:
@@ -108,6 +119,11 @@ def report_path(volume: Path, version: str) -> Path:
     return volume / REPORTS / f"{version}.html"
 
 
+def report_files(version: str) -> tuple[str, str]:
+    """The names of a report's files, where the run left one."""
+    return f"{version}.html", f"{version}.json"
+
+
 def report(volume: Path, version: str) -> str | None:
     """The report of a version's run, as HTML; none where the run left none. Raises: OSError."""
     path = report_path(volume, version)
@@ -126,6 +142,60 @@ def compared_with(volume: Path, version: str) -> list[Baseline]:
         return [Baseline(name=row["name"], metrics=_means(row["metrics"])) for row in rows]
     except (FileNotFoundError, ValueError, KeyError, TypeError, ValidationError):  # of another release, or cut off
         return []
+
+
+class _Interval(BaseModel):
+    value: float
+    low: float  # of 95 %
+    high: float
+
+
+class Earned(_Interval):
+    """What lists earned by the log of what was shown in the run's newest window, or would have earned, a list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order: str  # of the lists
+    outcome: str  # clicked or bought
+
+
+class _Estimate(BaseModel):
+    dr: _Interval
+    is_enough: bool
+
+
+class _OffPolicy(BaseModel):
+    """What a report has of it."""
+
+    served: dict[str, _Interval]  # by outcome
+    orders: dict[str, dict[str, _Estimate]]
+
+
+AS_SERVED: Final = "as it was served"
+
+
+def earned(volume: Path, version: str) -> list[Earned]:
+    """What the run's report says of the lists as they were shown, then of its own orders by the doubly robust estimate.
+
+    Nothing where no list was shown. An order that has too little in common with them to tell is left out.
+
+    Raises: OSError.
+    """
+    try:
+        told = _OffPolicy.model_validate(
+            json.loads(report_path(volume, version).with_suffix(".json").read_bytes())["off_policy"]
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # nothing was shown, of another release, or cut off
+        return []
+    orders = {
+        order: {outcome: each.dr for outcome, each in estimates.items() if each.is_enough}
+        for order, estimates in told.orders.items()
+    }
+    return [
+        Earned(order=order, outcome=outcome, **dict(found))
+        for order, outcomes in {AS_SERVED: told.served, **orders}.items()
+        for outcome, found in outcomes.items()
+    ]
 
 
 def _means(metrics: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -105,8 +105,8 @@ class ValkeyClusterStore(ValkeyStore):
     async def _note(self, key: str, placed: Sequence[tuple[int, Event]]) -> None:
         arguments: list[str | int] = [RECENT_EVENTS]
         for sequence, event in placed:
-            facts = [event.item_id, event.event_type, event.quantity, codec.to_text(event)]
-            arguments += [sequence, event.unix_ms, *facts]
+            arguments += [sequence, event.unix_ms, event.item_id, event.event_type]
+            arguments += [event.quantity, codec.to_text(event)]
         await self._forwarded(key, scripts.NOTE, *arguments)
 
     async def merge_session(self, session_id: str, *, user_id: str, now_ms: int) -> int:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brecsys/v1/run_service.proto\x12\trecsys.v1\x1a\x1fgoogle/protobuf/timestamp.proto\" \n\x0fListRunsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\"\x81\x01\n\x0bRunBaseline\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x07metrics\x18\x02 \x03(\x0b\x32#.recsys.v1.RunBaseline.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x94\x03\n\x03Run\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.recsys.v1.RunState\x12.\n\ntrained_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05model\x18\x04 \x01(\t\x12\x12\n\nuser_count\x18\x05 \x01(\x04\x12\x12\n\nitem_count\x18\x06 \x01(\x04\x12,\n\x07metrics\x18\x07 \x03(\x0b\x32\x1b.recsys.v1.Run.MetricsEntry\x12)\n\tbaselines\x18\x08 \x03(\x0b\x32\x16.recsys.v1.RunBaseline\x12\x19\n\x0cusers_judged\x18\t \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07refusal\x18\n \x01(\t\x12\x0e\n\x06\x66orced\x18\x0b \x01(\x08\x12\x12\n\nhas_report\x18\x0c \x01(\x08\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0f\n\r_users_judged\":\n\x0cRejectedRows\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x0c\n\x04hint\x18\x03 \x01(\t\"p\n\x08\x46ileRows\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04read\x18\x02 \x01(\x04\x12\x0c\n\x04kept\x18\x03 \x01(\x04\x12\x0f\n\x07ignored\x18\x04 \x01(\x04\x12)\n\x08rejected\x18\x05 \x03(\x0b\x32\x17.recsys.v1.RejectedRows\"Z\n\x07Reading\x12+\n\x07read_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x13.recsys.v1.FileRows\"t\n\x10ListRunsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1c\n\x04runs\x18\x02 \x03(\x0b\x32\x0e.recsys.v1.Run\x12(\n\x0clast_reading\x18\x03 \x01(\x0b\x32\x12.recsys.v1.Reading\",\n\x10GetReportRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\"I\n\x11GetReportResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x11\n\x04html\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_html\"2\n\x16\x41\x63tivateVersionRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\"D\n\x17\x41\x63tivateVersionResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x0f\n\x07refusal\x18\x02 \x01(\t*d\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eRUN_STATE_LIVE\x10\x01\x12\x12\n\x0eRUN_STATE_KEPT\x10\x02\x12\x15\n\x11RUN_STATE_REMOVED\x10\x03\x32\xf3\x01\n\nRunService\x12\x43\n\x08ListRuns\x12\x1a.recsys.v1.ListRunsRequest\x1a\x1b.recsys.v1.ListRunsResponse\x12\x46\n\tGetReport\x12\x1b.recsys.v1.GetReportRequest\x1a\x1c.recsys.v1.GetReportResponse\x12X\n\x0f\x41\x63tivateVersion\x12!.recsys.v1.ActivateVersionRequest\x1a\".recsys.v1.ActivateVersionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brecsys/v1/run_service.proto\x12\trecsys.v1\x1a\x1fgoogle/protobuf/timestamp.proto\" \n\x0fListRunsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\"\x81\x01\n\x0bRunBaseline\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x07metrics\x18\x02 \x03(\x0b\x32#.recsys.v1.RunBaseline.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"X\n\x0c\x45\x61rnedByList\x12\r\n\x05order\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x0b\n\x03low\x18\x04 \x01(\x01\x12\x0c\n\x04high\x18\x05 \x01(\x01\"\xbd\x03\n\x03Run\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.recsys.v1.RunState\x12.\n\ntrained_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05model\x18\x04 \x01(\t\x12\x12\n\nuser_count\x18\x05 \x01(\x04\x12\x12\n\nitem_count\x18\x06 \x01(\x04\x12,\n\x07metrics\x18\x07 \x03(\x0b\x32\x1b.recsys.v1.Run.MetricsEntry\x12)\n\tbaselines\x18\x08 \x03(\x0b\x32\x16.recsys.v1.RunBaseline\x12\x19\n\x0cusers_judged\x18\t \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07refusal\x18\n \x01(\t\x12\x0e\n\x06\x66orced\x18\x0b \x01(\x08\x12\x12\n\nhas_report\x18\x0c \x01(\x08\x12\'\n\x06\x65\x61rned\x18\r \x03(\x0b\x32\x17.recsys.v1.EarnedByList\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0f\n\r_users_judged\":\n\x0cRejectedRows\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x0c\n\x04hint\x18\x03 \x01(\t\"p\n\x08\x46ileRows\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04read\x18\x02 \x01(\x04\x12\x0c\n\x04kept\x18\x03 \x01(\x04\x12\x0f\n\x07ignored\x18\x04 \x01(\x04\x12)\n\x08rejected\x18\x05 \x03(\x0b\x32\x17.recsys.v1.RejectedRows\"Z\n\x07Reading\x12+\n\x07read_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x13.recsys.v1.FileRows\"t\n\x10ListRunsResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x1c\n\x04runs\x18\x02 \x03(\x0b\x32\x0e.recsys.v1.Run\x12(\n\x0clast_reading\x18\x03 \x01(\x0b\x32\x12.recsys.v1.Reading\",\n\x10GetReportRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\"I\n\x11GetReportResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x11\n\x04html\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_html\"2\n\x16\x41\x63tivateVersionRequest\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\"D\n\x17\x41\x63tivateVersionResponse\x12\x18\n\x10\x61rtifact_version\x18\x01 \x01(\t\x12\x0f\n\x07refusal\x18\x02 \x01(\t*d\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eRUN_STATE_LIVE\x10\x01\x12\x12\n\x0eRUN_STATE_KEPT\x10\x02\x12\x15\n\x11RUN_STATE_REMOVED\x10\x03\x32\xf3\x01\n\nRunService\x12\x43\n\x08ListRuns\x12\x1a.recsys.v1.ListRunsRequest\x1a\x1b.recsys.v1.ListRunsResponse\x12\x46\n\tGetReport\x12\x1b.recsys.v1.GetReportRequest\x1a\x1c.recsys.v1.GetReportResponse\x12X\n\x0f\x41\x63tivateVersion\x12!.recsys.v1.ActivateVersionRequest\x1a\".recsys.v1.ActivateVersionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,34 +36,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNBASELINE_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_RUN_METRICSENTRY']._loaded_options = None
   _globals['_RUN_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=1275
-  _globals['_RUNSTATE']._serialized_end=1375
+  _globals['_RUNSTATE']._serialized_start=1406
+  _globals['_RUNSTATE']._serialized_end=1506
   _globals['_LISTRUNSREQUEST']._serialized_start=75
   _globals['_LISTRUNSREQUEST']._serialized_end=107
   _globals['_RUNBASELINE']._serialized_start=110
   _globals['_RUNBASELINE']._serialized_end=239
   _globals['_RUNBASELINE_METRICSENTRY']._serialized_start=193
   _globals['_RUNBASELINE_METRICSENTRY']._serialized_end=239
-  _globals['_RUN']._serialized_start=242
-  _globals['_RUN']._serialized_end=646
+  _globals['_EARNEDBYLIST']._serialized_start=241
+  _globals['_EARNEDBYLIST']._serialized_end=329
+  _globals['_RUN']._serialized_start=332
+  _globals['_RUN']._serialized_end=777
   _globals['_RUN_METRICSENTRY']._serialized_start=193
   _globals['_RUN_METRICSENTRY']._serialized_end=239
-  _globals['_REJECTEDROWS']._serialized_start=648
-  _globals['_REJECTEDROWS']._serialized_end=706
-  _globals['_FILEROWS']._serialized_start=708
-  _globals['_FILEROWS']._serialized_end=820
-  _globals['_READING']._serialized_start=822
-  _globals['_READING']._serialized_end=912
-  _globals['_LISTRUNSRESPONSE']._serialized_start=914
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1030
-  _globals['_GETREPORTREQUEST']._serialized_start=1032
-  _globals['_GETREPORTREQUEST']._serialized_end=1076
-  _globals['_GETREPORTRESPONSE']._serialized_start=1078
-  _globals['_GETREPORTRESPONSE']._serialized_end=1151
-  _globals['_ACTIVATEVERSIONREQUEST']._serialized_start=1153
-  _globals['_ACTIVATEVERSIONREQUEST']._serialized_end=1203
-  _globals['_ACTIVATEVERSIONRESPONSE']._serialized_start=1205
-  _globals['_ACTIVATEVERSIONRESPONSE']._serialized_end=1273
-  _globals['_RUNSERVICE']._serialized_start=1378
-  _globals['_RUNSERVICE']._serialized_end=1621
+  _globals['_REJECTEDROWS']._serialized_start=779
+  _globals['_REJECTEDROWS']._serialized_end=837
+  _globals['_FILEROWS']._serialized_start=839
+  _globals['_FILEROWS']._serialized_end=951
+  _globals['_READING']._serialized_start=953
+  _globals['_READING']._serialized_end=1043
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1045
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1161
+  _globals['_GETREPORTREQUEST']._serialized_start=1163
+  _globals['_GETREPORTREQUEST']._serialized_end=1207
+  _globals['_GETREPORTRESPONSE']._serialized_start=1209
+  _globals['_GETREPORTRESPONSE']._serialized_end=1282
+  _globals['_ACTIVATEVERSIONREQUEST']._serialized_start=1284
+  _globals['_ACTIVATEVERSIONREQUEST']._serialized_end=1334
+  _globals['_ACTIVATEVERSIONRESPONSE']._serialized_start=1336
+  _globals['_ACTIVATEVERSIONRESPONSE']._serialized_end=1404
+  _globals['_RUNSERVICE']._serialized_start=1509
+  _globals['_RUNSERVICE']._serialized_end=1752
 # @@protoc_insertion_point(module_scope)

@@ -42,8 +42,22 @@ class RunBaseline(_message.Message):
     metrics: _containers.ScalarMap[str, float]
     def __init__(self, name: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
+class EarnedByList(_message.Message):
+    __slots__ = ("order", "outcome", "value", "low", "high")
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    order: str
+    outcome: str
+    value: float
+    low: float
+    high: float
+    def __init__(self, order: _Optional[str] = ..., outcome: _Optional[str] = ..., value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
+
 class Run(_message.Message):
-    __slots__ = ("artifact_version", "state", "trained_at", "model", "user_count", "item_count", "metrics", "baselines", "users_judged", "refusal", "forced", "has_report")
+    __slots__ = ("artifact_version", "state", "trained_at", "model", "user_count", "item_count", "metrics", "baselines", "users_judged", "refusal", "forced", "has_report", "earned")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +77,7 @@ class Run(_message.Message):
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     FORCED_FIELD_NUMBER: _ClassVar[int]
     HAS_REPORT_FIELD_NUMBER: _ClassVar[int]
+    EARNED_FIELD_NUMBER: _ClassVar[int]
     artifact_version: str
     state: RunState
     trained_at: _timestamp_pb2.Timestamp
@@ -75,7 +90,8 @@ class Run(_message.Message):
     refusal: str
     forced: bool
     has_report: bool
-    def __init__(self, artifact_version: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., trained_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., model: _Optional[str] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ..., baselines: _Optional[_Iterable[_Union[RunBaseline, _Mapping]]] = ..., users_judged: _Optional[int] = ..., refusal: _Optional[str] = ..., forced: _Optional[bool] = ..., has_report: _Optional[bool] = ...) -> None: ...
+    earned: _containers.RepeatedCompositeFieldContainer[EarnedByList]
+    def __init__(self, artifact_version: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., trained_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., model: _Optional[str] = ..., user_count: _Optional[int] = ..., item_count: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ..., baselines: _Optional[_Iterable[_Union[RunBaseline, _Mapping]]] = ..., users_judged: _Optional[int] = ..., refusal: _Optional[str] = ..., forced: _Optional[bool] = ..., has_report: _Optional[bool] = ..., earned: _Optional[_Iterable[_Union[EarnedByList, _Mapping]]] = ...) -> None: ...
 
 class RejectedRows(_message.Message):
     __slots__ = ("reason", "rows", "hint")

@@ -53,6 +53,10 @@ def _run(run: Run) -> schemas.Run:
         users_judged=run.users_judged if run.HasField("users_judged") else None,
         refusal=run.refusal or None,
         forced=run.forced,
+        earned=[
+            schemas.EarnedByList(order=one.order, outcome=one.outcome, value=one.value, low=one.low, high=one.high)
+            for one in run.earned
+        ],
         has_report=run.has_report,
     )
 

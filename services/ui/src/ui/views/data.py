@@ -77,6 +77,8 @@ def show_events() -> None:
     else:
         cards.notice(drift.sentence(found.drift))
         st.html(drift.drift_html(found.drift))
+        if types := drift.types_html(found.drift):
+            st.html(types)
         st.html(f'<p class="facts">Beside what version {html_text(found.drift.version)} was trained on.</p>')
     if found.coverage is not None and (shown := coverage.coverage_html(found.coverage)):
         st.header("Catalogue in lists", anchor=False)

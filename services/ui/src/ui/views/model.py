@@ -8,7 +8,7 @@ from streamlit.components import v1 as components
 
 from ui import back_office, cards
 from ui.gateway_client import gateway
-from ui.models import Metric, Model, Run, ServiceModel
+from ui.models import EarnedByList, Metric, Model, Run, ServiceModel
 from ui.shop_text import html_text
 
 RUNS_SHOWN = 20
@@ -77,6 +77,8 @@ def _run_row(run: Run) -> str:
     said = run.state + (", forced" if run.forced else "") + (", refused" if run.refusal and not run.forced else "")
     refusal = f'<small class="refusal">{html_text(run.refusal)}</small>' if run.refusal else ""
     judged = "" if run.users_judged is None else f" · judged by {run.users_judged:,} users"
+    told = ", ".join(f"{_words(one)} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in run.earned)
+    earned = f"<small>A list, by what was shown: {told}</small>" if told else ""
     beside = [one for one in run.baselines if run.metrics]
     names = [f"<b>{html_text(run.model)}</b>", *(f"<small>{html_text(one.name)}</small>" for one in beside)]
     figures = "".join(f"<td>{_figures(run, name)}</td>" for name in FIGURES)
@@ -84,8 +86,12 @@ def _run_row(run: Run) -> str:
         f"<tr><td><code>{html_text(run.artifact_version)}</code> "
         f'<span class="badge" data-source="{html_text(run.state)}">{html_text(said)}</span>'
         f"<small>{run.trained_at:%d %b %Y, %H:%M} UTC · {run.user_count:,} users × {run.item_count:,} items{judged}"
-        f"</small>{refusal}</td><td>{''.join(names)}</td>{figures}</tr>"
+        f"</small>{refusal}{earned}</td><td>{''.join(names)}</td>{figures}</tr>"
     )
+
+
+def _words(earned: EarnedByList) -> str:
+    return f"{html_text(earned.outcome)} {html_text(earned.order)}"
 
 
 def _figures(run: Run, name: str) -> str:
