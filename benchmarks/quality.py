@@ -152,14 +152,18 @@ def online_retail_shop(data: Path) -> Shop:
         return files.read(Path(folder))
 
 
-def first_days(data: Path) -> None:
-    """Items first taken up in each of four windows: by what is said of them, and by what does without."""
+def shops_with_new_items(data: Path) -> dict[str, Shop]:
+    """Those whose catalogues say something of items on their first day."""
     frame, catalogue = demo_shop.generate()
-    shops = {
+    return {
         "Online Retail (titles and prices)": online_retail_shop(data),
         "the demo shop": Shop(frame, catalogue, ColumnMapping().event_weights),
     }
-    for name, shop in shops.items():
+
+
+def first_days(data: Path) -> None:
+    """Items first taken up in each of four windows: by what is said of them, and by what does without."""
+    for name, shop in shops_with_new_items(data).items():
         facts = Facts.of(shop)
         for recipe in FIRST_DAYS:
             print(f"\n### New items of {name}, {recipe.model}\n\n{table.NEW_ITEMS_HEADER}")
@@ -175,10 +179,11 @@ def online_retail(data: Path, *, seeds: int) -> None:
     shop = online_retail_shop(data)
     windows = rolling(shop.events, weights=shop.weights, windows=5, horizon_days=RECENT_DAYS)
     to_try = default_recipes(windows[-1].train)
+    known = Facts.of(shop).catalogue
     fits = KeptFits(0)
     for number, window in enumerate(windows):
         before = windows[number - 1 : number]
-        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of)
+        choice = selection.choose(None, before, to_try, settings=WITH_RANKER, fit=fits.of, catalogue=known)
         fits.keep_only([window])
         print(f"\n### Online Retail, 30 days from {window.cut:%Y-%m-%d}\n\n{table.HEADER}")
         rows = [printed(row) for row in table.of_baselines(window, recent_days=RECENT_DAYS)]

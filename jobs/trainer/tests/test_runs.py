@@ -10,9 +10,12 @@ from two_tastes import two_tastes
 from typer.testing import CliRunner
 
 from recsys.artifact import layout, runs
+from recsys.artifact.runs import Run
 from recsys.errors import DataError
 from recsys.lake import COMMITTED, Committed, lake_dir
 from trainer.__main__ import app
+from trainer.publishing import run_list
+from trainer.publishing.run_list import Known
 from trainer.shop_data import served
 from trainer.shop_data.served import Served
 
@@ -87,6 +90,27 @@ def test_a_run_whose_version_was_removed_is_still_told_of(tmp_path: Path, monkey
     listed = runner.invoke(app, ["versions", *where]).output
     assert first["version"] not in listed
     assert f"- {first['version']}" in runner.invoke(app, ["versions", "--all", *where]).output
+
+
+def test_what_lists_earned_by_the_log_stands_in_the_line_of_their_run(tmp_path: Path) -> None:
+    run = Run(
+        version="v1",
+        trained_at=NOW,
+        model="als",
+        user_count=6,
+        item_count=12,
+        metrics={},
+        users_judged=None,
+        refusal="",
+        forced=False,
+    )
+    runs.append(tmp_path, run)
+    estimate = {"dr": {"value": 0.25, "low": 0.2, "high": 0.3}, "is_enough": True}
+    told = {"off_policy": {"served": {}, "orders": {"its own order": {"clicked": estimate}}}}
+    runs.report_path(tmp_path, "v1").with_suffix(".json").write_text(json.dumps(told))
+    [row] = run_list.rows(Known([], None, []), lambda _version: pytest.fail("it is gone"), tmp_path, days=30)
+    assert row.line().endswith("a list of the window its own order: clicked 0.250 [0.200, 0.300]")
+    assert row.as_json()["earned"][0]["value"] == 0.25
 
 
 def test_a_damaged_line_of_the_runs_is_named_and_a_cut_off_last_one_is_not(tmp_path: Path) -> None:

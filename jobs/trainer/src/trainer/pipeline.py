@@ -31,7 +31,7 @@ from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import foldable, going_live, histories, index, publish, two_stage
+from trainer.publishing import foldable, going_live, histories, index, publish, store, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -91,6 +91,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
     path = _report(version, decided, spec, of_window, settings=settings)
+    store.publish_run(settings, version)
     off_policy = decided.judgement.off_policy if decided.judgement else None
     return Outcome(
         version,

@@ -132,13 +132,13 @@ def _by_category(
     categories: NDArray[np.int32], rows: NDArray[np.integer], history: TakenUp, now: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The share of each item's category among the history's items, and days since its last event: float64 [n] each."""
-    asked, had = categories[rows], categories[history.rows]
-    n_codes = int(max(asked.max(initial=-1), had.max(initial=-1))) + 2  # the first stands for none
-    counts = np.bincount(had + 1, minlength=n_codes)
+    asked, taken = categories[rows], categories[history.rows]
+    n_codes = int(max(asked.max(initial=-1), taken.max(initial=-1))) + 2  # the first stands for none
+    counts = np.bincount(taken + 1, minlength=n_codes)
     last = np.zeros(n_codes)
-    np.maximum.at(last, had + 1, history.times)
+    np.maximum.at(last, taken + 1, history.times)
     counts[0] = last[0] = 0
-    share = counts / max(len(had), 1)
+    share = counts / max(len(taken), 1)
     days = np.where(last > 0, (now - last) / _DAY_S, _NEVER_DAYS)
     return share[asked + 1], days[asked + 1]
 
@@ -147,11 +147,11 @@ def _price_ratio(
     prices: NDArray[np.float64], rows: NDArray[np.integer], history: TakenUp
 ) -> NDArray[np.float64] | float:
     """The logarithm of each item's price over the median of the history's: float64 [n], or one for all."""
-    had = prices[history.rows]
-    had = np.sort(had[had > 0])  # NaN is not
-    if not len(had):
+    taken = prices[history.rows]
+    taken = np.sort(taken[taken > 0])  # NaN is not
+    if not len(taken):
         return 0.0
-    usual = float(had[len(had) // 2])
+    usual = float(taken[len(taken) // 2])
     asked = prices[rows]
     return np.log(np.where(asked > 0, asked, usual) / usual)
 

@@ -178,11 +178,11 @@ def _check(proposed: Proposed, catalogue: LiveCatalogue) -> None:
     rows, manifest = proposed.rows, catalogue.artifact.manifest
     if len(rows) == 0:
         return
-    had = proposed.history.rows
-    if len(had) and had.max() >= manifest.item_count:
+    taken_up = proposed.history.rows
+    if len(taken_up) and taken_up.max() >= manifest.item_count:
         raise InvalidArgumentError(
             f"candidates.history_rows: expected rows below {manifest.item_count} in version {manifest.version}, "
-            f"found {had.max()}"
+            f"found {taken_up.max()}"
         )
     limit = manifest.item_count + len(proposed.new_item_ids)
     ordered = np.sort(rows)

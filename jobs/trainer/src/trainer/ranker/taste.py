@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 
 from recsys.ranking_features import CATEGORY_FEATURES, HISTORY_ITEMS, PRICE_FEATURES, USER_FEATURES, Shelf, TakenUp
@@ -12,14 +13,14 @@ from trainer.shop_data.interactions import Interactions
 
 def shelf_of(known: Interactions, catalogue: pl.DataFrame | None) -> Shelf:
     """Categories and prices of the known items, as the catalogue (none: nobody knows) says."""
-    items = pl.DataFrame({"item_id": pl.Series(known.item_ids, dtype=pl.String)})
+    facts = pl.DataFrame(schema={"item_id": pl.String, "category": pl.String, "price": pl.Float64})
     if catalogue is not None:
-        items = items.join(catalogue, on="item_id", how="left", maintain_order="left")
-    for column, dtype in (("category", pl.String), ("price", pl.Float64)):
-        if column not in items.columns:
-            items = items.with_columns(pl.lit(None, dtype).alias(column))
-    codes = items["category"].cast(pl.String).rank("dense").cast(pl.Int32) - 1
-    return Shelf(codes.fill_null(-1).to_numpy(), items["price"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+        told = catalogue.select("item_id", cs.by_name("category", "price", require_all=False))
+        facts = pl.concat([facts, told], how="diagonal_relaxed")
+    known_items = pl.DataFrame({"item_id": pl.Series(known.item_ids, dtype=pl.String)})
+    items = known_items.join(facts, on="item_id", how="left", maintain_order="left")
+    codes = items["category"].rank("dense").cast(pl.Int32) - 1
+    return Shelf(codes.fill_null(-1).to_numpy(), items["price"].fill_null(np.nan).to_numpy())
 
 
 def names_of(shelf: Shelf) -> list[str]:
