@@ -68,7 +68,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
             if settings.learned_ranker and len(held_out) > 1:
                 shown_before = exposures.in_window(shop.lake, held_out[-2], until=held_out[-1].cut)
     with step("bought together"):
-        of_window = baskets.of_window(shop.events, held_out[-1], seed=settings.seed) if held_out else None
+        of_window = baskets.of_window(shop.events, held_out[-1], settings=settings) if held_out else None
         together = baskets.fit(shop.events, known.item_ids, of_window.info if of_window else None)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
