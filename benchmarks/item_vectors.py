@@ -79,7 +79,8 @@ def of_titles(titles: Sequence[str | None]) -> list[str | None]:
     indptr = np.cumsum([0, *map(len, words)])
     counts = sp.csr_matrix((np.ones(len(columns)), columns, indptr), (len(titles), _WORDS))
     counts.sum_duplicates()
-    weighed = counts.multiply(np.log((1 + len(titles)) / (1 + np.bincount(counts.indices, minlength=_WORDS)))).tocsr()
+    rarity = np.log((1 + len(titles)) / (1 + np.bincount(counts.indices, minlength=_WORDS)))
+    weighed = sp.csr_matrix(counts.multiply(rarity))
     norms = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
     left, values, _ = svds(sp.diags(1 / np.maximum(norms, 1e-9)) @ weighed, k=_DIM, random_state=0)
     return [packed(row) for row in (left * values).tolist()]
