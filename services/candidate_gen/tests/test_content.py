@@ -81,7 +81,7 @@ def test_a_vector_that_the_api_brings_says_whom_an_item_is_for(tmp_path: Path, l
     change(live, *(record(f"item {name}", is_whole=True, vector=packed(vector)) for name, vector in VECTORS.items()))
     assert by_content(board) == [("item even", 1.0), ("item odd", 0.0)]
     assert by_content(board, Asker(user_id="user-01")) == [("item odd", 1.0), ("item even", 0.0)]
-    change(live, record("item even", vector=packed(VECTORS["odd"])))
+    change(live, record("item even", is_whole=True, vector=packed(VECTORS["odd"])))
     assert [score for _, score in by_content(board, Asker(user_id="user-01"))] == [1.0, 1.0]
 
 
