@@ -17,7 +17,14 @@ from trainer.evaluation.hard_negatives import HardNegatives
 from trainer.evaluation.off_policy import Estimate
 from trainer.publishing.two_stage import BudgetRow, LossBudget
 from trainer.report import figures, page
-from trainer.report.figures import Comparison, ModelFigures, RunReport, TrainingCurve, TwoStageFigures
+from trainer.report.figures import (
+    BoughtTogetherFigures,
+    Comparison,
+    ModelFigures,
+    RunReport,
+    TrainingCurve,
+    TwoStageFigures,
+)
 
 METRICS = ("recall@2", "ndcg@2", "hit_rate@2", "mrr@2", "novelty@2")
 
@@ -79,8 +86,8 @@ def full() -> RunReport:
             explored_lists=1234,
             served={"clicked": Interval(0.0625, 0.05, 0.07)},
             orders={
-                "the new order": {"clicked": Estimate(*[Interval(0.0875, 0.08, 0.09)] * 3, 0.375, 777.0, 3)},
-                "another": {"clicked": Estimate(*[Interval(0.99, 0.9, 1.0)] * 3, 0.001, 2.0, 0)},
+                "the new order": {"clicked": Estimate(*[Interval(0.0875, 0.08, 0.09)] * 3, 0.375, 777.0, True, 3)},
+                "another": {"clicked": Estimate(*[Interval(0.99, 0.9, 1.0)] * 3, 0.001, 2.0, False, 0)},
             },
         ),
         data={"users": 12345},
@@ -145,6 +152,22 @@ def test_where_nothing_was_explored_the_page_says_that_no_estimate_is_honest(ful
     log = OffPolicy(lists=9, explored_lists=0, served={"clicked": Interval(0.5, 0.4, 0.6)}, orders={})
     _, page = written(replace(full, off_policy=log), tmp_path)
     assert "no estimate of another order is honest" in page.text
+
+
+def test_the_page_shows_how_much_of_a_basket_each_list_has(full: RunReport, tmp_path: Path) -> None:
+    together = BoughtTogetherFigures(
+        baskets=1752,
+        buyers=1397,
+        k=10,
+        recall={"similar items": Interval(0.1014, 0.09, 0.11), "bought together": Interval(0.1183, 0.11, 0.12)},
+        gain=PairedDifference(0.0165, 0.0141, 0.0193, 0.001),
+        counted={"user_exponent": 0.5, "target_exponent": 0.1, "shrinkage": 0.0},
+    )
+    _, page = written(replace(full, bought_together=together), tmp_path)
+    for figure in ("1,752", "1,397", "0.1014", "0.1183", "minus similar items: +0.0165 [+0.0141, +0.0193]"):
+        assert figure in page.text
+    content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert content["bought_together"]["recall"]["bought together"]["value"] == 0.1183
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(full: RunReport, tmp_path: Path) -> None:
