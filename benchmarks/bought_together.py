@@ -14,6 +14,7 @@ from trainer.choosing.recipe import IALSRecipe
 from trainer.evaluation.windows import rolling
 from trainer.report import table
 from trainer.report.table import BasketsRow
+from trainer.settings import Settings
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     shop = online_retail_shop(parser.parse_args().data)
     windows = rolling(shop.events, weights=shop.weights, windows=2, horizon_days=RECENT_DAYS)
-    of_windows = baskets.of_windows(shop.events, windows, seed=0)
+    of_windows = baskets.of_windows(shop.events, windows, settings=Settings(horizon_days=RECENT_DAYS))
     print(table.BASKETS_HEADER)
     for window in windows:
         if window.cut in of_windows:

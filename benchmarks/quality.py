@@ -152,14 +152,18 @@ def online_retail_shop(data: Path) -> Shop:
         return files.read(Path(folder))
 
 
-def first_days(data: Path) -> None:
-    """Items first taken up in each of four windows: by what is said of them, and by what does without."""
+def shops_with_new_items(data: Path) -> dict[str, Shop]:
+    """Those whose catalogues say something of items on their first day."""
     frame, catalogue = demo_shop.generate()
-    shops = {
+    return {
         "Online Retail (titles and prices)": online_retail_shop(data),
         "the demo shop": Shop(frame, catalogue, ColumnMapping().event_weights),
     }
-    for name, shop in shops.items():
+
+
+def first_days(data: Path) -> None:
+    """Items first taken up in each of four windows: by what is said of them, and by what does without."""
+    for name, shop in shops_with_new_items(data).items():
         facts = Facts.of(shop)
         for recipe in FIRST_DAYS:
             print(f"\n### New items of {name}, {recipe.model}\n\n{table.NEW_ITEMS_HEADER}")

@@ -19,9 +19,13 @@ import typer
 from typer import Option
 
 from tools.demo_volume import DEMO, EMPTY_SHOP, Shop, files_of, shop_name
-from tools.local_stack import PYTHON, LocalStack, Ports, StackError
+from tools.local_stack import PYTHON, ROOT, LocalStack, Ports, StackError
 
 RETRAIN = ["--every", "10m", "--min-new-events", "20"]  # if so many came in
+CONFIGURATION = {
+    "GATEWAY_RULES_FILE": ROOT / "config/rules.yaml",
+    "GATEWAY_EXPERIMENTS_FILE": ROOT / "config/experiments.yaml",
+}
 REFUSED = 3  # the trainer's exit status when the gate lets a model not go live
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -56,8 +60,9 @@ def serve(shop: Shop) -> None:
     """Serves the shop until interrupted, and trains again on what comes in. Raises StackError when a process dies."""
     jobs = {"event_sink": [], "trainer": ["schedule", *RETRAIN, *options(shop)]}
     logs = shop.new_log_dir()
-    # the gateway knows the types that the trainer learns from
-    environment = {"GATEWAY_MAPPING_FILE": str(shop.data["mapping"])} if "mapping" in shop.data else {}
+    environment = {name: str(path) for name, path in CONFIGURATION.items() if name not in os.environ}
+    if "mapping" in shop.data:  # the gateway knows the types that the trainer learns from
+        environment["GATEWAY_MAPPING_FILE"] = str(shop.data["mapping"])
     if not shop.data:
         environment["UI_COUNT_CLICKS"] = os.environ.get("UI_COUNT_CLICKS", "true")
     print(f"starting candidate_gen, reranker, gateway, ui, {', '.join(jobs)}", flush=True)

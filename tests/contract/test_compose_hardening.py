@@ -74,6 +74,12 @@ def test_a_file_that_may_change_is_in_the_folder_of_the_configuration_which_the_
     assert (ROOT / "config" / file).is_file()
 
 
+def test_experiments_are_ready_to_be_started_and_nobody_is_in_one_before() -> None:
+    ready = yaml.safe_load((ROOT / "config/experiments.yaml").read_text(encoding="utf-8"))["experiments"]
+    assert len(ready) == 2
+    assert {arm["share"] for experiment in ready for arm in experiment["arms"]} == {0}
+
+
 @pytest.mark.parametrize("name", ["MAPPING_FILE"])
 def test_a_file_of_the_gateway_is_mounted_read_only_where_its_setting_says(name: str) -> None:
     assert SERVICES["gateway"]["environment"][f"GATEWAY_{name}"] == f"${{{name}:+/input/${{{name}-}}}}"
@@ -81,6 +87,14 @@ def test_a_file_of_the_gateway_is_mounted_read_only_where_its_setting_says(name:
     assert [(mount["type"], mount["read_only"]) for mount in mounts] == [("bind", True)]
     assert mounts[0]["source"] == f"${{{name}:-/dev/null}}"
     assert mounts[0]["target"].startswith(f"/input/${{{name}:-no-")
+
+
+@pytest.mark.parametrize("name", ["trainer", "trainer-schedule", "trainer-spark", "recsys"])
+def test_whoever_may_be_told_to_train_finds_the_shops_files(name: str) -> None:
+    mounts = {mount["target"]: mount for mount in SERVICES[name]["volumes"] if isinstance(mount, dict)}
+    for file in ("EVENTS", "MAPPING", "CATALOGUE"):
+        mount = mounts[f"/input/${{{file}_FILE:-no-{file.lower()}}}"]
+        assert (mount["source"], mount["read_only"]) == (f"${{{file}_FILE:-/dev/null}}", True)
 
 
 def test_the_compose_file_holds_no_secret() -> None:

@@ -145,11 +145,11 @@ def test_rules_that_are_saved_hold_when_the_gateway_is_started_anew(compose: Doc
     assert rest.put("/v1/rules", json=rules).status_code == 200
     subprocess.run([*compose.docker_compose_command(), "restart", "gateway"], cwd=compose.context, check=True)
     compose.start()
-    again = httpx.Client(base_url=f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}", timeout=10)
-    for _ in range(50):
-        pinned = recommendations(again, "nobody", count=5)["items"]
-        if pinned[0]["item_id"] == shown[3]:
-            break
-        time.sleep(0.1)
-    assert pinned[0]["item_id"] == shown[3]
-    assert again.put("/v1/rules", json={"rules": []}).json() == {"rules": []}
+    with httpx.Client(base_url=f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}", timeout=10) as again:
+        for _ in range(50):
+            pinned = recommendations(again, "nobody", count=5)["items"]
+            if pinned[0]["item_id"] == shown[3]:
+                break
+            time.sleep(0.1)
+        assert pinned[0]["item_id"] == shown[3]
+        assert again.put("/v1/rules", json={"rules": []}).json() == {"rules": []}

@@ -27,7 +27,7 @@ from recsys.ids import user_hash
 from recsys.lake import ERASURES, ERASURES_FILE, lake_dir
 from recsys.v1.candidate_gen_service_pb2 import VECTOR_ORIGIN_FOLDED_IN, VECTOR_ORIGIN_TRAINED, GetCandidatesRequest
 from trainer.choosing import recipe as recipes
-from trainer.choosing.recipe import ALSRecipe, PopularityRecipe
+from trainer.choosing.recipe import ALSRecipe, PopularityRecipe, Recipe
 from trainer.evaluation import windows
 from trainer.evaluation.full_ranking import Evaluation, evaluate
 from trainer.models.als import ALSSettings
@@ -170,15 +170,14 @@ def spark(command: str, master: str, folder: Path, volume: Path, *options: str) 
     return f"{done.stderr}\n{done.stdout}"
 
 
-def judged_here(shop: Shop) -> tuple[Evaluation, Evaluation]:
-    """The same recipe by `implicit`, and popular items, on the same window."""
+def judged_here(shop: Shop) -> tuple[list[Evaluation], Evaluation]:
+    """The same recipe by `implicit`, seed by seed, and popular items, on the same window."""
     [window] = windows.held_out(shop.learnt, weights=WEIGHTS, settings=Settings(), most=1)
-    recipe_and_baseline = (RECIPE, PopularityRecipe())
-    ours, popular = (
-        evaluate(recipes.fit(one, window.train, recent_days=30, seed=0), window, ks=(10, 20, 50))
-        for one in recipe_and_baseline
-    )
-    return ours, popular
+
+    def judged(recipe: Recipe, seed: int) -> Evaluation:
+        return evaluate(recipes.fit(recipe, window.train, recent_days=30, seed=seed), window, ks=(10, 20, 50))
+
+    return [judged(RECIPE, seed) for seed in range(8)], judged(PopularityRecipe(), 0)
 
 
 def test_rows_are_read_and_rejected_as_on_one_machine(shop: Shop) -> None:
@@ -212,13 +211,15 @@ def test_ids_histories_and_what_is_counted_are_those_of_one_machine(shop: Shop, 
 
 
 def test_recall_is_that_of_implicit_and_above_popular_items_by_the_same_users(shop: Shop, artifact: Artifact) -> None:
-    ours, popular = judged_here(shop)
+    by_seed, popular = judged_here(shop)
     manifest = artifact.manifest
     assert manifest.training.gate is not None
     assert manifest.training.gate.passed
-    assert manifest.training.gate.users == len(ours.user_rows)
-    assert manifest.metrics["recall@20"].value == pytest.approx(ours.mean("recall@20"), rel=0.03)
-    assert manifest.metrics["ndcg@20"].value == pytest.approx(ours.mean("ndcg@20"), rel=0.03)
+    assert manifest.training.gate.users == len(by_seed[0].user_rows)
+    for metric in ("recall@20", "ndcg@20"):
+        # one seed of `implicit` is 3 % from another: nearer than that one run of Spark need not be (docs/scale.md)
+        values = np.array([one.mean(metric) for one in by_seed])
+        assert abs(manifest.metrics[metric].value - values.mean()) < 3 * values.std(ddof=1), metric
     assert f"(popularity {popular.mean('recall@20'):.4f})" in shop.said
     assert manifest.metrics["recall@20"].low is not None
 

@@ -76,8 +76,10 @@ def _typed(row: dict[str, Any], number: int) -> dict[str, Any]:
             typed["available"] = _TRUTHS[available.lower()]
         if isinstance(attributes := row.get("attributes"), str):
             typed["attributes"] = json.loads(attributes)
+        if isinstance(vector := row.get("vector"), str):
+            typed["vector"] = json.loads(vector)
     except (ValueError, KeyError) as error:
         raise CommandError(
-            f"row {number} ({row.get('item_id')}): expected a number, true or false, found {error}"
+            f"row {number} ({row.get('item_id')}): expected a number, true or false, or JSON, found {error}"
         ) from error
     return typed

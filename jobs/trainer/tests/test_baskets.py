@@ -115,7 +115,7 @@ def test_a_model_without_embeddings_is_compared_with_popular_items(tmp_path: Pat
 def test_evaluations_have_a_table_of_each_window_with_baskets(tmp_path: Path) -> None:
     shop = shop_of_pairs()
     held_out = windows.held_out(shop.events, weights=shop.weights, settings=settings(tmp_path), most=2)
-    found = baskets.of_windows(shop.events, held_out, seed=0)
+    found = baskets.of_windows(shop.events, held_out, settings=settings(tmp_path))
     assert list(found) == [window.cut for window in held_out]
     told = list(table.tables(held_out, GOOD, of_baskets=found, settings=settings(tmp_path)))
     rows = [one for one in told if isinstance(one, BasketsRow)]
@@ -131,14 +131,30 @@ def test_a_window_is_judged_by_its_own_baskets_alone(tmp_path: Path) -> None:
     shop = shop_of_pairs()
     window = newest_window(shop, tmp_path)
     assert isinstance(window.cut, datetime)
-    later = baskets.of_window(shop.events, window, seed=0)
-    until = baskets.of_window(shop.events, window, until=window.cut + timedelta(days=5), seed=0)
-    none = baskets.of_window(shop.events, window, until=window.cut, seed=0)
+    later = baskets.of_window(shop.events, window, settings=settings(tmp_path))
+    until = baskets.of_window(shop.events, window, until=window.cut + timedelta(days=5), settings=settings(tmp_path))
+    none = baskets.of_window(shop.events, window, until=window.cut, settings=settings(tmp_path))
     assert later is not None
     assert until is not None
     assert len(until.held.items) < len(later.held.items)
     np.testing.assert_array_equal(until.together, later.together)
     assert none is None
+
+
+def test_an_event_long_after_all_others_leaves_baskets_to_choose_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = shop_of_pairs()
+    window = newest_window(shop, tmp_path)
+    chosen_by: list[int] = []
+    choose = basket_completion.choose
+    monkeypatch.setattr(
+        basket_completion, "choose", lambda before, held: chosen_by.append(len(held.items)) or choose(before, held)
+    )
+    late = shop.events.tail(1).with_columns(pl.col("timestamp") + timedelta(days=800))
+    for frame in (shop.events, pl.concat([shop.events, late])):
+        assert baskets.of_window(frame, window, settings=settings(tmp_path)) is not None
+    assert chosen_by[0] == chosen_by[1] > 0
 
 
 def test_of_very_many_baskets_the_newest_choose(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,7 @@ def test_a_version_goes_live_in_the_store_and_a_trainer_on_another_disk_goes_on_
     run(*training, tmp_path / "one")
     first = store.current()
     assert first is not None
+    assert {f"{first}.run.json", "rows.json"} <= store.listing().reports
     assert layout.current_version(tmp_path / "one") == first
     assert "nothing to do" in run("train", "--if-empty", "--artifact-dir", tmp_path / "two")
     assert layout.current_version(tmp_path / "two") == first

@@ -12,7 +12,7 @@ from pathlib import Path
 import follow_store
 import pytest
 
-from recsys.artifact import layout, mirror, object_store, writer
+from recsys.artifact import layout, mirror, object_store, runs, writer
 from recsys.artifact.mirror import Mirror
 from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.reader import newest_manifest, open_artifact
@@ -392,3 +392,39 @@ def test_what_was_removed_by_hand_is_fetched_again(published: Callable, store: O
     follower.turn()
     assert open_artifact(layout.version_dir(local, FIRST))
     writer.activate(local, FIRST)
+
+
+def test_what_runs_left_comes_along_also_of_versions_that_are_gone(
+    volume, store: ObjectStore, published: Callable[..., None], local: Path
+) -> None:
+    published(FIRST, SECOND)
+    for version in (FIRST, SECOND):
+        runs.note(volume.path, version)
+    for name in (f"{FIRST}.html", f"{FIRST}.json", "rows.json"):
+        (volume.path / "reports" / name).write_text(f"{name} of the trainer")
+    for version in (FIRST, SECOND, THIRD):  # the last one is no run
+        store.upload_run(volume.path, version)
+    store.prune(keep=[])
+
+    Mirror(store, local).follow()
+
+    assert [run.version for run in runs.read(local)] == [FIRST, SECOND]
+    assert runs.read(local) == runs.read(volume.path)
+    assert runs.report(local, FIRST) == f"{FIRST}.html of the trainer"
+    assert runs.report(local, SECOND) is None
+    assert sorted(path.name for path in (local / "reports").iterdir()) == sorted(
+        [f"{FIRST}.html", f"{FIRST}.json", f"{FIRST}.run.json", f"{SECOND}.run.json", "rows.json"]
+    )
+
+
+def test_a_run_is_fetched_once_and_its_trainer_tells_it_once(
+    volume, store: ObjectStore, published: Callable[..., None], local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(FIRST)
+    runs.note(volume.path, FIRST)
+    store.upload_run(volume.path, FIRST)
+    Mirror(store, volume.path).follow()
+    assert [run.version for run in runs.read(volume.path)] == [FIRST]
+    Mirror(store, local).follow()
+    monkeypatch.setattr(ObjectStore, "report", lambda *_: pytest.fail("fetched again"))
+    Mirror(store, local).follow()

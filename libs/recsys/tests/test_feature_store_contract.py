@@ -98,6 +98,13 @@ async def test_a_repeated_event_id_changes_nothing(store: FeatureStore) -> None:
     assert after.weight == pytest.approx(2 * before[0].weight, rel=1e-5)
 
 
+async def test_of_two_with_one_id_in_one_request_the_first_counts_whatever_the_second_says(store: FeatureStore) -> None:
+    other = replace(bought(2, "other"), event_id="e1", quantity=3)
+    await store.append([bought(1), other], now_ms=NOW_MS)
+    profile = await store.profile(ANNA)
+    assert ([each.item_id for each in profile.recent], profile.seen) == (["i"], {"purchase": {"i"}})
+
+
 async def test_writers_at_one_moment_agree_on_who_was_first(store: FeatureStore) -> None:
     outcomes = await asyncio.gather(*(store.append([event(1)], now_ms=NOW_MS) for _ in range(20)))
     assert sorted(one.is_duplicate for [one] in outcomes) == [False, *[True] * 19]

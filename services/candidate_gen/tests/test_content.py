@@ -11,13 +11,16 @@ from tiny_artifact import Shop, checkerboard, publish, with_item_content
 from candidate_gen import content_vectors
 from candidate_gen.retriever import Asker, Conditions, Retriever
 from candidate_gen.sources import SourceCounts
+from recsys.artifact.item_content import ItemContent
 from recsys.artifact.reader import open_artifact
 from recsys.feature_store.follower import LiveState
+from recsys.item_vector import packed
 from recsys.shop.filter import Filter
 from recsys.shop.sources import Source
 
 ANY = Conditions()
 EVEN = Asker(user_id="user-00")
+VECTORS = {"even": [4.0, 0.0], "odd": [0.0, 0.5], "of another length": [1.0, 0.0, 0.0]}
 
 
 def retriever_of(shop: Shop, folder: Path, live: LiveState) -> Retriever:
@@ -66,6 +69,20 @@ def test_a_change_of_the_facts_changes_the_vector(board: Retriever, live: LiveSt
     assert by_content(board) == [("stays", 0.5)]  # without facts there is no vector
     change(live, record("stays", is_whole=True, is_deleted=True))
     assert by_content(board) == []
+
+
+def test_a_vector_that_the_api_brings_says_whom_an_item_is_for(tmp_path: Path, live: LiveState) -> None:
+    shop = with_item_content(checkerboard(), {})
+    assert shop.item_content is not None
+    info = shop.item_content.info.model_copy(update={"vector_length": 2})
+    weights = np.concatenate([shop.item_content.weights, np.eye(2, dtype=np.float32)])
+    mapped = replace(shop, item_content=ItemContent(info, weights))
+    board = Retriever(open_artifact(publish(mapped, tmp_path)), live=live, counts=SourceCounts(content=2))
+    change(live, *(record(f"item {name}", is_whole=True, vector=packed(vector)) for name, vector in VECTORS.items()))
+    assert by_content(board) == [("item even", 1.0), ("item odd", 0.0)]
+    assert by_content(board, Asker(user_id="user-01")) == [("item odd", 1.0), ("item even", 0.0)]
+    change(live, record("item even", is_whole=True, vector=packed(VECTORS["odd"])))
+    assert [score for _, score in by_content(board, Asker(user_id="user-01"))] == [1.0, 1.0]
 
 
 def test_an_item_of_the_catalogue_that_nobody_took_up_has_a_vector_too(tmp_path: Path, live: LiveState) -> None:

@@ -15,6 +15,8 @@ from candidate_gen.run_servicer import RunServicer
 from candidate_gen.settings import Settings
 from recsys.artifact import layout, runs
 from recsys.artifact.manifest import GateInfo
+from recsys.artifact.mirror import Mirror
+from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.runs import FileRows, Reading, Rejected, Run
 from recsys.errors import InvalidArgumentError, NotActivatedError
 from recsys.feature_store.follower import LiveState
@@ -110,6 +112,23 @@ def test_what_the_gate_had_refused_is_said_when_it_is_activated(volume: Path) ->
     assert (
         RunServicer(volume).ActivateVersion(ActivateVersionRequest(artifact_version="v3"), CONTEXT).refusal == "worse"
     )
+
+
+def test_runs_of_a_store_are_told_and_which_of_their_versions_it_keeps(volume: Path, tmp_path: Path) -> None:
+    store = ObjectStore(f"file://{tmp_path}/store", writes=True)
+    for version in ("v1", "v2"):
+        runs.note(volume, version)
+        store.upload(volume, version)
+        store.upload_run(volume, version)
+    store.activate("v2")
+    elsewhere = tmp_path / "elsewhere"
+    Mirror(store, elsewhere).follow()
+
+    told = RunServicer(elsewhere, opened_store=lambda: store).ListRuns(ListRunsRequest(count=10), CONTEXT)
+
+    assert layout.list_versions(elsewhere) == ["v2"]
+    states = [(run.artifact_version, run.state) for run in told.runs]
+    assert states == [("v2", RUN_STATE_LIVE), ("v1", RUN_STATE_KEPT)]
 
 
 def test_a_version_that_services_would_refuse_stays_out_and_no_path_is_told(volume: Path) -> None:

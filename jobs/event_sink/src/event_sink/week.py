@@ -44,6 +44,7 @@ class Week:
         self._lake = lake
         self._shown: dict[str, pl.DataFrame] = {}
         self._events: dict[str, _EventPart] = {}
+        self._counts: tuple[object, Counts] | None = None
 
     def until(self, today: date) -> Counts:
         """The last WEEK days, with today. Raises: DataError (of the lake)."""
@@ -53,6 +54,13 @@ class Week:
         days = {(today - timedelta(days=back)).isoformat() for back in range(WEEK)}
         exposures = [path for path in committed.of("exposures") if day_of(path) in days]
         events = [path for path in committed.of("events") if day_of(path) in days]
+        made_of = (today, exposures, events)
+        if self._counts is None or self._counts[0] != made_of:
+            self._counts = (made_of, self._counted(exposures, events, today))
+        return self._counts[1]
+
+    def _counted(self, exposures: list[str], events: list[str], today: date) -> Counts:
+        """Raises: FileNotFoundError, where the sink has replaced a part since."""
         self._shown = {path: self._shown[path] if path in self._shown else self._places(path) for path in exposures}
         self._events = {path: self._events.get(path) or self._of_events(path) for path in events}
         yesterday = (today - timedelta(days=1)).isoformat()

@@ -205,7 +205,7 @@ def evaluate(
             else:
                 splits = held_out_windows.held_out(shop.events, weights=shop.weights, settings=settings, most=windows)
                 facts = Facts.of(shop)
-                of_baskets = baskets.of_windows(shop.events, splits, seed=settings.seed)
+                of_baskets = baskets.of_windows(shop.events, splits, settings=settings)
                 if recipe is None and len(splits) > 1:
                     choose_by = held_out_windows.to_choose_by(
                         shop.events, splits, weights=shop.weights, settings=settings

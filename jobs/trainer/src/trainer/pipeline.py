@@ -31,7 +31,7 @@ from trainer.models.embeddings import Embeddings
 from trainer.models.lightgcn_training import LightGCNSettings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import foldable, going_live, histories, index, publish, two_stage
+from trainer.publishing import foldable, going_live, histories, index, publish, store, two_stage
 from trainer.publishing.index import EXACT, IndexSpec
 from trainer.report import page, run_report
 from trainer.report.figures import TwoStageFigures
@@ -68,7 +68,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
             if settings.learned_ranker and len(held_out) > 1:
                 shown_before = exposures.in_window(shop.lake, held_out[-2], until=held_out[-1].cut)
     with step("bought together"):
-        of_window = baskets.of_window(shop.events, held_out[-1], seed=settings.seed) if held_out else None
+        of_window = baskets.of_window(shop.events, held_out[-1], settings=settings) if held_out else None
         together = baskets.fit(shop.events, known.item_ids, of_window.info if of_window else None)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
@@ -91,6 +91,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
         shop, known, decided, together, data_until=data_until, force=force, settings=settings
     )
     path = _report(version, decided, spec, of_window, settings=settings)
+    store.publish_run(settings, version)
     off_policy = decided.judgement.off_policy if decided.judgement else None
     return Outcome(
         version,

@@ -200,10 +200,9 @@ def _rows_of(
 
 def _earliest(events: DataFrame, *, farthest: float) -> datetime | None:
     """As `timestamps.earliest_likely` says of all events' times."""
-    count = events.count()
+    count, first = events.agg(fn.count("*"), fn.min("timestamp")).collect()[0]
     if count == 0:
         return None
-    first = events.agg(fn.min("timestamp")).collect()[0][0]
     places = [quantiles.share_to_place(share, count) for share in timestamps.MIDDLE]
     ends = [quantiles.value_at(events, fn.col("timestamp"), place) for place in places]
     return timestamps.earliest_of(first, *ends, farthest=farthest)
@@ -228,7 +227,8 @@ def _described(
     ids = item_facts.ids(read.events)
     facts = item_facts.collect(read.events, texts=[*_TEXTS, *attributes], named=named, has_price=has_price)
     catalogue = item_table.merge(ids, from_events=facts, from_file=from_file)
-    tally.ignore(not_rows.SINGLE_ITEM, read.events.count() - read.users.count())
+    if read.users is not read.events:
+        tally.ignore(not_rows.SINGLE_ITEM, read.events.count() - read.users.count())
     tallies = (tally, item_tally if item_files else None)
     told = report.of(read.users, tallies, catalogue, quarantine, decimal=mapping.decimal)
     frame = read.users.select("user_id", "item_id", "event_type", "timestamp", "quantity")

@@ -25,8 +25,9 @@ def of(
         decimal: what parts whole and fraction in the files.
     """
     whole = [fn.col(name) for name in ("user_id", "item_id", "event_type", "timestamp", "quantity", "value")]
-    by_type = {str(row[0]): int(row[1]) for row in events.groupBy("event_type").count().collect()}
-    row = events.agg(fn.min("timestamp"), fn.max("timestamp")).collect()[0]
+    time = fn.col("timestamp")
+    types = events.groupBy("event_type").agg(fn.count("*"), fn.min(time), fn.max(time)).collect()
+    by_type = {str(row[0]): int(row[1]) for row in types}
     users = events.select("user_id").distinct()
     different = events.select(fn.xxhash64(*whole)).distinct().count()
     odd = (_odd_users(users, decimal=decimal), OddIds.among("item_id", catalogue["item_id"], decimal=decimal))
@@ -39,8 +40,8 @@ def of(
         users=odd[0].ids,
         sessions=users.where(fn.col("user_id").startswith(sessions.SESSION)).count(),
         items=catalogue.height,
-        first=None if row[0] is None else moment(row[0]),
-        last=None if row[1] is None else moment(row[1]),
+        first=moment(min(row[2] for row in types)) if types else None,
+        last=moment(max(row[3] for row in types)) if types else None,
         exact_duplicates=sum(by_type.values()) - different,
         like_floats=tuple(one.column for one in odd if one.are_like_floats),
         odd_ids=odd,

@@ -19,7 +19,7 @@ from trainer.choosing.recipe import ALSRecipe
 from trainer.models.embeddings import Embeddings
 from trainer.outcome import Outcome
 from trainer.progress import step
-from trainer.publishing import going_live, index, publish
+from trainer.publishing import going_live, index, publish, store
 from trainer.publishing.index import BuiltIndex
 from trainer.publishing.publish import ManyUsers
 from trainer.settings import Settings
@@ -88,6 +88,7 @@ class Run:
         goes_live = verdict.passed or force
         with step("activate"):
             going_live.bring(settings, version, live=goes_live)
+            store.publish_run(settings, version)
         return Outcome(version, recipe, judgement, verdict, activated=goes_live)
 
     def _fit(self) -> _Everything:

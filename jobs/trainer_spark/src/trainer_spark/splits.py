@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 from pyspark.sql import DataFrame
 
@@ -39,10 +39,11 @@ def newest_first(events: Events, terms: Terms, *, settings: Settings) -> Iterato
 
     None where nothing can be tested.
     """
-    if events.last is None or not events.time_before(windows.CENTRE[0]) < events.time_before(windows.CENTRE[1]):
+    time_before = cache(events.time_before)  # each asks all events anew
+    if events.last is None or not time_before(windows.CENTRE[0]) < time_before(windows.CENTRE[1]):
         _log.warning("the events have no times to hold out by: nothing is judged")
         return
-    horizon = timedelta(days=windows.horizon_days(events.time_before, settings))
+    horizon = timedelta(days=windows.horizon_days(time_before, settings))
     end = events.last + timedelta(microseconds=1)  # windows are half-open
     while True:
         try:

@@ -42,10 +42,11 @@ class Statistics:
 def of(users: DataFrame, *, n_items: int, recent_days: float) -> Statistics:
     """The statistics of histories that are of users (`histories.users_of`)."""
     summed = fn.aggregate("weights", fn.lit(0.0), lambda so_far, weight: so_far + weight.cast("double"))
-    row = users.agg(fn.count("*"), fn.sum(fn.size("items")), fn.sum(summed)).collect()[0]
-    n_users, pairs, weight = int(row[0]), int(row[1] or 0), float(row[2] or 0)
+    last_of_user = fn.array_max("times")
+    row = users.agg(fn.count("*"), fn.sum(fn.size("items")), fn.sum(summed), fn.max(last_of_user)).collect()[0]
+    n_users, pairs, weight, last = int(row[0]), int(row[1] or 0), float(row[2] or 0), int(row[3] or 0)
     every = users.select(fn.explode(fn.arrays_zip("items", "times")).alias("pair"))
-    since = _recent_since(every, pairs=pairs, recent_days=recent_days)
+    since = _recent_since(every, pairs=pairs, last=last, recent_days=recent_days)
     is_recent = fn.when(fn.col("pair.times") >= math.ceil(since.timestamp()), 1).otherwise(0)
     counted = every.groupBy(fn.col("pair.items")).agg(fn.count("*"), fn.sum(is_recent)).toArrow()
     item_users, recent = np.zeros(n_items, np.int64), np.zeros(n_items, np.float32)
@@ -54,10 +55,9 @@ def of(users: DataFrame, *, n_items: int, recent_days: float) -> Statistics:
     return Statistics(n_users, pairs, weight, item_users, recent)
 
 
-def _recent_since(pairs_of_users: DataFrame, *, pairs: int, recent_days: float) -> datetime:
+def _recent_since(pairs_of_users: DataFrame, *, pairs: int, last: int, recent_days: float) -> datetime:
     """As `recipe.recent_since` says."""
     time: Column = fn.col("pair.times")
-    last = int(pairs_of_users.agg(fn.max(time)).collect()[0][0] or 0)
     since = datetime.fromtimestamp(last, UTC) - timedelta(days=recent_days)
     least = pairs // 200
     if not least:

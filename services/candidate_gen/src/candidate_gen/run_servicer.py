@@ -51,8 +51,9 @@ class RunServicer(RunServiceServicer):
     def ListRuns(self, request: ListRunsRequest, context: grpc.ServicerContext) -> ListRunsResponse:  # noqa: N802
         check_count("count", request.count, at_most=_MOST_RUNS)
         known = {run.version: run for run in runs.read(self._volume)}
-        kept = layout.list_versions(self._volume)
-        for version in kept:
+        stored = layout.stored_versions(self._volume) if self._opened_store() is not None else []
+        kept = {*layout.list_versions(self._volume), *stored}
+        for version in layout.list_versions(self._volume):
             if version not in known and (run := _run_of(self._volume, version)):  # of a trainer of earlier days
                 known[version] = run
         newest = sorted(known.values(), key=lambda run: run.version, reverse=True)[: request.count]
@@ -92,7 +93,7 @@ class RunServicer(RunServiceServicer):
             )
         return activation.activate(self._volume, version, store=store, throttled=True)
 
-    def _to_wire(self, run: TrainerRun, *, live: str | None, kept: list[str]) -> Run:
+    def _to_wire(self, run: TrainerRun, *, live: str | None, kept: set[str]) -> Run:
         is_kept = RUN_STATE_KEPT if run.version in kept else RUN_STATE_REMOVED
         told = Run(
             artifact_version=run.version,

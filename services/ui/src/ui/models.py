@@ -340,11 +340,50 @@ class ItemsChanged(Answer):
     changed: int
 
 
+class Blend(Answer):
+    """What the parts of a score weigh; null: as the trainer chose."""
+
+    personal: float | None = None
+    popularity: float | None = None
+    recency: float | None = None
+    transitions: float | None = None
+
+
+class Diversity(Answer):
+    """How a list is kept from being all alike."""
+
+    mmr_lambda: float | None = None
+    max_per_category: int | None = None
+
+
 class ExperimentArm(Answer):
-    """An arm with the share that it has now."""
+    """An arm with the share that it has now, and what it does otherwise than the shop does now."""
 
     name: str
     share: float
+    artifact_version: str | None = None
+    blend: Blend | None = None
+    candidates: int | None = None
+    diversity: Diversity | None = None
+    exploration: float | None = None
+
+    def sentence(self) -> str:
+        """For people."""
+        does = []
+        if self.blend is not None:
+            weights = self.blend.model_dump(exclude_none=True)
+            does.append("score of " + " + ".join(f"{weight:g} {name}" for name, weight in weights.items()))
+        if self.diversity is not None and self.diversity.mmr_lambda is not None:
+            does.append(f"variety {1 - self.diversity.mmr_lambda:.0%}")
+        if self.diversity is not None and self.diversity.max_per_category is not None:
+            does.append(f"at most {self.diversity.max_per_category} of a category")
+        if self.exploration is not None:
+            does.append(f"an item nobody knows yet in {self.exploration:.0%} of lists")
+        if self.candidates is not None:
+            does.append(f"chosen from {self.candidates:,} items")
+        if self.artifact_version is not None:
+            does.append(f"model {self.artifact_version}")
+        return ", ".join(does) or "as now"
 
 
 class Experiment(Answer):
@@ -354,6 +393,11 @@ class Experiment(Answer):
     state: str
     shipped_arm: str | None
     arms: tuple[ExperimentArm, ...]
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anybody may be in an arm, or it is over."""
+        return self.state != "running" or any(arm.share for arm in self.arms)
 
 
 class ExperimentList(Answer):

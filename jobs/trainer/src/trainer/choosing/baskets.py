@@ -7,7 +7,7 @@ another list than that of items that are alike, not a better one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
 
@@ -22,6 +22,7 @@ from trainer.evaluation.basket_completion import HeldOutBaskets
 from trainer.evaluation.bootstrap import Interval, PairedDifference
 from trainer.evaluation.split import Split
 from trainer.models import bought_together, transitions
+from trainer.settings import Settings
 
 TOGETHER: Final = "bought together"
 SIMILAR: Final = "similar items"
@@ -92,8 +93,12 @@ def fit(frame: pl.DataFrame, item_ids: Sequence[str], info: TransitionsInfo | No
     return found if len(found.items) else None
 
 
-def of_window(frame: pl.DataFrame, window: Split, *, until: datetime | None = None, seed: int) -> OfWindow | None:
-    """Choose by the baskets of as long a time before the window, and count all before it; none: no basket is in it.
+def of_window(
+    frame: pl.DataFrame, window: Split, *, until: datetime | None = None, settings: Settings
+) -> OfWindow | None:
+    """Choose by the baskets of a time before the window, and count all before it; none: no basket is in it.
+
+    The time is as long as the window, and no longer than the horizon: a few events may come long after all others.
 
     Args:
         frame: `Events.frame`.
@@ -104,19 +109,20 @@ def of_window(frame: pl.DataFrame, window: Split, *, until: datetime | None = No
         return None
     cut, item_ids = window.cut, window.train.item_ids
     before, held = basket_completion.split(frame, item_ids, cut=cut, until=until)
-    held = held.sampled(seed=seed)
+    held = held.sampled(seed=settings.seed)
     if not held.items:
         return None
-    earlier, to_choose_by = basket_completion.split(frame, item_ids, cut=cut - (end - cut), until=cut)
-    info = basket_completion.choose(bought_together.newest(earlier), to_choose_by.sampled(seed=seed))
+    length = min(end - cut, timedelta(days=settings.horizon_days))
+    earlier, to_choose_by = basket_completion.split(frame, item_ids, cut=cut - length, until=cut)
+    info = basket_completion.choose(bought_together.newest(earlier), to_choose_by.sampled(seed=settings.seed))
     together = basket_completion.together(transitions.fit(before, info))
     return OfWindow(cut, info, held, together, basket_completion.popular(before))
 
 
-def of_windows(frame: pl.DataFrame, held_out: Sequence[Split], *, seed: int) -> dict[datetime, OfWindow]:
+def of_windows(frame: pl.DataFrame, held_out: Sequence[Split], *, settings: Settings) -> dict[datetime, OfWindow]:
     """By the moment at which each window begins: of those that lie back to back, the newest last."""
     ends = [*(each.cut for each in held_out[1:]), None]
-    found = (of_window(frame, each, until=end, seed=seed) for each, end in zip(held_out, ends, strict=True))
+    found = (of_window(frame, each, until=end, settings=settings) for each, end in zip(held_out, ends, strict=True))
     return {each.cut: each for each in found if each is not None}
 
 

@@ -367,9 +367,9 @@ def _lists(
 def _surest(lists: Mapping[float, _Lists], *, seed: int) -> float:
     """The scale whose gain over the map as it is has the highest lower end; 1 where none has one above 0."""
     as_it_is = lists[1.0].recall
-    low = {scale: bootstrap.paired(lists[scale].recall, as_it_is, seed=seed).low for scale in SCALES if scale != 1}
-    surest = max(low, key=lambda scale: low[scale])
-    return surest if low[surest] > 0 else 1.0
+    longer = {scale: bootstrap.paired(lists[scale].recall, as_it_is, seed=seed).low for scale in lists if scale > 1}
+    low = {1.0: 0.0} | longer
+    return max(low, key=lambda scale: low[scale])
 
 
 def _few(
@@ -378,7 +378,7 @@ def _few(
     """Of the strengths that win, the one whose gain is surest; none where none wins, or few users can tell."""
     users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
     of_train = np.bincount(window.train.weights.indices, minlength=window.test.shape[1])
-    test = window.test[users].multiply((of_train > 0) & (of_train <= FEW)).tocsr()
+    test = sp.csr_matrix(window.test[users].multiply((of_train > 0) & (of_train <= FEW)))
     test.eliminate_zeros()
     took = np.flatnonzero(np.diff(test.indptr))
     if len(took) < ENOUGH_USERS:

@@ -80,7 +80,7 @@ def split(
 def choose(before: Interactions, held: HeldOutBaskets) -> TransitionsInfo:
     """What did best of what is worth trying; the first of equals."""
     means = [
-        held.recall(together(transitions.fit(before, info))).mean() if held.items else 0.0
+        held.recall(together(transitions.fit(before, info, most=K))).mean() if held.items else 0.0
         for info in bought_together.WORTH_TRYING
     ]
     return bought_together.WORTH_TRYING[int(np.argmax(means))]

@@ -86,17 +86,17 @@ def worth_trying(known: Interactions) -> list[TransitionsInfo]:
     return [*TOGETHER, IN_ORDER] if sequences.have_order(known) else [*TOGETHER]
 
 
-def fit(known: Interactions, info: TransitionsInfo) -> Transitions:
-    """Of each item the best, `NEIGHBOURS` at the most, best first; nothing is random."""
+def fit(known: Interactions, info: TransitionsInfo, *, most: int = NEIGHBOURS) -> Transitions:
+    """Of each item the best, `most` at the most, best first; nothing is random."""
     n_items = known.weights.shape[1]
-    most = min(NEIGHBOURS, _MOST_KEPT // max(n_items, 1) + 1)
+    most = min(most, _MOST_KEPT // max(n_items, 1) + 1)
     counts = _in_order(known) if info.counted == "in_order" else _together(known, info.user_exponent)
+    of_source, of_target = counts.by_source**info.source_exponent, counts.by_target**info.target_exponent
     sizes, items, scores = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
     for start, rows in counts.parts:
         sources = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-        of_sources = counts.by_source[start + sources] ** info.source_exponent
         shrunk = rows.data * (rows.data / (rows.data + info.shrinkage))
-        of_rows = shrunk / (of_sources * counts.by_target[rows.indices] ** info.target_exponent)
+        of_rows = shrunk / (of_source[start + sources] * of_target[rows.indices])
         is_high = _at_least_the(most, of_rows, rows.indptr)
         sources, targets, of_rows = sources[is_high], rows.indices[is_high], of_rows[is_high]
         order = np.lexsort((targets, -of_rows, sources))

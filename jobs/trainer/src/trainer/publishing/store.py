@@ -4,6 +4,7 @@ The store is the truth, and the volume this trainer's copy: it follows the store
 uploaded after it is complete on the volume. Without a store nothing here is called but `opened`.
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from recsys.artifact import layout
@@ -13,6 +14,8 @@ from trainer.settings import Settings
 
 if TYPE_CHECKING:  # brings a library that a trainer without a store need not load
     from recsys.artifact.object_store import ObjectStore
+
+_log = logging.getLogger(__name__)
 
 
 def opened(settings: Settings) -> "ObjectStore | None":
@@ -52,3 +55,17 @@ def publish_version(settings: Settings, version: str, *, live: bool) -> None:
     except ObjectStoreError as error:
         where = layout.version_dir(settings.artifact_dir, version)
         raise ObjectStoreError(f"{error}; {where} is complete: `trainer activate {version}` publishes it") from error
+
+
+def publish_run(settings: Settings, version: str) -> None:
+    """Upload what the run left beside its version, for the API. Where that fails the log says so: the version is there.
+
+    Raises: DataError, OSError.
+    """
+    store = opened(settings)
+    if store is None:
+        return
+    try:
+        store.upload_run(settings.artifact_dir, version)
+    except ObjectStoreError as error:
+        _log.warning("the store does not have the run's report", extra={"version": version, "reason": str(error)})

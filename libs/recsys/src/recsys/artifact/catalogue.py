@@ -91,7 +91,8 @@ class Catalogue:
         told = ((name, column[row].as_py()) for name, column in self._attributes.items())
         facts: list[Any] = [column[row].as_py() for column in self._facts]
         facts.append({name: value for name, value in told if value is not None})
-        return Item(*facts, vector=None if self._vectors is None else self._vectors[row].as_py())
+        facts.append(None if self._vectors is None else self._vectors[row].as_py())
+        return Item(*facts)
 
     def value(self, field: str, row: int) -> JsonScalar:
         """A field of a row; none where the version does not have it."""

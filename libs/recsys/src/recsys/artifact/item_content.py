@@ -20,7 +20,7 @@ _Facts = tuple[str | None, str | None, float | None, tuple[tuple[str, str], ...]
 
 
 class ItemContent:
-    """Weights of the columns of features and of the numbers of a shop's vectors, for each dimension of the embeddings."""
+    """Weights of the columns of features and of a shop's vectors, for each dimension of the embeddings."""
 
     def __init__(self, info: ItemContentInfo, weights: NDArray[np.float32]) -> None:
         """`weights` is float32 [info.columns + info.vector_length, dim]."""

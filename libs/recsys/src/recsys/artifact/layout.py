@@ -10,6 +10,8 @@ only this folder can make a version live, and change no version."""
 HELD: Final = "HELD"
 NEWEST: Final = "NEWEST.json"
 """Where a volume follows an object store: the manifest of the store's newest version, fetched or not."""
+STORED: Final = "STORED"
+"""There too: the versions that the store has, one a line."""
 TRAINING_METRICS: Final = "training.prom"
 """What the trainer's last run has to tell Prometheus, in its text format."""
 VERSIONS: Final = "versions"
@@ -115,10 +117,12 @@ def current_version(volume: Path) -> str | None:
 
 def held_versions(volume: Path) -> list[str]:
     """Versions that somebody pinned, sorted: never pruned, and kept in memory beside the live one."""
-    try:
-        return sorted(set((volume / HELD).read_text(encoding="utf-8").split()))
-    except FileNotFoundError:
-        return []
+    return _lines(volume / HELD)
+
+
+def stored_versions(volume: Path) -> list[str]:
+    """What the object store had when it was looked at last, oldest first; none where the volume follows no store."""
+    return _lines(volume / STORED)
 
 
 def list_versions(volume: Path) -> list[str]:
@@ -127,3 +131,10 @@ def list_versions(volume: Path) -> list[str]:
     if not versions.is_dir():
         return []
     return sorted(entry.name for entry in versions.iterdir() if entry.is_dir() and is_version_name(entry.name))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return sorted(set(path.read_text(encoding="utf-8").split()))
+    except FileNotFoundError:
+        return []

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from recsys import durable_file
-from recsys.artifact import checks, layout, writer
+from recsys.artifact import checks, layout, runs, writer
 from recsys.artifact.manifest import FileEntry
 from recsys.artifact.object_store import Listing, ObjectStore
 from recsys.artifact.reader import parsed_manifest
@@ -34,6 +34,7 @@ _LOCK: Final = ".mirror-lock"
 _PREVIOUS: Final = "PREVIOUS"  # the version that was live before, which stays to go back to
 _ENDS_WITHIN_S: Final = 5.0
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
+_MOST_RUNS: Final = 100  # of the newest: as many as the API tells
 _HASHED_AT_ONCE: Final = 256 * 1024  # as `checks`: between two of them requests have the processor
 
 
@@ -81,6 +82,8 @@ class Mirror:
     def _follow(self) -> None:
         current, listing = self._store.current(), self._store.listing()
         self._follow_newest(listing)
+        if listing.versions != layout.stored_versions(self._volume):
+            writer.note_stored(self._volume, listing.versions)
         for version in set(layout.held_versions(self._volume)) - set(listing.held):
             writer.release(self._volume, version)
         refused: list[ArtifactError] = []
@@ -94,6 +97,7 @@ class Mirror:
                 self._activate(version)
             if version in listing.held and version not in layout.held_versions(self._volume):
                 writer.hold(self._volume, version)
+        self._follow_runs(listing)
         if refused:
             raise refused[0]
 
@@ -193,6 +197,18 @@ class Mirror:
         if newest not in ("", self._newest):
             durable_file.replace(self._volume / layout.NEWEST, self._store.manifest_text(newest))
         self._newest = newest
+
+    def _follow_runs(self, listing: Listing) -> None:
+        """Have what the runs left, wherever they ran: the run itself last, so that nothing of it is missing then."""
+        folder = self._volume / runs.REPORTS
+        told = (name for name in listing.reports if name.endswith(runs.OF_ELSEWHERE) and layout.is_version_name(name))
+        lacking = [name for name in sorted(told)[-_MOST_RUNS:] if not (folder / name).exists()]
+        if not lacking:
+            return
+        folder.mkdir(exist_ok=True)
+        left = [file for name in lacking for file in runs.report_files(name.removesuffix(runs.OF_ELSEWHERE))]
+        for name in (*(file for file in (*left, runs.ROWS.name) if file in listing.reports), *lacking):
+            durable_file.replace(folder / name, self._store.report(name))
 
     def _let_go(self) -> None:
         """Remove every version but the live one, those held and the one before; and what was not fetched to its end."""

@@ -24,7 +24,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore as Store
 from obstore.store import from_url
 
-from recsys.artifact import layout
+from recsys.artifact import layout, runs
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import parsed_manifest, read_manifest
 from recsys.errors import ArtifactError, ObjectStoreError, VersionNotFoundError
@@ -47,6 +47,7 @@ class Listing:
 
     versions: list[str]  # complete ones, oldest first
     held: list[str]
+    reports: set[str]  # names of what runs left there
     written: dict[str, dict[str, datetime]]  # version, complete or not → its objects' names, and when they were written
 
 
@@ -72,6 +73,7 @@ class ObjectStore:
         """All versions, and which are held."""
         written: dict[str, dict[str, datetime]] = {}
         held: list[str] = []
+        reports: set[str] = set()
         with self._asking("list"):
             for page in self._store.list():
                 for found in page:
@@ -80,8 +82,10 @@ class ObjectStore:
                             written.setdefault(version, {})[name] = found["last_modified"]
                         case [directory, version] if directory == _HELD:
                             held.append(version)
+                        case [runs.REPORTS, name]:
+                            reports.add(name)
         complete = [version for version, objects in written.items() if layout.MANIFEST in objects]
-        return Listing(versions=sorted(complete), held=sorted(held), written=written)
+        return Listing(versions=sorted(complete), held=sorted(held), reports=reports, written=written)
 
     def manifest_text(self, version: str) -> bytes:
         """A version's manifest as it was published. Raises: VersionNotFoundError."""
@@ -124,6 +128,27 @@ class ObjectStore:
                 self._store.put(
                     _path(version, name), file, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
                 )  # an object appears whole
+
+    def upload_run(self, volume: Path, version: str) -> None:
+        """Copy what the run left that made a version of a volume; nothing where it is not written down there.
+
+        Raises: DataError, OSError.
+        """
+        run = next((one for one in runs.read(volume) if one.version == version), None)
+        if run is None:
+            return
+        for name in (*runs.report_files(version), runs.ROWS.name):
+            with suppress(FileNotFoundError):
+                self._write(f"{runs.REPORTS}/{name}", (volume / runs.REPORTS / name).read_bytes())
+        # last: a run is told where all that it left is there
+        self._write(f"{runs.REPORTS}/{version}{runs.OF_ELSEWHERE}", run.model_dump_json().encode())
+
+    def report(self, name: str) -> bytes:
+        """What a run left, by the name that it has in the listing. Raises: ArtifactError, it is gone."""
+        content = self._read(f"{runs.REPORTS}/{name}")
+        if content is None:
+            raise ArtifactError(f"{self.url}/{runs.REPORTS}/{name}: expected an object, found none")
+        return content
 
     def activate(self, version: str) -> None:
         """Make a version the live one. Raises: ArtifactError, there is none of that name or it was just removed."""

@@ -3,6 +3,7 @@
     <volume>/reports/runs.jsonl         a line each run, see `Run`
     <volume>/reports/<version>.html     what the run measured, for people; `.json`: the same
     <volume>/reports/rows.json          of the rows of the shop's files, read last: see `Reading`
+    <volume>/reports/<version>.run.json a run of a trainer elsewhere, which came by the object store
 
 The trainer writes them; candidate_gen reads them for the API.
 """
@@ -24,6 +25,7 @@ from recsys.errors import DataError
 REPORTS: Final = "reports"
 FILE: Final = Path(REPORTS) / "runs.jsonl"
 ROWS: Final = Path(REPORTS) / "rows.json"
+OF_ELSEWHERE: Final = ".run.json"
 FIGURES: Final = ("recall@20", "ndcg@20")
 """What is told of a run; its report has the others."""
 
@@ -80,8 +82,17 @@ def read(volume: Path) -> list[Run]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return []
-    return list(_runs(path, lines))
+        lines = []
+    known = {run.version: run for run in (*_runs(path, lines), *_of_elsewhere(volume))}
+    return sorted(known.values(), key=lambda run: run.version)
+
+
+def _of_elsewhere(volume: Path) -> Iterator[Run]:
+    for path in (volume / REPORTS).glob(f"*{OF_ELSEWHERE}"):
+        try:
+            yield Run.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise DataError(f"{path}: expected a run as JSON: {error}") from error
 
 
 def _runs(path: Path, lines: list[str]) -> Iterator[Run]:
@@ -106,6 +117,11 @@ class Baseline(BaseModel):
 def report_path(volume: Path, version: str) -> Path:
     """Where the report of a version's run is, whether it exists or not."""
     return volume / REPORTS / f"{version}.html"
+
+
+def report_files(version: str) -> tuple[str, str]:
+    """The names of a report's files, where the run left one."""
+    return f"{version}.html", f"{version}.json"
 
 
 def report(volume: Path, version: str) -> str | None:

@@ -148,6 +148,11 @@ def release(volume: Path, version: str) -> None:
         _replace_lines(volume / layout.HELD, [one for one in held if one != version])
 
 
+def note_stored(volume: Path, versions: list[str]) -> None:
+    """Write down what the object store has that the volume follows. Raises: OSError."""
+    _replace_lines(volume / layout.STORED, versions)
+
+
 def prune(volume: Path, *, keep: Collection[str]) -> list[str]:
     """Remove every version but those to keep; the live one and those held always stay. Returns what was removed."""
     with _locked(volume):

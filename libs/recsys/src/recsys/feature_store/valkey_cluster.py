@@ -91,16 +91,16 @@ class ValkeyClusterStore(ValkeyStore):
             arguments += facts_of_event(event)
         outcomes, quiet = await self._run(scripts.LOG, *arguments)
         to_note: dict[str, list[tuple[int, Event]]] = defaultdict(list)
-        for event, (sequence, _, key) in zip(events, outcomes, strict=True):
-            if key:
-                to_note[key].append((sequence, event))
+        for event, (sequence, _, key, known) in zip(events, outcomes, strict=True):
+            if key:  # of two with one id, what the stream has of the first
+                to_note[key].append((sequence, codec.event_from_text(known, event.subject) if known else event))
         await _all(self._note(key, placed) for key, placed in to_note.items())
         if to_note:
             await self._run(scripts.NOTED, *(sequence for placed in to_note.values() for sequence, _ in placed))
         if quiet:
             await _all(self._run_on(f"s:{session}", scripts.FORGET, 0, "") for session in quiet)
             await self._run(scripts.QUIET, quiet_ms, *quiet)
-        return [Appended(sequence, is_duplicate=bool(known)) for sequence, known, _ in outcomes]
+        return [Appended(sequence, is_duplicate=bool(known)) for sequence, known, *_ in outcomes]
 
     async def _note(self, key: str, placed: Sequence[tuple[int, Event]]) -> None:
         arguments: list[str | int] = [RECENT_EVENTS]

@@ -35,7 +35,8 @@ def on_slot(script: str) -> str:
 
 
 # Of the shop's slot. ARGV as of `valkey_scripts.APPEND`, without the second. Returns {outcomes, quiet sessions}, an
-# outcome being {sequence, is duplicate, K of whom it is to be noted with, or "" where it was}.
+# outcome being {sequence, is duplicate, K of whom it is to be noted with, or "" where it was, what the stream has of it
+# where it was known}.
 LOG: Final = (
     COMMON
     + COUNT
@@ -45,7 +46,9 @@ for at = 5, #ARGV, 8 do
   local id, key, item, event_type, unix_ms, counter, _, text = unpack(ARGV, at, at + 7)
   local known = redis.call("GET", "id:" .. id)
   if known then
-    outcomes[#outcomes + 1] = {tonumber(known), 1, redis.call("HGET", "pending", known) or ""}
+    local pending = redis.call("HGET", "pending", known) or ""
+    local entry = pending ~= "" and redis.call("XRANGE", "stream", known .. "-0", known .. "-0")[1]
+    outcomes[#outcomes + 1] = {tonumber(known), 1, pending, entry and entry[2][6] or ""}
   else
     touch(key, ARGV[3])
     key = owner(key)
@@ -53,7 +56,7 @@ for at = 5, #ARGV, 8 do
     redis.call("SET", "id:" .. id, sequence, "EX", ARGV[1])
     redis.call("HSET", "pending", sequence, key)
     if counter ~= "" then count(item, tonumber(counter)) end
-    outcomes[#outcomes + 1] = {sequence, 0, key}
+    outcomes[#outcomes + 1] = {sequence, 0, key, ""}
   end
 end
 redis.call("ZREMRANGEBYRANK", "counters", ARGV[2], -1)

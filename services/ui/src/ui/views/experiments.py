@@ -15,8 +15,9 @@ def show_experiment(experiment: Experiment) -> None:
     """One experiment: its arms, its report, what can be done with it."""
     with st.container(border=True, key=f"experiment-{experiment.name}"):
         shipped = f" · shipped: {experiment.shipped_arm}" if experiment.shipped_arm else ""
+        state = experiment.state if experiment.is_begun else "ready to be started"
         st.html(
-            f'<p class="kicker">{html_text(experiment.state + shipped)}</p>'
+            f'<p class="kicker">{html_text(state + shipped)}</p>'
             f'<h2 class="part-title">{html_text(experiment.name)}</h2>'
         )
         report = gateway().experiment(experiment.name)
@@ -86,19 +87,20 @@ def results_html(report: ExperimentReport) -> str:
     """What each arm brought, with intervals."""
     names = sorted({name for arm in report.results for name in arm.metrics})
     head = "".join(f"<th>{html_text(name.replace('_', ' '))}</th>" for name in names)
-    rows = "".join(_arm_row(arm, names) for arm in report.results)
+    does = {arm.name: arm.sentence() for arm in report.arms}
+    rows = "".join(_arm_row(arm, names, does=does.get(arm.name, "")) for arm in report.results)
     return (
         '<div class="scrolled"><table class="plain"><thead><tr><th>Arm</th><th>Share</th><th>Lists</th><th>People</th>'
         f"<th>Clicked lists</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _arm_row(arm: ArmReport, names: list[str]) -> str:
+def _arm_row(arm: ArmReport, names: list[str], *, does: str) -> str:
     ctr = "–" if arm.ctr is None else f"{arm.ctr:.2%}"
-    name = arm.name + (" (control)" if arm.is_control else "")
+    name = arm.name + (" (control)" if arm.is_control and arm.name != "control" else "")
     cells = "".join(f"<td>{interval_html(arm.metrics.get(each))}</td>" for each in names)
     return (
-        f"<tr><td>{html_text(name)}</td><td>{arm.share:.0%}</td><td>{arm.exposures:,}</td><td>{arm.units:,}</td>"
+        f"<tr><td>{html_text(name)}<small>{html_text(does)}</small></td><td>{arm.share:.0%}</td><td>{arm.exposures:,}</td><td>{arm.units:,}</td>"
         f"<td>{ctr}</td>{cells}</tr>"
     )
 
@@ -140,7 +142,9 @@ def _comparison_row(arm: str, metric: MetricComparison) -> str:
 
 def start_form(experiment: Experiment) -> None:
     """Shares of the arms: above 0 it runs."""
-    with st.popover("Shares", icon=":material/tune:", key=f"shares-{experiment.name}"):
+    with st.popover(
+        "Shares" if experiment.is_begun else "Start", icon=":material/tune:", key=f"shares-{experiment.name}"
+    ):
         shares = {
             arm.name: st.number_input(
                 label(arm.name), 0.0, 1.0, arm.share, 0.05, key=f"share-{experiment.name}-{arm.name}"
