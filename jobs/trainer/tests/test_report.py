@@ -79,8 +79,8 @@ def full() -> RunReport:
             explored_lists=1234,
             served={"clicked": Interval(0.0625, 0.05, 0.07)},
             orders={
-                "the new order": {"clicked": Estimate(*[Interval(0.0875, 0.08, 0.09)] * 3, 0.375, 777.0, 3)},
-                "another": {"clicked": Estimate(*[Interval(0.99, 0.9, 1.0)] * 3, 0.001, 2.0, 0)},
+                "the new order": {"clicked": Estimate(*[Interval(0.0875, 0.08, 0.09)] * 3, 0.375, 777.0, True, 3)},
+                "another": {"clicked": Estimate(*[Interval(0.99, 0.9, 1.0)] * 3, 0.001, 2.0, False, 0)},
             },
         ),
         data={"users": 12345},
