@@ -92,7 +92,7 @@ def features(
         items: [n, len(ITEM_FEATURES)].
         taste: [n, any], as `of_taste` has it.
     """
-    found = np.empty((len(items), len(LIST_FEATURES) + taste.shape[1]), np.float32)
+    found = np.empty((len(items), len(LIST_FEATURES) + taste.shape[1]), np.float32, order="F")  # columns are read whole
     for column, values in ((0, blended), (2, personal), (4, transitions)):
         found[:, column] = scaled(values)
         found[:, column + 1] = _ranks(values)
@@ -112,7 +112,7 @@ def of_taste(
         rows: of the items.
         now: Unix seconds of the last event that the version knows; an event after it is one of now.
     """
-    found = np.zeros((len(rows), len(names)), np.float32)
+    found = np.zeros((len(rows), len(names)), np.float32, order="F")
     if not names:
         return found
     now = max(now, int(history.times.max(initial=0)))
