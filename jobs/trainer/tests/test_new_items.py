@@ -14,6 +14,7 @@ from two_tastes import DAYS, START, two_tastes
 from recsys.artifact.catalogue import ATTRIBUTE
 from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import BlendInfo, ItemContentInfo
+from recsys.artifact.ranker import RankedByTrees
 from recsys.item_features import features
 from recsys.item_vector import packed
 from recsys.shop.item import Item
@@ -245,6 +246,22 @@ def test_lists_are_those_of_the_reranker(window: Split, fitted: Embeddings) -> N
     assert ranked(BlendInfo()) == [-3, 3, -2, 1, 2, -4, -1]
     assert ranked(BlendInfo(popularity=1.0)) == [1, 3, -3, -2, 2, -4, -1]  # 1.5, then 1 of both, 0.75, and 0 of both
     assert ranked(BlendInfo(recency=2.0)) == [3, -2, -4, -3, 1, 2, -1]  # 3, 2.75, 2, 1 of what was never launched, …
+
+
+def test_beside_a_ranker_new_items_stand_where_the_blend_puts_them() -> None:
+    """As in the reranker: of the items that the trees rank, as many stand before a new one."""
+    nothing = np.zeros((1, 3))
+    values = Values(
+        items=np.array([[3, 1, -1]], np.int32),
+        personal=np.array([[0.8, 0.4, 0.0]], np.float32),
+        popularity=nothing,
+        recency=nothing,
+        transitions=nothing.astype(np.float32),
+    )
+    by_trees = [RankedByTrees(np.empty((2, 0), np.float32), np.array([1.0, 7.0]))]
+    of_new, is_launched = np.array([[0.6, 9.0, -9.0]], np.float32), np.ones(3, bool)
+    [found] = new_items._ranked_with(np.array([[0, 1, 2]]), of_new, is_launched, values, BlendInfo(), by_trees)
+    assert found.tolist() == [-3, 1, -2, 3, -4, -1]
 
 
 def test_facts_of_the_judged_are_those_of_their_first_day(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from live_shop import change, record
 from packed_candidates import candidate_set
-from ranked_shop import EVEN, proposed, ranker_of, rows_of, scores_of
+from ranked_shop import EVEN, NEW, proposed, ranker_of, rows_of, scores_of
 from tiny_artifact import Shop, checkerboard, random_shop, with_ranker
 
 from recsys.artifact.manifest import BlendInfo, RankerInfo
@@ -47,6 +47,19 @@ def test_trees_add_to_the_blend(ranker: Ranker) -> None:
     base = 3 * (blend - blend.min()) / np.ptp(blend)
     added = base + np.array([10, 0, 0, 1])  # 8 is older than five days
     np.testing.assert_allclose(scores_of(ranking), added - added.min(), atol=1e-6)
+
+
+def test_what_others_propose_stands_where_the_blend_puts_it(ranker: Ranker) -> None:
+    request = asked(0, 2, 4, 6, 8)
+    sources = np.where(request.candidates.rows == 6, 1 << NEW, request.candidates.sources)
+    ranking = ranker.rank(replace(request, candidates=replace(request.candidates, sources=sources), explain=True))
+    assert rows_of(ranking) == [2, 0, 4, 6, 8]  # of the blend too, 6 is behind three of those that the trees rank
+    alone = ranker.rank(asked(0, 2, 4, 8))
+    known = [score for row, score in zip(rows_of(ranking), scores_of(ranking), strict=True) if row != 6]
+    np.testing.assert_allclose(known, scores_of(alone), atol=1e-9)
+    np.testing.assert_allclose(total(ranking), scores_of(ranking), atol=1e-9)
+    worst = replace(request, candidates=replace(request.candidates, sources=sources), query_vector=-EVEN)
+    assert rows_of(ranker.rank(worst))[1] == 6
 
 
 def test_weights_of_a_request_take_the_place_of_the_blend_and_of_the_trees(ranker: Ranker) -> None:

@@ -99,7 +99,7 @@ def _with_trees(
     weights: BlendWeights,
     history: TakenUp,
 ) -> Blended:
-    """The candidates of the sources that the ranker learned from, ranked by it; the others follow, by the blend.
+    """The candidates of the sources that the ranker learned from, ranked by it; the others among them, by the blend.
 
     The trainer ranks candidates of these sources alone, so what others propose changes nothing of their order. The
     lowest of all scores is 0, so that a boost lifts every item.
@@ -119,10 +119,12 @@ def _with_trees(
         history=history,
         shelf=Shelf(catalogue.categories(), catalogue.prices()),
     )
-    others = blend.scores - blend.scores.min()
-    scores = others.copy()
-    raised = float(others[~known].max(initial=0.0)) - float(ranked.scores.min())
-    scores[at] = ranked.scores + raised
+    scores = np.empty(len(candidates))
+    scores[at] = ranked.scores
+    if len(at) < len(scores):
+        scores[~known] = ranked.scores_of_others(blend.scores[~known], blended=blend.scores[at])
+    raised = -float(scores.min())
+    scores += raised
     span = float(np.ptp(own.scores))
     factor = ranker.info.base_weight / span if span > 0 else 0.0
     terms = [replace(term, weight=term.weight * factor) for term in own.terms]

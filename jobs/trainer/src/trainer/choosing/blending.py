@@ -176,15 +176,21 @@ class Blended:
         """float32 [len(user_rows), n_items]"""
         values = self.values(user_rows)
         scores = np.full((len(user_rows), len(self.known.item_ids)), -np.inf, np.float32)
-        if self.ranker is not None and self.shelf is not None:
-            histories = taste.histories(self.known, user_rows)
-            by_trees = values.ranked_by(self.ranker, self.info, histories=histories, shelf=self.shelf)
+        by_trees = self.by_trees(values, user_rows)
+        if by_trees is not None:
             for row, ranked in enumerate(by_trees):
                 scores[row, values.items[row][values.items[row] >= 0]] = ranked.scores
             return scores
         rows, places = np.nonzero(values.items >= 0)
         scores[rows, values.items[rows, places]] = values.blended(self.info)[rows, places]
         return scores
+
+    def by_trees(self, values: Values, user_rows: NDArray[np.int64]) -> Iterator[RankedByTrees] | None:
+        """Each user's candidates, those that stand for none left out, by the ranker; none: there is no ranker."""
+        if self.ranker is None or self.shelf is None:
+            return None
+        histories = taste.histories(self.known, user_rows)
+        return values.ranked_by(self.ranker, self.info, histories=histories, shelf=self.shelf)
 
     def values(self, user_rows: NDArray[np.int64]) -> Values:
         """What the candidates are ranked by."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from recsys.artifact.catalogue import VECTOR
 from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import BlendInfo
+from recsys.artifact.ranker import RankedByTrees
 from recsys.blend import blend as blended_scores
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
@@ -172,19 +173,16 @@ def judge(
     lists_of = partial(_lists, window=window, new=new, vectors=vectors, blend=blend, settings=settings)
     lists = lists_of(embeddings, scales=SCALES)
     scale = _surest(lists, seed=settings.seed)
-    few = None
-    if not blend.ranker:
 
-        def lists_shrunk(strength: float) -> _Lists:
-            shrunk = shrunk_to(embeddings, window.train, facts.catalogue, content, scale=scale, strength=strength)
-            return lists_of(shrunk, scales=(scale,))[scale]
+    def lists_shrunk(strength: float) -> _Lists:
+        shrunk = shrunk_to(embeddings, window.train, facts.catalogue, content, scale=scale, strength=strength)
+        return lists_of(shrunk, scales=(scale,))[scale]
 
-        few = _few(window, lists[scale], lists_shrunk, settings=settings)
     judged = JudgedNewItems(
         items=len(new.item_ids),
         recall=_recall_of_new(embeddings, window.train, new, vectors, facts, settings=settings),
         scale=scale,
-        few=few,
+        few=_few(window, lists[scale], lists_shrunk, settings=settings),
         lists=lists[scale].recall,
         lists_today=lists[0.0].recall,
         share=lists[scale].share,
@@ -329,12 +327,9 @@ def _lists(
     scales: Sequence[float],
     settings: Settings,
 ) -> dict[float, _Lists]:
-    """With the map times each of the scales; and those of today, under 0.
-
-    Where a ranker has trees, new items stand behind all that it ranks: nothing changes.
-    """
+    """With the map times each of the scales; and those of today, under 0."""
     users = judged_users(window, max_users=settings.judging_users, seed=settings.seed)
-    served = blending.blended(embeddings, window.train, replace(blend, ranker=None), recent_days=settings.recent_days)
+    served = blending.blended(embeddings, window.train, blend, recent_days=settings.recent_days)
     turns = _today(window.train, new)
     has_facts = vectors.any(axis=1)  # of any other the reranker knows no fit either
     is_launched = new.first_seen > 0  # an item that the API brings has a day; one of the catalogue has none
@@ -344,15 +339,14 @@ def _lists(
         values = served.values(rows)
         of_turn = ranking.top_k(turns.scores(rows), min(_OF_TURN, len(is_launched)))
         lowest = np.broadcast_to(values.personal.min(axis=1, keepdims=True), (len(rows), len(is_launched)))
-        made[0.0].append(_ranked_with(of_turn, lowest, is_launched, values, blend.info))
+        by_trees = list(served.by_trees(values, rows) or ())
+        ranked_with = partial(_ranked_with, is_launched=is_launched, values=values, info=blend.info, by_trees=by_trees)
+        made[0.0].append(ranked_with(of_turn, lowest))
         of_new = embeddings.user[rows] @ vectors.T
         for scale in scales:
-            if blend.ranker:
-                made[scale].append(made[0.0][-1])
-                continue
             fit = np.where(has_facts, scale * of_new, lowest).astype(np.float32)
             best = ranking.top_k(fit, min(PROPOSED, len(is_launched)))
-            made[scale].append(_ranked_with(blending.each_once([best, of_turn]), fit, is_launched, values, blend.info))
+            made[scale].append(ranked_with(blending.each_once([best, of_turn]), fit))
     test = sp.hstack([window.test, new.test], format="csr")[users]
     n_items, relevant = window.test.shape[1], np.diff(test.indptr)
     found = {}
@@ -405,6 +399,7 @@ def _ranked_with(
     is_launched: NDArray[np.bool_],
     values: Values,
     info: BlendInfo,
+    by_trees: Sequence[RankedByTrees] = (),
 ) -> NDArray[np.int32]:
     """Each user's best among the candidates and some new items, which are -2 for the first, -3, …: int32 [n, ≤ K].
 
@@ -415,6 +410,7 @@ def _ranked_with(
         proposed: [n, any] new items, -1 padded.
         personal: [n, n_new] their personal scores.
         is_launched: [n_new].
+        by_trees: [n] each user's candidates by a ranker; none: the blend ranks them.
     """
     items = np.concatenate([values.items, np.where(proposed < 0, -1, -2 - proposed)], axis=1)
     over = np.arange(items.shape[1]) < values.items.shape[1]
@@ -428,6 +424,10 @@ def _ranked_with(
     lists = np.empty((len(items), min(K, items.shape[1])), np.int32)
     for row, of_user in enumerate(items):
         scores = blended_scores(**{name: of[row] for name, of in columns.items()}, weights=info.weights, over=over)
+        is_ranked = over & (of_user != -1)
+        if by_trees and is_ranked.any():
+            others = by_trees[row].scores_of_others(scores[~is_ranked], blended=scores[is_ranked])
+            scores[is_ranked], scores[~is_ranked] = by_trees[row].scores, others
         scores[of_user == -1] = -np.inf
         lists[row] = of_user[np.argsort(-scores, kind="stable")[: lists.shape[1]]]
     return lists

@@ -52,3 +52,14 @@ class RankedByTrees:
 
     features: NDArray[np.float32]  # [n, len(info.features)]
     scores: NDArray[np.float64]  # [n]
+
+    def scores_of_others(self, others: NDArray[np.floating], *, blended: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Scores of candidates that the trees know nothing of: each stands where the blend puts it among these.
+
+        Args:
+            others: [any] their score by the blend.
+            blended: [n] that of these, on the same scale.
+        """
+        ascending = np.sort(blended)
+        beyond = others - np.clip(others, ascending[0], ascending[-1])
+        return np.asarray(np.interp(others, ascending, np.sort(self.scores)) + beyond, np.float64)
