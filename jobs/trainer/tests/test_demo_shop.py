@@ -37,7 +37,7 @@ def test_the_same_seed_gives_the_same_shop_and_another_seed_another(shop: Shop) 
 def test_a_seed_gives_the_same_bytes_on_every_machine() -> None:
     tables = demo_shop.generate(seed=7, users=50, items=60, days=90)
     digests = [hashlib.sha256(table.write_csv().encode()).hexdigest()[:16] for table in tables]
-    assert digests == ["d753cc54153bcac3", "71562c33db75217c"]  # also with numpy's vector instructions switched off
+    assert digests == ["3584561db9a6a905", "71562c33db75217c"]  # also with numpy's vector instructions switched off
 
 
 def test_the_tables_have_the_columns_of_a_loaded_shop(shop: Shop) -> None:

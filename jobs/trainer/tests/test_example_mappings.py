@@ -88,6 +88,7 @@ def test_items_come_with_what_the_catalogues_say(tmp_path: Path) -> None:
         "price": 39.9,
         "image_url": "https://shop.example/lamp.jpg",
         "available": True,
+        "vector": None,
         "attr:brand": "Brightside",
     }
     available = load("google_retail", "events.jsonl", tmp_path).catalogue["available"].to_list()
