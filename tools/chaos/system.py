@@ -118,7 +118,7 @@ class System:
 
     def name_live(self, version: str) -> None:
         """Make the volume name a version as the live one, unchecked."""
-        self.on_disk(f"printf %s {version} > /artifacts/CURRENT.new && mv /artifacts/CURRENT.new /artifacts/CURRENT")
+        self.on_disk(f"cd /artifacts/live && printf %s {version} > CURRENT.new && mv -f CURRENT.new CURRENT")
 
     def live_version(self) -> str:
         """The version that the services answer with."""
