@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -138,13 +137,24 @@ def _methods(collector: Collector) -> set[str]:
     return {one.name for one in collector.spans if one.name.startswith("/recsys.v1.")}
 
 
+def logged(stack: LocalStack, name: str, *, request_id: str) -> list[dict[str, Any]]:
+    """Lines of a request, as soon as there are some: a line is written after the answer."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        text = (stack._log_dir / f"{name}.log").read_text()
+        whole = text[: text.rfind("\n") + 1].splitlines()
+        lines = [json.loads(line) for line in whole if line.startswith("{")]
+        of_request = [line for line in lines if line["request_id"] == request_id]
+        if of_request or time.monotonic() > deadline:
+            return of_request
+        time.sleep(0.05)
+
+
 def test_the_request_s_id_is_in_the_log_of_all_three(stack: LocalStack) -> None:
     httpx.get(
         f"{stack.gateway_url}/v1/users/user-02/recommendations", headers={"X-Request-ID": "order-17"}, timeout=WITHIN_S
     ).raise_for_status()
     for name, message in (("gateway", "request"), ("candidate_gen", "rpc"), ("reranker", "rpc")):
-        path: Path = stack._log_dir / f"{name}.log"
-        lines = [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
-        of_request = [line for line in lines if line["request_id"] == "order-17"]
+        of_request = logged(stack, name, request_id="order-17")
         assert [line["message"] for line in of_request] == [message], name
         assert "user-02" not in str(of_request)
