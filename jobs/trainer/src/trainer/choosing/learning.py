@@ -8,13 +8,14 @@ less often its place is looked at. It is judged on a later window, and used only
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.ranking_features import LIST_FEATURES, features, of_taste
+from recsys.ranking_features import LIST_FEATURES, Shelf, features, of_taste
 from trainer.choosing import blending
 from trainer.choosing import recipe as recipes
 from trainer.choosing.blending import Blend
@@ -83,30 +84,36 @@ class Candidates:
         most = min(self.settings.selection_users, len(users))
         users = np.sort(np.random.default_rng(self.settings.seed).choice(users, most, replace=False))
         bounds = np.searchsorted(log.lists, np.arange(len(shown.user_rows) + 1))
-        lists_of = {int(user): np.flatnonzero(shown.user_rows == user) for user in users}
+        by_user = np.argsort(shown.user_rows, kind="stable")
+        starts, ends = (np.searchsorted(shown.user_rows[by_user], users, side=side) for side in ("left", "right"))
         found, labels, counts = [], [], []
-        for user, (items, known) in zip(users.tolist(), self._of(users), strict=True):
+        for start, end, (items, known) in zip(starts, ends, self._of(users), strict=True):
             order = np.argsort(items)
-            for one in lists_of[user].tolist():
+            ascending = items[order]
+            for one in by_user[start:end].tolist():
                 part = slice(bounds[one], bounds[one + 1])
-                at = order.take(np.searchsorted(items[order], log.items[part]), mode="clip")
+                at = order.take(np.searchsorted(ascending, log.items[part]), mode="clip")
                 is_candidate = items[at] == log.items[part]
                 found.append(known[at[is_candidate]])
                 labels.append(taken[part][is_candidate])
                 counts.append(weights[part][is_candidate])
         return Lists.of(self._names, found, labels, counts)
 
+    @cached_property
+    def _shelf(self) -> Shelf:
+        return taste.shelf_of(self.window.train, self.catalogue)
+
     @property
     def _names(self) -> list[str]:
-        return [*LIST_FEATURES, *taste.names_of(taste.shelf_of(self.window.train, self.catalogue))]
+        return [*LIST_FEATURES, *taste.names_of(self._shelf)]
 
     def _of(self, users: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
         """Each user's candidates, [n], and their features, which are of what was known before the window."""
         train, days = self.window.train, self.settings.recent_days
         ready = recipes.with_age_and_recency(self.recipe, self.fitted, train, recent_days=days, rows=users)
         values = blending.blended(ready, train, self.blend, recent_days=days).values(users)
-        of_items, shelf = item_features.of_items(train), taste.shelf_of(train, self.catalogue)
-        names, now = taste.names_of(shelf), int(train.last_seen.max(initial=0))
+        of_items, names = item_features.of_items(train), taste.names_of(self._shelf)
+        now = int(train.last_seen.max(initial=0))
         blended = values.blended(self.blend.info)
         for row, history in enumerate(taste.histories(train, users)):
             real = values.items[row] >= 0
@@ -118,6 +125,6 @@ class Candidates:
                     personal=values.personal[row, real],
                     transitions=values.transitions[row, real],
                     items=of_items[items],
-                    taste=of_taste(names, items, history=history, shelf=shelf, now=now),
+                    taste=of_taste(names, items, history=history, shelf=self._shelf, now=now),
                 ),
             )

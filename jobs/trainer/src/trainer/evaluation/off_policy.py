@@ -124,8 +124,7 @@ def looked_at(log: Log) -> NDArray[np.float64]:
 
 def weights_of_places(log: Log) -> NDArray[np.float64]:
     """How many times more what a place earned counts, so that it does as if every place were looked at: float64 [n]."""
-    most = np.minimum(1 / np.maximum(looked_at(log), 1 / MOST_WEIGHT), MOST_WEIGHT)
-    return np.asarray(most[log.places])
+    return np.asarray((1 / np.maximum(looked_at(log), 1 / MOST_WEIGHT))[log.places])
 
 
 def _expected(
