@@ -66,6 +66,8 @@ def test_the_manifest_tells_how_the_version_was_made(tmp_path: Path) -> None:
     manifest = live(tmp_path).manifest
     assert manifest.training.recipe == GOOD.model_dump(mode="json")
     assert manifest.training.gate.passed is True
+    assert manifest.training.recent_events == pipeline.recent_events(two_tastes().events, days=30)
+    assert set(manifest.training.recent_events) == {"purchase"}
     recall = manifest.metrics["recall@20"]
     assert recall.low <= recall.value <= recall.high
     assert recall.value > 0.5

@@ -73,8 +73,9 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     given = recipe if known.weights.nnz else PopularityRecipe()  # of nothing, nothing else can be fitted
     last = shop.events["timestamp"].max()
     data_until = None if last is None else str(last)
+    recent = recent_events(shop.events, days=settings.recent_days)
     facts = Facts.of(shop)
-    shop = replace(shop, events=shop.events.clear())  # nobody reads them again, and models need the room
+    shop = replace(shop, events=shop.events.clear())  # nobody may read them again: models need the room
     decided = decision.decide(
         given,
         held_out,
@@ -88,7 +89,7 @@ def train(shop: Shop, *, settings: Settings, recipe: Recipe | None, force: bool)
     )
     del held_out, facts, shown, shown_before
     version, verdict, spec = _fit_and_publish(
-        shop, known, decided, together, data_until=data_until, force=force, settings=settings
+        shop, known, decided, together, data_until=data_until, recent=recent, force=force, settings=settings
     )
     path = _report(version, decided, spec, of_window, settings=settings)
     store.publish_run(settings, version)
@@ -111,6 +112,7 @@ def _fit_and_publish(
     together: Transitions | None,
     *,
     data_until: str | None,
+    recent: dict[str, int],
     force: bool,
     settings: Settings,
 ) -> tuple[str, Verdict, IndexSpec]:
@@ -119,6 +121,7 @@ def _fit_and_publish(
     Args:
         together: what is bought together.
         data_until: time of the last event, if there is one.
+        recent: `recent_events`.
     """
     volume = settings.artifact_dir
     with step("fit on everything"):
@@ -171,7 +174,7 @@ def _fit_and_publish(
             data_until=data_until,
             force=force,
             settings=settings,
-            recent_events=recent_events(shop.events, days=settings.recent_days),
+            recent_events=recent,
         ),
     )
     with step("publish"):
