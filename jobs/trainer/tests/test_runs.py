@@ -92,9 +92,9 @@ def test_a_run_whose_version_was_removed_is_still_told_of(tmp_path: Path, monkey
     assert f"- {first['version']}" in runner.invoke(app, ["versions", "--all", *where]).output
 
 
-def test_what_lists_earned_by_the_log_stands_in_the_line_of_their_run(tmp_path: Path) -> None:
-    run = Run(
-        version="v1",
+def run_of(version: str) -> Run:
+    return Run(
+        version=version,
         trained_at=NOW,
         model="als",
         user_count=6,
@@ -104,7 +104,10 @@ def test_what_lists_earned_by_the_log_stands_in_the_line_of_their_run(tmp_path: 
         refusal="",
         forced=False,
     )
-    runs.append(tmp_path, run)
+
+
+def test_what_lists_earned_by_the_log_stands_in_the_line_of_their_run(tmp_path: Path) -> None:
+    runs.append(tmp_path, run_of("v1"))
     estimate = {"dr": {"value": 0.25, "low": 0.2, "high": 0.3}, "is_enough": True}
     told = {"off_policy": {"served": {}, "orders": {"its own order": {"clicked": estimate}}}}
     runs.report_path(tmp_path, "v1").with_suffix(".json").write_text(json.dumps(told))
@@ -121,3 +124,13 @@ def test_a_damaged_line_of_the_runs_is_named_and_a_cut_off_last_one_is_not(tmp_p
     path.write_text('{"version": "v1"\n{"version": "v2"')
     with pytest.raises(DataError, match=r"runs\.jsonl: line 1: expected a run as JSON"):
         runs.read(tmp_path)
+
+
+def test_a_run_after_one_that_was_killed_while_it_wrote_stands_on_a_line_of_its_own(tmp_path: Path) -> None:
+    noted = [run_of(version) for version in ("v1", "v2", "v3")]
+    runs.append(tmp_path, noted[0])
+    with (tmp_path / runs.FILE).open("a") as file:
+        file.write('{"version": "killed')
+    runs.append(tmp_path, noted[1])
+    runs.append(tmp_path, noted[2])
+    assert runs.read(tmp_path) == noted

@@ -71,7 +71,11 @@ def append(volume: Path, run: Run) -> None:
     """Write a run down. Raises: OSError."""
     path = volume / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    with path.open("ab+") as file:
+        file.seek(0)
+        lines = file.read()
+        if not lines.endswith(b"\n"):  # a run that was killed while it wrote
+            file.truncate(lines.rfind(b"\n") + 1)
         file.write(run.model_dump_json().encode() + b"\n")
         durable_file.flush(file)
 
