@@ -6,8 +6,10 @@ import pytest
 from google.protobuf.message import Message
 
 from gateway import schemas
+from gateway.lists.list_json import ranked_items_json
+from gateway.lists.ranked import RankedList
 from recsys.v1.candidate_gen_service_pb2 import GetCandidatesRequest, GetPopularItemsRequest, GetSimilarItemsRequest
-from recsys.v1.item_pb2 import Filter
+from recsys.v1.item_pb2 import BlendTerm, Explanation, Filter, Item, RankedItem
 from recsys.v1.model_service_pb2 import GetModelRequest
 from recsys.v1.reranker_service_pb2 import RerankRequest
 
@@ -208,3 +210,13 @@ async def test_the_first_stage_gets_its_share_of_the_budget_and_the_second_what_
     first_s, second_s = remaining_s
     assert first_s <= 5.0  # half of the ten seconds that the fixture gives a request
     assert 5.0 < second_s <= 10.0
+
+
+def test_the_schema_promises_the_terms_of_a_ranker_that_learned_too() -> None:
+    terms = [BlendTerm(name=name, value=0.5, weight=1) for name in ("personal", "ranker:price_to_own", "ranker")]
+    item = RankedItem(item=Item(item_id="item-01"), explanation=Explanation(terms=terms, rank_by_score=1))
+    sent = ranked_items_json(RankedList("v2", [item]))
+
+    [told] = schemas.RankedItems.model_validate_json(sent, strict=True).items
+    assert told.explanation is not None
+    assert [term.name for term in told.explanation.terms] == ["personal", "ranker:price_to_own", "ranker"]

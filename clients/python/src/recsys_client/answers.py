@@ -43,7 +43,7 @@ class SingleItem(Item):
 class BlendTerm:
     """One part of a score: weight × value."""
 
-    name: Literal["personal", "popularity", "recency", "transitions"]
+    name: str  # personal, popularity, recency, transitions; of a learned ranker `ranker:<feature>` and `ranker`
     value: float
     weight: float
 

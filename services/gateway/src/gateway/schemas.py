@@ -32,9 +32,13 @@ class Item(_Schema):
 
 
 class BlendTerm(_Schema):
-    """One part of a score: weight × value, the value scaled to 0…1 over the candidates."""
+    """One part of a score: weight × value."""
 
-    name: Literal["personal", "popularity", "recency", "transitions"]
+    name: str = Field(
+        description="`personal`, `popularity`, `recency` or `transitions`, of which the value is scaled to 0…1 over "
+        "the candidates. A learned ranker adds `ranker:` with the name of a feature, and `ranker` for what is not of "
+        "one."
+    )
     value: float
     weight: float
 
