@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 import tiny_artifact
 
 from recsys.artifact import layout
 from recsys.lake import COMMITTED, lake_dir
-from recsys_cli.doctor import environment, gateway, lake, store, volume
+from recsys_cli.doctor import environment, gateway, lake, machine, store, volume
 from recsys_cli.doctor.finding import Finding
 
 
@@ -64,6 +65,14 @@ def test_a_damaged_file_of_the_live_version_is_named_and_another_version_offered
     assert live
 
 
+def test_a_live_version_that_is_gone_is_named_and_the_rest_of_the_volume_looked_at(tmp_path: Path) -> None:
+    (tmp_path / layout.CURRENT).write_text("gone\n")
+    found = list(volume.look(tmp_path))
+    assert [check for check, _ in wrong(found)] == ["live version"]
+    assert [each.check for each in found][-1] == "room"
+    assert list(machine.look(tmp_path))
+
+
 def test_a_lake_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder = lake_dir(tmp_path)
     folder.mkdir()
@@ -94,3 +103,14 @@ def test_a_gateway_that_is_not_there_is_named_with_the_variable(monkeypatch: pyt
     [finding] = gateway.look(None)
     assert finding.found.startswith("http://127.0.0.1:1: ")
     assert "RECSYS_URL" in finding.mend
+
+
+def test_a_gateway_that_is_ready_and_does_not_answer_for_the_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(_: httpx.Client, path: str) -> httpx.Response:
+        if path == "/v1/model":
+            raise httpx.ReadTimeout("timed out")
+        return httpx.Response(200, json={"status": "ready"}, headers={"X-Request-ID": "1"})
+
+    monkeypatch.setattr(httpx.Client, "get", get)
+    [(check, found)] = wrong(list(gateway.look(None)))
+    assert (check, found.endswith(": timed out")) == ("gateway", True)

@@ -1,5 +1,6 @@
 """Files of rows: JSON lines and CSV, plain and gzipped, read as they were written."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_events_are_read_as_they_were_written(tmp_path: Path, name: str) -> None
     path = tmp_path / name
     assert rows.write(path, EVENTS, columns=events._COLUMNS) == 2
     assert [events._typed(row) for row in rows.read(path)] == EVENTS
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.csv.gz"])
+def test_the_mark_that_excel_begins_a_file_with_is_not_part_of_the_first_column(tmp_path: Path, name: str) -> None:
+    with (gzip.open if name.endswith(".gz") else open)(tmp_path / name, "wb") as file:
+        file.write("\ufeffitem_id,type\n007,view\n".encode())
+    assert list(rows.read(tmp_path / name)) == [{"item_id": "007", "type": "view"}]
 
 
 @pytest.mark.parametrize("name", ["i.jsonl", "i.csv"])

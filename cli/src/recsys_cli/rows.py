@@ -67,9 +67,7 @@ def _cell(value: object) -> object:
 def _opened(path: Path, mode: str) -> Iterator[IO[str]]:
     if path == STANDARD:
         yield sys.stdin if mode == "rt" else sys.stdout
-    elif path.suffix == ".gz":
-        with gzip.open(path, mode, encoding="utf-8", newline="") as file:
-            yield cast("IO[str]", file)
-    else:
-        with path.open(mode, encoding="utf-8-sig" if mode == "rt" else "utf-8", newline="") as file:
-            yield file
+        return
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, mode, encoding="utf-8-sig" if mode == "rt" else "utf-8", newline="") as file:
+        yield cast("IO[str]", file)

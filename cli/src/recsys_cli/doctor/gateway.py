@@ -19,7 +19,7 @@ def look(api_key: str | None) -> Iterator[Finding]:
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     with httpx.Client(base_url=api.url(), timeout=_TIMEOUT_S, headers=headers) as client:
         try:
-            ready = client.get("/readyz")
+            ready, model = client.get("/readyz"), client.get("/v1/model")
         except httpx.HTTPError as error:
             yield wrong(
                 "gateway",
@@ -36,7 +36,7 @@ def look(api_key: str | None) -> Iterator[Finding]:
             return
         yield _readiness(ready)
         yield from _clock(ready)
-        yield from _model(client.get("/v1/model"))
+        yield from _model(model)
 
 
 def _readiness(answer: httpx.Response) -> Finding:

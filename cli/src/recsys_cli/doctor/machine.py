@@ -6,6 +6,7 @@ from typing import Final
 
 from recsys.artifact import layout
 from recsys_cli.doctor.finding import Finding, good, warning
+from recsys_cli.doctor.volume import size_of
 
 _MEMINFO: Final = Path("/proc/meminfo")
 _LEAST_BYTES: Final = 500_000_000
@@ -18,8 +19,7 @@ def look(volume: Path) -> Iterator[Finding]:
     lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) * 1024
     live = layout.current_version(volume) if volume.is_dir() else None
-    folder = layout.version_dir(volume, live) if live else None
-    size = sum(path.stat().st_size for path in folder.iterdir()) if folder and folder.is_dir() else 0
+    size = size_of(volume, live) if live else 0
     found = f"{available / 1e9:,.1f} GB available; a version takes {size / 1e9:,.2f} GB"
     if available < _LEAST_BYTES + 2 * size:
         yield warning("memory", found, mend="two versions are held while one is swapped: give the machine more")

@@ -71,8 +71,13 @@ def _version(volume: Path, live: str) -> Iterator[Finding]:
         )
 
 
+def size_of(volume: Path, version: str) -> int:
+    """Bytes of a version; 0 where it is not there."""
+    return sum(path.stat().st_size for path in layout.version_dir(volume, version).glob("*"))
+
+
 def _room(volume: Path, live: str) -> Finding:
-    size = sum(path.stat().st_size for path in layout.version_dir(volume, live).iterdir())
+    size = size_of(volume, live)
     free = shutil.disk_usage(volume).free
     found = f"{free / 1e9:,.1f} GB free on {volume}; a version takes {size / 1e9:,.2f} GB"
     if free < _ROOM_FOR_VERSIONS * size:
