@@ -56,3 +56,14 @@ def test_a_page_that_fails_is_counted_as_an_error() -> None:
     with pytest.raises(GatewayError), metrics.page_run("for-you"):
         raise GatewayError("no answer")
     assert value("recsys_page_latency_seconds_count", page="for-you", outcome="error") == before + 1
+
+
+def test_every_page_has_a_sample_before_it_is_first_made() -> None:
+    app = Path(metrics.__file__).with_name("app.py").read_text(encoding="utf-8")
+    pages = re.findall(r'url_path="([^"]+)"', app)
+    assert len(pages) >= 8
+    for page in pages:
+        assert (
+            metrics.registry.get_sample_value("recsys_page_latency_seconds_count", {"page": page, "outcome": "error"})
+            is not None
+        ), page

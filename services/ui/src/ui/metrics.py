@@ -25,7 +25,7 @@ _calls = Histogram(
     ["status"],
     registry=registry,
 )
-_PAGES = ("for-you", "catalogue", "model", "item", "overview", "experiments", "merchandising")
+_PAGES = ("for-you", "catalogue", "model", "item", "overview", "data", "experiments", "merchandising")
 for _page in _PAGES:  # rates are of what was there before
     for _outcome in ("ok", "error"):
         _pages.labels(_page, _outcome)
