@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from two_tastes import two_tastes
 from typer.testing import CliRunner
 
-from recsys.artifact import layout, runs
+from recsys.artifact import layout
 from recsys.artifact.reader import read_manifest
 from recsys.errors import ArtifactError, DataError, InvalidArgumentError
 from trainer import pipeline
@@ -277,7 +277,7 @@ def test_a_recipe_stays_where_the_search_for_a_better_one_fails(tmp_path: Path, 
 
 
 def test_train_looks_whether_it_may_write_before_it_reads(tmp_path: Path) -> None:
-    (tmp_path / runs.REPORTS).write_text("somebody's notes")
+    (tmp_path / layout.REPORTS).write_text("somebody's notes")
     with pytest.raises(DataError, match="reports: expected a folder to write to"):
         run("train", "--events", tmp_path / "none.csv", "--artifact-dir", tmp_path)
 

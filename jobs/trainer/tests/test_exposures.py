@@ -9,7 +9,7 @@ import pytest
 from lake_files import Row, write_table
 from two_tastes import DAYS, START, two_tastes
 
-from recsys.artifact import runs
+from recsys.artifact import reports
 from recsys.lake import COMMITTED, Committed, lake_dir
 from trainer import pipeline
 from trainer.choosing.recipe import ALSRecipe
@@ -112,8 +112,8 @@ def test_a_run_tells_what_its_order_would_have_earned(tmp_path: Path) -> None:
     assert "By what was shown" in outcome.report.read_text(encoding="utf-8")
     [(order, outcome_of, value)] = [
         (each.order, each.outcome, each.value)
-        for each in runs.earned(tmp_path, outcome.version)
-        if each.order != runs.AS_SERVED and each.outcome == "clicked"
+        for each in reports.told(tmp_path, outcome.version).earned
+        if each.order != reports.AS_SERVED and each.outcome == "clicked"
     ]
     assert order.startswith("the new version's order")
     assert value == of_new[outcome_of].dr.value

@@ -9,7 +9,7 @@ from lake_files import DAY_MS, MIDDAY_MS, write_table
 from two_tastes import two_tastes
 from typer.testing import CliRunner
 
-from recsys.artifact import layout, runs
+from recsys.artifact import layout, reports, runs
 from recsys.artifact.runs import Run
 from recsys.errors import DataError
 from recsys.lake import COMMITTED, Committed, lake_dir
@@ -110,7 +110,7 @@ def test_what_lists_earned_by_the_log_stands_in_the_line_of_their_run(tmp_path: 
     runs.append(tmp_path, run_of("v1"))
     estimate = {"dr": {"value": 0.25, "low": 0.2, "high": 0.3}, "is_enough": True}
     told = {"off_policy": {"served": {}, "orders": {"its own order": {"clicked": estimate}}}}
-    runs.report_path(tmp_path, "v1").with_suffix(".json").write_text(json.dumps(told))
+    reports.path(tmp_path, "v1").with_suffix(".json").write_text(json.dumps(told))
     [row] = run_list.rows(Known([], None, []), lambda _version: pytest.fail("it is gone"), tmp_path, days=30)
     assert row.line().endswith("a list of the window its own order: clicked 0.250 [0.200, 0.300]")
     assert row.as_json()["earned"][0]["value"] == 0.25

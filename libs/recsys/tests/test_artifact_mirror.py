@@ -12,7 +12,7 @@ from pathlib import Path
 import follow_store
 import pytest
 
-from recsys.artifact import layout, mirror, object_store, runs, writer
+from recsys.artifact import layout, mirror, object_store, reports, runs, writer
 from recsys.artifact.mirror import Mirror
 from recsys.artifact.object_store import ObjectStore
 from recsys.artifact.reader import newest_manifest, open_artifact
@@ -410,8 +410,8 @@ def test_what_runs_left_comes_along_also_of_versions_that_are_gone(
 
     assert [run.version for run in runs.read(local)] == [FIRST, SECOND]
     assert runs.read(local) == runs.read(volume.path)
-    assert runs.report(local, FIRST) == f"{FIRST}.html of the trainer"
-    assert runs.report(local, SECOND) is None
+    assert reports.html(local, FIRST) == f"{FIRST}.html of the trainer"
+    assert reports.html(local, SECOND) is None
     assert sorted(path.name for path in (local / "reports").iterdir()) == sorted(
         [f"{FIRST}.html", f"{FIRST}.json", f"{FIRST}.run.json", f"{SECOND}.run.json", "rows.json"]
     )

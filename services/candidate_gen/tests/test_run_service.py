@@ -13,11 +13,12 @@ from tiny_artifact import checkerboard, publish
 from candidate_gen.app import create
 from candidate_gen.run_servicer import RunServicer
 from candidate_gen.settings import Settings
-from recsys.artifact import layout, runs
+from recsys.artifact import file_rows, layout, reports, runs
+from recsys.artifact.file_rows import FileRows, Reading, Rejected
 from recsys.artifact.manifest import GateInfo
 from recsys.artifact.mirror import Mirror
 from recsys.artifact.object_store import ObjectStore
-from recsys.artifact.runs import FileRows, Reading, Rejected, Run
+from recsys.artifact.runs import Run
 from recsys.errors import InvalidArgumentError, NotActivatedError
 from recsys.feature_store.follower import LiveState
 from recsys.observability.metrics import Metrics
@@ -69,13 +70,13 @@ def test_what_lists_earned_by_the_log_stands_beside_their_run(volume: Path) -> N
     known = {"ips": bought, "snips": bought, "dr": clicked, "is_enough": True}
     orders = {"its own": {"clicked": known, "bought": known | {"is_enough": False}}}
     told = {"served": {"clicked": clicked, "bought": bought}, "orders": orders}
-    (volume / runs.REPORTS / "v2.json").write_text(json.dumps({"off_policy": told}))
-    (volume / runs.REPORTS / "v1.json").write_text(json.dumps({"off_policy": None}))
-    (volume / runs.REPORTS / "v0.json").write_text(json.dumps({"off_policy": {"served": 1}}))  # of another release
+    (volume / layout.REPORTS / "v2.json").write_text(json.dumps({"off_policy": told}))
+    (volume / layout.REPORTS / "v1.json").write_text(json.dumps({"off_policy": None}))
+    (volume / layout.REPORTS / "v0.json").write_text(json.dumps({"off_policy": {"served": 1}}))  # of another release
     found = RunServicer(volume).ListRuns(ListRunsRequest(count=10), CONTEXT).runs
     assert [(one.order, one.outcome, one.value) for one in found[0].earned] == [
-        (runs.AS_SERVED, "clicked", 0.5),
-        (runs.AS_SERVED, "bought", 0.25),
+        (reports.AS_SERVED, "clicked", 0.5),
+        (reports.AS_SERVED, "bought", 0.25),
         ("its own", "clicked", 0.5),
     ]
     assert not found[1].earned
@@ -85,8 +86,8 @@ def test_what_lists_earned_by_the_log_stands_beside_their_run(volume: Path) -> N
 def test_the_models_of_a_report_stand_beside_its_run(volume: Path) -> None:
     figures = {"recall@20": {"value": 0.125, "low": 0.1, "high": 0.2}}
     rows = [{"name": "als", "metrics": figures}, {"name": "popularity", "metrics": figures}]
-    (volume / runs.REPORTS / "v0.json").write_text(json.dumps({"models": rows}))
-    (volume / runs.REPORTS / "v1.json").write_text('{"models": [')
+    (volume / layout.REPORTS / "v0.json").write_text(json.dumps({"models": rows}))
+    (volume / layout.REPORTS / "v1.json").write_text('{"models": [')
     told = RunServicer(volume).ListRuns(ListRunsRequest(count=10), CONTEXT).runs
     assert [(one.name, dict(one.metrics)) for one in told[2].baselines] == [("popularity", {"recall@20": 0.125})]
     assert not told[1].baselines
@@ -94,7 +95,7 @@ def test_the_models_of_a_report_stand_beside_its_run(volume: Path) -> None:
 
 @pytest.mark.parametrize("name", ["v1", "../reports/v0", "", "\0", "x" * 10_000], ids=lambda name: name[:15] or "empty")
 def test_only_a_report_that_a_run_left_is_read(volume: Path, name: str) -> None:
-    runs.report_path(volume, "v0").write_text("<p>of v0")
+    reports.path(volume, "v0").write_text("<p>of v0")
     servicer = RunServicer(volume)
     assert servicer.GetReport(GetReportRequest(artifact_version="v0"), CONTEXT).html == "<p>of v0"
     if name:
@@ -165,7 +166,7 @@ def test_the_last_reading_of_the_shops_files_is_told(volume: Path) -> None:
     assert not RunServicer(volume).ListRuns(ListRunsRequest(count=1), CONTEXT).HasField("last_reading")
     rejected = Rejected(reason="item_id: missing", rows=2, hint=None)
     rows = FileRows(name="events", read=10, kept=7, ignored=1, rejected=(rejected,))
-    runs.note_reading(volume, Reading(read_at=datetime(2026, 1, 1, tzinfo=UTC), files=(rows,)))
+    file_rows.note(volume, Reading(read_at=datetime(2026, 1, 1, tzinfo=UTC), files=(rows,)))
     told = RunServicer(volume).ListRuns(ListRunsRequest(count=1), CONTEXT).last_reading
     assert [(one.name, one.read, one.kept, one.ignored) for one in told.files] == [("events", 10, 7, 1)]
     assert [(one.reason, one.rows, one.hint) for one in told.files[0].rejected] == [("item_id: missing", 2, "")]

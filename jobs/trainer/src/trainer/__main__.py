@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsys.artifact import layout, runs
+from recsys.artifact import layout
 from recsys.artifact.reader import open_artifact
 from recsys.errors import DataError, InvalidArgumentError
 from recsys.exit_status import Status, ended_by_a_sentence
@@ -307,7 +307,7 @@ def _train(
         from trainer.shop_data import timestamps
 
         before = None if until is None else timestamps.read_one(until, name="--until")
-        outputs.must_be_writable(settings.artifact_dir / runs.REPORTS)
+        outputs.must_be_writable(settings.artifact_dir / layout.REPORTS)
         store.follow(settings)
         recipe = recipes.read(recipe_path) if recipe_path else None
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact import layout, runs
+from recsys.artifact import layout, reports, runs
 from recsys.artifact.manifest import Manifest, MetricValue
 from recsys.artifact.reader import read_manifest
 from recsys.artifact.transitions import Transitions
@@ -197,7 +197,7 @@ def _report(
     if decided.judgement is None or decided.choice is None:
         return None
     with step("report"):
-        path = runs.report_path(settings.artifact_dir, version)
+        path = reports.path(settings.artifact_dir, version)
         path.parent.mkdir(exist_ok=True)
         serving = measure_serving(decided.judgement, chosen, settings=settings)
         content = run_report.describe(

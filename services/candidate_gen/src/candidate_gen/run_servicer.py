@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from recsys.artifact import activation, layout, runs
+from recsys.artifact import activation, file_rows, layout, reports, runs
 from recsys.artifact.reader import read_manifest
 from recsys.artifact.runs import Run as TrainerRun
 from recsys.errors import ArtifactError, NotActivatedError, ObjectStoreError
@@ -64,7 +64,7 @@ class RunServicer(RunServiceServicer):
     def GetReport(self, request: GetReportRequest, context: grpc.ServicerContext) -> GetReportResponse:  # noqa: N802
         check_given("artifact_version", request.artifact_version)
         version = request.artifact_version
-        return GetReportResponse(artifact_version=version, html=runs.report(self._volume, version))
+        return GetReportResponse(artifact_version=version, html=reports.html(self._volume, version))
 
     def ActivateVersion(  # noqa: N802
         self, request: ActivateVersionRequest, context: grpc.ServicerContext
@@ -95,6 +95,7 @@ class RunServicer(RunServiceServicer):
 
     def _to_wire(self, run: TrainerRun, *, live: str | None, kept: set[str]) -> Run:
         is_kept = RUN_STATE_KEPT if run.version in kept else RUN_STATE_REMOVED
+        report = reports.told(self._volume, run.version)
         told = Run(
             artifact_version=run.version,
             state=RUN_STATE_LIVE if run.version == live else is_kept,
@@ -102,14 +103,12 @@ class RunServicer(RunServiceServicer):
             user_count=run.user_count,
             item_count=run.item_count,
             metrics=run.metrics,
-            baselines=[
-                RunBaseline(name=one.name, metrics=one.metrics) for one in runs.compared_with(self._volume, run.version)
-            ],
+            baselines=[RunBaseline(name=one.name, metrics=one.metrics) for one in report.baselines],
             users_judged=run.users_judged,
             refusal=run.refusal,
             forced=run.forced,
-            earned=[EarnedByList(**each.model_dump()) for each in runs.earned(self._volume, run.version)],
-            has_report=runs.report_path(self._volume, run.version).is_file(),
+            earned=[EarnedByList(**each.model_dump()) for each in report.earned],
+            has_report=reports.path(self._volume, run.version).is_file(),
         )
         told.trained_at.FromDatetime(run.trained_at)
         return told
@@ -124,7 +123,7 @@ def _run_of(volume: Path, version: str) -> TrainerRun | None:
 
 
 def _reading_of(volume: Path) -> Reading | None:
-    found = runs.last_reading(volume)
+    found = file_rows.last(volume)
     if found is None:
         return None
     told = Reading(

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.artifact.runs import AS_SERVED
+from recsys.artifact.reports import AS_SERVED
 from trainer.evaluation import off_policy, ranking
 from trainer.evaluation.bootstrap import Interval
 from trainer.evaluation.off_policy import Estimate, Log

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from recsys.artifact import runs
+from recsys.artifact import reports, runs
 from recsys.artifact.manifest import Manifest
-from recsys.artifact.runs import Earned, Run
+from recsys.artifact.reports import Earned
+from recsys.artifact.runs import Run
 from recsys.errors import ArtifactError
 
 if TYPE_CHECKING:  # reads the lake, which a volume may not have
@@ -79,7 +80,7 @@ def rows(known: Known, manifest_of: Callable[[str], Manifest], volume: Path, *, 
         for run in runs.read(volume)
         if run.version not in known.versions
     ]
-    with_log = (replace(row, earned=runs.earned(volume, row.version)) for row in [*gone, *there])
+    with_log = (replace(row, earned=reports.told(volume, row.version).earned) for row in [*gone, *there])
     return sorted(with_log, key=lambda row: row.version)
 
 

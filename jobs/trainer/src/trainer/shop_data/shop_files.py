@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from recsys.artifact import runs
-from recsys.artifact.runs import FileRows, Reading, Rejected
+from recsys.artifact import file_rows
+from recsys.artifact.file_rows import FileRows, Reading, Rejected
 from recsys.errors import DataError
 from recsys.lake import lake_dir, read_committed, read_erasures
 from trainer.settings import Settings, ShopFiles
@@ -54,7 +54,7 @@ def _read_files(
     report, counts = loaded.report.render(), loaded.report.events
     if counts.read and not counts.kept:  # a shop without history has no rows; these are read wrongly
         raise DataError(f"{files.events}: expected events, found each of {counts.read:,} rows rejected\n{report}")
-    runs.note_reading(settings.artifact_dir, _reading(loaded.report))
+    file_rows.note(settings.artifact_dir, _reading(loaded.report))
     return Shop(loaded.frame, loaded.catalogue, terms.event_weights, loaded.first_told), [report]
 
 

@@ -15,6 +15,8 @@ STORED: Final = "STORED"
 TRAINING_METRICS: Final = "training.prom"
 """What the trainer's last run has to tell Prometheus, in its text format."""
 VERSIONS: Final = "versions"
+REPORTS: Final = "reports"
+"""What runs leave: `runs`, `reports` and `file_rows` say which files."""
 STORE_PATTERN: Final = "^((s3|gs|az|file)://.+)?$"
 """What may name an object store of versions; empty: there is none."""
 

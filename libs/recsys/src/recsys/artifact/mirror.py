@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from recsys import durable_file
-from recsys.artifact import checks, layout, runs, writer
+from recsys.artifact import checks, file_rows, layout, reports, runs, writer
 from recsys.artifact.manifest import FileEntry
 from recsys.artifact.object_store import Listing, ObjectStore
 from recsys.artifact.reader import parsed_manifest
@@ -200,14 +200,14 @@ class Mirror:
 
     def _follow_runs(self, listing: Listing) -> None:
         """Have what the runs left, wherever they ran: the run itself last, so that nothing of it is missing then."""
-        folder = self._volume / runs.REPORTS
+        folder = self._volume / layout.REPORTS
         told = (name for name in listing.reports if name.endswith(runs.OF_ELSEWHERE) and layout.is_version_name(name))
         lacking = [name for name in sorted(told)[-_MOST_RUNS:] if not (folder / name).exists()]
         if not lacking:
             return
         folder.mkdir(exist_ok=True)
-        left = [file for name in lacking for file in runs.report_files(name.removesuffix(runs.OF_ELSEWHERE))]
-        for name in (*(file for file in (*left, runs.ROWS.name) if file in listing.reports), *lacking):
+        left = [file for name in lacking for file in reports.files(name.removesuffix(runs.OF_ELSEWHERE))]
+        for name in (*(file for file in (*left, file_rows.FILE.name) if file in listing.reports), *lacking):
             durable_file.replace(folder / name, self._store.report(name))
 
     def _let_go(self) -> None:

@@ -24,7 +24,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore as Store
 from obstore.store import from_url
 
-from recsys.artifact import layout, runs
+from recsys.artifact import file_rows, layout, reports, runs
 from recsys.artifact.manifest import Manifest
 from recsys.artifact.reader import parsed_manifest, read_manifest
 from recsys.errors import ArtifactError, ObjectStoreError, VersionNotFoundError
@@ -82,7 +82,7 @@ class ObjectStore:
                             written.setdefault(version, {})[name] = found["last_modified"]
                         case [directory, version] if directory == _HELD:
                             held.append(version)
-                        case [runs.REPORTS, name]:
+                        case [layout.REPORTS, name]:
                             reports.add(name)
         complete = [version for version, objects in written.items() if layout.MANIFEST in objects]
         return Listing(versions=sorted(complete), held=sorted(held), reports=reports, written=written)
@@ -137,17 +137,17 @@ class ObjectStore:
         run = next((one for one in runs.read(volume) if one.version == version), None)
         if run is None:
             return
-        for name in (*runs.report_files(version), runs.ROWS.name):
+        for name in (*reports.files(version), file_rows.FILE.name):
             with suppress(FileNotFoundError):
-                self._write(f"{runs.REPORTS}/{name}", (volume / runs.REPORTS / name).read_bytes())
+                self._write(f"{layout.REPORTS}/{name}", (volume / layout.REPORTS / name).read_bytes())
         # last: a run is told where all that it left is there
-        self._write(f"{runs.REPORTS}/{version}{runs.OF_ELSEWHERE}", run.model_dump_json().encode())
+        self._write(f"{layout.REPORTS}/{version}{runs.OF_ELSEWHERE}", run.model_dump_json().encode())
 
     def report(self, name: str) -> bytes:
         """What a run left, by the name that it has in the listing. Raises: ArtifactError, it is gone."""
-        content = self._read(f"{runs.REPORTS}/{name}")
+        content = self._read(f"{layout.REPORTS}/{name}")
         if content is None:
-            raise ArtifactError(f"{self.url}/{runs.REPORTS}/{name}: expected an object, found none")
+            raise ArtifactError(f"{self.url}/{layout.REPORTS}/{name}: expected an object, found none")
         return content
 
     def activate(self, version: str) -> None:
