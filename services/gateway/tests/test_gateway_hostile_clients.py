@@ -137,7 +137,9 @@ def test_a_body_that_comes_a_byte_at_a_time_is_answered_with_408_and_the_connect
 def test_a_request_that_offers_another_protocol_keeps_its_body(
     connection: Connection, body: bytes, at_once: bool
 ) -> None:
-    offer = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\n"  # as Java's HttpClient
+    offer = (
+        b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\n"  # as Java's HttpClient
+    )
     request = b"POST /read HTTP/1.1\r\nHost: a\r\n" + offer + body
     for sent in [request] if at_once else [request[n : n + 1] for n in range(len(request))]:
         connection.send(sent)
