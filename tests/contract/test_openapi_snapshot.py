@@ -15,6 +15,15 @@ def test_the_committed_openapi_document_is_the_one_that_the_gateway_serves() -> 
     )
 
 
+def test_no_schema_has_the_name_of_a_module_of_ours() -> None:
+    """Two classes of one name get those of their modules, of which generators of clients make the one name again."""
+    schemas = json.loads(SNAPSHOT.read_text())["components"]["schemas"]
+
+    assert [name for name in schemas if "__" in name] == []
+    titles = [schema["title"] for schema in schemas.values()]
+    assert len(set(titles)) == len(titles)
+
+
 def test_every_reference_in_the_openapi_document_leads_to_a_schema() -> None:
     text = SNAPSHOT.read_text()
     schemas = json.loads(text)["components"]["schemas"]

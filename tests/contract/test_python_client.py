@@ -22,7 +22,7 @@ from recsys_client.requests import UNSET, Unset
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "services/gateway/openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
-RENAMED = {"Event": "EventIn", "Arm": "ArmOut", "Subject": "SubjectOut", "Metric": "gateway__schemas__Metric"}
+RENAMED = {"Event": "EventIn", "Arm": "ArmOut", "Subject": "SubjectOut", "Metric": "ModelMetric"}
 LEFT_OUT = {
     "get_recommendations": "`recommend` asks the same, and more",
     "get_health": "for supervisors",

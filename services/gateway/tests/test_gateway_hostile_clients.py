@@ -128,6 +128,49 @@ def test_a_body_that_comes_a_byte_at_a_time_is_answered_with_408_and_the_connect
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["at_once", "byte_by_byte"])
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 4\r\n\r\nabcd", b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"],
+    ids=["length", "chunked"],
+)
+def test_a_request_that_offers_another_protocol_keeps_its_body(
+    connection: Connection, body: bytes, at_once: bool
+) -> None:
+    offer = (
+        b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\n"  # as Java's HttpClient
+    )
+    request = b"POST /read HTTP/1.1\r\nHost: a\r\n" + offer + body
+    for sent in [request] if at_once else [request[n : n + 1] for n in range(len(request))]:
+        connection.send(sent)
+    connection.send(b"GET /read HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    first, second = connection.rest().split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200 ")
+    assert first.endswith(b"\r\n\r\n4")
+    assert second.startswith(b"405 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"hello\r\n\r\n",
+        b"BREW /read HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /M\xc3\xbcller HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: four\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+    ],
+    ids=["no_http", "no_method", "not_ascii", "space", "length", "tls"],
+)
+def test_what_is_no_request_is_refused_with_a_problem(connection: Connection, sent: bytes) -> None:
+    connection.send(sent)
+    head, body = connection.rest().split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    problem = problems.Problem.model_validate_json(body)
+    assert problem.detail.startswith("expected a request of HTTP/1.1, found what cannot be read as one")
+
+
 def test_a_body_that_nobody_reads_does_not_keep_the_connection(connection: Connection) -> None:
     connection.send(HEAD % (b"ignore", 100) + b"a")
     assert connection.rest().startswith(b"HTTP/1.1 200 ")

@@ -98,6 +98,94 @@ async def test_a_parameter_that_cannot_be_is_named(
     assert received == []
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "detail"),
+    [
+        (
+            "count=1",
+            "application/x-www-form-urlencoded",
+            "header.Content-Type: expected application/json, found application/x-www-form-urlencoded",
+        ),
+        ('{"count": 1}', "", "header.Content-Type: expected application/json, found none"),
+        ('{"count": 1', None, "body: expected JSON, found \"Expecting ',' delimiter\" at character 11"),
+        ("", None, "body: expected a value, found none"),
+        ("[]", None, "body: expected keys with values, found []"),
+        ('{"count": 0}', None, "body.count: Input should be greater than or equal to 1, found 0"),
+        ('{"count": "2"}', None, "body.count: Input should be a valid integer, found '2'"),
+        ('{"user": "7"}', None, "body.user: expected one of user_id, session_id,"),
+        (
+            '{"filter": {"category": "Home"}}',
+            None,
+            "body.filter.category: expected one of categories, exclude_categories,",
+        ),
+        (
+            '{"exclude_seen": "yes"}',
+            None,
+            "body.exclude_seen: expected true, false, or 1 to 20 types of events, found 'yes'",
+        ),
+        ('{"user_id": "a", "session_id": "b"}', None, "body: give one of user_id and session_id"),
+        ("[" * 100_000, None, "body: expected JSON, found lists or objects too deep within each other"),
+        (b'{"user_id": "M\xfcller"}', None, "body: expected JSON in UTF-8, found other bytes"),
+    ],
+    ids=[
+        "form",
+        "no_content_type",
+        "half",
+        "nothing",
+        "list",
+        "too_few",
+        "text",
+        "unknown",
+        "unknown_below",
+        "union",
+        "both",
+        "deep",
+        "latin_1",
+    ],
+)
+async def test_a_body_that_cannot_be_is_told_with_what_was_expected_and_found(
+    client: httpx.AsyncClient, body: str | bytes, content_type: str | None, detail: str
+) -> None:
+    headers = {"Content-Type": "application/json" if content_type is None else content_type}
+
+    response = await client.post("/v1/recommendations", content=body, headers=headers)
+
+    assert response.status_code in (400, 422)
+    assert_is_problem(response)
+    assert response.json()["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "location"),
+    [
+        ("GET", "/v1/users/M%FCller/recommendations", "path"),
+        ("GET", "/v1/users/M%FCller/history", "path"),
+        ("DELETE", "/v1/users/M%FCller", "path"),
+        ("PUT", "/v1/items/M%FCller", "path"),
+        ("GET", "/v1/items?ids=M%FCller", "query"),
+        ("GET", "/v1/recently-viewed?user_id=M%FCller", "query"),
+    ],
+)
+async def test_an_id_in_another_encoding_than_utf_8_is_refused_and_not_taken_for_another(
+    client: httpx.AsyncClient, method: str, path: str, location: str
+) -> None:
+    response = await client.request(method, path)
+
+    assert response.status_code == 422
+    assert_is_problem(response)
+    assert response.json()["detail"].startswith(f"{location}: expected UTF-8, percent-encoded, found %FC at byte ")
+
+
+@pytest.mark.parametrize("path", ["/v1/users/%EF%BF%BD/recommendations", "/v1/users/%EF%BF%BD/history"])
+async def test_the_replacement_character_itself_is_an_id_like_any_other(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_a_probe_may_ask_for_the_head_alone(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/v1", "/v2/users/7", "/v1/users/", "/v1/items/", "/readyz/"])
 async def test_a_route_that_does_not_exist_is_a_problem(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
@@ -111,6 +199,7 @@ async def test_a_method_that_is_not_allowed_says_which_one_is(client: httpx.Asyn
 
     assert response.status_code == 405
     assert response.headers["allow"] == "GET"
+    assert response.json()["detail"] == "/v1/model: expected GET, found DELETE"
     assert_is_problem(response)
 
 

@@ -48,6 +48,7 @@ VERSION = {"artifact_version": "v2"}
 RECOMMENDED = VERSION | {
     "items": [RANKED],
     "list_id": "l-1",
+    "request_id": "r-1",
     "user_known": True,
     "vector": "trained",
     "experiment": None,
@@ -168,6 +169,7 @@ class FakeGateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[str] = []
         self.keys_shown: list[str | None] = []
+        self.request_ids: list[str | None] = []
         self.posted: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {
             "/v1/users": (200, VERSION | {"users": [{"user_id": "13047", "history_size": 3}], "next_cursor": None}),
@@ -228,6 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.server.keys_shown.append(self.headers["Authorization"])
+        self.server.request_ids.append(self.headers["X-Request-ID"])
         status, answer = self.server.answers.get(urlsplit(self.path).path, (404, {"title": "Not Found"}))
         body = json.dumps(answer).encode()
         self.send_response(status)

@@ -129,10 +129,12 @@ def test_a_rule_is_tried_on_a_customer_and_stores_nothing(console: AppTest, fake
     open_page(console, MERCHANDISING)
     console.text_input(key="rule_value").set_value("Home").run()
     fake_gateway.posted.clear()
+    fake_gateway.request_ids.clear()
     console.text_input(key="rule_user").set_value("13047").run()
     before, after = (body for path, body in fake_gateway.posted if path == "/v1/recommendations")
     assert before["preview"]
     assert after == before | {"rules": [{"name": "pin Home", "category": "Home", "pin_position": 1}]}
+    assert [given for given in fake_gateway.request_ids if given] == ["r-1"]  # the first list's: chance draws the same
     assert "The rule changes nothing here" in html(console)
 
 

@@ -41,9 +41,9 @@ class SingleItem(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class BlendTerm:
-    """One part of a score: weight × value."""
+    """One part of a score: weight × value. The name is that of a weight of the blend, or begins with `ranker`."""
 
-    name: str  # personal, popularity, recency, transitions; of a learned ranker `ranker:<feature>` and `ranker`
+    name: str
     value: float
     weight: float
 

@@ -4,9 +4,20 @@ Strict: an unknown key, a number as text or a number that is not finite is refus
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 
 from recsys.ids import MAX_ID_LENGTH
 from recsys.item_vector import MOST_NUMBERS
@@ -41,9 +52,24 @@ Vector = Annotated[
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+
+
+def _expected(what: str) -> WrapValidator:
+    """One sentence in place of what pydantic says of each way in which the value could have been right."""
+
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise ValueError(f"expected {what}") from None
+
+    return WrapValidator(check)
+
+
 Moment = Annotated[
     AwareDatetime,
     Field(strict=False, ge=datetime(1970, 1, 1, tzinfo=UTC)),
+    _expected("ISO 8601 with a zone, such as 2026-11-29T12:00:00Z, or Unix seconds, from 1970 on"),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0}]}),
 ]
 
@@ -123,9 +149,10 @@ class RecommendationRequest(_Request):
     item_ids: list[Id] = Field([], max_length=MAX_COUNT, description="A cart: as if each had just been bought.")
     count: int = Field(10, ge=1, le=MAX_COUNT, description="How many to return at the most.")
     filter: Filter = Filter()
-    exclude_seen: bool | Annotated[list[Name], Field(min_length=1, max_length=20)] = Field(
-        True, description="Leave out what was had: at all, or by events of these types.", examples=[["purchase"]]
-    )
+    exclude_seen: Annotated[
+        bool | Annotated[list[Name], Field(min_length=1, max_length=20)],
+        _expected("true, false, or 1 to 20 types of events"),
+    ] = Field(True, description="Leave out what was had: at all, or by events of these types.", examples=[["purchase"]])
     blend: Blend | None = Field(None, description="null: the weights that the trainer found best.")
     diversity: Diversity | None = None
     rules: list[Rule] = Field([], max_length=50, description="In addition to the shop-wide ones.")

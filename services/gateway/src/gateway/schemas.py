@@ -35,9 +35,9 @@ class BlendTerm(_Schema):
     """One part of a score: weight × value."""
 
     name: str = Field(
-        description="`personal`, `popularity`, `recency` or `transitions`, of which the value is scaled to 0…1 over "
-        "the candidates. A learned ranker adds `ranker:` with the name of a feature, and `ranker` for what is not of "
-        "one."
+        description="personal, popularity, recency or transitions, whose value is 0 to 1 over the candidates; where a "
+        "ranker has learned, `ranker:` and a feature, what that one adds, and `ranker`, what every item gets.",
+        examples=["personal"],
     )
     value: float
     weight: float
@@ -282,7 +282,7 @@ class UserPage(_Schema):
     next_cursor: str | None = _NEXT_CURSOR
 
 
-class Metric(_Schema):
+class ModelMetric(_Schema):
     """One figure of the offline evaluation, with its 95 % bootstrap interval where one was computed."""
 
     name: str = Field(examples=["recall@20"])
@@ -317,7 +317,7 @@ class Model(_Schema):
     user_count: int
     item_count: int
     trained_at: datetime
-    metrics: list[Metric]
+    metrics: list[ModelMetric]
     services: dict[str, ServiceModel] = Field(description="By service: `candidate_gen` and `reranker`.")
     last_run: TrainingRun | None = Field(description="The trainer's last run; null: not recorded.")
 

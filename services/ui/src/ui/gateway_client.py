@@ -79,15 +79,18 @@ class GatewayClient:
         include_seen: bool,
         preview: bool,
         rules: Sequence[Rule] = (),
+        request_id: str | None = None,
     ) -> Recommendations:
         """Items for a user or a session, each with its explanation; popular ones where nothing is known yet.
 
         A `preview` is looked at only: the gateway does not log it as an exposure of the visitor. `rules` hold for this
-        one list, after those of the shop.
+        one list, after those of the shop. Lists of one `request_id` try the same unknown item, where chance has them.
         """
         how = {"count": count, "exclude_seen": not include_seen, "explain": True, "preview": preview}
         asked = {**visitor.fields, **how, **({"rules": _told(rules)} if rules else {})}
-        return self._send(Recommendations, "/v1/recommendations", asked)
+        headers = {"X-Request-ID": request_id} if request_id else {}
+        request = self._http.build_request("POST", "/v1/recommendations", json=asked, headers=headers)
+        return self._ask(Recommendations, request)
 
     def post_event(
         self,

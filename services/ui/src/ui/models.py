@@ -94,6 +94,7 @@ class Recommendations(Ranking):
     """A visitor's ranking; of popular, trending and new items where nothing is known of the visitor."""
 
     list_id: str
+    request_id: str
     user_known: bool
     vector: str
     experiment: Arm | None

@@ -55,7 +55,7 @@ class FakeOperations:
             return self._page(self._rests[body["cursor"]], count)
         user_id, session_id = body.get("user_id"), body.get("session_id")
         if user_id is not None and session_id is not None:
-            raise FakeProblemError(422, "body: Value error, give one of user_id and session_id")
+            raise FakeProblemError(422, "body: give one of user_id and session_id")
         events = self._shop.seen_by(user_id, session_id)
         without = set(body.get("item_ids", ()))
         excluded = body.get("exclude_seen", True)
@@ -251,8 +251,9 @@ def _count(asked: Mapping[str, Any], name: str, default: int = 10, *, where: str
     count = int(asked.get(name, default))
     if not 1 <= count <= 100:
         bound = "greater than or equal to 1" if count < 1 else "less than or equal to 100"
-        field = {"location": f"{where}.{name}", "message": f"Input should be {bound}"}
-        raise FakeProblemError(422, f"{where}.{name}: Input should be {bound}", errors=[field])
+        message = f"Input should be {bound}, found {asked[name]!r}"
+        field = {"location": f"{where}.{name}", "message": message}
+        raise FakeProblemError(422, f"{where}.{name}: {message}", errors=[field])
     return count
 
 

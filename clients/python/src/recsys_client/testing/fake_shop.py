@@ -129,13 +129,13 @@ class FakeShop:
 
     def _fault_of(self, row: Json) -> str:
         if row.get("user_id") is None and row.get("session_id") is None:
-            return "Value error, give user_id, session_id or both"
+            return "give user_id, session_id or both"
         if row["type"] not in self.weights:
             return f"type: expected one of {', '.join(self.weights)}; found {row['type']!r}"
         if not row["item_id"]:
-            return "item_id: String should have at least 1 character"
+            return "item_id: String should have at least 1 character, found ''"
         quantity = row.get("quantity", 1)
-        return "" if quantity >= 1 else f"quantity: Input should be greater than or equal to 1, found '{quantity}'"
+        return "" if quantity >= 1 else f"quantity: Input should be greater than or equal to 1, found {quantity}"
 
     def _keep(self, row: Json) -> bool:
         """False: an event with this id is known already."""

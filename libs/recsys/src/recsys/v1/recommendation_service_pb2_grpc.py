@@ -149,14 +149,14 @@ class RecommendationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSimilarItems(self, request, context):
-        """Items like an item, most similar first, without itself. NOT_FOUND: the model does not know it. Scope: read.
+        """Items like an item, most similar first, without itself. NOT_FOUND: the shop does not have it. Scope: read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBoughtTogether(self, request, context):
-        """What is bought together with an item, and then items like it, without itself. NOT_FOUND: the model does not know it.
+        """What is bought together with an item, and then items like it, without itself. NOT_FOUND: the shop does not have it.
         Scope: read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -1,16 +1,26 @@
-"""uvicorn's HTTP/1.1, for clients that send without end.
+"""uvicorn's HTTP/1.1, for clients that send without end, that offer another protocol, or that send no HTTP.
 
 A head must be whole within ten seconds and not be longer than 64 KiB, give or take one read. uvicorn itself ends only
 connections on which nothing happens at all. How long a body may be, and may take, `body_limit` says.
+
+Java's HttpClient offers to go on with HTTP/2 (`Upgrade: h2c`) in each first request. httptools takes what follows such
+a head for the other protocol's, so that the request would lose its body: it is read again, without the offer.
 """
 
 import asyncio
+import json
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD_BYTES: Final = 65_536
 ARRIVES_WITHIN_S: Final = 10.0
+_UNREADABLE: Final = (
+    "expected a request of HTTP/1.1, found what cannot be read as one; in a path and a query every character that is "
+    "not ASCII, and a space, is percent-encoded"
+)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -34,7 +44,11 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._refuse(400, _UNREADABLE)
         if self._is_whole or self.transport.is_closing():
             return
         if self._timer is None:
@@ -42,17 +56,36 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_is_open:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431)
+                self._refuse(431, f"head: expected at most {MAX_HEAD_BYTES:,} bytes")
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offers_another_protocol():
+                self._feed(self._head_without_offer() + data[upgrade.args[0] :])
+
+    def _offers_another_protocol(self) -> bool:
+        return self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
+
+    def _head_without_offer(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        fields = (b"%s: %s\r\n" % field for field in self.headers if field[0] != b"upgrade")
+        return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(fields))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_is_open, self._head_bytes, self._is_whole = True, 0, False
 
     def on_headers_complete(self) -> None:
+        if self._offers_another_protocol():
+            return
         self._head_is_open = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self._offers_another_protocol():
+            return
         self._is_whole = True
         self._stop_timer()
         super().on_message_complete()
@@ -65,11 +98,17 @@ class BoundedHttp(HttpToolsProtocol):
     def _took_too_long(self) -> None:
         self._timer = None
         if self._head_is_open:
-            self._refuse(408)
+            self._refuse(408, f"head: expected within {self.arrives_within_s:g} seconds")
         elif self.cycle.response_complete:  # answered long ago, and the body still comes
             self.transport.close()
 
-    def _refuse(self, status: int) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-            self.transport.close()
+    def _refuse(self, status: int, detail: str) -> None:
+        """A problem, as `problems` makes them, of a request that has neither a path nor an id."""
+        if self.transport.is_closing():
+            return
+        title = HTTPStatus(status).phrase
+        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        body = json.dumps(problem | {"instance": "", "request_id": ""}).encode()
+        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[status] + head + body)
+        self.transport.close()

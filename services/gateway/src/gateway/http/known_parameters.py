@@ -1,12 +1,13 @@
 """A query parameter that an operation does not have is refused, with the one that was perhaps meant: 422.
 
 Without this a slip (`?cuont=3`) would be answered as if nothing had been asked. Bodies refuse unknown keys themselves.
+So is a path or query in another encoding than UTF-8: `%FC` and `%E4` would both be read as the one id `\ufffd`.
 """
 
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
@@ -22,7 +23,10 @@ class KnownParametersRoute(APIRoute):
         self.query_names = tuple(_query_names(self.dependant))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "\ufffd" in scope["path"]:
+            _expect_utf8(scope["raw_path"], where="path")
         if scope["query_string"]:
+            _expect_utf8(scope["query_string"], where="query")
             self._expect_known(scope["query_string"].decode("latin-1"))
         await super().handle(scope, receive, send)
 
@@ -38,6 +42,15 @@ class KnownParametersRoute(APIRoute):
         if near := get_close_matches(name, self.query_names, n=1):
             return f"there is no such parameter here; is {near[0]!r} meant?"
         return f"there is no such parameter here; there are: {', '.join(self.query_names) or 'none'}"
+
+
+def _expect_utf8(encoded: bytes, *, where: str) -> None:
+    try:
+        unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError as error:
+        found = f"%{error.object[error.start]:02X}"
+        message = f"expected UTF-8, percent-encoded, found {found} at byte {error.start}"
+        raise RequestValidationError([{"type": "encoding", "loc": (where,), "msg": message}]) from None
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

@@ -7,11 +7,12 @@ the log.
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -23,6 +24,7 @@ from gateway.schemas import RejectedEvent
 from gateway.shop.events import EventsRejectedError, UnconfirmedEventsError
 from recsys.errors import InvalidArgumentError, StoreUnavailableError
 from recsys.observability.logging import REQUEST_ID_KEY, request_id
+from recsys.settings_file import explained
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,7 +35,7 @@ class InvalidField(BaseModel):
     """One parameter that cannot be."""
 
     location: str = Field(description="Where it stands.", examples=["query.count"])
-    message: str = Field(examples=["Input should be greater than or equal to 1"])
+    message: str = Field(examples=["Input should be greater than or equal to 1, found 0"])
 
 
 class Problem(BaseModel):
@@ -54,6 +56,10 @@ class Problem(BaseModel):
     )
 
 
+_UNREADABLE_BODY: Final[dict[type, str]] = {
+    UnicodeDecodeError: "body: expected JSON in UTF-8, found other bytes",
+    RecursionError: "body: expected JSON, found lists or objects too deep within each other",
+}
 _UNEXPECTED = "an unexpected error; it has been logged"
 _OF_GRPC_STATUS: dict[grpc.StatusCode, tuple[HTTPStatus, str, str]] = {  # status, detail, seconds until trying again
     grpc.StatusCode.INVALID_ARGUMENT: (HTTPStatus.BAD_REQUEST, "", ""),  # the service's own words are passed on
@@ -123,16 +129,38 @@ def add_to_document(app: FastAPI) -> None:
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    return response(request, status=HTTPStatus(error.status_code), detail=error.detail, headers=error.headers)
+    status = HTTPStatus(error.status_code)
+    route = request.scope.get("route")
+    detail = _UNREADABLE_BODY.get(type(error.__cause__), error.detail)
+    if detail == HTTPStatus.NOT_FOUND.phrase:  # the router's own, which name nothing
+        detail = "there is no such path in this API; /openapi.json has them all"
+    elif detail == HTTPStatus.METHOD_NOT_ALLOWED.phrase and isinstance(route, APIRoute) and error.headers:
+        detail = f"{route.path_format}: expected {error.headers['Allow']}, found {request.method}"
+    return response(request, status=status, detail=detail, headers=error.headers)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
-    fields = [
-        InvalidField(location=_printable(".".join(map(str, one["loc"]))), message=_printable(one["msg"]))
-        for one in error.errors()
-    ]
+    fields = [_invalid_field(one, request) for one in error.errors()]
     detail = "; ".join(f"{field.location}: {field.message}" for field in fields)
     return response(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, detail=detail, errors=fields)
+
+
+def _invalid_field(error: Any, request: Request) -> InvalidField:
+    route = request.scope.get("route")
+    body = route.body_field.field_info.annotation if isinstance(route, APIRoute) and route.body_field else None
+    location = ".".join(map(str, error["loc"]))
+    if "input" not in error:  # the words of one of our own checks
+        message = error["msg"]
+    elif error["type"] == "json_invalid":
+        location, at = "body", error["loc"][-1]
+        message = f"expected JSON, found {error['ctx']['error']!r} at character {at}"
+    elif isinstance(error["input"], bytes):  # what says of itself that it is no JSON is not read as such
+        location, sent = "header.Content-Type", request.headers.get("content-type")
+        message = f"expected application/json, found {sent or 'none'}"
+    else:
+        model = body if isinstance(body, type) and issubclass(body, BaseModel) else BaseModel
+        message = explained(error, model, key=location, is_secret=False).removeprefix(f"{location}: ")
+    return InvalidField(location=_printable(location), message=_printable(message))
 
 
 def _printable(text: str) -> str:

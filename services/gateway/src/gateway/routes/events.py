@@ -58,8 +58,8 @@ def _rows(body: bytes) -> list[Any]:
     if "events" not in document:
         return [document]
     rows = document["events"]
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_EVENTS or len(document) > 1:
-        raise HTTPException(
-            HTTPStatus.BAD_REQUEST, f"body: expected nothing but events, a list of 1 to {MAX_EVENTS} of them"
-        )
+    if not isinstance(rows, list) or len(document) > 1:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "body: expected nothing but events, a list of them")
+    if not 1 <= len(rows) <= MAX_EVENTS:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"body: expected 1 to {MAX_EVENTS:,} events, found {len(rows):,}")
     return rows

@@ -17,12 +17,14 @@ router = APIRouter(
 )
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def get_health() -> schemas.Health:
     """The process is up, whatever the services do."""
     return schemas.Health(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
 async def get_readiness(parts: TheParts) -> schemas.Readiness:
     """Both services are serving, or there is a list to answer from; otherwise 503 says which one is not."""

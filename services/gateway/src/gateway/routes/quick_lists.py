@@ -40,6 +40,8 @@ class QuickUserList(BaseRoute):
         user_id = path[len(_BEFORE_ID) : -len(_AFTER_ID)]
         if not (path.startswith(_BEFORE_ID) and path.endswith(_AFTER_ID) and 0 < len(user_id) <= MAX_ID_LENGTH):
             return Match.NONE, {}
+        if "\ufffd" in user_id:  # perhaps of bytes that are no UTF-8
+            return Match.NONE, {}
         given = _plain_parameters(scope["query_string"])
         if given is None:
             return Match.NONE, {}

@@ -17,6 +17,7 @@ from gateway.shop.exposure_log import ExposureLog
 from gateway.shop.live_shop import now_ms
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Event, FeatureStore, Subject
+from recsys.settings_file import explained
 
 _LOOK_UP_S: Final = 0.2  # how long the catalogue may take to say which items it does not know
 _STORE_S: Final = 2.0  # how long an event waits for the feature store
@@ -64,6 +65,8 @@ async def take(
     rejected: list[RejectedEvent] = []
     for index, row in enumerate(rows):
         try:
+            if not isinstance(row, dict):
+                raise ValueError(f"expected an object, found {str(row)[:_LONGEST_QUOTED]!r}")
             good.append(_checked(EventIn.model_validate(row), arrived_ms=arrived_ms, settings=settings))
         except ValueError as error:
             rejected.append(RejectedEvent(index=index, event_id=_id_of(row), reason=_reason(error)))
@@ -147,11 +150,5 @@ def _id_of(row: Any) -> str | None:
 def _reason(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    fields = []
-    for detail in error.errors(include_url=False):
-        where = ".".join(str(part) for part in detail["loc"])
-        found = (
-            "" if detail["type"] == "missing" or not where else f", found {str(detail['input'])[:_LONGEST_QUOTED]!r}"
-        )
-        fields.append(f"{where + ': ' if where else ''}{detail['msg']}{found}")
-    return "; ".join(fields)
+    details = [(".".join(map(str, detail["loc"])), detail) for detail in error.errors(include_url=False)]
+    return "; ".join(explained(detail, EventIn, key=where, is_secret=False) for where, detail in details)

@@ -102,7 +102,8 @@ def show_rule(saved: Sequence[Rule]) -> None:
         return
     visitor = Visitor(user_id.strip(), None) if user_id and user_id.strip() else Visitor(None, "rule-preview")
     ask = partial(gateway().recommendations, visitor, count=LIST_LENGTH, include_seen=False, preview=True)
-    before, after = ask().items, ask(rules=[rule]).items
+    without = ask()
+    before, after = without.items, ask(rules=[rule], request_id=without.request_id).items  # chance draws the same
     say_difference(before, after)
     left, right = st.columns(2, gap="large")
     with left:
