@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
 UI_PYTHON = ROOT / ".venv-ui/bin/python"
 CURSOR_KEY = "cursor.key"  # on the volume: cursors hold over a restart
-READY_WITHIN_S = 90
+READY_WITHIN_S = 300
 _MAY_MOVE = ("candidate_gen", "reranker", "gateway_grpc")  # ports that few people type
 STOPPED_WITHIN_S = 15
 # In no order, so that two processes rarely choose the same; and below those that a system gives to whoever calls, one
