@@ -19,6 +19,8 @@ SHOP_NAME := $(if $(SHOP),--shop "$(SHOP)")
 KNOWN := EVENTS MAPPING CATALOGUE SHOP EMPTY FORCE PYTHON UI_PYTHON UV_% PIP_% CANDIDATE_GEN_% RERANKER_% GATEWAY_% UI_% EVENT_SINK_% TRAINER_%
 given = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 refuse_unknown = $(if $(filter-out $(KNOWN),$(given)),$(error $(filter-out $(KNOWN),$(given)): no such variable; expected EVENTS, MAPPING, CATALOGUE, SHOP, EMPTY, FORCE or a setting such as GATEWAY_PORT))
+# The same examples each time, however long one takes: a verdict depends on neither luck nor the machine.
+PYTEST := $(PYTHON) -m pytest --hypothesis-profile ci
 # mypy names modules by the folders that are on the import path, and tests by their place in the tree.
 MYPY := MYPYPATH=$(subst $() ,:,$(OURS:%=%/src) $(SPARK)/src):services/ui/src .venv/bin/mypy --explicit-package-bases
 
@@ -90,7 +92,7 @@ lint: setup ## ruff on everything, mypy strict on all but tests
 	$(MYPY) --python-executable $(UI_PYTHON) --python-version 3.13 services/ui/src
 
 unit: setup ## The quick tests: those beside the code, and the architecture
-	$(PYTHON) -m pytest $(UNIT)
+	$(PYTEST) $(UNIT)
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
 
 # A test that takes so long waits for what never comes: it fails, and says where it stood.
@@ -98,8 +100,8 @@ HANGS_S := 1200
 
 test: lint .venv-docs/installed setup-browser setup-kubectl setup-spark ## Everything: lint and all tests; end to end too where Docker answers
 	$(UI_PYTHON) -m pytest services/ui tests/architecture
-	OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
-	$(PYTHON) -m pytest tests --timeout $(HANGS_S) --durations=40 --durations-min=4
+	OPENBLAS_NUM_THREADS=1 $(PYTEST) $(UNIT) --timeout $(HANGS_S) --numprocesses 2 --dist loadfile
+	$(PYTEST) tests --timeout $(HANGS_S) --durations=40 --durations-min=4
 
 security: setup ## Every security test (keys, TLS, secrets, fuzzers, containers), and what they covered
 	@$(PYTHON) -m tools.security

@@ -1,18 +1,17 @@
 """What arrives in the feature store of a running system, as a test sees it."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import TypeVar
+
+from waiting import until
 
 from recsys.feature_store.interface import Event, Exposure, StreamEntry
 from recsys.feature_store.opening import open_store
 from tools.local_stack import LocalStack
 
 T = TypeVar("T", Event, Exposure)
-
-WITHIN_S: Final = 20.0
 
 
 class Stream:
@@ -31,10 +30,7 @@ class Stream:
         return self._as_soon_as(holds, Exposure)
 
     def _as_soon_as(self, holds: Callable[[list[T]], bool], kind: type[T]) -> list[T]:
-        deadline = time.monotonic() + WITHIN_S
-        while not holds(found := [each.entry for each in self._read(self._from) if isinstance(each.entry, kind)]):
-            assert time.monotonic() < deadline, f"after {WITHIN_S} s still {found}"
-        return found
+        return until(lambda: [one.entry for one in self._read(self._from) if isinstance(one.entry, kind)], holds)
 
     def _read(self, after: int) -> list[StreamEntry]:
         async def read() -> list[StreamEntry]:

@@ -13,7 +13,7 @@ from recsys.rpc.server import RpcServer
 
 Model = TypeVar("Model")
 
-TIMEOUT_S: Final = 20.0
+TIMEOUT_S: Final = 60.0
 NEVER_S: Final = 3600.0
 """A poll interval for tests that call `Watcher.poll` themselves."""
 

@@ -8,6 +8,7 @@ used as a context manager. Only the standard library, so that any environment ca
 """
 
 import os
+import random
 import re
 import secrets
 import socket
@@ -15,8 +16,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,9 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
 UI_PYTHON = ROOT / ".venv-ui/bin/python"
 CURSOR_KEY = "cursor.key"  # on the volume: cursors hold over a restart
-READY_WITHIN_S = 90
+READY_WITHIN_S = 300
 _MAY_MOVE = ("candidate_gen", "reranker", "gateway_grpc")  # ports that few people type
 STOPPED_WITHIN_S = 15
+# In no order, so that two processes rarely choose the same; and below those that a system gives to whoever calls, one
+# of which may be taken between choosing and listening.
+_UNUSED = iter(random.sample(range(20_000, 32_000), 12_000))
 
 
 class StackError(Exception):
@@ -60,10 +64,8 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports that nothing listened on a moment ago."""
-        with ExitStack() as stack:
-            servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in fields(cls)]
-            return cls(*(each.getsockname()[1] for each in servers))
+        """Ports that nothing listened on a moment ago, and that no other call in this process was given."""
+        return cls(*islice(filter(_is_free, _UNUSED), len(fields(cls))))
 
     def check(self) -> None:
         """Raises StackError naming the first port in use, or given twice, and the variable that moves it."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from waiting import PATIENT, WITHIN_S
 
 from tools.local_stack import PYTHON, LocalStack, Ports
 
@@ -20,7 +21,7 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 LAPTOP = (1280, 800)
 PHONE = (390, 844)
 
-expect.set_options(timeout=20_000)  # milliseconds; the first page load of a cold system is the slow one
+expect.set_options(timeout=1_000 * WITHIN_S)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     folder: Path = tmp_path_factory.mktemp("browser")
     subprocess.run([PYTHON, "-m", "trainer", "train", "--artifact-dir", folder / "volume"], check=True)
     # the page and the test ask separately, and must get the same list; what the visitor clicks counts
-    as_tested = {"GATEWAY_EXPLORATION": "0", "UI_COUNT_CLICKS": "true"}
+    as_tested = PATIENT | {"GATEWAY_EXPLORATION": "0", "UI_TIMEOUT_S": str(WITHIN_S), "UI_COUNT_CLICKS": "true"}
     with LocalStack(
         folder / "volume",
         ports=Ports.free(),
@@ -85,5 +86,6 @@ def phone(browser: Browser) -> Iterator[Page]:
 
 def _page(browser: Browser, size: tuple[int, int]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(1_000 * WITHIN_S)
     yield context.new_page()
     context.close()

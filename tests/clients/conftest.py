@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,16 +15,17 @@ import tiny_artifact
 import yaml
 from event_stream import Stream
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from waiting import PATIENT, WITHIN_S
 
 from tools.local_stack import LocalStack, Ports
 
 ROOT: Final = Path(__file__).parents[2]
 JAVASCRIPT: Final = ROOT / "clients/javascript"
 SHOP: Final = tiny_artifact.with_baskets(tiny_artifact.checkerboard(), {2: {9: 3.0, 3: 2.0, 6: 1.0}})
-PATIENT: Final = {"GATEWAY_EXPLORATION": "0", "GATEWAY_TIMEOUT_S": "10", "GATEWAY_STORE_TIMEOUT_S": "5"}
+SETTINGS: Final = PATIENT | {"GATEWAY_EXPLORATION": "0"}
 SHOP_KEY: Final = "rk_the-shops-own"
 
-expect.set_options(timeout=20_000)  # milliseconds
+expect.set_options(timeout=1_000 * WITHIN_S)
 
 
 class QuietPages(SimpleHTTPRequestHandler):
@@ -69,7 +69,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, page_origin: str) -> Iterato
     """Twelve items, six users and an empty feature store; the static pages' scripts may call."""
     folder: Path = tmp_path_factory.mktemp("clients")
     tiny_artifact.publish(SHOP, folder / "volume")
-    settings = PATIENT | {"GATEWAY_CORS_ORIGINS": f'["{page_origin}"]'}
+    settings = SETTINGS | {"GATEWAY_CORS_ORIGINS": f'["{page_origin}"]'}
     with LocalStack(folder / "volume", ports=Ports.free(), log_dir=folder / "logs", environment=settings) as stack:
         yield stack
 
@@ -82,7 +82,7 @@ def closed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStac
     digest = hashlib.sha256(SHOP_KEY.encode()).hexdigest()
     key = {"name": "shop", "sha256": digest, "scopes": ["read", "events"]}
     (folder / "keys.yaml").write_text(yaml.safe_dump({"keys": [key]}))
-    settings = PATIENT | {"GATEWAY_API_KEYS_FILE": str(folder / "keys.yaml")}
+    settings = SETTINGS | {"GATEWAY_API_KEYS_FILE": str(folder / "keys.yaml")}
     with LocalStack(folder / "volume", ports=Ports.free(), log_dir=folder / "logs", environment=settings) as stack:
         yield stack
 
@@ -90,8 +90,7 @@ def closed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStac
 @pytest.fixture(scope="module")
 def shop_server(closed_stack: LocalStack, javascript_package: Path) -> Iterator[str]:
     """The example of a shop's own server, in front of the closed system."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = Ports.free().ui
     command = ["node", "examples/shop_server.mjs", closed_stack.gateway_url, str(port), SHOP_KEY]
     with subprocess.Popen(command, cwd=javascript_package, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -117,6 +116,7 @@ def browser() -> Iterator[Browser]:
 def visitor(browser: Browser) -> Iterator[Page]:
     """Somebody who has never been here."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(1_000 * WITHIN_S)
     yield context.new_page()
     context.close()
 

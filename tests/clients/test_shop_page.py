@@ -119,9 +119,13 @@ def test_a_list_below_the_fold_is_shown_and_logged_when_it_comes_into_sight(
     visitor.goto(shop_url)
     visitor.wait_for_load_state("networkidle")
     assert visitor.locator("#list li").count() == 0
-    assert not stream.exposures(lambda _: True)
     visitor.locator("#list").evaluate("list => list.scrollIntoView()")
     expect(visitor.locator("#list li")).to_have_count(4)
+    subject = Subject("session", str(visitor.evaluate(SESSION)))
+    logged = stream.exposures(lambda shown: subject in {each.subject for each in shown})
+    # of this visitor: what others were shown before may be logged only now
+    (shown,) = [each for each in logged if each.subject == subject]
+    assert shown.list_id == visitor.locator("#list").get_attribute("data-recsys-list")
 
 
 def test_a_page_of_an_origin_that_is_not_named_stands_without_its_list(visitor: Page, shop_url: str) -> None:

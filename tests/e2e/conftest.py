@@ -11,6 +11,7 @@ import httpx
 import pytest
 from needs import lacks
 from testcontainers.compose import DockerCompose
+from waiting import PATIENT, WITHIN_S
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ["docker-compose.yml", "tests/e2e/publish-grpc.yml"]
@@ -37,7 +38,7 @@ def compose(needs_docker: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("e2e")
     folder.chmod(0o755)  # the trainer is another user
     shop.write_events(folder / "events.csv")
-    variables = {
+    variables = PATIENT | {
         "COMPOSE_PROJECT_NAME": f"recsys-e2e-{uuid.uuid4().hex[:8]}",
         "EVENTS_FILE": str(folder / "events.csv"),
         "GATEWAY_PORT": "0",
@@ -53,5 +54,6 @@ def compose(needs_docker: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="module")
 def rest(compose: DockerCompose) -> Iterator[httpx.Client]:
     """The REST API as published: starting again may publish it on another port."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}", timeout=10) as client:
+    address = f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}"
+    with httpx.Client(base_url=address, timeout=WITHIN_S) as client:
         yield client

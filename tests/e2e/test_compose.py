@@ -1,7 +1,6 @@
 """The system in containers: what it answers over REST and plain gRPC, and what its processes may do."""
 
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from testcontainers.compose import DockerCompose
+from waiting import WITHIN_S, until
 
 SERVICES = ["candidate-gen", "reranker", "gateway", "ui"]
 USER = shop.IDS[1]
@@ -146,11 +146,10 @@ def test_rules_that_are_saved_hold_when_the_gateway_is_started_anew(compose: Doc
     assert rest.put("/v1/rules", json=rules).status_code == 200
     subprocess.run([*compose.docker_compose_command(), "restart", "gateway"], cwd=compose.context, check=True)
     compose.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}", timeout=10) as again:
-        for _ in range(50):
-            pinned = recommendations(again, "nobody", count=5)["items"]
-            if pinned[0]["item_id"] == shown[3]:
-                break
-            time.sleep(0.1)
-        assert pinned[0]["item_id"] == shown[3]
+    address = f"http://127.0.0.1:{compose.get_service_port('gateway', 8000)}"
+    with httpx.Client(base_url=address, timeout=WITHIN_S) as again:
+        until(
+            lambda: recommendations(again, "nobody", count=5)["items"],
+            lambda pinned: pinned[0]["item_id"] == shown[3],
+        )
         assert again.put("/v1/rules", json={"rules": []}).json() == {"rules": []}

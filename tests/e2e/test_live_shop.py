@@ -2,24 +2,16 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import checkerboard_shop as shop
 import httpx
 import pytest
 from testcontainers.compose import DockerCompose
+from waiting import until
 
-WITHIN_S: Final = 60.0  # everything here takes a second or two; the machine may be busy
 EVEN: Final = [item_id for item_id in shop.IDS if shop.colour(item_id) == 0]
 NEWCOMER: Final = "newcomer"
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not {what} after {WITHIN_S} s"
 
 
 def docker_compose(compose: DockerCompose, *command: str) -> subprocess.CompletedProcess[str]:
@@ -68,9 +60,9 @@ def test_an_item_taken_off_sale_is_recommended_no_more(rest: httpx.Client, told:
     first = ids(recommendations(rest, NEWCOMER))[0]
     change = {"item_id": first, "op": "patch", "available": False}
     assert rest.post("/v1/items/bulk", json={"changes": [change]}).status_code == 200
-    until(lambda: first not in ids(recommendations(rest, NEWCOMER)), f"{first!r} off the list")
+    until(lambda: ids(recommendations(rest, NEWCOMER)), lambda found: first not in found)
     assert rest.post("/v1/items/bulk", json={"changes": [change | {"available": True}]}).status_code == 200
-    until(lambda: first in ids(recommendations(rest, NEWCOMER)), f"{first!r} on the list again")
+    until(lambda: ids(recommendations(rest, NEWCOMER)), lambda found: first in found)
 
 
 def test_an_acknowledged_event_survives_the_death_of_the_store(
@@ -79,19 +71,19 @@ def test_an_acknowledged_event_survives_the_death_of_the_store(
     docker_compose(compose, "kill", "--signal", "SIGKILL", "valkey")
     assert recommendations(rest, shop.IDS[1])["items"]  # without its store the shop is still served
     docker_compose(compose, "start", "valkey")
-    until(lambda: recommendations(rest, NEWCOMER)["vector"] == "folded_in", "known again")
-    assert not set(told) & set(ids(recommendations(rest, NEWCOMER)))
+    known_again = until(lambda: recommendations(rest, NEWCOMER), lambda answer: answer["vector"] == "folded_in")
+    assert not set(told) & set(ids(known_again))
 
 
 def test_what_came_in_is_in_the_lake_and_then_in_the_model(
     compose: DockerCompose, rest: httpx.Client, told: list[str]
 ) -> None:
-    until(lambda: committed_events(compose) == len(told), "in the lake")
+    until(lambda: committed_events(compose), lambda count: count == len(told))
     events = json.loads(docker_compose(compose, "config", "--format", "json").stdout)["services"]["trainer"]["command"]
     files = events[events.index("--events") :][:2]
     trained = docker_compose(compose, "run", "--rm", "trainer", "train", "--force", *files)
     assert f"lake: {len(told)} rows read, {len(told)} kept" in trained.stderr
-    until(lambda: recommendations(rest, NEWCOMER)["vector"] == "trained", "trained")
+    until(lambda: recommendations(rest, NEWCOMER)["vector"], lambda vector: vector == "trained")
 
 
 def test_a_user_who_is_erased_is_gone_from_store_and_lake(
@@ -105,6 +97,6 @@ def test_a_user_who_is_erased_is_gone_from_store_and_lake(
         rows: int | None = report.json()["lake_rows"]
         return rows
 
-    until(lambda: lake_rows() is not None, "erased from the lake")
+    until(lake_rows, lambda rows: rows is not None)
     assert committed_events(compose) == 0
     assert recommendations(rest, NEWCOMER)["vector"] == "none"

@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 from store_backends import new_valkey
 from testcontainers.core.container import DockerContainer
+from waiting import WITHIN_S
 
 from recsys.errors import StoreUnavailableError
 from recsys.feature_store.interface import Event, FeatureStore, Subject
@@ -142,7 +143,7 @@ def test_a_sink_ends_on_sigterm_and_waits_for_a_store_that_is_away(tmp_path: Pat
         assert process.stderr is not None
         line = next(line for line in map(json.loads, process.stderr) if line["message"] == "waiting")
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(WITHIN_S) == 0
     assert line["level"] == "WARNING"
     assert subprocess.run([*SINK, "--once"], env=environment, capture_output=True, check=False).returncode == 2
     assert subprocess.run([*SINK, "--check"], env=environment, check=False).returncode == 0

@@ -14,12 +14,11 @@ from urllib.parse import quote
 import checkerboard_shop as shop
 import httpx
 import pytest
+from waiting import PATIENT, WITHIN_S
 
 from recsys.artifact import layout, writer
 from tools.local_stack import PYTHON, LocalStack, Ports
 
-WITHIN_S: Final = 20.0  # a service looks once a second; the machine may be busy
-TIMEOUT_S: Final = 30.0
 USER: Final = shop.IDS[0]
 
 Answer = TypeVar("Answer")
@@ -69,10 +68,9 @@ def live(trained: Path, tmp_path: Path) -> Iterator[Live]:
     shutil.copytree(trained / "volume", volume)
     version = layout.current_version(volume)
     assert version is not None
-    patience = {"GATEWAY_TIMEOUT_S": str(TIMEOUT_S)}
     with (
-        LocalStack(volume, ports=Ports.free(), log_dir=tmp_path / "logs", environment=patience) as stack,
-        httpx.Client(base_url=stack.gateway_url, timeout=TIMEOUT_S) as rest,
+        LocalStack(volume, ports=Ports.free(), log_dir=tmp_path / "logs", environment=PATIENT) as stack,
+        httpx.Client(base_url=stack.gateway_url, timeout=WITHIN_S) as rest,
     ):
         yield Live(rest=rest, stack=stack, volume=volume, events=trained / "events.csv", version=version)
         assert [process.poll() for process in stack.processes.values()] == [None] * 3

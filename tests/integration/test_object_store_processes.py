@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tiny_artifact import checkerboard, publish
+from waiting import WITHIN_S, until
 
 from recsys.artifact import layout
 from recsys.artifact.object_store import ObjectStore
@@ -85,13 +86,14 @@ def test_a_service_killed_while_it_fetches_answers_from_its_copy_until_the_store
         running.wait_until_it_takes("v2")
         trainer.publish("v3")
         running.wait_until_it_takes("v3")
-    assert layout.list_versions(local) == ["v2", "v3"]
+        # which it may do while the one before the last is still being removed
+        until(lambda: layout.list_versions(local), lambda versions: versions == ["v2", "v3"])
 
 
 @pytest.mark.parametrize("service", ["candidate_gen", "reranker"])
 def test_an_address_that_is_no_store_ends_the_service_with_a_sentence(service: str, tmp_path: Path) -> None:
     with started(service, tmp_path, "http://shop/models") as running:
-        _, told = running.process.communicate(timeout=60)
+        _, told = running.process.communicate(timeout=WITHIN_S)
     assert told.startswith(f"error: {service.upper()}_ARTIFACT_STORE: ")
     assert told.endswith("found 'http://shop/models'\n")
     assert running.process.returncode == 2

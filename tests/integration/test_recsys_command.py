@@ -4,24 +4,20 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 import tiny_artifact
+from waiting import PATIENT, until
 
 from tools.local_stack import PYTHON, LocalStack, Ports
 
 SHOP: Final = tiny_artifact.with_baskets(tiny_artifact.checkerboard(), {0: {5: 2.0, 8: 1.0}})
-SETTINGS: Final = {
-    "GATEWAY_EXPLORATION": "0",
-    "GATEWAY_TIMEOUT_S": "10",
-    "GATEWAY_STORE_TIMEOUT_S": "5",
-    "EVENT_SINK_INTERVAL_S": "0.1",
-}
+SETTINGS: Final = PATIENT | {"GATEWAY_EXPLORATION": "0", "EVENT_SINK_INTERVAL_S": "0.1"}
 EXPERIMENTS: Final = """
 experiments:
   - name: breadth
@@ -29,7 +25,6 @@ experiments:
       - {name: control, share: 0}
       - {name: wide, share: 0, diversity: {max_per_category: 1}}
 """
-WITHIN_S: Final = 20.0
 
 
 class System:
@@ -44,9 +39,7 @@ class System:
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """What the command prints."""
-        environment = self.stack.environment | {"RECSYS_URL": self.stack.gateway_url}
-        command = [PYTHON, "-m", "recsys_cli", *arguments]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        ended = self._ended(*arguments)
         assert ended.returncode == status, f"{arguments}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 
@@ -56,14 +49,12 @@ class System:
 
     def soon(self, *arguments: str) -> Any:
         """The answer of a command that may find nothing yet."""
-        deadline = time.monotonic() + WITHIN_S
+        return json.loads(until(lambda: self._ended(*arguments, "--json"), lambda ended: ended.returncode == 0).stdout)
+
+    def _ended(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = self.stack.environment | {"RECSYS_URL": self.stack.gateway_url}
-        while True:
-            command = [PYTHON, "-m", "recsys_cli", *arguments, "--json"]
-            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if ended.returncode == 0:
-                return json.loads(ended.stdout)
-            assert time.monotonic() < deadline, ended.stderr
+        command = [PYTHON, "-m", "recsys_cli", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +113,7 @@ def test_why_tells_of_an_answer_of_the_past_what_was_shown_by_which_sources_and_
     events.write_text(json.dumps(event | {"value": 2.5}))
     system.run("events", "import", str(events))
 
-    deadline = time.monotonic() + WITHIN_S
-    while not (came := system.json("why", listed["list_id"])["items"][1]["events"]):
-        assert time.monotonic() < deadline
+    came = until(lambda: system.json("why", listed["list_id"])["items"][1]["events"])
     assert [(one["event_type"], one["value"]) for one in came] == [("view", 2.5)]
 
 
@@ -191,9 +180,7 @@ def test_an_experiment_is_started_shipped_and_an_edited_file_is_read_without_a_r
     assert len(categories) == len(set(categories)) == 2
 
     system.experiments.write_text(EXPERIMENTS + "  - {name: later, arms: [{name: a, share: 0}, {name: b, share: 0}]}\n")
-    deadline = time.monotonic() + WITHIN_S
-    while len(system.json("experiments", "list")["experiments"]) < 2:
-        assert time.monotonic() < deadline
+    until(lambda: system.json("experiments", "list")["experiments"], lambda found: len(found) == 2)
     system.json("experiments", "ship", "breadth", "--arm", "control")
 
 
@@ -214,6 +201,9 @@ def test_a_backup_taken_under_traffic_brings_everything_back_after_all_volumes_a
         for number in range(40):
             httpx.post(f"{url}/events", json={"events": views(f"early-{number}", "1", "3")}).raise_for_status()
         httpx.patch(f"{url}/items/{SHOP.item_ids[4]}", json={"available": False}).raise_for_status()
+        on_sale = len(SHOP.item_ids) - 1
+        popular = partial(httpx.get, f"{url}/items/popular", params={"count": on_sale})
+        until(popular, lambda answer: len(answer.json()["items"]) == on_sale)  # the services have heard of it
         before = {user: items_of(system.json("recommend", user)) for user in users}
         before["early"] = items_of(system.json("recommend", "--session", "early-7"))
         stop = threading.Event()
@@ -227,9 +217,7 @@ def test_a_backup_taken_under_traffic_brings_everything_back_after_all_volumes_a
 
         traffic = threading.Thread(target=go_on)
         traffic.start()
-        deadline = time.monotonic() + WITHIN_S
-        while len(sent) < 20:
-            assert time.monotonic() < deadline
+        until(lambda: len(sent), lambda count: count >= 20)
         acknowledged = [f"early-{number}" for number in range(40)] + list(sent)
         taken = system.json("backup", str(tmp_path / "backup"))
         stop.set()

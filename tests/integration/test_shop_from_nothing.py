@@ -2,18 +2,17 @@
 
 import random
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+from waiting import PATIENT, WITHIN_S, until
 
 from tools.local_stack import PYTHON, LocalStack, Ports
 
-WITHIN_S: Final = 180.0  # trainings on a busy machine
 ITEMS: Final = [f"i{item:02}" for item in range(40)]
 USERS: Final = 60
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,19 +23,12 @@ def api(tmp_path: Path) -> Iterator[httpx.Client]:
     volume = tmp_path / "volume"
     subprocess.run([PYTHON, "-m", "trainer", "train", "--empty", "--artifact-dir", volume], check=True)
     jobs = {"event_sink": [], "trainer": ["schedule", "--every", "2s", "--min-new-events", "1", "--empty"]}
-    settings = {"GATEWAY_TIMEOUT_S": "10", "GATEWAY_EXPLORATION": "0"}
+    settings = PATIENT | {"GATEWAY_EXPLORATION": "0"}
     with (
         LocalStack(volume, ports=Ports.free(), log_dir=tmp_path / "logs", jobs=jobs, environment=settings) as stack,
-        httpx.Client(base_url=stack.gateway_url, timeout=30) as rest,
+        httpx.Client(base_url=stack.gateway_url, timeout=WITHIN_S) as rest,
     ):
         yield rest
-
-
-def until(is_true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not is_true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
 
 
 def served(api: httpx.Client, **who: str) -> list[dict[str, Any]]:
@@ -70,13 +62,13 @@ def test_a_shop_without_history_serves_what_is_new_then_what_is_popular_then_wha
     assert served(api, user_id="u0") == []
     changes = [{"op": "put", "item_id": item, "title": item} for item in ITEMS]
     api.post("/v1/items/bulk", json={"changes": changes}).raise_for_status()
-    until(lambda: len(served(api, user_id="u0")) == 10, "new items were never served")
+    until(lambda: served(api, user_id="u0"), lambda new: len(new) == 10)
     assert model(api) == "popularity"
 
     events = purchases(random.Random(0))
     for n in range(0, len(events), 500):
         api.post("/v1/events", json={"events": events[n : n + 500]}).raise_for_status()
-    until(lambda: model(api) != "popularity", "no model of what people like went live")
+    until(lambda: model(api), lambda name: name != "popularity")
     own = {item for item in ITEMS if int(item[1:]) % 2 == 0}
     had = {event["item_id"] for event in events if event["user_id"] == "u0"}
     first = [item["item_id"] for item in served(api, user_id="u0")][: len(own - had)]

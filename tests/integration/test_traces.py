@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,10 +11,10 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tiny_artifact import checkerboard, publish
+from waiting import PATIENT, WITHIN_S, until
 
 from tools.local_stack import LocalStack, Ports
 
-WITHIN_S: Final = 30.0
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
 CALLER: Final = "b7ad6b7169203331"
 
@@ -41,13 +40,9 @@ class Collector(ThreadingHTTPServer):
 
     def wait_for(self, count: int, *, trace: str) -> list[Span]:
         """The spans of a trace, once there are so many."""
-        until_s = time.monotonic() + WITHIN_S
-        while True:
-            found = [span for span in self.spans.copy() if span.trace == trace]
-            if len(found) >= count:
-                return found
-            assert time.monotonic() < until_s, found
-            time.sleep(0.05)
+        return until(
+            lambda: [span for span in self.spans.copy() if span.trace == trace], lambda found: len(found) >= count
+        )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -90,7 +85,7 @@ def stack(
 ) -> Iterator[LocalStack]:
     folder = tmp_path_factory.mktemp("traced")
     publish(checkerboard(), folder / "volume")
-    environment = {
+    environment = PATIENT | {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_address[1]}",
         "OTEL_BSP_SCHEDULE_DELAY": "100",  # milliseconds
         "GATEWAY_CALL_STREAMS": request.param,
@@ -139,15 +134,14 @@ def _methods(collector: Collector) -> set[str]:
 
 def logged(stack: LocalStack, name: str, *, request_id: str) -> list[dict[str, Any]]:
     """Lines of a request, as soon as there are some: a line is written after the answer."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
+
+    def of_request() -> list[dict[str, Any]]:
         text = (stack._log_dir / f"{name}.log").read_text()
         whole = text[: text.rfind("\n") + 1].splitlines()
         lines = [json.loads(line) for line in whole if line.startswith("{")]
-        of_request = [line for line in lines if line["request_id"] == request_id]
-        if of_request or time.monotonic() > deadline:
-            return of_request
-        time.sleep(0.05)
+        return [line for line in lines if line["request_id"] == request_id]
+
+    return until(of_request)
 
 
 def test_the_request_s_id_is_in_the_log_of_all_three(stack: LocalStack) -> None:

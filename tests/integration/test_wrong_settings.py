@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import WITHIN_S
 
 ROOT = Path(__file__).parents[2]
 UI_PYTHON = str(ROOT / ".venv-ui/bin/python")
@@ -39,7 +40,7 @@ def test_a_wrong_variable_ends_a_process_with_a_sentence(
         env=os.environ | needed | {variable: value},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WITHIN_S,
         check=False,
     )
     said = ended.stderr.splitlines()
@@ -58,7 +59,7 @@ def test_a_port_that_is_taken_ends_a_service_with_a_sentence(tmp_path: Path) -> 
             | {"RERANKER_ARTIFACT_DIR": str(tmp_path), "RERANKER_METRICS_PORT": str(taken.getsockname()[1])},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=WITHIN_S,
             check=False,
         )
     assert ended.returncode == 2
@@ -77,7 +78,7 @@ def test_a_settings_file_with_a_date_that_is_none_ends_the_gateway_with_a_senten
         env=os.environ | {"GATEWAY_OPEN_ON": "127.0.0.1", "GATEWAY_PORT": "0", setting: str(path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WITHIN_S,
         check=False,
     )
     assert ended.returncode == 2

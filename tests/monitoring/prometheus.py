@@ -3,8 +3,7 @@
 import json
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any, Final
 
 import httpx
 import yaml
+from waiting import WITHIN_S, until
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MONITORING: Final = ROOT / "deploy/monitoring"
 IMAGE: Final[str] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["image"]
-WITHIN_S: Final = 60.0
 
 
 def rules(kind: str) -> list[dict[str, Any]]:
@@ -75,13 +74,6 @@ class Prometheus:
         alerts = self.client.get("/api/v1/alerts").json()["data"]["alerts"]
         return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
 
-    def wait_until(self, condition: Callable[[], bool], *, what: Callable[[], object]) -> None:
-        """Until it is so; `what` tells what was found instead."""
-        until_s = time.monotonic() + WITHIN_S
-        while not condition():
-            assert time.monotonic() < until_s, what()
-            time.sleep(0.5)
-
 
 @contextmanager
 def prometheus(folder: Path, *, port: int, pages: Mapping[str, int]) -> Iterator[Prometheus]:
@@ -107,20 +99,14 @@ def prometheus(folder: Path, *, port: int, pages: Mapping[str, int]) -> Iterator
     name = subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=WITHIN_S) as client:
-            _wait_until_ready(client, name)
+            until(lambda: is_ready(client))
             yield Prometheus(client)
     finally:
         subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
 
 
-def _wait_until_ready(client: httpx.Client, container: str) -> None:
-    until_s = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            if client.get("/-/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        log = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=False)
-        assert time.monotonic() < until_s, log.stderr
-        time.sleep(0.2)
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/ready").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,7 +1,6 @@
 """The whole system as local processes with their pages of metrics open, and a load that touches every part of it."""
 
 import hashlib
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +13,11 @@ import checkerboard_shop as shop
 import httpx
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import PATIENT, WITHIN_S, until
 
 from recsys.artifact import layout
 from tools.local_stack import LocalStack, Ports
 
-WITHIN_S: Final = 30.0
 SECRET: Final = "of the test"
 JOBS: Final = ("gateway", "candidate_gen", "reranker", "event_sink", "ui")
 
@@ -35,18 +34,12 @@ class Watched:
 
     def page(self, process: str) -> dict[str, Metric]:
         """The families of ours on a process's page, by the names of their samples but for a histogram's ending."""
-        text = httpx.get(f"http://127.0.0.1:{self.ports[process]}/metrics", timeout=10).text
+        text = httpx.get(f"http://127.0.0.1:{self.ports[process]}/metrics", timeout=WITHIN_S).text
         return families(text)
 
     def wait_for(self, process: str, metric: str, when: Callable[[Metric], bool] = lambda one: True) -> None:
         """Until the page has a sample of the metric and it is as wanted."""
-        until_s = time.monotonic() + WITHIN_S
-        while True:
-            found = self.page(process).get(metric)
-            if found is not None and when(found):
-                return
-            assert time.monotonic() < until_s, f"{process}: {metric}: {found and found.samples}"
-            time.sleep(0.1)
+        until(lambda: self.page(process).get(metric), lambda found: found is not None and when(found))
 
 
 def families(text: str) -> dict[str, Metric]:
@@ -73,6 +66,7 @@ def watched(folder: Path) -> Iterator[Watched]:
     write_keys(keys)
     pages = dict(zip(JOBS, vars(Ports.free()).values(), strict=True))
     settings = {
+        **PATIENT,  # what is told of a load on a busy machine calls nobody
         **{f"{process.upper()}_METRICS_PORT": str(port) for process, port in pages.items()},
         "GATEWAY_API_KEYS_FILE": str(keys),
         "EVENT_SINK_INTERVAL_S": "0.2",

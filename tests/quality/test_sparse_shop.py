@@ -11,7 +11,7 @@ from trainer.settings import Settings
 @pytest.mark.parametrize(
     "shop",
     [
-        SparseShop(users=3_000, items=2_750, pairs=42_000, follows=0.4, taste=0),
+        SparseShop(users=1_500, items=1_375, pairs=21_000, follows=0.4, taste=0),
         SparseShop(users=10_500, items=10_300, pairs=140_000, follows=0.2, taste=0.7),
     ],
 )

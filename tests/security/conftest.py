@@ -10,6 +10,7 @@ import checkerboard_shop as shop
 import pytest
 import yaml
 from certificates import Authority
+from waiting import PATIENT
 
 from recsys.rpc.tls import TlsFiles
 from tools.local_stack import LocalStack, Ports
@@ -74,7 +75,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory, volume: Path, keys_file: Pa
     """Three processes that trust nobody but each other."""
     folder = tmp_path_factory.mktemp("closed")
     ours = Authority(folder / "ours", "ours")
-    environment = {"GATEWAY_API_KEYS_FILE": str(keys_file), "GATEWAY_TIMEOUT_S": "10"}
+    environment = PATIENT | {"GATEWAY_API_KEYS_FILE": str(keys_file)}
     for process in ("CANDIDATE_GEN", "RERANKER", "GATEWAY"):
         environment |= tls_of(process, ours)
     shown = ours.sign("gateway_grpc")

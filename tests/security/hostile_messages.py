@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 _DEPTH: Final = 4
 _MOST: Final = 3_000_000  # bytes of a message, below the limit of 4 MiB
+_MOST_OF_A_FIELD: Final = _MOST // 4  # of one value many times: a message above the limit would not be sent
 _INTEGERS: Final = {32: (0, 1, 3, 1000, 1001, 2**31 - 1), 64: (0, 1, 1000, 2**31, 2**63 - 1)}
 _UNSIGNED: Final = {32: 2**32 - 1, 64: 2**64 - 1}
 _NEGATIVE: Final = {32: -(2**31), 64: -(2**63)}
@@ -53,7 +54,12 @@ def _draw_message(
         else:
             value = st.sampled_from(_values(field, strings, raw))
             length = draw(st.sampled_from(_LENGTHS)) if field.is_repeated else 1
-            values = [draw(value)] * length if length > 5 else [draw(value) for _ in range(length)]
+            if length > 5:
+                one = draw(value)
+                size = len(one) if isinstance(one, str | bytes) else 10
+                values = [one] * min(length, _MOST_OF_A_FIELD // max(size, 1))
+            else:
+                values = [draw(value) for _ in range(length)]
         _set(message, field, values)
     return message if message.ByteSize() < _MOST else GetMessageClass(descriptor)()
 

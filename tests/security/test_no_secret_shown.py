@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from waiting import PATIENT, WITHIN_S
 
 from tests.security.conftest import SECRETS, Closed, bearer
 from tools.local_stack import PYTHON, ROOT, UI_PYTHON, LocalStack, Ports
 
-TIMEOUT_S = 20.0
 MARK = "MARK"
 STORE = "valkey://MARK-user:MARK-password@127.0.0.1:1/0?client_name=MARK-name"  # nobody listens there
 MALFORMED = ["valkey//u:MARK@host", "valkey://u:MARK/MARK@host:1/0", "valkey://u:MARK@[host", "http://u:MARK@host"]
@@ -27,7 +27,7 @@ def marked(
     processes = ("CANDIDATE_GEN", "RERANKER", "GATEWAY")
     environment = {f"{process}_FEATURE_STORE_URL": STORE for process in processes}
     environment |= {f"{process}_LOG_LEVEL": "DEBUG" for process in processes}
-    environment |= {"GATEWAY_API_KEYS_FILE": str(keys_file), "GATEWAY_TIMEOUT_S": "10", "UI_API_KEY": SECRETS["reader"]}
+    environment |= PATIENT | {"GATEWAY_API_KEYS_FILE": str(keys_file), "UI_API_KEY": SECRETS["reader"]}
     with LocalStack(volume, ports=Ports.free(), log_dir=logs, environment=environment, with_ui=True) as stack:
         yield stack, logs
 
@@ -36,7 +36,7 @@ def ask_well_and_badly(address: str) -> list[httpx.Response]:
     """Requests of every kind of outcome; each carries a secret somewhere."""
     event = {"user_id": "7", "item_id": "7", "type": "purchase"}
     everything = bearer("everything")
-    with httpx.Client(base_url=address, timeout=TIMEOUT_S) as client:
+    with httpx.Client(base_url=address, timeout=WITHIN_S) as client:
         return [
             client.get("/v1/users/7/recommendations", headers=everything),
             client.get("/v1/model", headers=everything),
@@ -60,7 +60,7 @@ def ask_well_and_badly(address: str) -> list[httpx.Response]:
 def test_no_secret_is_in_any_answer_or_log(marked: tuple[LocalStack, Path]) -> None:
     stack, logs = marked
     answers = ask_well_and_badly(stack.gateway_url)
-    page = httpx.get(stack.ui_url, timeout=TIMEOUT_S)
+    page = httpx.get(stack.ui_url, timeout=WITHIN_S)
 
     assert {answer.status_code for answer in answers} >= {200, 401, 403, 404, 422, 503}
     for answer in (*answers, page):
@@ -93,7 +93,7 @@ def test_a_process_that_cannot_start_does_not_say_the_password(process: str, url
         env=os.environ | environment | {"GATEWAY_OPEN_ON": "127.0.0.1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WITHIN_S,
         cwd=ROOT,
         check=False,
     )
@@ -105,7 +105,12 @@ def test_a_process_that_cannot_start_does_not_say_the_password(process: str, url
 def test_the_page_does_not_say_its_key_when_it_cannot_start() -> None:
     environment = {"UI_API_KEY": SECRETS["reader"], "UI_PORT": "none"}
     ended = subprocess.run(
-        [UI_PYTHON, "-m", "ui"], env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+        [UI_PYTHON, "-m", "ui"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
     )
     assert ended.returncode != 0
     assert MARK not in ended.stdout + ended.stderr

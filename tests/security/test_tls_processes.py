@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 from certificates import Authority
+from waiting import WITHIN_S
 
 from recsys.rpc.channel import open_blocking_channel
 from recsys.rpc.tls import TlsFiles
@@ -18,17 +19,15 @@ from recsys.v1.model_service_pb2_grpc import ModelServiceStub
 from tests.security.conftest import Closed, bearer, messages, tls_of
 from tools.local_stack import PYTHON, ROOT, Ports
 
-TIMEOUT_S = 20.0
-NOT_REACHED_S = 1.5
 SERVICES = ("candidate_gen", "reranker")
 
 
-def answer(target: str, tls: TlsFiles | None, *, timeout_s: float) -> str:
+def answer(target: str, tls: TlsFiles | None) -> str:
     """The version that a service answers with, or the code of the failure."""
     with open_blocking_channel(target, tls=tls) as channel:
         stub = ModelServiceStub(channel)  # type: ignore[no-untyped-call] # generated
         try:
-            version: str = stub.GetModel(GetModelRequest(), timeout=timeout_s).artifact_version
+            version: str = stub.GetModel(GetModelRequest(), timeout=WITHIN_S).artifact_version
         except grpc.RpcError as error:
             return str(error.code().name)
         return version
@@ -39,7 +38,7 @@ def target(closed: Closed, service: str) -> str:
 
 
 def test_a_rest_request_goes_through_all_three_processes_under_mutual_tls(closed: Closed) -> None:
-    with httpx.Client(base_url=closed.stack.gateway_url, timeout=TIMEOUT_S) as client:
+    with httpx.Client(base_url=closed.stack.gateway_url, timeout=WITHIN_S) as client:
         recommended = client.get("/v1/users/7/recommendations", headers=bearer("reader"))
         model = client.get("/v1/model", headers=bearer("reader"))
     assert recommended.status_code == 200, recommended.text
@@ -52,7 +51,7 @@ def test_a_rest_request_goes_through_all_three_processes_under_mutual_tls(closed
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_client_with_a_certificate_of_our_authority_is_answered(closed: Closed, service: str) -> None:
-    assert answer(target(closed, service), closed.client(closed.ours), timeout_s=TIMEOUT_S).startswith("2")
+    assert answer(target(closed, service), closed.client(closed.ours)).startswith("2")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -63,7 +62,7 @@ def test_no_other_client_is_answered(closed: Closed, service: str) -> None:
         "with one of another authority": closed.client(closed.theirs),
     }
     for name, tls in others.items():
-        assert answer(target(closed, service), tls, timeout_s=NOT_REACHED_S) == "UNAVAILABLE", name
+        assert answer(target(closed, service), tls) == "UNAVAILABLE", name
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def gateway(environment: dict[str, str], log: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(TIMEOUT_S)
+        process.wait(WITHIN_S)
 
 
 def test_a_gateway_that_trusts_another_authority_gets_no_answer_and_its_log_says_why(
@@ -94,7 +93,7 @@ def test_a_gateway_that_trusts_another_authority_gets_no_answer_and_its_log_says
     log = tmp_path / "gateway.log"
     with gateway(environment, log) as address:
         transport = httpx.HTTPTransport(retries=8)  # until it listens; it waits a little longer each time
-        with httpx.Client(base_url=address, transport=transport, timeout=TIMEOUT_S) as client:
+        with httpx.Client(base_url=address, transport=transport, timeout=WITHIN_S) as client:
             ready = client.get("/readyz")
             answered = client.get("/v1/model")
     assert ready.status_code == 503
@@ -116,7 +115,7 @@ def test_a_gateway_does_not_start_with_a_file_that_is_no_certificate(
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=WITHIN_S,
         cwd=ROOT,
         check=False,
     )

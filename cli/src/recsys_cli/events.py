@@ -91,10 +91,11 @@ def add_to(app: typer.Typer) -> None:
 async def _all_events(volume: Path, store_url: str) -> Iterator[dict[str, Any]]:
     from recsys.feature_store.interface import Event
     from recsys.lake import lake_dir, read_table
-    from recsys_cli.exposure_log import unmoved
+    from recsys_cli.exposure_log import entries_of
 
+    stream = await entries_of(store_url)
     committed, frame = read_table(lake_dir(volume), "events")
-    entries = (one.entry for one in await unmoved(store_url, after_sequence=committed.sequence))
+    entries = (one.entry for one in stream if one.sequence > committed.sequence)
     in_stream = [asdict(one) | {f"{one.subject.kind}_id": one.subject.id} for one in entries if isinstance(one, Event)]
     return (_as_sent(row) for source in (frame.iter_rows(named=True), in_stream) for row in source)
 

@@ -23,9 +23,12 @@ async def find(list_id: str, volume: Path, *, store_url: str) -> Json | None:
 
     Raises: DataError (of the lake), StoreUnavailableError.
     """
+    stream = await entries_of(store_url)
     in_lake = as_committed(lake_dir(volume), lambda committed: _in_lake(list_id, lake_dir(volume), committed))
     moved, exposure, events = in_lake
-    for one in await unmoved(store_url, after_sequence=moved):
+    for one in stream:
+        if one.sequence <= moved:
+            continue
         if isinstance(one.entry, Exposure) and one.entry.list_id == list_id:
             exposure = exposure or asdict(one.entry) | _who(one.entry.subject)
         elif isinstance(one.entry, Event) and one.entry.list_id == list_id:
@@ -33,16 +36,20 @@ async def find(list_id: str, volume: Path, *, store_url: str) -> Json | None:
     return None if exposure is None else _told(list_id, exposure, events)
 
 
-async def unmoved(store_url: str, *, after_sequence: int) -> list[StreamEntry]:
-    """What the stream has that the lake does not; nothing without a store. Raises: StoreUnavailableError."""
+async def entries_of(store_url: str) -> list[StreamEntry]:
+    """The whole stream; nothing without a store.
+
+    To be read before the lake: what the sink moves in between is in both then, and never in neither.
+
+    Raises: StoreUnavailableError.
+    """
     if not store_url:
         return []
     store = open_store(store_url)
     entries: list[StreamEntry] = []
     try:
-        while part := await store.read_stream(after_sequence=after_sequence, limit=_AT_ONCE):
+        while part := await store.read_stream(after_sequence=entries[-1].sequence if entries else 0, limit=_AT_ONCE):
             entries += part
-            after_sequence = part[-1].sequence
     finally:
         await store.close()
     return entries

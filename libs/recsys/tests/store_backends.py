@@ -3,10 +3,10 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from needs import lacks
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 from valkey import Valkey
+from waiting import until
 
 IMAGE = "valkey/valkey:8.1-trixie"
 COMMAND = "valkey-server --appendonly yes --appendfsync always --enable-debug-command yes"
@@ -80,9 +81,10 @@ def valkey_cluster() -> Iterator[Cluster]:
         addresses = [f"{_own_address(node)}:6379" for node in nodes]
         made = nodes[0].exec(["valkey-cli", "--cluster", "create", *addresses, "--cluster-yes"])
         assert made.exit_code == 0, made.output
-        until_s = time.monotonic() + 30
-        while any(b"cluster_state:ok" not in node.exec(["valkey-cli", "cluster", "info"]).output for node in nodes):
-            assert time.monotonic() < until_s, "the nodes do not find each other"
+        for node in nodes:  # until they have found each other
+            until(
+                partial(node.exec, ["valkey-cli", "cluster", "info"]), lambda told: b"cluster_state:ok" in told.output
+            )
         yield Cluster(nodes, addresses)
 
 

@@ -1,6 +1,7 @@
 """A service follows the live version, keeps the one before, and never swaps a good model for a bad one."""
 
 import pytest
+from waiting import until
 
 from recsys.artifact import layout, writer
 from recsys.artifact.reader import Artifact
@@ -141,10 +142,7 @@ def test_a_fault_while_loading_does_not_end_the_watch(volume) -> None:
     volume.publish(FIRST)
     volume.publish(SECOND)
     try:
-        for _ in range(500):
-            if watcher.held():
-                break
-            watcher._stopped.wait(0.01)
+        until(watcher.held)
     finally:
         watcher.stop()
     assert watcher.held() == [SECOND]

@@ -12,6 +12,7 @@ import append_for_ever
 from append_for_ever import EVENTS_AT_ONCE, WRITERS
 from store_backends import new_valkey, valkey_url
 from testcontainers.core.container import DockerContainer
+from waiting import until
 
 from recsys.feature_store.interface import Event, Profile, StreamEntry, Subject
 from recsys.feature_store.opening import open_store
@@ -93,10 +94,7 @@ def test_every_acknowledged_event_is_in_the_file_once_after_its_writer_was_kille
 def start_again(container: DockerContainer) -> None:
     """And wait until the server has loaded its data."""
     container.get_wrapped_container().start()
-    for _ in range(200):
-        if container.exec(["valkey-cli", "ping"]).output.strip() == b"PONG":
-            return
-    raise AssertionError("the server does not come back")
+    until(lambda: container.exec(["valkey-cli", "ping"]).output.strip(), lambda answer: answer == b"PONG")
 
 
 def test_every_acknowledged_event_is_on_the_server_once_after_it_was_killed_at_random_moments() -> None:

@@ -23,6 +23,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from packed_candidates import candidate_set, rows_of
 from pydantic import SecretStr
+from waiting import WITHIN_S
 
 from gateway.app import create_app
 from gateway.clients import Clients, connect
@@ -517,7 +518,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="gateway", daemon=True)
     thread.start()
-    server = ready.result(timeout=20)
-    yield server.address.result(timeout=20)
+    server = ready.result(timeout=WITHIN_S)
+    yield server.address.result(timeout=WITHIN_S)
     server.should_exit = True
     thread.join()

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from waiting import WITHIN_S
 
 DOCUMENT: Final = json.loads((Path(__file__).parents[1] / "openapi.json").read_text(encoding="utf-8"))
 for operations in DOCUMENT["paths"].values():
@@ -40,7 +41,7 @@ def test_a_request_that_the_document_allows_gets_an_answer_that_it_promises(labe
     @many
     @given(case=OPERATIONS[label].as_strategy(generation_mode=GenerationMode.POSITIVE))
     def ask(case: Any) -> None:
-        case.call_and_validate(base_url=address, checks=PROMISES, timeout=20)
+        case.call_and_validate(base_url=address, checks=PROMISES, timeout=WITHIN_S)
 
     ask()
 
@@ -50,6 +51,6 @@ def test_a_request_that_the_document_does_not_allow_is_refused_as_it_says(label:
     @many
     @given(case=OPERATIONS[label].as_strategy(generation_mode=GenerationMode.NEGATIVE))
     def ask(case: Any) -> None:
-        case.call_and_validate(base_url=address, checks=[*PROMISES, negative_data_rejection], timeout=20)
+        case.call_and_validate(base_url=address, checks=[*PROMISES, negative_data_rejection], timeout=WITHIN_S)
 
     ask()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from google.protobuf.message import Message
+from waiting import WITHIN_S
 
 from gateway.clients import Clients
 from gateway.lists.fallbacks import Fallbacks
@@ -298,7 +299,7 @@ async def test_the_list_is_followed_and_the_last_one_stays_for_the_next_gateway_
 ) -> None:
     clients: Clients = app.state.parts.clients
     file = tmp_path / "list.json"
-    async with popular_list(clients, file=file) as popular, asyncio.timeout(20):
+    async with popular_list(clients, file=file) as popular, asyncio.timeout(WITHIN_S):
         while not file.exists():
             await asyncio.sleep(0.01)
         fail("GetPopularItems")
@@ -318,7 +319,7 @@ async def test_a_file_that_cannot_be_read_or_written_does_not_keep_the_gateway_f
     async with popular_list(app.state.parts.clients, file=tmp_path / "bad.json") as popular:
         assert not popular
     assert "the static list cannot be read" in caplog.text
-    async with popular_list(app.state.parts.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(20):
+    async with popular_list(app.state.parts.clients, file=tmp_path / "none" / "list.json"), asyncio.timeout(WITHIN_S):
         while "the static list cannot be written" not in caplog.text:
             await asyncio.sleep(0.01)
 

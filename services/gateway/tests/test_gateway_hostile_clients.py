@@ -20,8 +20,8 @@ from gateway.http.metrics import GatewayMetrics
 from gateway.http.request_context import RequestContextMiddleware
 from gateway.lists.popular_list import PopularList
 
-PATIENCE_S = 20.0
-WITHIN_S = 0.3
+PATIENCE_S = 60.0
+WITHIN_S = 1.0  # for who is slow; on a busy machine a good client may well take some tenths
 SHOP_PAGE = "https://shop.example"
 
 
@@ -124,7 +124,7 @@ def test_a_body_that_comes_a_byte_at_a_time_is_answered_with_408_and_the_connect
     connection.send(HEAD % (b"read", 100) + b"a")
     answer = connection.rest()
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"body: expected within 0.3 seconds" in answer
+    assert b"body: expected within 1 seconds" in answer
     assert b"application/problem+json" in answer
 
 

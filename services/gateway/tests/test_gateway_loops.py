@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from waiting import WITHIN_S
 
 from gateway import api_keys
 from gateway.api_keys import ApiKeys
@@ -51,13 +52,13 @@ async def test_the_watch_of_the_keys_goes_on(tmp_path: Path, monkeypatch: pytest
     path.write_text(f"keys: [{{name: a, sha256: {'a' * 64}, scopes: [read]}}]")
     with faults(ApiKeys, "refresh", monkeypatch) as again:
         async with access.guard(Settings(api_keys_file=path)):
-            await asyncio.wait_for(again.wait(), 20)
+            await asyncio.wait_for(again.wait(), WITHIN_S)
 
 
 async def test_the_static_list_is_learned_on(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     with faults(PopularList, "learn", monkeypatch) as again:
         async with popular_list.popular_list(app.state.parts.clients, file=None):
-            await asyncio.wait_for(again.wait(), 20)
+            await asyncio.wait_for(again.wait(), WITHIN_S)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +74,4 @@ async def test_what_is_followed_from_the_store_is_followed_on(
     monkeypatch.setattr(live_shop, "_first_look", not_yet)
     with faults(owner, method, monkeypatch) as again:
         async with live_shop.go_live(Settings(feature_store_url=store_url)):
-            await asyncio.wait_for(again.wait(), 20)
+            await asyncio.wait_for(again.wait(), WITHIN_S)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,17 +11,17 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2
+from waiting import WITHIN_S
 
 from gateway.settings import Settings
 from recsys.errors import InvalidArgumentError
 from recsys.process import read_settings
+from tools.local_stack import Ports
 
 
 @pytest.fixture
 def grpc_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    return Ports.free().gateway_grpc
 
 
 @pytest.fixture
@@ -49,18 +48,18 @@ def test_the_process_answers_logs_json_lines_and_ends_on_sigterm(
     started = next(line["message"] for line in log if "running on" in line["message"])
     address = started.partition(" on ")[2].partition(" ")[0]
 
-    with httpx.Client(base_url=address, timeout=20, trust_env=False) as client:
+    with httpx.Client(base_url=address, timeout=WITHIN_S, trust_env=False) as client:
         health = client.get("/healthz")
         item = client.get("/v1/items/a%2Fb%0A", headers={"X-Request-ID": "abc"})
 
     with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
-        serving = channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
+        serving = channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=WITHIN_S)
     assert health_pb2.HealthCheckResponse.FromString(serving).status == health_pb2.HealthCheckResponse.SERVING
     assert (health.status_code, health.json()) == (200, {"status": "ok"})
     assert (item.status_code, item.json()["instance"]) == (503, "/v1/items/a%2Fb%0A")
     process.send_signal(signal.SIGTERM)
     lines = list(log)
-    assert process.wait(timeout=20) == -signal.SIGTERM  # uvicorn ends itself by the signal it was told to end by
+    assert process.wait(timeout=WITHIN_S) == -signal.SIGTERM  # uvicorn ends itself by the signal it was told to end by
     assert [(line["request_id"], line["route"]) for line in lines if line["message"] == "request"][1:] == [
         ("abc", "/v1/items/{item_id}")
     ]

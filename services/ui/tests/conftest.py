@@ -258,7 +258,7 @@ def app(fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """The app as a shopper's browser first opens it, not yet run; its gateway is the fake one and clicks count."""
     monkeypatch.setenv("UI_GATEWAY_URL", fake_gateway.url)
     monkeypatch.setenv("UI_COUNT_CLICKS", "true")
-    yield AppTest.from_file(str(APP))
+    yield AppTest.from_file(str(APP), default_timeout=60)
     gateway().close()
     gateway.clear()
 
