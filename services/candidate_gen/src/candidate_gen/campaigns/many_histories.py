@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.excluded import types_bits
-from recsys.artifact.history import History
+from recsys.artifact.history import History, type_set
 
 
 class ManyHistories:
@@ -20,7 +19,7 @@ class ManyHistories:
         at = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
         owners = np.repeat(np.arange(len(users)), sizes)
         if event_types:
-            wanted = (history.type_sets[at] & types_bits(history, event_types)) != 0
+            wanted = (history.type_sets[at] & type_set(event_types, history.event_types)) != 0
             at, owners = at[wanted], owners[wanted]
         self.longest = int(np.bincount(owners).max(initial=0))
         self._pairs = np.sort(owners * n_items + history.items[at])
