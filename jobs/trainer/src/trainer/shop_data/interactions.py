@@ -103,7 +103,7 @@ def build(
     rows does not matter.
 
     Args:
-        frame: `Events.frame`; an absent quantity counts as one unit.
+        frame: `LoadedEvents.frame`; an absent quantity counts as one unit.
         weights: weight per event type, finite, 0 or more; removals need none.
         until: only events strictly before it; with a time zone.
         catalogue_items: ids that get a column even when nobody touched them, so that look-ups find them.

@@ -184,7 +184,7 @@ class GateInfo(_Open):
 class TrainingInfo(_Open):
     """The settings of the run, and its verdict."""
 
-    recipe: JsonValue = None  # `trainer.recipe.Recipe`; none: not recorded
+    recipe: JsonValue = None  # `trainer.choosing.recipe.Recipe`; none: not recorded
     event_weights: dict[str, float] = {}  # event type → what one event of it adds to the interest of a user
     recent_days: float | None = None  # of the window that popularity is counted over
     horizon_days: float | None = None  # of a held-out window
@@ -242,8 +242,8 @@ class Manifest(_Frozen):
             (self.ranker is not None, layout.RANKER),
             (self.item_content is not None, (layout.ITEM_CONTENT,)),
         )
-        left_out = () if self.holds_users else layout.USER_FILES
-        return [name for has, names in groups if has for name in names if name not in left_out]
+        elsewhere = () if self.holds_users else layout.USER_FILES
+        return [name for has, names in groups if has for name in names if name not in elsewhere]
 
     @property
     def is_refused(self) -> bool:
