@@ -29,8 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import load, serving_volume
-from recsys.artifact import layout
-from recsys.artifact.reader import Artifact, open_artifact
+from recsys.artifact.reader import Artifact
 from recsys.rpc.channel import open_blocking_channel
 from recsys.v1.campaign_service_pb2 import GetTopItemsRequest, TopItemsSettings
 from recsys.v1.campaign_service_pb2_grpc import CampaignServiceStub
@@ -79,7 +78,7 @@ def main() -> None:
     volume = serving_volume.volume_of(
         n_items=arguments.items, n_users=arguments.all_users, is_blended=arguments.blended
     )
-    artifact = _artifact(volume)
+    artifact = serving_volume.live_artifact(volume)
     rows = np.arange(arguments.users) * _PRIME % arguments.all_users
     threads = arguments.threads
     print(f"{arguments.items:,} items, {arguments.all_users:,} users, d={artifact.manifest.dim}, {threads} thread(s)")
@@ -113,9 +112,7 @@ def compared(bare: Sequence[Speed], ours: Sequence[Speed], *, name: str, users: 
 
 def faiss_alone(artifact: Artifact, rows: NDArray[np.int64], *, threads: int) -> Speed:
     """The bare search; each thread has a part of the users."""
-    index = faiss.read_index(str(artifact.retrieval_index_path), faiss.IO_FLAG_MMAP_IFC)
-    if artifact.manifest.index.search_effort is not None:
-        faiss.ParameterSpace().set_index_parameter(index, "nprobe", artifact.manifest.index.search_effort)
+    index = serving_volume.mapped_index(artifact)
     vectors = np.asarray(artifact.user_embeddings)[rows]
 
     def search(part: NDArray[np.float32]) -> None:
@@ -225,12 +222,6 @@ def _read_until_cancelled(stream: Any) -> None:
     except grpc.RpcError as error:
         if error.code() is not grpc.StatusCode.CANCELLED:
             raise
-
-
-def _artifact(volume: Path) -> Artifact:
-    version = layout.current_version(volume)
-    assert version is not None
-    return open_artifact(layout.version_dir(volume, version))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: apt-get install wrk")
     print(
-        f"{serving.machine()}; d={serving_volume.DIM}; the medians of {serving.ROUNDS} × {arguments.seconds} s over "
+        f"{load.machine()}; d={serving_volume.DIM}; the medians of {serving.ROUNDS} × {arguments.seconds} s over "
         f"{_CONNECTIONS} connections\n\n{header()}",
         flush=True,
     )

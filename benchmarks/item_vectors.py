@@ -52,6 +52,8 @@ def main() -> None:
                     judged = new_items.judge(fitted, window, of, Blend(), settings=Settings())
                     if judged is not None:
                         recalls[known] = judged.recall[BY_CONTENT]
+                if len(recalls) < len(catalogues):  # too few new items to judge by
+                    continue
                 told = [f"{recalls[known].mean():.4f}" for known in catalogues]
                 told += [
                     with_interval(bootstrap.paired(recalls[one], recalls[other]))

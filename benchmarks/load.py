@@ -46,6 +46,13 @@ end
 """
 
 
+def machine() -> str:
+    """Its processor (Linux)."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"{next(named, 'unknown processor')}, {os.cpu_count()} cores"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Requests:
     """What is asked: ten items for one of the users, drawn at random."""

@@ -9,18 +9,16 @@ our own code in one process, and this system. They are asked in turns, several t
 """
 
 import argparse
-import os
 import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from benchmarks import load, serving_lists, serving_ranker, serving_shops, serving_systems, serving_volume
-from benchmarks.load import Load
+from benchmarks.load import Load, machine
 from benchmarks.serving_shops import Shop
 from benchmarks.serving_systems import HOST, Target
 
@@ -65,12 +63,6 @@ def main() -> None:
                 answers = serving_lists.shares(targets[-1].url, shop, lists=_LISTS)
                 print(f"\nthis system's lists: {serving_lists.described(answers)}", flush=True)
     print(f"\n## A version with a learned ranker\n\n{serving_ranker.table(serving_ranker.ITEMS)}")
-
-
-def machine() -> str:
-    """Its processor."""
-    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    return f"{model.partition(': ')[2]}, {os.cpu_count()} cores"
 
 
 def measure(

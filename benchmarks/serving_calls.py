@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import uvloop
 
-from benchmarks.serving import machine
+from benchmarks.load import machine
 from benchmarks.serving_systems import HOST, address_of
 from gateway.clients import connect
 from gateway.settings import Settings

@@ -18,14 +18,12 @@ from typing import Final, cast
 import faiss
 
 from benchmarks import serving_volume
+from benchmarks.load import machine
 from benchmarks.one_process_service import CANDIDATES
 from benchmarks.our_code_in_one_process import NO_CONTEXT
-from benchmarks.serving import machine
 from candidate_gen.retriever import Retriever
 from candidate_gen.servicer import CandidateGenServicer
 from candidate_gen.sources import SourceCounts
-from recsys.artifact import layout
-from recsys.artifact.reader import open_artifact
 from recsys.artifact.watcher import Watcher
 from recsys.feature_store.follower import LiveState
 from recsys.shop.item import ItemRecord
@@ -53,11 +51,9 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1_000_000)
     n_items = parser.parse_args().items
     volume = serving_volume.volume_of(n_items=n_items, n_users=n_items)
-    version = layout.current_version(volume)
-    assert version is not None
     faiss.omp_set_num_threads(1)
     live = LiveState()
-    retriever = Retriever(open_artifact(layout.version_dir(volume, version)), live=live, counts=SourceCounts())
+    retriever = Retriever(serving_volume.live_artifact(volume), live=live, counts=SourceCounts())
     servicer = CandidateGenServicer(cast(Watcher[Retriever], _Held(retriever)), max_count=CANDIDATES)
     rng = random.Random(0)
     changed = rng.sample(range(n_items), min(CHANGED, n_items // 10))

@@ -22,15 +22,14 @@ from statistics import fmean, median
 from typing import Any, Final
 from unittest.mock import patch
 
-import faiss
 import numpy as np
 import uvloop
 from fastapi import FastAPI
 
-from benchmarks import serving_shops
+from benchmarks import serving_shops, serving_volume
+from benchmarks.load import machine
 from benchmarks.one_process_service import CANDIDATES
 from benchmarks.our_code_in_one_process import NO_CONTEXT, Call, Method, in_process
-from benchmarks.serving import machine
 from benchmarks.serving_shops import Shop
 from gateway.app import create_app
 from gateway.http.access import guard
@@ -38,8 +37,6 @@ from gateway.http.metrics import GatewayMetrics
 from gateway.lists.popular_list import popular_list
 from gateway.settings import Settings
 from gateway.shop.live_shop import go_live
-from recsys.artifact import layout
-from recsys.artifact.reader import open_artifact
 from recsys.observability import logging
 from tools.local_stack import LocalStack, Ports
 
@@ -93,13 +90,9 @@ class FaissAlone:
     """The search of the baseline, for users of the model."""
 
     def __init__(self, shop: Shop) -> None:
-        version = layout.current_version(shop.volume)
-        assert version is not None
-        artifact = open_artifact(layout.version_dir(shop.volume, version))
+        artifact = serving_volume.live_artifact(shop.volume)
         self._users = np.asarray(artifact.user_embeddings)
-        self._index = faiss.read_index(str(artifact.retrieval_index_path), faiss.IO_FLAG_MMAP_IFC)
-        if artifact.manifest.index.search_effort is not None:
-            faiss.ParameterSpace().set_index_parameter(self._index, "nprobe", artifact.manifest.index.search_effort)
+        self._index = serving_volume.mapped_index(artifact)
 
     def search(self, rng: random.Random) -> float:
         """Seconds that it took."""

@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 
 from benchmarks import serving_volume
-from recsys.artifact import layout, ranker
-from recsys.artifact.reader import Artifact, open_artifact
+from recsys.artifact import ranker
+from recsys.artifact.reader import Artifact
 from recsys.ranking_features import FEATURES, HISTORY_ITEMS, ITEM_FEATURES, LIST_FEATURES, TakenUp, features
 from recsys.shop.sources import Source
 from reranker.ranker import Ranker
@@ -48,9 +48,7 @@ def main() -> None:
 def table(n_items: int) -> str:
     """Markdown: what a request takes with and without a ranker, the ratio, and what the ranker adds."""
     volume = serving_volume.volume_of(n_items=n_items, n_users=n_items, is_blended=True)
-    version = layout.current_version(volume)
-    assert version is not None
-    artifact = open_artifact(layout.version_dir(volume, version))
+    artifact = serving_volume.live_artifact(volume)
     with_trees = replace(artifact, ranker=learned(n_items))
     without, ranked = measure(artifact, with_trees)
     lines = [f"{n_items:,} items, {CANDIDATES} candidates\n", "| reranker | p50 µs | mean µs | ÷ the blend alone |"]

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from typing import Final
 
 from benchmarks import serving_shops, serving_systems
-from benchmarks.serving import ROUNDS, Runs, cpu, machine, measure
+from benchmarks.load import machine
+from benchmarks.serving import ROUNDS, Runs, cpu, measure
 
 _CONNECTIONS: Final = 32
 _SIZES: Final = ((1, 1), (2, 1), (1, 2), (2, 2))  # gateways, and of each service

@@ -6,7 +6,7 @@ Made once and kept in `.bench/`; the same size gives the same bytes but for the 
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import faiss
 import numpy as np
@@ -17,6 +17,7 @@ from recsys.artifact import layout, writer
 from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History
 from recsys.artifact.manifest import FORMAT_VERSION, BlendInfo, IndexInfo, Manifest, SumFoldIn, TrainingInfo
+from recsys.artifact.reader import Artifact, open_artifact
 from recsys.artifact.transitions import Transitions
 from trainer.models.transitions import IN_ORDER, NEIGHBOURS
 from trainer.publishing import index
@@ -53,6 +54,21 @@ def volume_of(*, n_items: int, n_users: int, folder: Path = BENCH, is_blended: b
         version = "20260101T000000.000Z-als-benchmark"
         _write(volume, version=version, n_items=n_items, n_users=n_users, seed=0, is_blended=is_blended)
     return volume
+
+
+def live_artifact(volume: Path) -> Artifact:
+    """The live version of a volume, which has one."""
+    version = layout.current_version(volume)
+    assert version is not None
+    return open_artifact(layout.version_dir(volume, version))
+
+
+def mapped_index(artifact: Artifact) -> Any:
+    """The index of retrieval, as a shop's engineer would open it."""
+    index = faiss.read_index(str(artifact.retrieval_index_path), faiss.IO_FLAG_MMAP_IFC)
+    if artifact.manifest.index.search_effort is not None:
+        faiss.ParameterSpace().set_index_parameter(index, "nprobe", artifact.manifest.index.search_effort)
+    return index
 
 
 def add_version(volume: Path, *, n_items: int, n_users: int, seed: int) -> str:

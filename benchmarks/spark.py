@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.training import processor
+from benchmarks.load import machine
+from benchmarks.training import fields_of
 from benchmarks.training_shop import ShopFiles, Size, files_of
 from recsys.artifact import layout
 from recsys.artifact.reader import read_manifest
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--memory", type=int, default=2048, help="MiB of each worker process, and of the driver's Java")
     arguments = parser.parse_args()
-    print(f"{processor()}, {os.cpu_count()} cores; of steps seconds · CPU seconds\n\n{HEADER}", flush=True)
+    print(f"{machine()}; of steps seconds · CPU seconds\n\n{HEADER}", flush=True)
     runs = []
     for millions in arguments.events:
         size = Size(int(millions * 1e6), int(millions * 1e6) // _EVENTS_A_USER, _ITEMS)
@@ -126,10 +127,10 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, run: R
         last: list[str] = []
         for line in process.stderr:
             last = [*last[-20:], line]
-            told = _fields(line)
+            told = fields_of(line)
             if told.get("message") == "step done":
                 name = str(told["step"])
-                run.seconds[name], run.cpu_s[name] = float(str(told["seconds"])), cpu.since_last()
+                run.seconds[name], run.cpu_s[name] = float(told["seconds"]), cpu.since_last()
                 print(f"{name}: {run.seconds[name]:,.0f} s · {run.cpu_s[name]:,.0f} CPU s", file=sys.stderr, flush=True)
         process.wait()
         ended.set()
@@ -202,14 +203,6 @@ def _shuffled(log: Path) -> int:
                 metrics = json.loads(line).get("Task Metrics") or {}
                 total += metrics.get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
     return total
-
-
-def _fields(line: str) -> dict[str, object]:
-    try:
-        fields: dict[str, object] = json.loads(line)
-    except ValueError:
-        return {}
-    return fields
 
 
 @dataclass(frozen=True)

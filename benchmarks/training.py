@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.load import machine
 from benchmarks.training_shop import SIZES, ShopFiles, files_of
 
 FOLDER: Final = Path(".bench/training")
@@ -50,7 +51,7 @@ def main() -> None:
     if arguments.child:
         FITS[arguments.child](arguments.events)
         return
-    print(f"{processor()}, {os.cpu_count()} cores")
+    print(machine())
     for name in arguments.size:
         size = SIZES[name]
         files = files_of(size, FOLDER / name, form=arguments.format)
@@ -84,7 +85,7 @@ def watched(command: Sequence[str]) -> Iterator[Step]:
         assert process.stderr is not None
         try:
             for line in process.stderr:
-                told = _fields(line)
+                told = fields_of(line)
                 if told.get("message") == "step done":
                     peak, before, cpu_s = peak_gb(process.pid), cpu_s, processor_s(process.pid)
                     highest = max(highest, peak)
@@ -115,7 +116,8 @@ def processor_s(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def _fields(line: str) -> dict[str, Any]:
+def fields_of(line: str) -> dict[str, Any]:
+    """What a line of a log says; nothing where it is none."""
     try:
         fields: dict[str, Any] = json.loads(line)
     except ValueError:
@@ -207,14 +209,6 @@ def fit_with_trainer(path: Path) -> None:
 # a default recipe of shops of these sizes
 ALS: Final[dict[str, Any]] = {"dim": 256, "alpha": 3, "regularization": 10, "iterations": 8}
 FITS: Final[dict[str, Callable[[Path], None]]] = {"trainer": fit_with_trainer, "implicit": fit_with_implicit}
-
-
-def processor() -> str:
-    """The machine's name (Linux)."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor"
-    )
 
 
 if __name__ == "__main__":

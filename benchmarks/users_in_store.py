@@ -27,7 +27,7 @@ from recsys.artifact.fold_in import FoldIn
 from recsys.artifact.history import History, empty_history
 from recsys.artifact.manifest import ALSFoldIn
 from recsys.artifact.packed_history import packed_histories
-from recsys.artifact.reader import Artifact, open_artifact
+from recsys.artifact.reader import Artifact
 from recsys.artifact.sorted_ids import SortedIds
 from recsys.feature_store.follower import LiveState
 from recsys.feature_store.interface import FeatureStore, PackedHistory, Subject
@@ -47,9 +47,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=100_000)
     arguments = parser.parse_args()
     volume = serving_volume.volume_of(n_items=arguments.items, n_users=arguments.users)
-    version = layout.current_version(volume)
-    assert version is not None
-    artifact = _with_als(open_artifact(layout.version_dir(volume, version)))
+    artifact = _with_als(serving_volume.live_artifact(volume))
     asyncio.run(_measure(artifact, volume))
 
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidate_gen.known_user import KnownUser
-from recsys.artifact.history import History
+from recsys.artifact.history import type_set
 from recsys.shop.events import PURCHASE
 
-_TYPES_IN_A_SET: Final = 32
 NO_ROWS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 
 
@@ -60,13 +59,7 @@ def seen_in_training(
         return rows.astype(np.int64)
     is_returned = np.isin(rows, returned)
     types = history.type_sets[part]
-    types = np.where(is_returned, types & ~types_bits(history, [PURCHASE]), types)
-    wanted = (types & types_bits(history, event_types)) != 0 if event_types else (types != 0) | ~is_returned
+    types = np.where(is_returned, types & ~type_set([PURCHASE], history.event_types), types)
+    wanted = (types & type_set(event_types, history.event_types)) != 0 if event_types else (types != 0) | ~is_returned
     seen: NDArray[np.int64] = rows[wanted].astype(np.int64)
     return seen
-
-
-def types_bits(history: History, event_types: Sequence[str]) -> np.uint32:
-    """These event types as `history.type_sets` has them."""
-    names = history.event_types[:_TYPES_IN_A_SET]
-    return np.uint32(sum(1 << n for n, name in enumerate(names) if name in event_types))

@@ -31,7 +31,7 @@ _WARMING_ITEMS: Final = 10
 class RankedItem(NamedTuple):
     """An item where it stands."""
 
-    description: bytes  # see `LiveCatalogue.description`
+    description: bytes  # see `recsys.shop.item_wire.description`
     score: float
     sources: int  # bit 1 << source for every source
     propensity: float  # of this item at this place, over all draws of exploration; 1: chance could change nothing

@@ -82,7 +82,7 @@ def fit(frame: pl.DataFrame, item_ids: Sequence[str], info: TransitionsInfo | No
     """What is bought together, by all baskets; none: nothing is, or no event has a time.
 
     Args:
-        frame: `Events.frame`.
+        frame: `LoadedEvents.frame`.
         item_ids: the rows, sorted.
         info: what is counted; none: nobody could choose, and the first of what is worth trying is.
     """
@@ -101,7 +101,7 @@ def of_window(
     The time is as long as the window, and no longer than the horizon: a few events may come long after all others.
 
     Args:
-        frame: `Events.frame`.
+        frame: `LoadedEvents.frame`.
         until: where the window ends; none: with the last event.
     """
     end = until or frame["timestamp"].max()

@@ -34,7 +34,7 @@ def baskets(
     """What one person bought on one day (UTC) is a basket, and stands where elsewhere a user does.
 
     Args:
-        frame: `Events.frame`. What was taken back was not bought.
+        frame: `LoadedEvents.frame`. What was taken back was not bought.
         item_ids: the columns, sorted; other items are left out.
         since, until: only events from the one on, and strictly before the other; with a time zone.
     """

@@ -16,6 +16,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from recsys.artifact.history import sets_of_one
 from recsys.errors import InvalidArgumentError
 from recsys.shop.events import PURCHASE, REMOVE
 
@@ -102,7 +103,7 @@ def build(
     rows does not matter.
 
     Args:
-        frame: `Events.frame`; an absent quantity counts as one unit.
+        frame: `LoadedEvents.frame`; an absent quantity counts as one unit.
         weights: weight per event type, finite, 0 or more; removals need none.
         until: only events strictly before it; with a time zone.
         catalogue_items: ids that get a column even when nobody touched them, so that look-ups find them.
@@ -162,8 +163,7 @@ def _type_sets(types: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[
     """The union of the events' types between one start and the next: uint32 [len(starts)]."""
     if len(starts) == 0:
         return np.zeros(0, np.uint32)
-    bits = np.where(types < 32, np.uint64(1) << types.astype(np.uint64), np.uint64(0)).astype(np.uint32)
-    return np.bitwise_or.reduceat(bits, starts)
+    return np.bitwise_or.reduceat(sets_of_one(types), starts)
 
 
 def _first_seen(item: NDArray[np.uint32], second: NDArray[np.int64], *, n_items: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ read from their files and not through their maps, where each page that was looke
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recsys.artifact import layout
 from recsys.artifact.fold_in import FoldIn
-from recsys.artifact.history import History
+from recsys.artifact.history import TYPES_IN_A_SET, History
 from recsys.artifact.manifest import FileEntry, ItemContentInfo
 from recsys.artifact.ranker import Ranker
 from recsys.artifact.transitions import Transitions
@@ -27,7 +27,6 @@ from recsys.item_features import COLUMNS, KINDS
 from recsys.ranking_features import LIST_FEATURES, OF_TASTE
 
 _BLOCK_BYTES = 256 * 1024  # hashed in 0.2 ms
-_TYPES_IN_A_SET = 32
 
 
 def check_files(version_dir: Path, entries: Mapping[str, FileEntry], *, throttled: bool) -> None:
@@ -56,7 +55,7 @@ def check_history(version_dir: Path, history: History, *, n_items: int, throttle
         raise ArtifactError(f"{path}: expected codes below {len(history.event_types)}, found {most}")
     _check_above_0(version_dir / layout.HISTORY_WEIGHTS, history.weights, throttled=throttled)
     path = version_dir / layout.HISTORY_TYPE_SETS
-    largest = (1 << min(len(history.event_types), _TYPES_IN_A_SET)) - 1
+    largest = (1 << min(len(history.event_types), TYPES_IN_A_SET)) - 1
     _, most = _range(path, history.type_sets, throttled=throttled)
     if most > largest:
         raise ArtifactError(f"{path}: expected sets up to {largest:#x}, found {most:#x}")
@@ -136,7 +135,7 @@ def check_fold_in(version_dir: Path, fold_in: FoldIn) -> None:
         )
 
 
-def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed: tuple[str, ...]) -> None:
+def check_listed(version_dir: Path, entries: Mapping[str, FileEntry], *, needed: Collection[str]) -> None:
     """The manifest lists every file that is needed. Raises: ArtifactError."""
     if missing := set(needed) - set(entries):
         path = version_dir / layout.MANIFEST

@@ -1,9 +1,14 @@
 """What each user has seen, by row, most recent first: memory-mapped, compressed by rows."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+TYPES_IN_A_SET: Final = 32
+"""The event types behind these have no bit in `History.type_sets`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class History:
     times: NDArray[np.int64]  # [nnz] Unix seconds
     types: NDArray[np.uint8]  # [nnz] index into event_types
     weights: NDArray[np.float32]  # [nnz] > 0, sum of the weights of the pair's events
-    type_sets: NDArray[np.uint32]  # [nnz] bit n: the pair has an event of event_types[n]; the first 32 types
+    type_sets: NDArray[np.uint32]  # [nnz] bit n: the pair has an event of event_types[n]; TYPES_IN_A_SET at most
     event_types: list[str]
 
     def part(self, user_row: int) -> slice:
@@ -49,6 +54,16 @@ class History:
                 self.items[start:stop], self.times[start:stop], self.types[start:stop], strict=True
             )
         ]
+
+
+def type_set(names: Collection[str], event_types: Sequence[str]) -> np.uint32:
+    """These event types as one of `History.type_sets`."""
+    return np.uint32(sum(1 << n for n, name in enumerate(event_types[:TYPES_IN_A_SET]) if name in names))
+
+
+def sets_of_one(types: NDArray[Any]) -> NDArray[np.uint32]:
+    """Of codes of event types, the set of each alone: uint32 [len(types)]."""
+    return np.where(types < TYPES_IN_A_SET, np.uint64(1) << types.astype(np.uint64), np.uint64(0)).astype(np.uint32)
 
 
 def empty_history(event_types: list[str]) -> History:

@@ -91,14 +91,6 @@ USER_FILES: Final = (
 )  # not of a version whose users are in the feature store
 
 
-def data_files(fold_in_kind: str | None, *, holds_users: bool = True) -> tuple[str, ...]:
-    """The files of a version whose fold-in is of this kind; none: it is of format 1."""
-    if fold_in_kind is None:
-        return DATA_FILES_OF_FORMAT_1
-    names = (*DATA_FILES, FOLD_IN_ENCODER) if fold_in_kind == "sequence" else DATA_FILES
-    return names if holds_users else tuple(name for name in names if name not in USER_FILES)
-
-
 def is_version_name(name: str) -> bool:
     """Whether a directory of this name is a version; one that begins with a dot is being written or removed."""
     return bool(name) and not name.startswith(".") and "/" not in name

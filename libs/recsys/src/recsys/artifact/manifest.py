@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from recsys.artifact import layout
 from recsys.blend import BlendWeights
 
 FORMAT_VERSION: Final = 2
@@ -183,7 +184,7 @@ class GateInfo(_Open):
 class TrainingInfo(_Open):
     """The settings of the run, and its verdict."""
 
-    recipe: JsonValue = None  # `trainer.recipe.Recipe`; none: not recorded
+    recipe: JsonValue = None  # `trainer.choosing.recipe.Recipe`; none: not recorded
     event_weights: dict[str, float] = {}  # event type → what one event of it adds to the interest of a user
     recent_days: float | None = None  # of the window that popularity is counted over
     horizon_days: float | None = None  # of a held-out window
@@ -229,6 +230,20 @@ class Manifest(_Frozen):
     def holds_users(self) -> bool:
         """Whether the version has files of its users: ids, embeddings, histories."""
         return self.users_in == "artifact"
+
+    @property
+    def data_files(self) -> list[str]:
+        """The names of the files that a version has which holds what this says, beside the manifest."""
+        groups = (
+            (True, layout.DATA_FILES_OF_FORMAT_1 if self.fold_in is None else layout.DATA_FILES),
+            (self.fold_in is not None and self.fold_in.kind == "sequence", (layout.FOLD_IN_ENCODER,)),
+            (self.transitions is not None, layout.TRANSITIONS),
+            (self.bought_together is not None, layout.BOUGHT_TOGETHER),
+            (self.ranker is not None, layout.RANKER),
+            (self.item_content is not None, (layout.ITEM_CONTENT,)),
+        )
+        elsewhere = () if self.holds_users else layout.USER_FILES
+        return [name for has, names in groups if has for name in names if name not in elsewhere]
 
     @property
     def is_refused(self) -> bool:

@@ -11,11 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.artifact.history import History
+from recsys.artifact.history import TYPES_IN_A_SET, History
 from recsys.errors import OtherReleaseError
 
 _FORMAT: Final = 1
-_TYPES_IN_A_SET: Final = 32
 _pack: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -74,7 +73,7 @@ def _translated(
     all_types = [*event_types, *(name for name in own_types if name not in event_types)]
     place = [all_types.index(name) for name in own_types]
     translated = np.zeros_like(sets)
-    for bit, to in enumerate(place[:_TYPES_IN_A_SET]):
-        if to < _TYPES_IN_A_SET:
+    for bit, to in enumerate(place[:TYPES_IN_A_SET]):
+        if to < TYPES_IN_A_SET:
             translated |= np.where(sets & np.uint32(1 << bit), np.uint32(1 << to), np.uint32(0))
     return np.array(place, np.uint8)[codes], translated, all_types

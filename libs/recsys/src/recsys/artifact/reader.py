@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from recsys.artifact import checks, layout, sequence_encoder
 from recsys.artifact.catalogue import Catalogue, schema_with
 from recsys.artifact.fold_in import FoldIn
-from recsys.artifact.history import History, empty_history
+from recsys.artifact.history import History, empty_history, sets_of_one
 from recsys.artifact.item_content import ItemContent
 from recsys.artifact.manifest import FORMAT_VERSION, Manifest, RankerInfo, SequenceFoldIn, TransitionsInfo
 from recsys.artifact.ranker import Ranker
@@ -62,12 +62,7 @@ def open_artifact(version_dir: Path, *, throttled: bool = False) -> Artifact:
         ArtifactError: a file is missing, cut short, changed, of another format version, shape or dtype, or holds NaN.
     """
     manifest = read_manifest(version_dir)
-    needed = layout.data_files(manifest.fold_in.kind if manifest.fold_in else None, holds_users=manifest.holds_users)
-    needed += layout.TRANSITIONS if manifest.transitions is not None else ()
-    needed += layout.BOUGHT_TOGETHER if manifest.bought_together is not None else ()
-    needed += layout.RANKER if manifest.ranker is not None else ()
-    needed += (layout.ITEM_CONTENT,) if manifest.item_content is not None else ()
-    checks.check_listed(version_dir, manifest.files, needed=needed)
+    checks.check_listed(version_dir, manifest.files, needed=manifest.data_files)
     checks.check_files(version_dir, manifest.files, throttled=throttled)
     n_items = manifest.item_count
     items = _read_batch(version_dir / layout.ITEMS, schema_with, n_items)
@@ -203,7 +198,7 @@ def _read_history(version_dir: Path, manifest: Manifest) -> History:
     types = _read_array(version_dir / layout.HISTORY_TYPES, np.uint8, (nnz,))
     if manifest.format_version == 1:
         weights = np.ones(nnz, np.float32)
-        type_sets = np.where(types < 32, np.uint32(1) << types.astype(np.uint32), np.uint32(0))
+        type_sets = sets_of_one(types)
     else:
         weights = _read_array(version_dir / layout.HISTORY_WEIGHTS, np.float32, (nnz,))
         type_sets = _read_array(version_dir / layout.HISTORY_TYPE_SETS, np.uint32, (nnz,))

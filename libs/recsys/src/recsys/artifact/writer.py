@@ -87,20 +87,16 @@ def write_version(volume: Path, *, manifest: Manifest, contents: Contents) -> No
             sizes = Sizes(users=manifest.user_count, pairs=manifest.interaction_count, dim=manifest.dim)
             user_parts.write(incomplete, chain([own], contents.more_users), sizes)
         _write_files(incomplete, contents)
-        names = layout.data_files(contents.fold_in.info.kind, holds_users=manifest.holds_users)
-        names += () if contents.transitions is None else layout.TRANSITIONS
-        names += () if contents.bought_together is None else layout.BOUGHT_TOGETHER
-        names += () if contents.ranker is None else layout.RANKER
-        names += () if contents.item_content is None else (layout.ITEM_CONTENT,)
         of_contents = {
-            "files": {name: _entry(incomplete / name) for name in names},
             "fold_in": contents.fold_in.info,
             "transitions": None if contents.transitions is None else contents.transitions.info,
             "bought_together": None if contents.bought_together is None else contents.bought_together.info,
             "ranker": None if contents.ranker is None else contents.ranker.info,
             "item_content": None if contents.item_content is None else contents.item_content.info,
         }
-        complete = manifest.model_copy(update=of_contents)
+        described = manifest.model_copy(update=of_contents)
+        entries = {name: _entry(incomplete / name) for name in described.data_files}
+        complete = described.model_copy(update={"files": entries})
         durable_file.replace(incomplete / layout.MANIFEST, complete.model_dump_json(indent=2).encode())
         incomplete.rename(final)
         durable_file.flush_dir(final.parent)

@@ -18,7 +18,7 @@ Under which key what stands (K is a subject's key, `codec.key_of`):
     erasures:USER_HASH                set of the user's sequences
     erased                            hash K with the id hashed → unix_ms of the last erasure
     assignments:K                     hash EXPERIMENT → "unix_ms of the first exposure|ARM"
-    experiments, documents            hashes NAME → text, see `interface.TextKind`
+    experiments, documents, rules     hashes NAME → text, see `interface.TextKind`
 """
 
 from typing import Final

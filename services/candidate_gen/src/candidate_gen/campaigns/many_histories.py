@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from candidate_gen.excluded import types_bits
-from recsys.artifact.history import History
+from recsys.artifact.history import History, type_set
 
 
 class ManyHistories:
@@ -20,25 +19,21 @@ class ManyHistories:
         at = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
         owners = np.repeat(np.arange(len(users)), sizes)
         if event_types:
-            wanted = (history.type_sets[at] & types_bits(history, event_types)) != 0
+            wanted = (history.type_sets[at] & type_set(event_types, history.event_types)) != 0
             at, owners = at[wanted], owners[wanted]
         self.longest = int(np.bincount(owners).max(initial=0))
-        self._pairs = np.sort(owners * n_items + history.items[at])
-
-    @property
-    def pairs(self) -> NDArray[np.int64]:
+        self.pairs: NDArray[np.int64] = np.sort(owners * n_items + history.items[at])
         """Place of the user × number of items + row of each item that a user has seen, ascending."""
-        return self._pairs
 
     def have(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which items each user has seen: bool [n, k] for rows of items, int64 [n, k]; negative rows are no items."""
-        if len(self._pairs) == 0:
+        if len(self.pairs) == 0:
             return np.zeros(rows.shape, np.bool_)
         asked = np.arange(len(rows))[:, np.newaxis] * self._n_items + rows
-        places = np.searchsorted(self._pairs, asked).clip(max=len(self._pairs) - 1)
-        return np.asarray((self._pairs[places] == asked) & (rows >= 0))
+        places = np.searchsorted(self.pairs, asked).clip(max=len(self.pairs) - 1)
+        return np.asarray((self.pairs[places] == asked) & (rows >= 0))
 
     def of(self, place: int) -> NDArray[np.int64]:
         """The rows of the items that the user at this place has seen, ascending."""
-        first, last = np.searchsorted(self._pairs, [place * self._n_items, (place + 1) * self._n_items])
-        return self._pairs[first:last] - place * self._n_items
+        first, last = np.searchsorted(self.pairs, [place * self._n_items, (place + 1) * self._n_items])
+        return self.pairs[first:last] - place * self._n_items

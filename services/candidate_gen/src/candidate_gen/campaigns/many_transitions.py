@@ -35,14 +35,10 @@ class ManyTransitions:
         found = sp.csr_matrix(last @ leads_to)
         found.sort_indices()
         self._sizes = np.diff(found.indptr)
-        self._rows = found.indices.astype(np.int64)
-        self._scores = found.data.astype(np.float32)
-        self._pairs = np.repeat(np.arange(len(users)), self._sizes) * n_items + self._rows  # ascending
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
+        self.rows: NDArray[np.int64] = found.indices.astype(np.int64)
         """All items that are led to, user after user: [n]."""
-        return self._rows
+        self._scores = found.data.astype(np.float32)
+        self._pairs = np.repeat(np.arange(len(users)), self._sizes) * n_items + self.rows  # ascending
 
     def are_none_of(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of `rows` are not among these: bool [n]. A pair is place of the user × number of items + row."""
@@ -57,7 +53,7 @@ class ManyTransitions:
 
         int64 [n_users, at most count], `NO_ROW` where there are no more.
         """
-        keys = (self._scores.view(np.uint32).astype(np.uint64) << _HALF) | (_LOW - self._rows.astype(np.uint64))
+        keys = (self._scores.view(np.uint32).astype(np.uint64) << _HALF) | (_LOW - self.rows.astype(np.uint64))
         keys[~may_get] = 0
         padded = np.zeros((len(self._sizes), self._sizes.max(initial=0)), np.uint64)
         padded[np.arange(padded.shape[1]) < self._sizes[:, np.newaxis]] = keys

@@ -23,6 +23,7 @@ from candidate_gen.query.item_weights import (
     all_returned,
     together,
 )
+from recsys.artifact.history import TYPES_IN_A_SET, type_set
 from recsys.artifact.reader import Artifact
 from recsys.shop.events import PURCHASE, REMOVE
 
@@ -59,10 +60,10 @@ class QueryVectors:
         self._weights = EventWeights(artifact.manifest.training.event_weights)
         self._nobody = np.zeros(artifact.manifest.dim, np.float32)
         types = artifact.manifest.event_types
-        self._purchase_bit = np.uint32(1 << types.index(PURCHASE) if PURCHASE in types[:32] else 0)
+        self._purchase_bit = type_set([PURCHASE], types)
         of_type = self._weights.of_type
         self._others = [
-            (np.uint32(1 << n), of_type.get(name, 0.0)) for n, name in enumerate(types[:32]) if name != PURCHASE
+            (type_set([name], types), of_type.get(name, 0.0)) for name in types[:TYPES_IN_A_SET] if name != PURCHASE
         ]
 
     def of(
