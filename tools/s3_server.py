@@ -19,6 +19,7 @@ from obstore.store import from_url
 
 BUCKET: Final = "shop"
 ROOT: Final = Path(__file__).resolve().parents[1]
+_PATIENCE_S: Final = 60.0  # its first answer loads much; the machine may be busy
 
 
 class FaultyServer:
@@ -73,11 +74,11 @@ class S3:
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
         }
-        httpx.put(f"{self.endpoint}/{BUCKET}").raise_for_status()
+        httpx.put(f"{self.endpoint}/{BUCKET}", timeout=_PATIENCE_S).raise_for_status()
 
     def tell(self, told: Mapping[str, str] = {}) -> None:
         """`unavailable`, or `hold` with an expression; nothing: be well."""
-        httpx.post(f"{self.endpoint}/told", params=dict(told)).raise_for_status()
+        httpx.post(f"{self.endpoint}/told", params=dict(told), timeout=_PATIENCE_S).raise_for_status()
 
     def wait_until_it_holds(self) -> str:
         """The request that it holds."""
@@ -85,7 +86,7 @@ class S3:
 
     def requests(self) -> list[str]:
         """What came since it was last told something."""
-        return httpx.get(f"{self.endpoint}/requests").text.splitlines()
+        return httpx.get(f"{self.endpoint}/requests", timeout=_PATIENCE_S).text.splitlines()
 
     def put(self, path: str, content: bytes) -> None:
         """Put an object, whatever it does to a version; the variables are in the environment."""
