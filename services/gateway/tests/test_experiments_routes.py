@@ -164,9 +164,9 @@ async def test_new_shares_are_answered_and_kept_with_those_of_the_other_arms(
     [
         ({"wide": 0.1}, 400, "experiment 'recency' has no arm 'wide'; its arms: control, fresher"),
         ({"fresher": 0.9}, 400, "experiment 'recency': shares: expected a sum of 1 at the most, found 1.1"),
-        ({"fresher": -0.1}, 422, "body.shares.fresher: Input should be greater than or equal to 0"),
-        ({"fresher": "0.1"}, 422, "body.shares.fresher: Input should be a valid number"),
-        ({}, 422, "body.shares: Dictionary should have at least 1 item after validation, not 0"),
+        ({"fresher": -0.1}, 422, "body.shares.fresher: Input should be greater than or equal to 0, found -0.1"),
+        ({"fresher": "0.1"}, 422, "body.shares.fresher: Input should be a valid number, found '0.1'"),
+        ({}, 422, "body.shares: Dictionary should have at least 1 item after validation, not 0, found {}"),
     ],
 )
 async def test_shares_that_cannot_be_are_answered_with_a_sentence(
