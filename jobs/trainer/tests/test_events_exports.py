@@ -369,11 +369,27 @@ def test_what_the_keys_of_exports_cannot_be_is_refused(shop: Shop, text: str, sa
 @pytest.mark.parametrize(
     ("name", "content", "types"),
     [
-        ("events.csv", "timestamp,visitorid,event,itemid\n1714557600000,1,view,5\n1714557601000,1,addtocart,5\n", {"view": 1, "cart": 1}),
-        ("UserBehavior.csv", "1,2268318,2520377,pv,1714557600\n2,2268319,2520377,buy,1714557601\n", {"view": 1, "purchase": 1}),
+        (
+            "events.csv",
+            "timestamp,visitorid,event,itemid\n1714557600000,1,view,5\n1714557601000,1,addtocart,5\n",
+            {"view": 1, "cart": 1},
+        ),
+        (
+            "UserBehavior.csv",
+            "1,2268318,2520377,pv,1714557600\n2,2268319,2520377,buy,1714557601\n",
+            {"view": 1, "purchase": 1},
+        ),
         ("ratings.dat", "".join(f"{n}::{n + 9}::{n}::97830076{n}\n" for n in range(1, 6)), {"purchase": 1}),
-        ("excel.csv", "sep=;\r\nKunde;Artikel;Datum;Menge\r\n1;a;13.05.2024;2\r\n1;a;14.05.2024;-2\r\n", {"purchase": 1, "remove": 1}),
-        ("lines.json", '[{"customer": "u", "at": "2024-05-01", "lines": [{"sku": "a"}, {"sku": "b"}]}]', {"purchase": 2}),
+        (
+            "excel.csv",
+            "sep=;\r\nKunde;Artikel;Datum;Menge\r\n1;a;13.05.2024;2\r\n1;a;14.05.2024;-2\r\n",
+            {"purchase": 1, "remove": 1},
+        ),
+        (
+            "lines.json",
+            '[{"customer": "u", "at": "2024-05-01", "lines": [{"sku": "a"}, {"sku": "b"}]}]',
+            {"purchase": 2},
+        ),
         ("hours.csv", "user_id,item_id,time\nu,i,2024-05-01 20\nu,j,2024-05-01 21\n", {"purchase": 2}),
     ],
     ids=["retailrocket", "taobao", "movielens", "excel", "orders-of-lines", "hours-alone"],

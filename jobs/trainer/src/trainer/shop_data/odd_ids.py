@@ -8,7 +8,21 @@ from typing import Final
 import polars as pl
 
 WHOLE_IDS: Final = "whole_ids = true in the mapping reads 12748.0 as 12748"
-NOBODY: Final = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "none", "\\N", "(not set)", "undefined")
+NOBODY: Final = (
+    "NA",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "NULL",
+    "Null",
+    "null",
+    "None",
+    "none",
+    "\\N",
+    "(not set)",
+    "undefined",
+)
 """What programs write where there is no id."""
 
 

@@ -163,7 +163,9 @@ class _Said:
     def types(self) -> None:
         """The column of what happened, and its words in ours; of a column of ratings, which of them are likes."""
         said, ours = self._mapping.event_type, self._mapping.columns.event_type
-        if said.model_fields_set or (ours not in self._columns and "event_type" in self._mapping.columns.model_fields_set):
+        if said.model_fields_set or (
+            ours not in self._columns and "event_type" in self._mapping.columns.model_fields_set
+        ):
             return
         called_so = called("event_type", self._columns)
         for name in [ours] if ours in self._columns else self._columns:
@@ -191,7 +193,9 @@ class _Said:
             elif ours is not None:
                 self._say("event_type.names", word, ours)
             else:
-                self._tables["event_type.names"].append(f'# {_key(word)} = "…"  # view, cart, purchase, remove or ignore')
+                self._tables["event_type.names"].append(
+                    f'# {_key(word)} = "…"  # view, cart, purchase, remove or ignore'
+                )
 
     def pieces(self) -> None:
         """The column of quantities, and what those below 0 are."""
@@ -239,7 +243,9 @@ class _Said:
     def _too_busy(self) -> set[str]:
         """A 0 or -1 that has more of the events than a customer would."""
         users = Counter(_filled(self._columns.get(self._chosen["user_id"], [])))
-        return {one for one in ("0", "-1") if len(users) >= _FEW_USERS and users[one] > _SHARE_OF_NOBODY * users.total()}
+        return {
+            one for one in ("0", "-1") if len(users) >= _FEW_USERS and users[one] > _SHARE_OF_NOBODY * users.total()
+        }
 
     def _is_numbers(self, name: str) -> bool:
         marks = {"decimal": self._mapping.decimal, "thousands": self._mapping.thousands} | _marks(self._columns)

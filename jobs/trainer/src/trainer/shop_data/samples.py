@@ -146,7 +146,9 @@ def _open_up(
         for name, inside in fields.items():
             _open_up(f"{path}.{name}", inside, columns, lists, depth + 1)
     else:
-        columns[path] = ["" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
+        columns[path] = [
+            "" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
+        ]
 
 
 def _json(text: str) -> object:

@@ -51,7 +51,20 @@ _WORDS: Final = {
 }
 _OURS: Final = {word: ours for ours, words in _WORDS.items() for word in words.split()}
 _OF_INTEREST: Final = frozenset(
-    "fav favorite favourite favorites wishlist addtowishlist like liked save saved bookmark collect".split()
+    [
+        "fav",
+        "favorite",
+        "favourite",
+        "favorites",
+        "wishlist",
+        "addtowishlist",
+        "like",
+        "liked",
+        "save",
+        "saved",
+        "bookmark",
+        "collect",
+    ]
 )
 
 
