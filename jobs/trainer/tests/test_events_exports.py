@@ -75,7 +75,8 @@ def test_validate_proposes_what_the_file_itself_tells_and_that_reads_it(shop: Sh
         'encoding = "cp1252"',
         'decimal = ","',
         'thousands = "."',
-        '# user_id = "…"  # which of "Kunde", "Artikel", "Datum", "Uhrzeit", "Menge", "Preis"?',
+        'user_id = "Kunde"',
+        'item_id = "Artikel"',
         'timestamp = ["Datum", "Uhrzeit"]',
         'format = "%d.%m.%Y %H:%M"',
     ):
@@ -90,7 +91,7 @@ def test_validate_proposes_what_the_file_itself_tells_and_that_reads_it(shop: Sh
     [
         (
             "StockCode,InvoiceDate,CustomerID,Country",
-            "85123A,2010-12-01 08:26:00,17850.0,France",
+            "85123A,2010-12-01 08:26:00,17850,France",
             ['user_id = "CustomerID"', 'item_id = "StockCode"', 'timestamp = "InvoiceDate"'],
         ),
         (

@@ -321,7 +321,9 @@ def _header(sample: Sample) -> list[str]:
         words = Counter(sample.values(name))
         if "timestamp" not in ours and _time_format(sample.values(name), is_timely=True) is not None:
             ours["timestamp"] = name
-        elif _is_scale(words) or sum(rows for word, rows in words.items() if type_of(word)) > words.total() / 2:
+        elif (ids and _is_scale(words)) or sum(
+            rows for word, rows in words.items() if type_of(word)
+        ) > words.total() / 2:
             ours.setdefault("event_type", name)
         elif len(words) > 1 and not _are(list(words), _FRACTION):
             ids.append(name)
