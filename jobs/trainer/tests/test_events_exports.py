@@ -11,10 +11,16 @@ from typer.testing import CliRunner
 
 from recsys.errors import DataError
 from trainer.__main__ import app
-from trainer.shop_data import json_array, mapping, nesting, proposal, shaping
+from trainer.shop_data import json_array, mapping, nesting, proposal, samples, shaping
 from trainer.shop_data.mapping import ColumnMapping, FillDown
 
 HEADER = "user_id,item_id,timestamp\n"
+
+
+def proposed(path: Path, terms: ColumnMapping) -> list[str]:
+    sample = samples.of(path, terms)
+    assert sample is not None
+    return proposal.lines(sample, terms)
 
 
 @pytest.fixture
@@ -69,7 +75,8 @@ def test_validate_proposes_what_the_file_itself_tells_and_that_reads_it(shop: Sh
         'encoding = "cp1252"',
         'decimal = ","',
         'thousands = "."',
-        '# user_id = "…"  # which of "Kunde", "Artikel", "Datum", "Uhrzeit", "Menge", "Preis"?',
+        'user_id = "Kunde"',
+        'item_id = "Artikel"',
         'timestamp = ["Datum", "Uhrzeit"]',
         'format = "%d.%m.%Y %H:%M"',
     ):
@@ -84,7 +91,7 @@ def test_validate_proposes_what_the_file_itself_tells_and_that_reads_it(shop: Sh
     [
         (
             "StockCode,InvoiceDate,CustomerID,Country",
-            "85123A,2010-12-01 08:26:00,17850.0,France",
+            "85123A,2010-12-01 08:26:00,17850,France",
             ['user_id = "CustomerID"', 'item_id = "StockCode"', 'timestamp = "InvoiceDate"'],
         ),
         (
@@ -104,13 +111,13 @@ def test_columns_are_proposed_by_what_they_are_called_and_dates_by_how_they_look
     shop: Shop, header: str, row: str, expected: list[str]
 ) -> None:
     path = shop.file("e.csv", f"{header}\n{row}\n")
-    assert proposal.lines(path, ColumnMapping()) == ["", "[columns]", *expected]
+    assert proposed(path, ColumnMapping()) == ["", "[columns]", *expected]
 
 
 def test_nothing_is_proposed_where_the_mapping_reads_the_file(shop: Shop) -> None:
     path = shop.file("export.csv", GERMAN)
-    assert proposal.lines(path, shop.mapping(GERMAN_MAPPING)) == []
-    assert proposal.lines(shop.file("e.csv", f"{HEADER}u,i,2024-05-01\n"), ColumnMapping()) == []
+    assert proposed(path, shop.mapping(GERMAN_MAPPING)) == []
+    assert proposed(shop.file("e.csv", f"{HEADER}u,i,2024-05-01\n"), ColumnMapping()) == []
 
 
 @pytest.mark.parametrize(
@@ -127,12 +134,12 @@ def test_a_decimal_comma_is_proposed_where_no_other_reading_is_left(
 ) -> None:
     rows = "".join(f"u;i;2024-05-01;{value}\n" for value in values)
     path = shop.file("e.csv", f"user_id;item_id;timestamp;value\n{rows}")
-    assert proposal.lines(path, shop.mapping('separator = ";"\n')) == expected
+    assert proposed(path, shop.mapping('separator = ";"\n')) == expected
 
 
 def test_a_date_that_may_begin_with_day_or_month_is_proposed_both_ways(shop: Shop) -> None:
     path = shop.file("e.csv", f"{HEADER}u,i,05/06/2024\n")
-    assert proposal.lines(path, ColumnMapping()) == [
+    assert proposed(path, ColumnMapping()) == [
         "",
         "[timestamp]",
         'format = "%d/%m/%Y"  # or "%m/%d/%Y", if the month comes first',
@@ -358,3 +365,51 @@ def test_types_that_the_mapping_ignores_are_ignored_and_not_rejected(shop: Shop)
 def test_what_the_keys_of_exports_cannot_be_is_refused(shop: Shop, text: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
         mapping.read(shop.file("mapping.toml", text))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "types"),
+    [
+        (
+            "events.csv",
+            "timestamp,visitorid,event,itemid\n1714557600000,1,view,5\n1714557601000,1,addtocart,5\n",
+            {"view": 1, "cart": 1},
+        ),
+        (
+            "UserBehavior.csv",
+            "1,2268318,2520377,pv,1714557600\n2,2268319,2520377,buy,1714557601\n",
+            {"view": 1, "purchase": 1},
+        ),
+        ("ratings.dat", "".join(f"{n}::{n + 9}::{n}::97830076{n}\n" for n in range(1, 6)), {"purchase": 1}),
+        (
+            "excel.csv",
+            "sep=;\r\nKunde;Artikel;Datum;Menge\r\n1;a;13.05.2024;2\r\n1;a;14.05.2024;-2\r\n",
+            {"purchase": 1, "remove": 1},
+        ),
+        (
+            "lines.json",
+            '[{"customer": "u", "at": "2024-05-01", "lines": [{"sku": "a"}, {"sku": "b"}]}]',
+            {"purchase": 2},
+        ),
+        ("hours.csv", "user_id,item_id,time\nu,i,2024-05-01 20\nu,j,2024-05-01 21\n", {"purchase": 2}),
+    ],
+    ids=["retailrocket", "taobao", "movielens", "excel", "orders-of-lines", "hours-alone"],
+)
+def test_what_is_proposed_for_an_export_reads_it(shop: Shop, name: str, content: str, types: dict[str, int]) -> None:
+    path = shop.file(name, content)
+    terms = shop.mapping("\n".join(proposed(path, ColumnMapping())))
+    report = shop.load(path, terms).report
+    assert (report.events_by_type, report.events.rows_rejected) == (types, 0)
+    assert not [line for line in proposed(path, terms) if line and not line.startswith("[")]
+
+
+def test_ids_that_stand_for_nobody_are_missing_and_told_of(shop: Shop) -> None:
+    path = shop.file("e.csv", f"{HEADER}NA,i,2024-05-01\nu,i,2024-05-01\n")
+    assert 'missing_ids = ["NA"]' in shop.load(path).report.render()
+    assert shop.load(path, shop.mapping('missing_ids = ["NA"]\n')).report.users == 1
+
+
+@pytest.mark.parametrize(("format", "expected"), [("%m%d", "a year"), ("%Y-%m-%d %I:%M", "a strptime format")])
+def test_a_format_that_names_no_instant_is_refused(shop: Shop, format: str, expected: str) -> None:
+    with pytest.raises(DataError, match=f"timestamp.format: expected {expected}"):
+        shop.mapping(f'[timestamp]\nformat = "{format}"\n')

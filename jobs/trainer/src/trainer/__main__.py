@@ -251,8 +251,8 @@ def validate(
         print_json(asdict(report) | {"too_many_rejected": too_many})
     else:
         typer.echo(report.render())
-        if report.events.rows_rejected:
-            typer.echo("\n".join(proposal.told(events_path, terms)))
+        for line in proposal.told(events_path, terms):
+            typer.echo(line)
         if report.events.read == 0:
             typer.echo("no events yet: a shop may begin so, and learns from what comes in")
     if too_many:

@@ -78,11 +78,13 @@ def load(
         DataError: as `event_files.load`; or every row is rejected.
     """
 
-    def files(path: Path | None) -> list[Source]:
-        # workers run in folders of their own
-        return rows.sources(path.absolute(), separator=mapping.separator, encoding=mapping.encoding) if path else []
+    def files(path: Path | None, header: tuple[str, ...] = ()) -> list[Source]:
+        if path is None:
+            return []
+        whole = path.absolute()  # workers run in folders of their own
+        return rows.sources(whole, separator=mapping.separator, encoding=mapping.encoding, header=header)
 
-    event_files_, item_files = files(path), files(catalogue_path)
+    event_files_, item_files = files(path, mapping.header), files(catalogue_path)
     tasks = [
         _Task(part, event_files.needed_columns(source, mapping))
         for source in event_files_

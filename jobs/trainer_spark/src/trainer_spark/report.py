@@ -62,4 +62,5 @@ def _odd_users(users: DataFrame, *, decimal: str) -> OddIds:
     )
     also_plain = fn.when(fn.col("ids") > fn.col("decimals"), fn.col("decimals")).otherwise(0)
     row = by_plain.agg(fn.sum("ids"), fn.sum("decimals"), fn.sum(also_plain), fn.sum("rounded")).collect()[0]
-    return OddIds("user_id", *(int(count or 0) for count in row))
+    nobody = users.where(user_id.isin(*odd_ids.NOBODY)).collect()
+    return OddIds("user_id", *(int(count or 0) for count in row), tuple(sorted(str(one[0]) for one in nobody)))

@@ -5,6 +5,7 @@ Used for events and for the catalogue alike, so that both are read and rejected 
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -163,11 +164,12 @@ class Numbers:
         return rf"^[+-]?(\d+{groups})?({re.escape(self.decimal)}\d*)?([eE][+-]?\d+)?$"
 
 
-def identifier(column: str | None, numbers: Numbers, *, whole: bool) -> pl.Expr:
-    """A column of ids as text; whole numbers without their decimals where that is asked for."""
-    if not whole:
-        return text(column)
-    return text(column).str.replace(odd_ids.decimals_pattern(numbers.decimal), "${1}")
+def identifier(column: str | None, numbers: Numbers, *, whole: bool, missing: Sequence[str] = ()) -> pl.Expr:
+    """A column of ids as text; whole numbers without their decimals where that is asked for; null for the missing."""
+    found = text(column)
+    if whole:
+        found = found.str.replace(odd_ids.decimals_pattern(numbers.decimal), "${1}")
+    return pl.when(~found.is_in(missing)).then(found) if missing else found
 
 
 def numbers_of(source: Source, mapping: ColumnMapping) -> Numbers:

@@ -61,8 +61,7 @@ def _name(path: Path | None, catalogue_path: Path | None, mapping: ColumnMapping
     asked = [f"{path and path.resolve()} {catalogue_path and catalogue_path.resolve()} {mapping.model_dump_json()}"]
     said = [f"{_FORMAT} {pl.__version__}"]
     for files in (path, catalogue_path):
-        sources = rows.sources(files, separator=mapping.separator, encoding=mapping.encoding) if files else []
-        stats = [(source.path.resolve(), source.path.stat()) for source in sources]
+        stats = [(file.resolve(), file.stat()) for file in (rows.files(files) if files else [])]
         said += ["|", *(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)]
     return "-".join(hashlib.sha256("\n".join(part).encode()).hexdigest()[:16] for part in (asked, said))
 

@@ -72,10 +72,10 @@ def load(
         DataError: a file cannot be read, lacks a column that the mapping needs, or is the quarantine file.
     """
 
-    def files(path: Path | None) -> list[Source]:
-        return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding) if path else []
+    def files(path: Path | None, header: tuple[str, ...] = ()) -> list[Source]:
+        return rows.sources(path, separator=mapping.separator, encoding=mapping.encoding, header=header) if path else []
 
-    event_files, item_files = files(path), files(catalogue_path)
+    event_files, item_files = files(path, mapping.header), files(catalogue_path)
     if path is not None and not event_files:
         _log.warning("an empty file, without even a header: read as a shop without history", extra={"path": str(path)})
     if quarantine_path.resolve() in [source.path.resolve() for source in event_files + item_files]:

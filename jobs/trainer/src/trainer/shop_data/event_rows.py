@@ -8,7 +8,7 @@ import polars as pl
 from recsys.shop.events import REMOVE
 from trainer.shop_data import not_rows, timestamps
 from trainer.shop_data.checks import Numbers, Times, first_reason, identifier, text, too_long
-from trainer.shop_data.hints import UNKNOWN_TYPE
+from trainer.shop_data.hints import NO_PIECES, UNKNOWN_TYPE
 from trainer.shop_data.mapping import IGNORE, ColumnMapping, EventType
 from trainer.shop_data.quarantine import REASON
 
@@ -36,7 +36,7 @@ def checked(
         the item, the attributes, and REASON: why the row is rejected or ignored, else null.
     """
     ids = {
-        name: identifier(columns.get(name), numbers, whole=mapping.whole_ids)
+        name: identifier(columns.get(name), numbers, whole=mapping.whole_ids, missing=mapping.missing_ids)
         for name in ("user_id", "item_id", "session_id")
     }
     raw = frame.select(
@@ -101,7 +101,7 @@ def _in_our_terms(
             *times.reasons(),
             (~known_type, UNKNOWN_TYPE),
             (pl.col("quantity").is_not_null() & quantity.is_null(), "unreadable quantity"),
-            (quantity <= 0, "quantity not above 0"),
+            (quantity <= 0, NO_PIECES),
             (pl.col("value").is_not_null() & value.is_null(), "unreadable value"),
             (pl.col("price").is_not_null() & price.is_null(), "unreadable price"),
             also=pl.col(REASON),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from recsys import settings_file
 from recsys.shop.events import PURCHASE, REMOVE, Weights, refuse_weight_of_removals, weighted
+from trainer.shop_data import timestamps
 
 ColumnName = Annotated[str, Field(min_length=1)]
 """A column, or the path of a field inside one that holds JSON: see `nesting`."""
@@ -126,6 +127,13 @@ class Timestamp(_Table):
     format: Literal["auto", "unix_seconds", "unix_milliseconds"] | Annotated[str, Field(pattern="%")] = "auto"
     timezone: str = "UTC"  # of timestamps that name none
 
+    @field_validator("format")
+    @classmethod
+    def _readable(cls, format: str) -> str:
+        if "%" in format:
+            timestamps.refuse_format(format)
+        return format
+
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str) -> str:
@@ -148,9 +156,11 @@ class ColumnMapping(_Table):
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n\x80-\U0010ffff]$')] = ","
     encoding: str = "utf-8"  # of text files
+    header: tuple[str, ...] = ()  # of events in CSV whose first line is a row: what their columns are called
     decimal: Annotated[str, Field(pattern=r"^[.,]$")] = "."  # of numbers in CSV
     thousands: Annotated[str, Field(pattern=r"^[^\w+-]?$")] = ""  # what parts groups of three digits; empty: nothing
     whole_ids: bool = False  # 12748.0 is 12748: what spreadsheets and pandas make of whole numbers
+    missing_ids: tuple[str, ...] = ()  # texts in the place of a user, item or session that stand for none
     each: ColumnName | None = None  # a list inside the row: an event for each element of it
     fill_down: FillDown | None = None
     columns: EventColumns = EventColumns()

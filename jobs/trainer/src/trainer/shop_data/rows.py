@@ -5,7 +5,8 @@ CSV and JSON are read as text throughout, so that an id like 007 stays what it i
 
 import csv
 import glob
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,8 @@ _FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
+    ".dat": "csv",
+    ".data": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
@@ -36,6 +39,7 @@ NOT_JSON = "not a JSON object"
 _NONE_MALFORMED = pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String, "raw": pl.String})
 _FIRST_BYTES = 1 << 20
 _SAMPLED_LINES = 1_000
+SAYS_SEPARATOR = re.compile(r'"?sep=([^"\r\n\x80-\U0010ffff])"?,*\s*', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Source:
     nested: tuple[str, ...] = ()  # of Parquet: columns that are read where a path leads into them
     first_row: int = 0  # of those to read, from 0; of text, always the first
     most_rows: int | None = None  # to read; none: all that follow
+    header_lines: int = 1  # of CSV: that stand before the first row, blank ones not counted
 
     def has(self, name: str) -> bool:
         """Whether rows may have this column, or this field inside one."""
@@ -69,15 +74,18 @@ class RowBatch:
     malformed: pl.DataFrame  # row i64, reason str, raw str: what could not be parted into columns
 
 
-def sources(path: Path, *, separator: str, encoding: str) -> list[Source]:
+def sources(path: Path, *, separator: str, encoding: str, header: tuple[str, ...] = ()) -> list[Source]:
     """The files that a path means: a file, all below a directory, or those that a pattern matches; sorted by name.
 
     Text files without a single line, which have no rows and no columns, are skipped.
 
+    Args:
+        header: names of the columns of CSV whose first line is a row; none: the first line has them.
+
     Raises:
         DataError: there is none, or one cannot be opened.
     """
-    opened = [_open(p, separator, encoding) for p in files(path)]
+    opened = [_open(p, separator, encoding, header) for p in files(path)]
     return [source for source in opened if source is not None]
 
 
@@ -129,10 +137,13 @@ def _format(path: Path) -> Format | None:
     return _FORMATS.get((path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower())
 
 
-def _open(path: Path, separator: str, encoding: str) -> Source | None:
+def _open(path: Path, separator: str, encoding: str, header: tuple[str, ...]) -> Source | None:
     kind = _format(path)
     if kind is None:
-        raise DataError(f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz)")
+        raise DataError(
+            f"{path}: expected a name that ends in {', '.join(_FORMATS)} (the text ones also in .gz); "
+            "unpack other archives, and save workbooks as CSV"
+        )
     if kind == "parquet":
         plain, nested = parquet.columns(path)
         return Source(path, kind, separator, encoding, plain, tuple(nested))
@@ -143,8 +154,24 @@ def _open(path: Path, separator: str, encoding: str) -> Source | None:
     lines = first.where(~first.blank()).where(slice(_SAMPLED_LINES)) if first else None
     if not lines:
         return None
-    columns = _header(path, lines, separator) if kind == "csv" else json_lines.keys(path, lines.texts())
-    return replace(source, columns=columns)
+    if kind != "csv":
+        return replace(source, columns=json_lines.keys(path, lines.texts()))
+    said = SAYS_SEPARATOR.fullmatch(lines.where(slice(1)).texts()[0])
+    if said is not None:  # a line of Excel's, which knows the separator better than any mapping
+        source = replace(source, separator=said[1])
+        lines = next(_records(source, block_bytes=_FIRST_BYTES))
+        lines = lines.where(~lines.blank()).where(slice(1, _SAMPLED_LINES))
+    before = 0 if said is None else 1
+    if header:
+        if len(lines) and lines.fields[0] != len(header):
+            raise DataError(
+                f"{path} row {lines.rows[0]}: expected {len(header)} fields, as the header in the mapping names, "
+                f"found {lines.fields[0]}"
+            )
+        return replace(source, columns=_named(header, where="header in the mapping"), header_lines=before)
+    if not len(lines):
+        return None
+    return replace(source, columns=_header(path, lines, source.separator), header_lines=before + 1)
 
 
 def _records(source: Source, *, block_bytes: int = records.BLOCK_BYTES) -> Iterator[Records]:
@@ -163,10 +190,14 @@ def _header(path: Path, lines: Records, separator: str) -> list[str]:
         names = next(csv.reader(first.texts(), delimiter=separator))
     except csv.Error as error:
         raise DataError(f"{path} row 1: expected names of columns: {error}") from error
+    return _named(names, where=f"{path} row {first.rows[0]}")
+
+
+def _named(names: Sequence[str], *, where: str) -> list[str]:
     columns = [name or f"column {place}" for place, name in enumerate(names, 1)]
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
-        raise DataError(f"{path} row 1: expected every column once, found {repeated} again")
+        raise DataError(f"{where}: expected every column once, found {repeated} again")
     return columns
 
 
@@ -182,7 +213,7 @@ def _csv_batches(source: Source) -> Iterator[RowBatch]:
     for n, block in enumerate(_records(source)):
         rows = block.where(~block.blank())
         if n == 0:
-            rows = rows.where(slice(1, None))
+            rows = rows.where(slice(source.header_lines, None))
         fits, valid = rows.fields == width, rows.valid_utf8()
         frame, readable = _parse_where_possible(rows, fits & valid, parse)
         frame.columns = source.columns

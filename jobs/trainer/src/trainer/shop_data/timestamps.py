@@ -1,5 +1,6 @@
 """A column of timestamps as a shop writes them in, UTC datetimes out; null where one cannot be read."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -28,6 +29,8 @@ _FORMATS = (
     "%Y%m%dT%H%M%S%.f%#z",
 )
 _SAMPLE_ROWS = 100
+_YEAR: Final = re.compile(r"%[-_0]?[YyGgcDFxvs+]")
+_HOURS_ALONE: Final = re.compile(r"%[-_0]?[HkIl]")
 
 # Unix numbers in auto mode: seconds from 1973 to 5138, smaller units in the same span. Smaller numbers are years,
 # dates without dashes or spreadsheet dates, which must not silently become 1970.
@@ -72,6 +75,16 @@ def parse(column: pl.Series, *, format: str, timezone: str) -> pl.Series:
             break
         parsed = parsed.scatter(unread, _to_utc(_strptime(text.gather(unread), form), timezone))
     return parsed
+
+
+def refuse_format(format: str) -> None:
+    """Raises: ValueError, for a strptime format that names no instant or that nothing can be read by."""
+    if not _YEAR.search(format):
+        raise ValueError("expected a year in it, such as %Y")
+    try:
+        _strptime(pl.Series(["x"]), format)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"expected a strptime format: {error}".partition("\n")[0]) from error
 
 
 def read_one(text: str, *, name: str) -> datetime:
@@ -129,6 +142,8 @@ def _likeliest_first(sample: pl.Series) -> list[str]:
 
 
 def _strptime(text: pl.Series, format: str) -> pl.Series:
+    if _HOURS_ALONE.search(format) and "%M" not in format:  # polars reads no hour without its minute
+        text, format = text + " 00", f"{format} %M"
     return representable(text.str.to_datetime(format, strict=False, time_unit="us"))
 
 
