@@ -380,7 +380,7 @@ def test_what_the_keys_of_exports_cannot_be_is_refused(shop: Shop, text: str, sa
             "1,2268318,2520377,pv,1714557600\n2,2268319,2520377,buy,1714557601\n",
             {"view": 1, "purchase": 1},
         ),
-        ("ratings.dat", "".join(f"{n}::{n + 9}::{n}::97830076{n}\n" for n in range(1, 6)), {"purchase": 1}),
+        ("ratings.dat", "".join(f"{n}::{n + 9}::{n}::97830076{n}\n" for n in range(1, 6)), {"purchase": 2}),
         (
             "excel.csv",
             "sep=;\r\nKunde;Artikel;Datum;Menge\r\n1;a;13.05.2024;2\r\n1;a;14.05.2024;-2\r\n",
