@@ -62,5 +62,6 @@ def _odd_users(users: DataFrame, *, decimal: str) -> OddIds:
     )
     also_plain = fn.when(fn.col("ids") > fn.col("decimals"), fn.col("decimals")).otherwise(0)
     row = by_plain.agg(fn.sum("ids"), fn.sum("decimals"), fn.sum(also_plain), fn.sum("rounded")).collect()[0]
+    ids, decimals, twice, rounded = (int(count or 0) for count in row)
     nobody = users.where(user_id.isin(*odd_ids.NOBODY)).collect()
-    return OddIds("user_id", *(int(count or 0) for count in row), tuple(sorted(str(one[0]) for one in nobody)))
+    return OddIds("user_id", ids, decimals, twice, rounded, tuple(sorted(str(one[0]) for one in nobody)))

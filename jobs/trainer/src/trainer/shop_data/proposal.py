@@ -316,14 +316,13 @@ def _of_one_list(sample: Sample, mapping: ColumnMapping) -> tuple[str | None, di
 def _header(sample: Sample) -> list[str]:
     """Our names of the columns of a file without a header, by what stands in them and their order; else their own."""
     ours: dict[str, str] = {}
-    ids = []
+    ids: list[str] = []
     for name in sample.columns:
         words = Counter(sample.values(name))
+        of_known_types = sum(rows for word, rows in words.items() if type_of(word))
         if "timestamp" not in ours and _time_format(sample.values(name), is_timely=True) is not None:
             ours["timestamp"] = name
-        elif (ids and _is_scale(words)) or sum(
-            rows for word, rows in words.items() if type_of(word)
-        ) > words.total() / 2:
+        elif of_known_types > words.total() / 2 or (ids and _is_scale(words)):
             ours.setdefault("event_type", name)
         elif len(words) > 1 and not _are(list(words), _FRACTION):
             ids.append(name)
