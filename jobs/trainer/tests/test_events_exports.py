@@ -310,6 +310,15 @@ def test_nested_parquet_is_read_by_path_and_by_element(shop: Shop) -> None:
     assert loaded.report.events.ignored == {"nothing in the list that the mapping reads each element of": 1}
 
 
+def test_a_list_of_ids_in_parquet_is_read_by_element_as_is_proposed(shop: Shop) -> None:
+    path = shop.folder / "e.parquet"
+    rows = {"customer": ["u", "w"], "skus": [["a", "b"], ["b"]], "created": [datetime(2024, 5, 1)] * 2}
+    pl.DataFrame(rows).write_parquet(path)
+    told = "\n".join(proposal.told(path, shop.mapping(""))[1:])
+    loaded = shop.load(path, shop.mapping(told))
+    assert loaded.frame.select("user_id", "item_id").rows() == [("u", "a"), ("u", "b"), ("w", "b")]
+
+
 def test_a_path_into_a_column_that_is_not_there_is_an_error_that_names_it(shop: Shop) -> None:
     path = shop.file("e.jsonl", event())
     with pytest.raises(DataError, match=r"expected a column 'who.id' \(user_id\), found 'user_id'"):

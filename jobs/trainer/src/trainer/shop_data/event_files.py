@@ -137,12 +137,15 @@ def _read(
 
 def needed_columns(source: Source, mapping: ColumnMapping) -> dict[str, str]:
     """Our names → the file's names, of the columns that describe an event or its item. Raises: DataError."""
+    if mapping.each is not None and mapping.each in source.nested:  # rows are read with one element of it each
+        others = tuple(name for name in source.nested if name != mapping.each)
+        source = replace(source, columns=[*source.columns, mapping.each], nested=others)
     whose = () if source.shows(mapping.columns.session_id) else ("user_id",)
     columns = columns_in(source, mapping.columns, required=(*whose, "item_id", "timestamp"))
     named = [(column, "a rule of event_type") for column in _rule_columns(mapping)]
     if mapping.fill_down is not None:
         named += [(column, "fill_down") for column in (mapping.fill_down.same, *mapping.fill_down.columns)]
-    if mapping.each is not None and mapping.each not in source.nested and not source.shows(mapping.each):
+    if mapping.each is not None and not source.shows(mapping.each):
         raise missing_column(source, mapping.each, meaning="each")
     for column, meaning in named:
         if not source.has(column):
