@@ -50,7 +50,6 @@ class Service:
         self.process = process
         self.failed = 0
         self.versions: list[str] = []  # of all answers
-        self._began_s = time.monotonic()
         self._stopped = threading.Event()
         self._port = port
         self._thread = threading.Thread(target=self._ask)

@@ -26,6 +26,7 @@ from recsys.artifact.reader import Artifact, open_artifact
 from recsys.ids import user_hash
 from recsys.lake import ERASURES, ERASURES_FILE, lake_dir
 from recsys.v1.candidate_gen_service_pb2 import VECTOR_ORIGIN_FOLDED_IN, VECTOR_ORIGIN_TRAINED, GetCandidatesRequest
+from trainer import pipeline
 from trainer.choosing import recipe as recipes
 from trainer.choosing.recipe import ALSRecipe, PopularityRecipe, Recipe
 from trainer.evaluation import windows
@@ -206,6 +207,7 @@ def test_ids_histories_and_what_is_counted_are_those_of_one_machine(shop: Shop, 
     assert artifact.history.event_types == known.event_types
     np.testing.assert_array_equal(artifact.first_seen, known.first_seen)
     np.testing.assert_array_equal(artifact.popularity, known.recent_users(recipes.recent_since(known, 30)))
+    assert artifact.manifest.training.recent_events == pipeline.recent_events(shop.learnt, days=30)
     titles = dict(shop.loaded.catalogue.select("item_id", "title").iter_rows())
     assert {artifact.items.id_of(row): artifact.catalogue.item(row).title for row in range(5)}.items() <= titles.items()
 

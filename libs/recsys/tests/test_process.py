@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recsys.errors import DataError, InvalidArgumentError
-from recsys.process import ended_by_a_sentence, read_settings
+from recsys.process import ended_where_it_cannot_start, read_settings
 
 
 class Settings(BaseSettings):
@@ -73,7 +73,7 @@ def test_what_may_hold_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_error_of_ours_ends_the_process_with_its_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, ended_by_a_sentence():
+    with pytest.raises(SystemExit) as ended, ended_where_it_cannot_start():
         raise DataError("keys.yaml: cannot be read: No such file or directory")
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: keys.yaml: cannot be read: No such file or directory\n"

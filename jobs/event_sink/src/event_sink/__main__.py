@@ -25,7 +25,7 @@ from recsys.feature_store.opening import open_store
 from recsys.lake import Table, lake_dir
 from recsys.observability.logging import configure
 from recsys.observability.metrics import served
-from recsys.process import ended_by_a_sentence, read_settings, told_to_end, wait_until_told
+from recsys.process import ended_where_it_cannot_start, read_settings, told_to_end, wait_until_told
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _check(settings: Settings) -> int:
 
 
 def main() -> None:
-    with ended_by_a_sentence():
+    with ended_where_it_cannot_start():
         settings = read_settings(Settings)
     if "--check" in sys.argv[1:]:
         sys.exit(_check(settings))

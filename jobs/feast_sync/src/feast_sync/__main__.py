@@ -23,7 +23,7 @@ from recsys.feature_store.interface import FeatureStore
 from recsys.feature_store.opening import open_store
 from recsys.observability.logging import configure
 from recsys.observability.metrics import served
-from recsys.process import ended_by_a_sentence, read_settings, told_to_end, wait_until_told
+from recsys.process import ended_where_it_cannot_start, read_settings, told_to_end, wait_until_told
 from recsys.shop.catalogue import LiveCatalogue
 
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--user")
     parser.add_argument("--item")
     arguments = parser.parse_args()
-    with ended_by_a_sentence():
+    with ended_where_it_cannot_start():
         settings = read_settings(Settings)
         features = FeastFeatures(read_config(settings.config))
         configure(service="feast_sync", level=settings.log_level)

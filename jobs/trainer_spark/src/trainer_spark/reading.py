@@ -7,7 +7,7 @@ files must be where every worker finds them by the path that the command names.
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -52,6 +52,12 @@ class Events:
             raise DataError("expected events before the window, found none")
         place = quantiles.share_to_place(share, count)
         return moment(quantiles.value_at(frame, fn.col("timestamp"), place))
+
+    def recent_types(self, *, days: float) -> dict[str, int]:
+        """How many of the last so many days each type has, as `pipeline.recent_events`."""
+        if self.last is None:
+            return {}
+        return _types(self.frame.where(fn.col("timestamp") > microseconds(self.last - timedelta(days=days))))
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,15 @@ def before(events: Events, end: datetime) -> Events:
 
 def _counted(events: Events, frame: DataFrame) -> Events:
     """The events of a frame; the report tells of all of them."""
-    types = {str(row[0]): int(row[1]) for row in frame.groupBy("event_type").count().collect()}
+    types = _types(frame)
     last = frame.agg(fn.max("timestamp")).collect()[0][0]
     return replace(
         events, frame=frame, count=sum(types.values()), types=types, last=None if last is None else moment(last)
     )
+
+
+def _types(frame: DataFrame) -> dict[str, int]:
+    return {str(row[0]): int(row[1]) for row in frame.groupBy("event_type").count().collect()}
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ class Run:
             verdict,
             event_weights=self.terms.weights,
             data_until=None if self.events.last is None else str(self.events.last),
+            recent_events=self.events.recent_types(days=settings.recent_days),
             force=force,
             settings=settings,
         )

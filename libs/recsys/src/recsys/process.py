@@ -39,7 +39,7 @@ def read_settings(kind: type[Settings], **given: Any) -> Settings:
 
 
 @contextmanager
-def ended_by_a_sentence() -> Iterator[None]:
+def ended_where_it_cannot_start() -> Iterator[None]:
     """An error of ours within the block ends the process."""
     try:
         yield

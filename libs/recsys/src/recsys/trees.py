@@ -9,12 +9,10 @@ alone, so it is looked up: one look-up a feature.
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-MOST_LEAVES: Final = 32  # a bit of a mask each
 
 
 @dataclass(frozen=True, eq=False)

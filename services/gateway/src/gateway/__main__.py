@@ -25,7 +25,7 @@ from gateway.shop.live_shop import go_live
 from recsys.observability import logging
 from recsys.observability.metrics import served
 from recsys.observability.trace_export import exported
-from recsys.process import ended_by_a_sentence, read_settings
+from recsys.process import ended_where_it_cannot_start, read_settings
 
 _GRACE_S: Final = 10  # for requests that are running when the process is told to end
 
@@ -84,7 +84,7 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Entry point."""
-    with ended_by_a_sentence():
+    with ended_where_it_cannot_start():
         settings = read_settings(Settings)
         logging.configure(service="gateway", level=settings.log_level)
         with exported("gateway"):

@@ -72,15 +72,15 @@ def training_info(
     *,
     event_weights: Mapping[str, float],
     data_until: str | None,
+    recent_events: Mapping[str, int],
     force: bool,
     settings: Settings,
-    recent_events: Mapping[str, int] | None = None,
 ) -> TrainingInfo:
     """What the manifest says of a run.
 
     Args:
         data_until: time of the last event, if there is one.
-        recent_events: by type, of the `recent_days` before; none: not counted.
+        recent_events: by type, of the `recent_days` before.
     """
     return TrainingInfo(
         recipe=recipe.model_dump(mode="json"),
@@ -88,7 +88,7 @@ def training_info(
         recent_days=settings.recent_days,
         horizon_days=settings.horizon_days,
         data_until=data_until,
-        recent_events=dict(recent_events or {}),
+        recent_events=dict(recent_events),
         seed=settings.seed,
         gate=GateInfo(passed=verdict.passed, forced=force, reasons=list(verdict.reasons), users=verdict.users),
     )

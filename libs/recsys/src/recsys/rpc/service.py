@@ -23,7 +23,7 @@ from recsys.feature_store.opening import without_secrets
 from recsys.observability.logging import configure
 from recsys.observability.metrics import Metrics, served
 from recsys.observability.trace_export import exported
-from recsys.process import ended_by_a_sentence, read_settings
+from recsys.process import ended_where_it_cannot_start, read_settings
 from recsys.rpc.method import ServerLimits
 from recsys.rpc.model_servicer import ModelServicer
 from recsys.rpc.server import RpcServer, end_signals
@@ -132,7 +132,7 @@ def run(
 
     Of the live state only what it `follows` is read.
     """
-    with ended_by_a_sentence(), ExitStack() as traced:
+    with ended_where_it_cannot_start(), ExitStack() as traced:
         settings = read_settings(settings_type)
         configure(service=name, level=settings.log_level)
         _log.info("starting", extra={"settings": settings.model_dump(mode="json")})
