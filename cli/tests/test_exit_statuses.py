@@ -163,3 +163,18 @@ def test_a_document_says_what_was_exported_and_never_stands_among_the_rows(run: 
         code, document, told = run(what, "export", "-", "--json")
         assert (code, document) == (Status.CANNOT, "")
         assert "expected the name of a file to write to, found -" in told
+
+
+def test_an_address_that_is_none_is_a_wrong_setting_and_no_api_that_does_not_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_URL", "nonsense")
+    code, _, told = run("recommend", "anna")
+    assert (code, "RECSYS_URL: expected an address such as http://127.0.0.1:8000, found 'nonsense'" in told) == (
+        2,
+        True,
+    )
+
+
+def test_that_there_is_no_version_yet_is_said(run: Run, tmp_path: Path) -> None:
+    assert run("versions") == (0, "", f"there is no version in {tmp_path / 'volume'} yet\n")

@@ -34,7 +34,12 @@ def connected() -> Iterator["Client"]:
         recsys_client.UnavailableError: Status.UNAVAILABLE,
         recsys_client.TooManyRequestsError: Status.UNAVAILABLE,
     }
-    with recsys_client.Client(url(), api_key=os.environ.get("RECSYS_API_KEY") or None, timeout_s=_TIMEOUT_S) as client:
+    key = os.environ.get("RECSYS_API_KEY") or None
+    try:
+        connection = recsys_client.Client(url(), api_key=key, timeout_s=_TIMEOUT_S)
+    except ValueError as error:
+        raise CommandError(f"RECSYS_URL: {error}") from error
+    with connection as client:
         try:
             yield client
         except recsys_client.RecsysError as error:

@@ -277,3 +277,10 @@ async def test_the_asyncio_client_turns_pages() -> None:
         ["item-4"],
     ]
     assert [len(page.items) for page in lists] == [3, 2]
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=["sync", "async"])
+@pytest.mark.parametrize("address", ["nonsense", "localhost:8000", "http://", "http://shop:port", "ftp://shop"])
+def test_an_address_that_is_none_is_refused_at_once(kind: type[Client | AsyncClient], address: str) -> None:
+    with pytest.raises(ValueError, match=rf"expected an address such as http://127.0.0.1:8000, found '{address}'"):
+        kind(address)

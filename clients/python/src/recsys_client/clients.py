@@ -95,9 +95,15 @@ class Client:
             timeout_s: of each attempt: to connect, and between two parts of the answer.
             transport: what sends requests in place of the network; see `recsys_client.testing`.
             sleep: what waits between two attempts.
+
+        Raises: ValueError, where `base_url` is no address of HTTP.
         """
         self._http = httpx.Client(
-            base_url=base_url, headers=_headers(api_key), timeout=timeout_s, transport=transport, follow_redirects=False
+            base_url=_address(base_url),
+            headers=_headers(api_key),
+            timeout=timeout_s,
+            transport=transport,
+            follow_redirects=False,
         )
         self._retries = retries
         self._sleep = sleep
@@ -173,7 +179,11 @@ class AsyncClient:
     ) -> None:
         """As `Client`."""
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers=_headers(api_key), timeout=timeout_s, transport=transport, follow_redirects=False
+            base_url=_address(base_url),
+            headers=_headers(api_key),
+            timeout=timeout_s,
+            transport=transport,
+            follow_redirects=False,
         )
         self._retries = retries
         self._sleep = sleep
@@ -232,6 +242,16 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _address(base_url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(f"expected an address such as http://127.0.0.1:8000, found {base_url!r}")
+    return address
 
 
 def _headers(api_key: str | None) -> dict[str, str]:

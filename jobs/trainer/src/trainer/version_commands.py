@@ -39,9 +39,11 @@ def versions(
     if as_json:
         print_json([row.as_json() for row in listed])
         return
-    for row in listed:
-        if every_run or row.state != "removed":
-            typer.echo(row.line())
+    shown = [row for row in listed if every_run or row.state != "removed"]
+    for row in shown:
+        typer.echo(row.line())
+    if not shown:
+        typer.echo(f"there is no version in {settings.artifact_dir} yet", err=True)
 
 
 def _known(settings: Settings) -> tuple[Known, Callable[[str], Manifest]]:
