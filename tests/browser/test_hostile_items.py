@@ -86,7 +86,13 @@ def answers(texts: list[str]) -> dict[str, Any]:
     return {
         "users": {"users": [{"user_id": one or "u", "history_size": 1} for one in texts]},
         "recommendations": ranking
-        | {"list_id": text, "user_known": False, "vector": text, "experiment": {"name": text, "arm": text}}
+        | {
+            "list_id": text,
+            "request_id": "r-1",
+            "user_known": False,
+            "vector": text,
+            "experiment": {"name": text, "arm": text},
+        }
         | {"level": text, "degraded": True},
         "history": {"items": items, "total": 99},
         "similar": ranking,
