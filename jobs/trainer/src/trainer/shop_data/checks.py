@@ -106,8 +106,9 @@ def missing_column(source: Source, column: str, *, meaning: str) -> DataError:
     """The error for a column that a file should have."""
     found = ", ".join(repr(name) for name in (*source.columns, *source.nested)) or "none"
     other = next((one for one in ";\t|" if len(source.columns) == 1 and one in source.columns[0]), None)
-    advice = f"; in the mapping, separator = {json.dumps(other)} would part it" if other else ""
-    return DataError(f"{source.path}: expected a column {column!r} ({meaning}), found {found}{advice}")
+    parts = f"in the mapping, separator = {json.dumps(other)} would part it"
+    advice = parts if other else "`validate` proposes a mapping"
+    return DataError(f"{source.path}: expected a column {column!r} ({meaning}), found {found}; {advice}")
 
 
 def text(column: str | None) -> pl.Expr:
