@@ -317,10 +317,11 @@ def _header(sample: Sample) -> list[str]:
     """Our names of the columns of a file without a header, by what stands in them and their order; else their own."""
     ours: dict[str, str] = {}
     ids: list[str] = []
-    for name in sample.columns:
-        words = Counter(sample.values(name))
+    for name, values in sample.columns.items():
+        filled = _filled(values)
+        words = Counter(filled)
         of_known_types = sum(rows for word, rows in words.items() if type_of(word))
-        if "timestamp" not in ours and _time_format(sample.values(name), is_timely=True) is not None:
+        if "timestamp" not in ours and _time_format(filled, is_timely=True) is not None:
             ours["timestamp"] = name
         elif of_known_types > words.total() / 2 or (ids and _is_scale(words)):
             ours.setdefault("event_type", name)

@@ -40,10 +40,6 @@ class Sample:
     columns: dict[str, list[str]]  # [sampled rows] of each column or path, in the file's order; empty: nothing is there
     lists: dict[str, list[str]]  # column of a list in each row → the paths of fields of its elements, or itself
 
-    def values(self, name: str) -> list[str]:
-        """What stands in a column, without the empty fields."""
-        return [value for value in self.columns[name] if value]
-
 
 def of(path: Path, mapping: ColumnMapping) -> Sample | None:
     """Of one file; none where it cannot be read or has nothing."""

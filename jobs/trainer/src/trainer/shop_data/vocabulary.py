@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-IGNORE_WORD: Final = "ignore"
+from trainer.shop_data.mapping import IGNORE
 
 _ID: Final = r"(id|no|nr|num|number|nummer|code|key|hash|guid|uuid)"
 _CUSTOMER: Final = (
@@ -45,7 +45,7 @@ _WORDS: Final = {
     "purchase": "purchase purchases purchased buy buys bought order orders ordered ordercompleted transaction sale "
     "purchasecomplete checkoutcompleted conversion",
     "remove": "remove return returned refund refunded",
-    IGNORE_WORD: "ignore pageview impression impressions search scroll login signup sessionstart firstvisit dislike "
+    IGNORE: "ignore pageview impression impressions search scroll login signup sessionstart firstvisit dislike "
     "userengagement removefromcart productremoved viewitemlist viewcart selectitem begincheckout addpaymentinfo "
     "addshippinginfo",
 }

@@ -8,12 +8,13 @@ a head for the other protocol's, so that the request would lose its body: it is 
 """
 
 import asyncio
-import json
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.http import problems
 
 MAX_HEAD_BYTES: Final = 65_536
 ARRIVES_WITHIN_S: Final = 10.0
@@ -103,12 +104,10 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, detail: str) -> None:
-        """A problem, as `problems` makes them, of a request that has neither a path nor an id."""
+        """A problem of a request that has neither a path nor an id."""
         if self.transport.is_closing():
             return
-        title = HTTPStatus(status).phrase
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-        body = json.dumps(problem | {"instance": "", "request_id": ""}).encode()
-        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.transport.write(STATUS_LINE[status] + head + body)
+        body = problems.as_json(HTTPStatus(status), detail=detail, instance="", request_id="").encode()
+        head = b"content-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head % (problems.MEDIA_TYPE.encode(), len(body)) + body)
         self.transport.close()

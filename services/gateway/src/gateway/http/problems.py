@@ -218,14 +218,20 @@ def response(
     request: Request, *, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
     """A problem as an answer; `more` are further fields of it."""
+    instance = request.scope["raw_path"].decode()
+    body = as_json(status, detail=detail, instance=instance, request_id=request_id.get(), **more)
+    return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def as_json(status: HTTPStatus, *, detail: str, instance: str, request_id: str, **more: Any) -> str:
+    """The body of a problem; `more` are further fields of it."""
     problem = Problem(
         type="about:blank",
         title=status.phrase,
         status=status,
         detail=detail,
-        instance=request.scope["raw_path"].decode(),
-        request_id=request_id.get(),
+        instance=instance,
+        request_id=request_id,
         **more,
     )
-    body = problem.model_dump_json(exclude={name for name, value in problem if value is None})
-    return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    return problem.model_dump_json(exclude={name for name, value in problem if value is None})
